@@ -1,0 +1,95 @@
+/** `chat join`: talks in a room (product §4). */
+
+import { Chat, type ChatOptions } from "../client/chat.ts";
+import { dialTcp } from "../client/connection.ts";
+import { openProfile } from "../client/profile.ts";
+import type { View } from "../client/view.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import { exitCodes } from "../errors.ts";
+import { BadName, isName } from "../protocol/name.ts";
+import { tokenMaxBytes } from "../protocol/handshake.ts";
+import { profilesDir } from "../storage/home.ts";
+import { LinesView } from "../ui/lines_view.ts";
+import { TerminalView } from "../ui/terminal/terminal_view.ts";
+import { parseInvite } from "./invite.ts";
+import { type Parsed, parsePort, UsageError } from "./options.ts";
+import type { Process } from "./process.ts";
+import { existingPassphrase, readSecretFile } from "./secrets.ts";
+import { userName } from "./user_name.ts";
+
+/** Runs it until the person goes. @returns the exit code @throws ChatError */
+export async function join(parsed: Parsed, process: Process): Promise<number> {
+  const { values } = parsed;
+  const name = userName(values.user, process.env);
+  const options = optionsOf(parsed);
+  const { clock, random } = process;
+  const profile = await openProfile(profilesDir(values.home, process.env), name, {
+    passphrase: () => Promise.resolve(existingPassphrase(process, values["passphrase-file"], name)),
+    making: () => process.err("Making your keys; this takes a moment.\n"),
+  }, { clock, random });
+  let interrupt = () => {};
+  const view = viewFor(parsed, process, name, options, () => interrupt());
+  const chat = new Chat(profile, options, view, { clock, random, dial: dialTcp });
+  let interrupted = false;
+  interrupt = () => {
+    interrupted = true;
+    chat.quit();
+  };
+  process.onStop(interrupt);
+  try {
+    const code = await chat.run();
+    return interrupted ? exitCodes.interrupted : code;
+  } finally {
+    view.close();
+    profile.close();
+  }
+}
+
+function optionsOf({ values, switches, positionals }: Parsed): ChatOptions {
+  const invite = positionals.length > 0 ? parseInvite(positionals[0]) : null;
+  if (invite && (values.server !== undefined || values.port !== undefined || values.room !== undefined)) {
+    throw new UsageError("An invite says host, port and room already", "leave out -s, -p and --room");
+  }
+  const room = invite?.room ?? values.room ?? "lobby";
+  if (!isName(room)) throw new BadName("room name", room);
+  const timeout = Number(values["join-timeout"] ?? 60);
+  if (!(timeout > 0 && timeout <= 86_400)) {
+    throw new UsageError(
+      `"${values["join-timeout"]}" is not a number of seconds`,
+      "give --join-timeout a number from 1 to 86400",
+    );
+  }
+  return {
+    host: invite?.host ?? values.server ?? "127.0.0.1",
+    port: invite?.port ?? parsePort(values.port),
+    room,
+    token: readToken(values["token-file"]),
+    expectServer: invite?.serverId ?? null,
+    acceptNew: switches.has("accept-new"),
+    trust: values.trust ?? null,
+    joinTimeoutMs: timeout * 1000,
+    message: values.message ?? null,
+  };
+}
+
+function viewFor(
+  { switches }: Parsed,
+  process: Process,
+  name: string,
+  options: ChatOptions,
+  interrupt: () => void,
+): View {
+  const person = process.inputIsTerminal && process.outputIsTerminal && options.message === null;
+  if (!person || switches.has("plain") || process.env("TERM") === "dumb") {
+    return new LinesView(process, options.room, person);
+  }
+  const view = new TerminalView(options.room, interrupt);
+  view.ownName = name;
+  return view;
+}
+
+function readToken(path: string | undefined): Bytes {
+  const token = new TextEncoder().encode(path === undefined ? "" : readSecretFile(path)) as Bytes;
+  if (token.length <= tokenMaxBytes) return token;
+  throw new UsageError(`The access token in "${path}" is too long`, `it has at most ${tokenMaxBytes} bytes`);
+}

@@ -1,0 +1,185 @@
+/** `chat keygen`: writes keys, or shows what a key file holds (product §2). */
+
+import { join } from "@std/path";
+import {
+  decodeForeignRsa,
+  decodePrivatePem,
+  decodePublicPem,
+  isEncryptedPem,
+} from "../crypto/identity_pem.ts";
+import { fingerprint, generateIdentity, identityId, type IdentitySecrets } from "../crypto/identity.ts";
+import { signingKey } from "../crypto/ed25519.ts";
+import { digits } from "../crypto/digits.ts";
+import { sha256 } from "../crypto/hash.ts";
+import { decodePem } from "../crypto/pem.ts";
+import { decodeRoomKey, encodeRoomKey } from "../crypto/room_key.ts";
+import { exitCodes } from "../errors.ts";
+import { profilesDir, serverDir } from "../storage/home.ts";
+import {
+  inFile,
+  type KeyOwner,
+  keyPaths,
+  openKeys,
+  readPrivateKey,
+  setAside,
+  writeKeys,
+} from "../storage/key_files.ts";
+import { FileTrouble, readPrivate, trouble, writeAtomically } from "../storage/private_file.ts";
+import { type Parsed, UsageError } from "./options.ts";
+import type { Process } from "./process.ts";
+import { existingPassphrase, newPassphrase } from "./secrets.ts";
+import { userName } from "./user_name.ts";
+
+/** Runs it. @returns the exit code @throws ChatError */
+export async function keygen({ values, switches }: Parsed, process: Process): Promise<number> {
+  const modes = [values.room, values.show, switches.has("passphrase") ? "" : undefined].filter((m) =>
+    m !== undefined
+  );
+  if (modes.length > 1 || (modes.length === 1 && values.from !== undefined)) {
+    throw new UsageError(
+      "--room, --show, --passphrase and --from do not go together",
+      "run them one after the other",
+    );
+  }
+  if (values.show !== undefined) show(values.show, values["passphrase-file"], process);
+  else if (values.room !== undefined) writeRoomKey(values.room, switches.has("force"), process);
+  else if (switches.has("passphrase")) await changePassphrase(values, switches, process);
+  else await writePair(values, switches, process);
+  return exitCodes.done;
+}
+
+type Values = Parsed["values"];
+type Switches = Parsed["switches"];
+
+/** Where a pair goes, and whose it is. */
+function place(
+  values: Values,
+  switches: Switches,
+  process: Process,
+): { dir: string; owner: KeyOwner; what: string } {
+  if (switches.has("server")) {
+    const dir = values.out ?? serverDir(values.home, process.env);
+    return { dir, owner: "server", what: "the server" };
+  }
+  const name = values.out !== undefined && values.user === undefined
+    ? ""
+    : userName(values.user, process.env);
+  const dir = values.out ?? join(profilesDir(values.home, process.env), name);
+  return { dir, owner: "client", what: name === "" ? `"${dir}"` : name };
+}
+
+async function writePair(values: Values, switches: Switches, process: Process): Promise<void> {
+  const { dir, owner } = place(values, switches, process);
+  const force = switches.has("force");
+  const paths = keyPaths(dir, owner);
+  // Before anything is asked or searched for: a refusal shall cost nothing.
+  if (!force) { for (const path of [paths.private, paths.public]) refuseExisting(path); }
+  const foreign = values.from === undefined ? null : await takeOver(values, process);
+  const passphrase = newPassphrase(process, values["passphrase-file"], switches.has("no-passphrase"));
+  const secrets: IdentitySecrets = foreign
+    ? { ...foreign, seed: process.random(32) }
+    : await withProgress(process, () => generateIdentity(process.random));
+  await writeKeys(dir, owner, secrets, passphrase, process.random, force);
+  process.out(`${paths.private}\n${paths.public}\n`);
+  process.err(`Fingerprint: ${fingerprint(idOf(secrets))}\n`);
+}
+
+function refuseExisting(path: string): void {
+  setAside(path, false);
+}
+
+async function takeOver(values: Values, process: Process) {
+  const path = values.from!;
+  const text = readText(path);
+  const encrypted = inFile(path, () => isEncryptedPem(text));
+  const passphrase = encrypted
+    ? existingPassphrase(process, values["old-passphrase-file"], `"${path}"`)
+    : null;
+  return await decodeForeignRsa(text, passphrase);
+}
+
+async function withProgress<T>(process: Process, work: () => Promise<T>): Promise<T> {
+  process.err("Searching for a key ");
+  let cancel = () => {};
+  const dot = () => {
+    process.err(".");
+    cancel = process.clock.after(200, dot);
+  };
+  dot();
+  try {
+    return await work();
+  } finally {
+    cancel();
+    process.err("\n");
+  }
+}
+
+async function changePassphrase(values: Values, switches: Switches, process: Process): Promise<void> {
+  const { dir, owner, what } = place(values, switches, process);
+  const { text, encrypted } = readPrivateKey(dir, owner);
+  const old = encrypted ? existingPassphrase(process, values["old-passphrase-file"], what) : null;
+  const secrets = openKeys(dir, owner, text, old);
+  const passphrase = newPassphrase(process, values["passphrase-file"], switches.has("no-passphrase"));
+  await writeKeys(dir, owner, secrets, passphrase, process.random, true);
+  // The copy set aside still opens with the old passphrase, or with none.
+  for (const path of Object.values(keyPaths(dir, owner))) Deno.removeSync(`${path}.bak`);
+  process.err(passphrase === null ? "The key has no passphrase now.\n" : "The passphrase was changed.\n");
+}
+
+function writeRoomKey(path: string, force: boolean, process: Process): void {
+  setAside(path, force);
+  const key = process.random(32);
+  writeAtomically(path, new TextEncoder().encode(encodeRoomKey(key)));
+  process.out(`${path}\n`);
+  process.err("Give it only to people who shall read the room: whoever has it reads everything.\n");
+}
+
+function show(path: string, passphraseFile: string | undefined, process: Process): void {
+  const bytes = readAny(path);
+  const text = new TextDecoder().decode(bytes);
+  if (!text.includes("-----BEGIN")) {
+    const key = inFile(path, () => decodeRoomKey(bytes));
+    // The digits of a hash: those of the key itself would be part of the secret.
+    process.out(`kind         room key file\nbits         256\ndigits       ${digits(sha256(key))}\n`);
+    return;
+  }
+  const [first] = inFile(path, () => decodePem(text));
+  if (first.label === "PUBLIC KEY") {
+    const { rsaSpki, edPublic } = inFile(path, () => decodePublicPem(text));
+    return printIdentity(process, "public keys: RSA and Ed25519", identityId(rsaSpki, edPublic));
+  }
+  readPrivate(path); // a private file that others can read is refused
+  const encrypted = inFile(path, () => isEncryptedPem(text));
+  const passphrase = encrypted ? existingPassphrase(process, passphraseFile, `"${path}"`) : null;
+  const secrets = inFile(path, () => decodePrivatePem(text, passphrase));
+  printIdentity(
+    process,
+    `private keys: RSA and Ed25519${encrypted ? ", with passphrase" : ""}`,
+    idOf(secrets),
+  );
+}
+
+function printIdentity(process: Process, kind: string, id: Uint8Array): void {
+  const hex = Array.from(id.subarray(0, 8), (b) => b.toString(16).padStart(2, "0")).join("");
+  process.out(
+    `kind         ${kind}\nbits         3072 and 256\nfingerprint  ${hex}\ndigits       ${fingerprint(id)}\n`,
+  );
+}
+
+function idOf(secrets: IdentitySecrets): Uint8Array {
+  return identityId(secrets.rsaSpki, signingKey(secrets.seed).publicKey);
+}
+
+function readAny(path: string): Uint8Array {
+  try {
+    return Deno.readFileSync(path);
+  } catch (error) {
+    throw trouble("read", path, error);
+  }
+}
+
+function readText(path: string): string {
+  const bytes = readPrivate(path);
+  if (bytes === null) throw new FileTrouble(`Cannot read "${path}": there is no such file`, "check the path");
+  return new TextDecoder().decode(bytes);
+}

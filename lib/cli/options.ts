@@ -1,0 +1,256 @@
+/**
+ * Options: every flag of every command, as one table that drives parsing, --help and the hints for
+ * mistakes.
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { closestString } from "@std/text/closest-string";
+import { ChatError, exitCodes } from "../errors.ts";
+
+/** One flag. */
+export interface Option {
+  /** Without dashes. */
+  readonly name: string;
+  /** One letter, if there is a short form. */
+  readonly short?: string;
+  /** Another long form. */
+  readonly alias?: string;
+  /** What the value is called; none for a switch. */
+  readonly value?: string;
+  /** One line. */
+  readonly help: string;
+}
+
+/** One subcommand. */
+export interface CommandSpec {
+  /** As typed. */
+  readonly name: string;
+  /** What follows it, for the usage line. */
+  readonly usage: string;
+  /** One sentence. */
+  readonly about: string;
+  /** Its flags. */
+  readonly options: readonly Option[];
+  /** Most positional arguments. */
+  readonly positionals: number;
+  /** Command lines that work. */
+  readonly examples: readonly string[];
+}
+
+const common: readonly Option[] = [
+  {
+    name: "home",
+    value: "DIR",
+    help: "Keep profiles and server data below DIR (default: CHAT_HOME, else the platform's place)",
+  },
+  { name: "help", short: "h", help: "Show this help" },
+];
+
+/** `chat keygen` */
+export const keygenSpec: CommandSpec = {
+  name: "keygen",
+  usage: "[-u NAME | --server | --room FILE | --show FILE]",
+  about: "Write keys, or show what a key file holds.",
+  positionals: 0,
+  options: [
+    { name: "user", short: "u", value: "NAME", help: "Whose keys (default: the login name)" },
+    { name: "server", help: 'The server\'s keys, where "chat serve" looks' },
+    { name: "room", value: "FILE", help: "A room key file, in the format of Python's Fernet.generate_key()" },
+    { name: "show", value: "FILE", help: "Print kind, bits, fingerprint and digits of a key file" },
+    { name: "from", value: "FILE", help: "Take over the RSA key of a PEM file made by OpenSSL or Python" },
+    { name: "out", value: "DIR", help: "Write the pair to DIR instead" },
+    { name: "force", help: "Replace files that exist; the old ones stay as .bak" },
+    { name: "passphrase", help: "Change the passphrase of an existing key" },
+    { name: "passphrase-file", value: "FILE", help: "Read the (new) passphrase from the first line of FILE" },
+    {
+      name: "old-passphrase-file",
+      value: "FILE",
+      help: "With --passphrase or --from: the passphrase until now",
+    },
+    { name: "no-passphrase", help: "Write the key without a passphrase, and do not ask" },
+    ...common,
+  ],
+  examples: [
+    "chat keygen -u ira",
+    "chat keygen --server --no-passphrase",
+    "chat keygen --room secret.key",
+    "chat keygen --from old_private_key.pem -u ira",
+    "chat keygen --show secret.key",
+  ],
+};
+
+/** `chat serve` */
+export const serveSpec: CommandSpec = {
+  name: "serve",
+  usage: "[--host HOST] [-p PORT]",
+  about: "Run the room: a server that stores and orders sealed messages and cannot read them.",
+  positionals: 0,
+  options: [
+    { name: "host", value: "HOST", help: "Address to listen on (default: 127.0.0.1, this machine only)" },
+    { name: "port", short: "p", value: "PORT", help: "Port to listen on (default: 9443)" },
+    { name: "data", value: "DIR", help: "Where keys and room logs are kept" },
+    { name: "ephemeral", help: "Keep sealed messages in memory only; keys stay on disk" },
+    { name: "token-file", value: "FILE", help: "Everybody who joins must know the access token in FILE" },
+    { name: "passphrase-file", value: "FILE", help: "Read the passphrase of the server's key from FILE" },
+    ...common,
+  ],
+  examples: ["chat serve", "chat serve --host 0.0.0.0 -p 9443", "chat serve --ephemeral"],
+};
+
+/** `chat join` */
+export const joinSpec: CommandSpec = {
+  name: "join",
+  usage: "[-u NAME] [-s HOST] [-p PORT] [INVITE]",
+  about: "Talk in a room, end to end encrypted.",
+  positionals: 1,
+  options: [
+    { name: "user", short: "u", value: "NAME", help: "Your name (default: the login name)" },
+    {
+      name: "server",
+      short: "s",
+      alias: "host",
+      value: "HOST",
+      help: "The server (default: 127.0.0.1); also --host",
+    },
+    { name: "port", short: "p", value: "PORT", help: "Its port (default: 9443)" },
+    { name: "room", value: "ROOM", help: "The room (default: lobby)" },
+    { name: "message", short: "m", value: "TEXT", help: "Say TEXT, wait until it is stored, and go" },
+    { name: "accept-new", help: "Accept the key of a server that is not known yet" },
+    {
+      name: "trust",
+      value: "NAME",
+      help: "Accept the changed key of a person, or of a server given as HOST:PORT",
+    },
+    { name: "token-file", value: "FILE", help: "The access token that the server asks for" },
+    { name: "passphrase-file", value: "FILE", help: "Read the passphrase of your key from FILE" },
+    { name: "join-timeout", value: "SECONDS", help: "How long a pipe waits to be let in (default: 60)" },
+    { name: "plain", help: "Only append lines: for screen readers and slow links" },
+    ...common,
+  ],
+  examples: [
+    "chat join -u ira",
+    "chat join -u ira chat://chat.example.org:9443/lobby#SERVERID",
+    'chat join -u bot -m "deploy done"',
+    "echo done | chat join -u bot",
+  ],
+};
+
+/** All subcommands. */
+export const specs: readonly CommandSpec[] = [keygenSpec, serveSpec, joinSpec];
+
+/** The command line was wrong. */
+export class UsageError extends ChatError {
+  /** Exit code 2. */
+  constructor(message: string, hint: string) {
+    super(message, hint, exitCodes.usage);
+  }
+}
+
+/** A parsed command line. */
+export interface Parsed {
+  /** Values of flags that take one, by long name. */
+  readonly values: Readonly<Record<string, string | undefined>>;
+  /** Switches that were given, by long name. */
+  readonly switches: ReadonlySet<string>;
+  /** The rest. */
+  readonly positionals: readonly string[];
+}
+
+/** Parses what follows a subcommand. @throws UsageError naming the nearest flag */
+export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed {
+  const alias: Record<string, string[]> = {};
+  for (const option of spec.options) {
+    const others = [option.short, option.alias].filter((other) => other !== undefined);
+    if (others.length > 0) alias[option.name] = others;
+  }
+  const withValue = spec.options.filter((option) => option.value !== undefined);
+  const parsed = parseArgs(args, {
+    alias,
+    string: withValue.map((option) => option.name),
+    boolean: spec.options.filter((option) => option.value === undefined).map((option) => option.name),
+    collect: withValue.map((option) => option.name),
+    unknown: (arg, key) => {
+      if (key !== undefined) throw unknownFlag(spec, arg.split("=")[0]);
+    },
+  });
+  const values: Record<string, string> = {};
+  for (const { name, value } of withValue) {
+    const given = parsed[name] as string[];
+    if (given.length > 1) throw new UsageError(`--${name} is given ${given.length} times`, "give it once");
+    if (given.length === 0) continue;
+    if (given[0] === "") {
+      throw new UsageError(`--${name} needs a value: ${value}`, `see "chat ${spec.name} --help"`);
+    }
+    values[name] = given[0];
+  }
+  const switches = new Set(
+    spec.options.filter((o) => o.value === undefined && parsed[o.name]).map((o) => o.name),
+  );
+  const positionals = parsed._.map(String);
+  if (positionals.length > spec.positionals) {
+    throw new UsageError(
+      `"${positionals[spec.positionals]}" is one argument too many`,
+      `see "chat ${spec.name} --help"`,
+    );
+  }
+  return { values, switches, positionals };
+}
+
+function unknownFlag(spec: CommandSpec, flag: string): UsageError {
+  const known = spec.options.flatMap((o) => [o.name, ...(o.alias ? [o.alias] : [])]);
+  const nearest = closestString(flag.replace(/^-+/, "").replace(/^no-/, ""), known);
+  return new UsageError(
+    `"chat ${spec.name}" has no flag ${flag}`,
+    `did you mean --${nearest}? See "chat ${spec.name} --help"`,
+  );
+}
+
+/** A port from a flag or an invite. @throws UsageError */
+export function parsePort(text: string | undefined): number {
+  if (text === undefined) return 9443;
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port;
+  throw new UsageError(`"${text}" is not a port`, "give a number from 1 to 65535");
+}
+
+/** The help of one subcommand. */
+export function helpOf(spec: CommandSpec): string {
+  const left = (o: Option) => {
+    const short = o.short ? `-${o.short}, ` : "    ";
+    return `  ${short}--${o.name}${o.value ? ` ${o.value}` : ""}`;
+  };
+  const width = Math.max(...spec.options.map((o) => left(o).length)) + 2;
+  return [
+    spec.about,
+    "",
+    `Usage: chat ${spec.name} ${spec.usage}`,
+    "",
+    "Options:",
+    ...spec.options.map((o) => left(o).padEnd(width) + o.help),
+    "",
+    "Examples:",
+    ...spec.examples.map((example) => `  ${example}`),
+    "",
+  ].join("\n");
+}
+
+/** The help of the whole program. */
+export function helpOfAll(): string {
+  return [
+    "End-to-end-encrypted group chat for the terminal that anyone can host.",
+    "",
+    "Usage: chat COMMAND [OPTIONS]",
+    "",
+    "Commands:",
+    ...specs.map((spec) => `  ${spec.name.padEnd(8)} ${spec.about}`),
+    "",
+    "Five minutes:",
+    "  chat serve            # one terminal",
+    "  chat join -u ira      # another",
+    "  chat join -u sam      # and one more",
+    "",
+    'Each command has its own help: "chat join --help". "chat --version" prints the version.',
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot reach the server, 4 trust, 5 login refused, 130 interrupted.",
+    "",
+  ].join("\n");
+}

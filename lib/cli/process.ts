@@ -1,0 +1,31 @@
+/** Process: the parts of the operating system that a command uses, passed in by main.ts. */
+
+import type { Clock } from "../clock.ts";
+import type { RandomSource } from "../crypto/random.ts";
+import type { Environment } from "../storage/home.ts";
+
+/** What a command runs in. */
+export interface Process {
+  /** Environment variables. */
+  readonly env: Environment;
+  /** Standard input as a stream; read by at most one. */
+  readonly input: ReadableStream<Uint8Array>;
+  /** Whether standard input is a terminal. */
+  readonly inputIsTerminal: boolean;
+  /** Whether standard output is a terminal. */
+  readonly outputIsTerminal: boolean;
+  /** Writes to standard output. */
+  out(text: string): void;
+  /** Writes to standard error. */
+  err(text: string): void;
+  /** Asks for a secret without echo; null when nobody is there. */
+  askSecret(question: string): string | null;
+  /** Calls `act` on Ctrl+C and on the system's request to end. @returns undoes it */
+  onStop(act: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void): () => void;
+  /** Ends at once. */
+  exit(code: number): never;
+  /** Time. */
+  readonly clock: Clock;
+  /** Randomness. */
+  readonly random: RandomSource;
+}

@@ -1,0 +1,194 @@
+/** `chat serve`: runs the room until it is told to stop (product §3). */
+
+import { join } from "@std/path";
+import { setImmediate } from "node:timers";
+import { seconds } from "../clock.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import { fingerprint, generateIdentity, type Identity, identityFrom } from "../crypto/identity.ts";
+import { ChatError, exitCodes } from "../errors.ts";
+import { tokenMaxBytes } from "../protocol/handshake.ts";
+import { makeCard, parseCard, roles } from "../protocol/card.ts";
+import { isName } from "../protocol/name.ts";
+import { Console } from "../server/console.ts";
+import { defaultLimits } from "../server/limits.ts";
+import { ChatServer } from "../server/server.ts";
+import { Status } from "../server/status.ts";
+import { MemoryStore } from "../server/store/memory.ts";
+import { SqliteStore } from "../server/store/sqlite.ts";
+import type { Store } from "../server/store/store.ts";
+import { serverDir } from "../storage/home.ts";
+import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../storage/key_files.ts";
+import { Lock } from "../storage/lock.ts";
+import { makePrivateDir, readPrivate, writeAtomically } from "../storage/private_file.ts";
+import { formatInvite } from "./invite.ts";
+import { type Parsed, parsePort } from "./options.ts";
+import type { Process } from "./process.ts";
+import { existingPassphrase, readSecretFile } from "./secrets.ts";
+
+/** Runs it until TERMINATE or a signal. @returns the exit code @throws ChatError */
+export async function serve({ values, switches }: Parsed, process: Process): Promise<number> {
+  const host = values.host ?? "127.0.0.1";
+  const port = parsePort(values.port);
+  const dir = values.data ?? serverDir(values.home, process.env);
+  const token = values["token-file"] === undefined ? null : readToken(values["token-file"]);
+  makePrivateDir(dir);
+  const lock = Lock.take(
+    join(dir, "lock"),
+    `The data directory "${dir}"`,
+    "end the other server first, or give another directory with --data",
+  );
+  try {
+    const identity = await openIdentity(dir, values["passphrase-file"], process);
+    const card = openCard(dir, identity, process);
+    const listener = listen(host, port);
+    const store = openStore(dir, switches.has("ephemeral"), process, listener);
+    const print = (line: string) => process.out(`${line}\n`);
+    const server = new ChatServer({
+      identity,
+      card,
+      store,
+      listener,
+      limits: defaultLimits,
+      clock: process.clock,
+      random: process.random,
+      events: new Status(print, process.inputIsTerminal && process.outputIsTerminal),
+      accessToken: token,
+      defer: (act) => void setImmediate(act),
+    });
+    const invite = (room: string) =>
+      isName(room)
+        ? `[+] Invite: chat join -u NAME ${
+          formatInvite({ host: reachable(host), port, room, serverId: identity.id })
+        }`
+        : `error: "${room.slice(0, 40)}" cannot be a room name`;
+    print(`[+] Running on host: ${host}`);
+    print(`[+] Running on port: ${port}`);
+    print(`[+] Server fingerprint: ${fingerprint(identity.id)}`);
+    print(invite("lobby"));
+    if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
+    if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");
+    await untilStopped(process, new Console({ server, invite, now: () => process.clock.now() }), print);
+    await server.stop();
+    print("[+] All connections had been terminated");
+    print("[+] Server is shut down");
+    return exitCodes.done;
+  } finally {
+    lock.release();
+  }
+}
+
+/** Waits for TERMINATE on the console, or a signal; a second Ctrl+C ends at once. */
+function untilStopped(process: Process, console: Console, print: (line: string) => void): Promise<void> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    const stop = () => {
+      stopping = true;
+      resolve();
+    };
+    process.onStop((signal) => {
+      if (stopping && signal === "SIGINT") process.exit(exitCodes.interrupted);
+      if (!stopping) print("[+] Stopping: everybody is told, everything is saved");
+      stop();
+    });
+    void readConsole(process, console, print, stop);
+  });
+}
+
+async function readConsole(
+  process: Process,
+  console: Console,
+  print: (line: string) => void,
+  stop: () => void,
+) {
+  let rest = "";
+  try {
+    for await (const text of process.input.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop()!.slice(-4096);
+      for (const line of lines) {
+        const answer = console.enter(line);
+        answer.lines.forEach(print);
+        if (answer.terminate) return stop();
+      }
+    }
+  } catch {
+    // No console: the server runs on, as under a service manager.
+  }
+}
+
+async function openIdentity(
+  dir: string,
+  passphraseFile: string | undefined,
+  process: Process,
+): Promise<Identity> {
+  if (!hasKeys(dir, "server")) {
+    process.err("Making the server's keys; this takes a moment.\n");
+    await writeKeys(dir, "server", await generateIdentity(process.random), null, process.random, false);
+  }
+  const { text, encrypted } = readPrivateKey(dir, "server");
+  const passphrase = encrypted ? existingPassphrase(process, passphraseFile, "the server") : null;
+  return await identityFrom(openKeys(dir, "server", text, passphrase));
+}
+
+function openCard(dir: string, identity: Identity, process: Process): Bytes {
+  const path = join(dir, "card");
+  const stored = readPrivate(path);
+  if (stored && parseCard(stored).id.every((byte, i) => byte === identity.id[i])) return stored;
+  const card = makeCard(identity, roles.server, "server", seconds(process.clock));
+  writeAtomically(path, card);
+  return card;
+}
+
+function openStore(dir: string, ephemeral: boolean, process: Process, listener: Deno.Listener): Store {
+  try {
+    return ephemeral
+      ? new MemoryStore(process.random)
+      : new SqliteStore(join(dir, "rooms.db"), process.random);
+  } catch (error) {
+    listener.close();
+    throw error;
+  }
+}
+
+function listen(host: string, port: number): Deno.TcpListener {
+  try {
+    return Deno.listen({ hostname: host, port });
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) {
+      throw new ChatError(
+        `Port ${port} on "${host}" is in use`,
+        `end the program that uses it, or choose another port: chat serve -p ${
+          port === 65_535 ? 9443 : port + 1
+        }`,
+      );
+    }
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new ChatError(
+        `The system does not let you listen on port ${port}`,
+        "choose a port above 1023 with -p",
+      );
+    }
+    throw new ChatError(
+      `"${host}" is not an address of this machine`,
+      "give one that is, 127.0.0.1, or 0.0.0.0 for all",
+    );
+  }
+}
+
+function readToken(path: string): Bytes {
+  const token = new TextEncoder().encode(readSecretFile(path)) as Bytes;
+  if (token.length >= 1 && token.length <= tokenMaxBytes) return token;
+  throw new ChatError(
+    `The access token in "${path}" has ${token.length} bytes`,
+    `it must have 1 to ${tokenMaxBytes}`,
+  );
+}
+
+/** What others can dial: nobody dials 0.0.0.0. */
+function reachable(host: string): string {
+  return host === "0.0.0.0" || host === "::" ? "HOST" : host;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\./.test(host);
+}

@@ -1,0 +1,16 @@
+/** User name: from -u, else the login name, held against the rules for names. */
+
+import { BadName, isName } from "../protocol/name.ts";
+import type { Environment } from "../storage/home.ts";
+import { UsageError } from "./options.ts";
+
+/** The name to use. @throws BadName, UsageError when there is none */
+export function userName(given: string | undefined, env: Environment): string {
+  if (given !== undefined) {
+    if (!isName(given)) throw new BadName("name", given);
+    return given;
+  }
+  const login = env("USER") ?? env("LOGNAME") ?? env("USERNAME") ?? "";
+  if (isName(login)) return login;
+  throw new UsageError("No name is given, and the login name cannot be one", "choose a name with -u NAME");
+}

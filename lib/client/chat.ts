@@ -1,0 +1,645 @@
+/**
+ * Chat: the loop that ties connection, rooms, commands and view together.
+ *
+ * It goes in, stays in over cuts and restarts of the server, and comes out with an exit code. It shows
+ * nothing itself and decides nothing about keys.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { equals } from "@std/bytes/equals";
+import { type Clock, sleep } from "../clock.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import { fingerprint } from "../crypto/identity.ts";
+import type { RandomSource } from "../crypto/random.ts";
+import { ChatError, exitCodes, Malformed } from "../errors.ts";
+import type { Card } from "../protocol/card.ts";
+import { textMaxBytes } from "../protocol/content.ts";
+import { noKeyFile } from "../protocol/epoch.ts";
+import type { LinkEnd } from "../protocol/link.ts";
+import {
+  closeReasons,
+  errorCodes,
+  joinInfo,
+  type LinkMessage,
+  type MessageOf,
+  roomFlags,
+  roomKinds,
+  welcomeFlags,
+} from "../protocol/messages.ts";
+import { decodeName, encodeName, skeleton } from "../protocol/name.ts";
+import { keyFileFlag } from "../protocol/roster.ts";
+import { parseLine } from "./commands.ts";
+import { Connection, type Dial, LinkLost, type Receiver, RequestRefused } from "./connection.ts";
+import { Refused, refusedBy, Unreachable } from "./connection_errors.ts";
+import { ServerKeyChanged, ServerUnknown } from "./known_keys.ts";
+import { makeGenesis } from "./make_commit.ts";
+import type { Profile } from "./profile.ts";
+import { Backoff } from "./reconnect.ts";
+import { ClientRoom } from "./room.ts";
+import type { RoomContext } from "./room_context.ts";
+import { newRoomState } from "./room_state.ts";
+import { ServerState } from "./server_state.ts";
+import type { View } from "./view.ts";
+
+const renewalMs = 24 * 3600 * 1000;
+const prekeyCheckMs = 3600 * 1000;
+const lastWordsMs = 3_000;
+const clockSkewSeconds = 300;
+
+/** Where to go, and how. */
+export interface ChatOptions {
+  /** Host name or address. */
+  readonly host: string;
+  /** TCP port. */
+  readonly port: number;
+  /** Room name. */
+  readonly room: string;
+  /** Access token, maybe empty. */
+  readonly token: Bytes;
+  /** A server id that the person vouches for: an invite, or --trust. */
+  readonly expectServer: Bytes | null;
+  /** Accept the key of a server that is not known yet. */
+  readonly acceptNew: boolean;
+  /** A person, or a server as `host:port`, whose changed key the person accepts. */
+  readonly trust: string | null;
+  /** After how long somebody who is not there to wait gives up. */
+  readonly joinTimeoutMs: number;
+  /** Say this and go, instead of reading lines. */
+  readonly message: string | null;
+}
+
+/** What is passed in. */
+export interface ChatSeams {
+  /** Time. */
+  readonly clock: Clock;
+  /** Randomness. */
+  readonly random: RandomSource;
+  /** Connections. */
+  readonly dial: Dial;
+}
+
+/** One run of `chat join`. */
+export class Chat implements Receiver {
+  /** All rooms at the server, by id in hex. */
+  readonly rooms = new Map<string, ClientRoom>();
+  #server: ServerState | null = null;
+  #serverId: Bytes | null = null;
+  #context: RoomContext | null = null;
+  #connection: Connection | null = null;
+  #room: ClientRoom | null = null;
+  #unsent: { text: string; action: boolean }[] = [];
+  #backoff: Backoff;
+  #stop = new AbortController();
+  #failure: ChatError | null = null;
+  #inputEnded = false;
+  #entered = false;
+  #published: Bytes | null = null;
+  #eraseDue = false;
+  #budget = { level: 0, atMs: 0, burst: 20, rate: 5 };
+
+  /** @param view shows and reads */
+  constructor(
+    readonly profile: Profile,
+    private readonly options: ChatOptions,
+    readonly view: View,
+    private readonly seams: ChatSeams,
+  ) {
+    this.#backoff = new Backoff(seams.clock, seams.random);
+  }
+
+  /** The room in which lines are said; null before it is entered. */
+  get room(): ClientRoom | null {
+    return this.#room;
+  }
+
+  /**
+   * Runs until the person goes.
+   *
+   * @returns 0
+   * @throws ChatError with the exit code for everything that ends it otherwise
+   */
+  async run(): Promise<number> {
+    const { clock } = this.seams;
+    const giveUp = this.view.interactive ? () => {} : clock.after(this.options.joinTimeoutMs, () => {
+      if (!this.#entered) this.#fail(notAdmitted(this.options.room));
+    });
+    this.#readInput();
+    try {
+      for (let first = true; !this.#stop.signal.aborted; first = false) {
+        try {
+          await this.#connectOnce();
+          this.#backoff.succeeded();
+        } catch (error) {
+          if (!(error instanceof ChatError) || !this.#isTransient(error, first)) throw error;
+          if (error.exitCode === exitCodes.unreachable) this.#backoff.handshakeFailed();
+          this.view.warning(error.message);
+        }
+        if (this.#stop.signal.aborted) break;
+        const waitMs = this.#backoff.nextMs();
+        this.view.notice(`Trying again in ${Math.max(1, Math.round(waitMs / 1000))} s.`);
+        await sleep(clock, waitMs, this.#stop.signal);
+      }
+      if (this.#failure) throw this.#failure;
+      return exitCodes.done;
+    } finally {
+      giveUp();
+      this.#stop.abort();
+    }
+  }
+
+  /** Whether dialling again can help. */
+  #isTransient(error: ChatError, first: boolean): boolean {
+    if (first && !this.#entered) return false;
+    if (error instanceof Refused) {
+      const again: number[] = [
+        closeReasons.shutdown,
+        closeReasons.tooSlow,
+        closeReasons.limit,
+        closeReasons.renewal,
+      ];
+      return again.includes(error.reason);
+    }
+    return error instanceof Unreachable;
+  }
+
+  /** One connection, from dialling to its end. */
+  async #connectOnce(): Promise<void> {
+    const { clock, random, dial } = this.seams;
+    const { host, port, token } = this.options;
+    const connection = await Connection.open({
+      host,
+      port,
+      dial,
+      clock,
+      random,
+      token,
+      minVersion: 1,
+      name: this.profile.name,
+      identity: this.profile.identity,
+      card: this.profile.card.bytes,
+      checkServer: (card) => this.#checkServer(card),
+      onStep: (step) => this.#showStep(step),
+    });
+    this.#openServer(connection.server.id);
+    this.#connection = connection;
+    const listed = [...this.rooms.values()].filter((room) => room.state.status === "in");
+    const { ended } = await connection.enter({
+      runId: this.#server!.about?.runId ?? new Uint8Array(16),
+      rooms: listed.slice(0, 1024).map((room) => ({
+        room: room.state.id,
+        kind: roomKinds.ordinary,
+        pos: room.history!.view.pos,
+      })),
+    }, this);
+    const cancelRenewal = clock.after(renewalMs, () => connection.close(closeReasons.renewal));
+    const stopPrekeys = this.#keepPrekeysFresh(connection);
+    const goodbye = () => connection.close(closeReasons.bye);
+    this.#stop.signal.addEventListener("abort", goodbye);
+    if (this.#stop.signal.aborted) goodbye();
+    try {
+      await this.#settleIn(connection);
+    } catch (error) {
+      if (!(error instanceof LinkLost)) {
+        connection.close(closeReasons.bye);
+        throw error;
+      }
+    }
+    const end = await ended;
+    cancelRenewal();
+    stopPrekeys();
+    this.#stop.signal.removeEventListener("abort", goodbye);
+    this.#connection = null;
+    for (const room of this.rooms.values()) room.disconnect();
+    this.#showEnd(end);
+  }
+
+  #showStep(step: string): void {
+    const { view } = this;
+    if (step === "connected") {
+      view.progress("Connected successfully.");
+      view.progress("Exchanging keys.");
+    } else if (step === "awaiting M2") view.progress("Getting public key from the server");
+    else if (step === "awaiting R4") view.progress("Sending public key to server");
+    else if (step === "done") view.progress("Exchange completed!");
+  }
+
+  #showEnd(end: LinkEnd): void {
+    if (this.#stop.signal.aborted) return;
+    if (end.how === "peer closed") {
+      const refusal = refusedBy(end.reason, this.profile.name);
+      if (!this.#isTransient(refusal, false)) throw refusal;
+      this.view.warning(`${refusal.message}.`);
+    } else if (end.how === "silent") this.view.warning("The server has gone silent.");
+    else if (end.how === "closed") this.view.notice("Renewing the connection.");
+    else if (end.how === "fault") {
+      this.view.warning("The server broke the protocol; the connection is ended.");
+    } else this.view.warning("The connection was cut.");
+  }
+
+  // ---- the server
+
+  #checkServer(card: Card): void {
+    const { known } = this.profile;
+    const { host, port, expectServer, acceptNew, trust } = this.options;
+    const target = hostPort(host, port);
+    const pinned = known.server(target);
+    if (expectServer && !equals(expectServer, card.id)) {
+      throw new ServerKeyChanged(target, expectServer, card.id);
+    }
+    if (pinned && equals(pinned, card.id)) return;
+    // Not even an invite replaces a pin: a forged one would be enough then.
+    if (pinned && trust !== target) throw new ServerKeyChanged(target, pinned, card.id);
+    if (!pinned && !expectServer && !acceptNew && !isLoopback(host)) throw new ServerUnknown(target, card.id);
+    known.pinServer(target, card.id);
+    if (!expectServer) this.view.notice(`The key of ${target} is new, and kept: ${fingerprint(card.id)}`);
+  }
+
+  #openServer(serverId: Bytes): void {
+    if (this.#serverId && equals(this.#serverId, serverId)) return;
+    this.#serverId = serverId;
+    this.#server = new ServerState(this.profile, serverId, this.seams.clock);
+    this.#openRooms();
+  }
+
+  #openRooms(): void {
+    const { clock, random } = this.seams;
+    this.#context = {
+      serverId: this.#serverId!,
+      identity: this.profile.identity,
+      card: this.profile.card,
+      known: this.profile.known,
+      directory: this.#server!.directory,
+      prekeys: this.#server!.prekeys,
+      files: this.#server!.rooms(),
+      clock,
+      random,
+      psk: noKeyFile,
+      show: (event) => this.view.event(event),
+      pace: () => this.#pace(),
+      serverFault: (why) => {
+        this.view.warning(`The server broke the protocol (${why}); the connection is ended.`);
+        this.#connection?.drop();
+      },
+    };
+    this.rooms.clear();
+    this.#room = null;
+    for (const { state, history } of this.#context.files.load()) {
+      this.#addRoom(new ClientRoom(this.#context, state, state.status === "waiting" ? null : history));
+    }
+  }
+
+  #addRoom(room: ClientRoom): ClientRoom {
+    this.rooms.set(encodeHex(room.state.id), room);
+    room.onTurn = () => this.#afterTurn(room);
+    return room;
+  }
+
+  /** What the server's WELCOME allows per second, so that it need not refuse. */
+  #pace(): number {
+    const now = this.seams.clock.now();
+    const b = this.#budget;
+    b.level = Math.min(b.burst, b.level + Math.max(0, now - b.atMs) * b.rate / 1000);
+    b.atMs = now;
+    if (b.level < 1) return Math.ceil((1 - b.level) * 1000 / b.rate);
+    b.level -= 1;
+    return 0;
+  }
+
+  // ---- Receiver
+
+  /** WELCOME: what kind of server this is, and whether it is the one we knew. */
+  welcome(message: MessageOf<"WELCOME">): void {
+    const { clock } = this.seams;
+    this.#budget = {
+      level: message.burst - 1,
+      atMs: clock.now(),
+      burst: Math.max(1, message.burst - 1),
+      rate: Math.max(1, message.rate),
+    };
+    if (Math.abs(clock.now() / 1000 - message.time) > clockSkewSeconds) {
+      this.view.warning(
+        "Your clock and the server's differ by more than 5 minutes: others may refuse your keys.",
+      );
+    }
+    const memoryOnly = (message.flags & welcomeFlags.memoryOnly) !== 0;
+    const change = this.#server!.welcome({ runId: message.runId, memoryOnly });
+    if (change === "restarted") {
+      this.view.notice("The server was restarted: rooms begin anew.");
+      this.#openRooms();
+    } else if (change === "lost") {
+      this.view.warning(
+        "The server has lost its data, or is not the one it was; nothing is sent into known rooms.",
+      );
+      for (const room of this.rooms.values()) room.state.alarm = "the server";
+    } else if (this.rooms.size === 0) this.#openRooms();
+    for (const room of this.rooms.values()) room.connect(this.#connection!);
+  }
+
+  /** Everything else that comes: to the room it is about. */
+  receive(message: LinkMessage, room: Bytes | null): void {
+    if (message.type === "NOTICE") return this.view.notice(`The operator says: ${message.text}`);
+    if (message.type === "ANSWER") return; // Key-file rooms are not there yet.
+    const id = room ?? ("room" in message ? message.room : null);
+    if (!id) throw new Malformed("a message about nothing");
+    let target = this.rooms.get(encodeHex(id));
+    if (!target) {
+      if (message.type !== "ROOM_INFO" || message.kind !== roomKinds.ordinary) {
+        throw new Malformed("an unknown room");
+      }
+      target = this.#addRoom(new ClientRoom(this.#context!, newRoomState(id, ""), null));
+      target.connect(this.#connection!);
+    }
+    target.receive(message);
+  }
+
+  // ---- going in
+
+  /** Publishes the newest prekey, a new one each day. @returns stops it */
+  #keepPrekeysFresh(connection: Connection): () => void {
+    let cancel = () => {};
+    const again = () => {
+      this.#publishPrekey(connection).catch((error) => {
+        if (!(error instanceof ChatError)) throw error;
+      });
+      cancel = this.seams.clock.after(prekeyCheckMs, again);
+    };
+    cancel = this.seams.clock.after(prekeyCheckMs, again);
+    return () => cancel();
+  }
+
+  async #publishPrekey(connection: Connection): Promise<void> {
+    const { prekeys } = this.#server!;
+    const newest = await prekeys.newest();
+    if (this.#published && equals(this.#published, newest.published)) return;
+    try {
+      await connection.request((ref) => ({ type: "PREKEY_PUT", ref, prekey: newest.published }), "DONE");
+      this.#published = newest.published;
+      prekeys.confirmed();
+      this.#eraseDue = true;
+    } catch (error) {
+      if (!(error instanceof RequestRefused)) throw error;
+      this.view.warning("The server refused your prekey: check your clock.");
+    }
+  }
+
+  async #settleIn(connection: Connection): Promise<void> {
+    // The server may have forgotten it: it is published after every WELCOME.
+    this.#published = null;
+    await this.#publishPrekey(connection);
+    this.view.progress("Initial set up had been completed!");
+    await this.#enterRoom(connection, this.options.room);
+  }
+
+  /** Finds the room, or makes it, or asks to be let in; the rest comes as its stream. */
+  async #enterRoom(connection: Connection, name: string): Promise<void> {
+    const known = [...this.rooms.values()].find((r) =>
+      r.state.status === "in" && skeleton(r.state.name) === skeleton(name)
+    );
+    if (known) return this.#take(known);
+    for (let tries = 0;; tries++) {
+      const info = await this.#findRoom(connection, name);
+      if (info) return await this.#joinRoom(connection, info);
+      if (await this.#createRoom(connection, name)) return;
+      if (tries === 3) {
+        throw new ChatError(`The room "${name}" can be neither found nor made`, "try another room name");
+      }
+    }
+  }
+
+  async #findRoom(connection: Connection, name: string): Promise<MessageOf<"ROOM_INFO"> | null> {
+    try {
+      return await connection.request(
+        (ref) => ({ type: "ROOM_FIND", ref, name: encodeName(name) }),
+        "ROOM_INFO",
+      );
+    } catch (error) {
+      if (error instanceof RequestRefused && error.code === errorCodes.NO_ROOM) return null;
+      throw error;
+    }
+  }
+
+  async #joinRoom(connection: Connection, info: MessageOf<"ROOM_INFO">): Promise<void> {
+    const name = decodeName(info.name);
+    const pinned = this.#server!.about?.memoryOnly ? null : this.profile.known.room(this.#serverId!, name);
+    if (skeleton(name) !== skeleton(this.options.room) || (pinned && !equals(pinned, info.room))) {
+      throw new ChatError(
+        `The room "${this.options.room}" is not the one you knew by that name`,
+        "ask its members by another way; another room can be chosen with --room",
+        exitCodes.trust,
+      );
+    }
+    if ((info.policy & keyFileFlag) !== 0) {
+      throw new ChatError(
+        `The room "${name}" needs a room key file`,
+        "this version cannot join such rooms yet",
+      );
+    }
+    let room = this.rooms.get(encodeHex(info.room));
+    if (!room) {
+      room = this.#addRoom(new ClientRoom(this.#context!, newRoomState(info.room, name), null));
+      room.connect(connection);
+    }
+    this.#take(room);
+    if ((info.flags & roomFlags.member) !== 0) return; // its stream has begun already
+    const { info: answer } = await connection.request(
+      (ref) => ({ type: "JOIN", ref, room: info.room, kind: roomKinds.ordinary, pos: 0 }),
+      "DONE",
+    );
+    if (answer === joinInfo.nobody) {
+      this.view.notice(
+        `Nobody is here who could let you in to "${name}". Your place is kept: you are in as soon as a member comes.`,
+      );
+    } else if (answer === joinInfo.closed) {
+      throw new ChatError(`The room "${name}" is closed`, "an admin of the room must invite you");
+    }
+  }
+
+  /** @returns false when somebody else was faster */
+  async #createRoom(connection: Connection, name: string): Promise<boolean> {
+    const { id, pending } = makeGenesis({ context: this.#context! }, name);
+    const room = this.#addRoom(
+      new ClientRoom(this.#context!, { ...newRoomState(id, name), pendingCommit: pending }, null),
+    );
+    room.connect(connection);
+    const created = new Promise<boolean>((resolve) => room.onGenesis = resolve);
+    room.sendGenesis();
+    const lost = connection.over.then((): never => {
+      throw new LinkLost();
+    });
+    if (await Promise.race([created, lost])) {
+      this.#take(room);
+      return true;
+    }
+    this.rooms.delete(encodeHex(id));
+    this.#context!.files.remove(id);
+    return false;
+  }
+
+  #take(room: ClientRoom): void {
+    this.#room = room;
+    for (const { text, action } of this.#unsent.splice(0)) room.say(text, action);
+    this.#afterTurn(room);
+  }
+
+  #afterTurn(room: ClientRoom): void {
+    const { trust } = this.options;
+    if (room.conflict && trust !== null && skeleton(room.conflict.name) === skeleton(trust)) {
+      this.#acceptKey(room);
+    }
+    // What was sealed to an old prekey while we were away is open by now, in every room.
+    if (this.#eraseDue && [...this.rooms.values()].every((r) => r.isCaughtUp || r.state.status !== "in")) {
+      this.#eraseDue = false;
+      this.#server!.prekeys.erase();
+    }
+    if (room !== this.#room) return;
+    if (room.isCaughtUp && !this.#entered) {
+      this.#entered = true;
+      this.view.progress("Now you can start to exchange messages");
+    }
+    if (room.state.status === "gone") {
+      this.#fail(
+        new ChatError(`You are no longer in the room "${room.state.name}"`, "join again, or ask a member"),
+      );
+    }
+    const unsent = room.state.outbox.filter((item) => !item.failed).length;
+    const worry = room.conflict
+      ? ` (key changed: ${room.conflict.name})`
+      : room.state.alarm
+      ? " (sending stopped)"
+      : unsent > 0
+      ? ` (${unsent} unsent)`
+      : "";
+    this.view.prompt(`${room.state.name}${worry}> `);
+    if (this.#inputEnded && this.#entered && this.#unsent.length === 0 && room.isQuiet) this.#stop.abort();
+  }
+
+  // ---- what the person does
+
+  #readInput(): void {
+    void (async () => {
+      if (this.options.message !== null) this.say(this.options.message);
+      else {
+        for await (const line of this.view.lines()) {
+          if (this.#stop.signal.aborted) return;
+          await this.#enterLine(line);
+        }
+      }
+      // The input is over: go once everything is stored, unless a person just pressed Ctrl+D.
+      if (this.view.interactive && this.options.message === null) return this.quit();
+      this.#inputEnded = true;
+      if (this.#room) this.#afterTurn(this.#room);
+    })();
+  }
+
+  async #enterLine(line: string): Promise<void> {
+    const meaning = parseLine(line);
+    try {
+      switch (meaning.kind) {
+        case "nothing":
+          return;
+        case "quit":
+          return this.view.interactive ? this.quit() : this.#quitWhenQuiet();
+        case "say":
+          return this.say(meaning.text);
+        case "command":
+          return await meaning.command.run(this, meaning.rest);
+        case "unknown":
+          return this.view.warning(
+            `There is no command /${meaning.word}; did you mean /${meaning.nearest}? Nothing was sent.`,
+          );
+      }
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      this.view.warning(`${error.message}. ${error.hint}`);
+    }
+  }
+
+  /** Says something in the room, now or as soon as it is entered. */
+  say(text: string, action = false): void {
+    const bytes = new TextEncoder().encode(text).length;
+    if (bytes > textMaxBytes) {
+      this.view.warning(`That is ${bytes} bytes; a message holds at most ${textMaxBytes}. Nothing was sent.`);
+    } else if (text.trim() === "") return;
+    else if (this.#room) this.#room.say(text, action);
+    else this.#unsent.push({ text, action });
+  }
+
+  /** Whether the person has compared digits with the holder of a name. */
+  isVerified(name: string): boolean {
+    return this.#serverId !== null && this.profile.known.user(this.#serverId, name)?.verified === true;
+  }
+
+  /** Accepts a changed key, or ignores the views of a member whose history differs. */
+  trust(name: string): void {
+    const room = this.#room;
+    if (!room || name === "") return this.view.warning("Whom? /trust NAME");
+    if (room.conflict && skeleton(room.conflict.name) === skeleton(name)) return this.#acceptKey(room);
+    const member = room.state.head?.roster.find((m) => skeleton(m.name) === skeleton(name));
+    if (!member || room.state.alarm !== member.name) {
+      return this.view.warning(`Nothing is wrong with ${name}.`);
+    }
+    room.ignoreViews(member.id);
+  }
+
+  #acceptKey(room: ClientRoom): void {
+    const { name, id } = room.conflict!;
+    this.profile.known.pinUser(this.#serverId!, name, id);
+    this.view.notice(`The new key of ${name} is accepted, not verified.`);
+    room.pinsChanged();
+  }
+
+  /** Gives up the membership and goes. */
+  async leave(): Promise<void> {
+    if (!this.#room) return this.quit();
+    await this.#room.leave();
+    this.view.notice("You have asked to leave the room; a member carries it out.");
+    this.quit();
+  }
+
+  #quitWhenQuiet(): void {
+    this.#inputEnded = true;
+    if (this.#room) this.#afterTurn(this.#room);
+  }
+
+  /** Goes; what is not stored yet has a moment, and is otherwise kept for the next time. */
+  quit(): void {
+    const room = this.#room;
+    if (!room || room.isQuiet || !room.connection) return this.#endNow();
+    this.#inputEnded = true;
+    this.seams.clock.after(lastWordsMs, () => this.#endNow());
+  }
+
+  #endNow(): void {
+    const waiting = this.#room?.state.outbox.filter((item) => !item.failed).length ?? 0;
+    if (waiting > 0 && !this.#stop.signal.aborted) {
+      this.view.warning(
+        `${
+          waiting === 1 ? "One line is" : `${waiting} lines are`
+        } not sent yet, and will be when you join again.`,
+      );
+    }
+    this.#stop.abort();
+  }
+
+  #fail(error: ChatError): void {
+    this.#failure ??= error;
+    this.#stop.abort();
+  }
+}
+
+function notAdmitted(room: string): ChatError {
+  return new ChatError(
+    `Nobody has let you in to the room "${room}"`,
+    "your place is kept for 7 days; try again when a member is there, or wait longer with --join-timeout",
+  );
+}
+
+/** `host:port`, with brackets around an IPv6 host: the name of a server in the pins. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Whether a host is this machine. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

@@ -1,0 +1,103 @@
+/** What can go wrong between a client and its server, each as a sentence and a hint (product §5). */
+
+import { ChatError, exitCodes } from "../errors.ts";
+import { closeReasons } from "../protocol/messages.ts";
+
+/** The server cannot be reached, or the connection is over. */
+export class Unreachable extends ChatError {
+  /** Exit code 3. */
+  constructor(message: string, hint: string) {
+    super(message, hint, exitCodes.unreachable);
+  }
+}
+
+/** The server said in CLOSE why it does not let us in or go on. */
+export class Refused extends ChatError {
+  /** @param reason as in CLOSE */
+  constructor(readonly reason: number, message: string, hint: string, exitCode: number) {
+    super(message, hint, exitCode);
+  }
+}
+
+/** An error of dialling, by what the system said. @param target `host:port` */
+export function dialError(target: string, host: string, error: unknown): Unreachable {
+  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof Deno.errors.ConnectionRefused) {
+    return new Unreachable(
+      `Nothing answers at "${target}": the connection was refused`,
+      'check host and port, and that "chat serve" runs there',
+    );
+  }
+  if (/lookup|resolve|No such host|Name or service|nodename/i.test(text)) {
+    return new Unreachable(`There is no host "${host}"`, "check the spelling, or give its address");
+  }
+  if (error instanceof Deno.errors.TimedOut) return timedOut(target);
+  if (/unreachable/i.test(text)) {
+    return new Unreachable(`"${target}" cannot be reached from here`, "check the network and the address");
+  }
+  if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
+    return new Unreachable(`The system does not allow a connection to "${target}"`, "check the firewall");
+  }
+  return new Unreachable(
+    `Cannot connect to "${target}": ${text.replace(/ \(os error \d+\)/, "")}`,
+    "check host and port",
+  );
+}
+
+/** Nobody answered in time. */
+export function timedOut(target: string): Unreachable {
+  return new Unreachable(
+    `"${target}" does not answer: timed out`,
+    "check host and port, and that no firewall is between",
+  );
+}
+
+/** What answers does not speak our protocol, or failed it silently, as both sides must. */
+export function notChat(target: string, beforeCard: boolean): Unreachable {
+  return beforeCard
+    ? new Unreachable(
+      `What answers at "${target}" is not a chat server, or turned us away unheard`,
+      "check the port; if it is the right one, wait a minute: it may have too many connections from here",
+    )
+    : new Unreachable(
+      `The handshake with "${target}" failed`,
+      "try again in a minute; if it goes on, something between you and the server changes what you send",
+    );
+}
+
+/** CLOSE in place of WELCOME, or later. */
+export function refusedBy(reason: number, name: string): Refused {
+  const login = exitCodes.login;
+  const make = (message: string, hint: string, code: number = exitCodes.unreachable) =>
+    new Refused(reason, message, hint, code);
+  switch (reason) {
+    case closeReasons.nameTaken:
+      return make(
+        `The name "${name}" belongs to somebody else on this server, or your key is known by another name`,
+        "choose another name with -u NAME",
+        login,
+      );
+    case closeReasons.accessToken:
+      return make("This server wants an access token", "give it with --token-file FILE", login);
+    case closeReasons.putOut:
+      return make("The operator has put you out", "ask the operator of the server", login);
+    case closeReasons.loginRefused:
+      return make("The server refused the login", "check name and password", login);
+    case closeReasons.inUse:
+      return make(`"${name}" is logged in elsewhere`, "leave there first", login);
+    case closeReasons.replaced:
+      return make(
+        `"${name}" has connected from elsewhere, and this connection was ended`,
+        "use one terminal at a time for one name, or choose another name here",
+        exitCodes.failed,
+      );
+    case closeReasons.shutdown:
+      return make("The server is shutting down", "wait for it to come back");
+    case closeReasons.tooSlow:
+      return make("The server ended the connection: it could not send fast enough", "check your network");
+    case closeReasons.limit:
+      return make("The server has no room for more connections", "try again in a minute");
+    default:
+      return make("The server ended the connection", "join again");
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Outbox (protocol §7.3): what was said and is not confirmed yet.
+ *
+ * Messages are sealed and stored before they are sent, sent in order, and resent byte for byte within an
+ * epoch; in a new epoch they are sealed anew with the same msg_id, so that nothing is lost or doubled.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { chainStep } from "../protocol/epoch.ts";
+import { messageKinds, sealMessage } from "../protocol/message.ts";
+import { errorCodes, type MessageOf } from "../protocol/messages.ts";
+import type { ClientRoom } from "./room.ts";
+import type { OutboxItem } from "./room_state.ts";
+
+const firstBackoffMs = 1_000;
+const maxBackoffMs = 30_000;
+const windowMost = 64;
+
+/** The sending side of one room. */
+export class Outbox {
+  #inFlight = new Map<number, OutboxItem>();
+  #backoffMs = 0;
+  #notBefore = 0;
+  #cancel: () => void = () => {};
+
+  /** @param room whose outbox it is */
+  constructor(private readonly room: ClientRoom) {}
+
+  /** A new connection: nothing is in flight any more. */
+  reset(): void {
+    this.#inFlight.clear();
+    this.#backoffMs = this.#notBefore = 0;
+    this.#cancel();
+  }
+
+  /** Whether something waits to be sealed or sent. */
+  get hasWork(): boolean {
+    return this.#open().length > 0;
+  }
+
+  /** The message that a STORED or ERROR with this ref is about. */
+  take(ref: number): OutboxItem | undefined {
+    const item = this.#inFlight.get(ref);
+    this.#inFlight.delete(ref);
+    return item;
+  }
+
+  #open(): OutboxItem[] {
+    const flying = new Set(this.#inFlight.values());
+    return this.room.state.outbox.filter((item) => !item.failed && !flying.has(item));
+  }
+
+  /**
+   * Seals what may go out now.
+   *
+   * @returns sends it; to be called once the state is stored
+   */
+  prepare(): () => void {
+    const { clock } = this.room.context;
+    if (clock.now() < this.#notBefore) return () => {};
+    const ready: OutboxItem[] = [];
+    for (const item of this.#open()) {
+      if (this.#inFlight.size + ready.length >= windowMost) break;
+      const waitMs = this.room.context.pace();
+      if (waitMs > 0) {
+        this.#later(waitMs);
+        break;
+      }
+      if (item.sealed === null) this.#seal(item);
+      ready.push(item);
+    }
+    const { connection, state } = this.room;
+    return () => {
+      for (const item of ready) {
+        const message = item.sealed!.bytes;
+        this.#inFlight.set(
+          connection!.sendInStream(state.id, (ref) => ({ type: "SEND", ref, message })),
+          item,
+        );
+      }
+    };
+  }
+
+  #seal(item: OutboxItem): void {
+    const { state, context, history } = this.room;
+    const head = state.head!;
+    const chain = state.chains[encodeHex(context.card.id)];
+    const { messageKey, next } = chainStep(chain.key);
+    const header = {
+      kind: messageKinds.ordinary,
+      room: state.id,
+      epoch: head.epoch,
+      sender: context.card.id,
+      n: chain.n,
+      view: history!.view,
+      salt: context.random(16),
+    };
+    const bytes = sealMessage(header, item, messageKey, head.commitHash, context.identity.signing);
+    item.sealed = { epoch: head.epoch, n: chain.n, bytes };
+    chain.key = next;
+    chain.n++;
+  }
+
+  /** The server refused a message. */
+  refused(item: OutboxItem, code: number): void {
+    const { state } = this.room;
+    const current = item.sealed !== null && item.sealed.epoch === state.head!.epoch;
+    if (code === errorCodes.STALE && !current) return; // sealed anew in the next turn
+    if (code === errorCodes.DENIED && current) {
+      item.failed = true;
+      // Its number is spent and the server wants no gaps: a new epoch begins the count again.
+      state.suspect = true;
+      for (const other of state.outbox) other.sealed = null;
+      this.room.event({
+        type: "failed",
+        room: state.name,
+        msgId: encodeHex(item.msgId),
+        why: "the server refused it",
+      });
+      return;
+    }
+    this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs * 2 || firstBackoffMs);
+    this.#notBefore = this.room.context.clock.now() + this.#backoffMs;
+    this.#later(this.#backoffMs);
+  }
+
+  /** Something was stored: the server takes messages again. */
+  accepted(_stored: MessageOf<"STORED">): void {
+    this.#backoffMs = 0;
+  }
+
+  #later(ms: number): void {
+    this.#cancel();
+    this.#cancel = this.room.context.clock.after(ms, () => this.room.turn());
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * Receiving a commit (protocol §7.1, §7.2): rules, box, keys, and the difference shown as a named person's
+ * act. An invalid commit is the server's fault, is fed to the history and otherwise ignored.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import { seconds } from "../clock.ts";
+import { type Bytes, equalSecret } from "../crypto/bytes.ts";
+import { ChatError } from "../errors.ts";
+import { boxDecryptor, BoxUnreadable, openBox } from "../protocol/box.ts";
+import { type Commit, parseCommit } from "../protocol/commit.ts";
+import { cardsNeeded, checkAdmission, checkGenesis, checkSuccessor } from "../protocol/commit_rules.ts";
+import { epochCheck, senderChains } from "../protocol/epoch.ts";
+import { entryHash, History } from "../protocol/history.ts";
+import { entryKinds } from "../protocol/messages.ts";
+import { skeleton } from "../protocol/name.ts";
+import { findMember, type Member } from "../protocol/roster.ts";
+import { RequestRefused } from "./connection.ts";
+import type { ClientRoom } from "./room.ts";
+import { ServerFault } from "./room_context.ts";
+import { checkView } from "./view_check.ts";
+
+/** Handles a commit of a room we are in; feeds the history. @throws LinkLost */
+export async function receiveCommit(
+  room: ClientRoom,
+  pos: number,
+  time: number,
+  bytes: Bytes,
+): Promise<void> {
+  const e = entryHash(entryKinds.commit, bytes);
+  const commit = tryParse(bytes);
+  const ignore = (why: string) => {
+    room.history!.feed(e);
+    room.warn(`The server sent a commit that is not valid (${why}); it is ignored.`);
+  };
+  if (!commit) return ignore("not a commit");
+  await room.needCards(cardsNeeded(commit));
+  const head = room.state.head!;
+  const broken = checkSuccessor(commit, pos, head, room.context.directory.card);
+  if (broken) return ignore(`rule ${broken.rule}: ${broken.why}`);
+  await room.needPins(commit.roster);
+  const secret = findMember(commit.roster, room.context.card.id) ? await openEpoch(room, commit) : null;
+  // From here on nothing waits: state and history move together.
+  checkView(room, commit.author, commit.view);
+  room.history!.feed(e);
+  showDifference(room, commit, head.roster);
+  apply(room, commit, pos, time, secret);
+}
+
+/**
+ * Handles the entry with which a newcomer's stream begins.
+ *
+ * @param hashes entry hashes from the commit's view to the commit
+ * @throws ServerFault when the stream does not fit; LinkLost
+ */
+export async function receiveAdmission(
+  room: ClientRoom,
+  pos: number,
+  time: number,
+  bytes: Bytes,
+  hashes: { first: number; hashes: Bytes[] } | null,
+): Promise<void> {
+  const commit = tryParse(bytes);
+  if (!commit || !equals(commit.room, room.state.id)) throw new ServerFault("a room begins with no commit");
+  await room.needCards(cardsNeeded(commit));
+  const { card, directory, serverId } = room.context;
+  const broken = commit.epoch === 0
+    ? checkGenesis(commit, pos, serverId, directory.card)
+    : checkAdmission(commit, pos, card.id, directory.card);
+  if (broken || !findMember(commit.roster, card.id)) {
+    throw new ServerFault(`a commit does not admit us (${broken?.why ?? "not in the roster"})`);
+  }
+  if (room.state.name !== commit.roomName) {
+    // A room that nobody asked for takes the commit's name; one asked for has it fixed by its pin.
+    if (room.state.name !== "" && skeleton(room.state.name) !== skeleton(commit.roomName)) {
+      throw new ServerFault("the room has another name than the one asked for");
+    }
+    room.state.name = commit.roomName;
+  }
+  await room.needPins(commit.roster);
+  const { pos: viewPos, hash } = commit.view;
+  const between = hashes?.hashes ?? [];
+  if (viewPos + between.length !== pos - 1 || (between.length > 0 && hashes!.first !== viewPos + 1)) {
+    throw new ServerFault("the entries before the admission are missing");
+  }
+  const secret = await openEpoch(room, commit);
+  const history = new History({ pos: viewPos, hash });
+  for (const each of between) history.feed(each);
+  history.feed(entryHash(entryKinds.commit, bytes));
+  room.history = history;
+  room.state.status = "in";
+  apply(room, commit, pos, time, secret);
+  if (!equals(commit.author, card.id)) {
+    const by = room.nameOf(commit.author);
+    const verified = room.context.known.user(serverId, by)?.verified ? "verified" : "not verified";
+    room.notice(`You were admitted by ${by} (${verified}); what was said before stays closed to you.`);
+  }
+  room.context.known.pinRoom(serverId, commit.roomName || encodeHex(commit.room).slice(0, 24), commit.room);
+}
+
+/** E of a valid commit, or null when it leaves us without a key. @throws LinkLost */
+async function openEpoch(room: ClientRoom, commit: Commit): Promise<Bytes | null> {
+  const { card, identity, prekeys, psk } = room.context;
+  const author = room.rosterName(commit, commit.author);
+  if (equals(commit.author, card.id)) {
+    const pending = room.state.pendingCommit;
+    if (pending && equals(pending.hash, commit.hash)) return pending.secret;
+    room.state.suspect = true;
+    room.warnOnce(
+      "The server returned a commit of yours that this machine does not know: its state was restored from " +
+        "a backup, or somebody else holds your keys. New keys are made before you send.",
+    );
+    return null;
+  }
+  const { boxHash } = findMember(commit.roster, card.id)!;
+  if (boxHash.every((byte) => byte === 0)) {
+    room.notice(`${author}'s commit left you without a key: you had no valid prekey then.`);
+    return null;
+  }
+  try {
+    const { box } = await room.request((ref) => ({ type: "BOX_GET", ref, hash: boxHash }), "BOX");
+    const secret = await openBox(box, boxHash, commit, card.id, prekeys.find, boxDecryptor(identity.rsa));
+    if (equalSecret(epochCheck(secret, psk, commit), commit.check)) return secret;
+    room.warn(`${author}'s commit left you without a key: what the box holds is not what was signed.`);
+  } catch (error) {
+    if (!(error instanceof BoxUnreadable) && !(error instanceof RequestRefused)) throw error;
+    room.notice(`${author}'s commit left you without a key.`);
+  }
+  return null;
+}
+
+function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secret: Bytes | null): void {
+  const { state, context } = room;
+  const ids = commit.roster.map((member) => member.id);
+  state.chains = {};
+  room.unreadableNext.clear();
+  if (secret) {
+    const keys = senderChains(secret, context.psk, commit.hash, ids);
+    ids.forEach((id, i) => state.chains[encodeHex(id)] = { key: keys[i], n: 0 });
+    secret.fill(0);
+  }
+  state.readable = secret !== null;
+  state.head = {
+    room: state.id,
+    epoch: commit.epoch,
+    commitHash: commit.hash,
+    commitPos: pos,
+    policy: commit.policy,
+    roomName: commit.roomName,
+    roster: commit.roster,
+  };
+  state.commitTime = Math.min(time, seconds(context.clock));
+  state.epochMessages = 0;
+  state.seen = [state.seen[1], []];
+  // What was sealed for the epoch before and is not in the log by now never will be.
+  for (const item of state.outbox) item.sealed = null;
+  state.leaves = state.leaves.filter((leave) => findMember(commit.roster, leave.id));
+  if (state.pendingCommit && state.pendingCommit.epoch <= commit.epoch) {
+    if (equals(state.pendingCommit.hash, commit.hash) && state.readable) state.suspect = false;
+    state.pendingCommit = null;
+  }
+  for (const member of commit.roster) {
+    if (!context.known.user(context.serverId, member.name)) {
+      context.known.pinUser(context.serverId, member.name, member.id);
+    }
+  }
+  if (!findMember(commit.roster, context.card.id)) {
+    state.status = "gone";
+    state.chains = {};
+    state.leaving = false;
+  }
+}
+
+function showDifference(room: ClientRoom, commit: Commit, before: readonly Member[]): void {
+  const { known, serverId, card } = room.context;
+  const by = room.nameOf(commit.author);
+  const common = { room: room.state.name, by };
+  for (const member of before) {
+    if (findMember(commit.roster, member.id)) continue;
+    const left = commit.leaves.some((leave) => equals(leave.id, member.id));
+    room.event({ type: "removed", ...common, who: member.name, left });
+  }
+  for (const member of commit.roster) {
+    if (findMember(before, member.id) || equals(member.id, card.id)) continue;
+    const verified = known.user(serverId, member.name)?.verified === true;
+    room.event({ type: "added", ...common, who: member.name, verified });
+  }
+  for (const member of commit.roster) {
+    const old = findMember(before, member.id);
+    if (old && old.role !== member.role) {
+      room.notice(`${by} made ${member.name} ${member.role === 1 ? "an admin" : "a plain member"}.`);
+    }
+  }
+}
+
+function tryParse(bytes: Bytes): Commit | null {
+  try {
+    return parseCommit(bytes);
+  } catch (error) {
+    if (error instanceof ChatError) return null;
+    throw error;
+  }
+}

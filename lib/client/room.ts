@@ -1,0 +1,556 @@
+/**
+ * ClientRoom: one room as a member sees it (protocol §7, §9, §10).
+ *
+ * Everything of the room's stream is handled strictly in order, one thing at a time, while the connection
+ * goes on reading answers. A turn ends by storing the state; only then is anything acknowledged, shown or
+ * sent, so a crash at any point loses nothing confirmed and repeats no key.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import { seconds } from "../clock.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import { ChatError } from "../errors.ts";
+import { roles } from "../protocol/card.ts";
+import { type Commit, isLeaveSigned, type Leave, makeLeave } from "../protocol/commit.ts";
+import { contentTypes } from "../protocol/content.ts";
+import { entryHash, History } from "../protocol/history.ts";
+import { entryKinds, errorCodes, type LinkMessage, type MessageOf } from "../protocol/messages.ts";
+import { skeleton } from "../protocol/name.ts";
+import { findMember, keyFileFlag, type Member, policies } from "../protocol/roster.ts";
+import { type Connection, LinkLost, RequestRefused } from "./connection.ts";
+import { carriedOut, makeSuccessor } from "./make_commit.ts";
+import { Outbox } from "./outbox.ts";
+import { receiveAdmission, receiveCommit } from "./receive_commit.ts";
+import { receiveMessage } from "./receive_message.ts";
+import { type RoomContext, ServerFault } from "./room_context.ts";
+import type { RoomEvent } from "./room_events.ts";
+import type { RoomState } from "./room_state.ts";
+
+const epochMaxSeconds = 24 * 3600;
+const epochMaxMessages = 10_000;
+const refreshEveryMs = 60_000;
+const retryCardsMs = 5_000;
+
+/** One room. */
+export class ClientRoom {
+  /** The connection, while there is one. */
+  connection: Connection | null = null;
+  /** Next `n` of senders whose messages of this epoch we cannot open. */
+  readonly unreadableNext = new Map<string, number>();
+  /** Ids in hex of members whom the server claims to be linked. */
+  readonly present = new Set<string>();
+  /** A pin that keeps a commit waiting, until the person says which key to trust. */
+  conflict: { name: string; id: Bytes } | null = null;
+  /** Called after each turn: the chat's chance to notice that it is in, or gone. */
+  onTurn: () => void = () => {};
+  /** The answer to our commit of epoch 0. */
+  onGenesis: ((created: boolean) => void) | null = null;
+
+  readonly #outbox = new Outbox(this);
+  #queue: LinkMessage[] = [];
+  #busy = false;
+  #again = false;
+  #dirty = false;
+  #events: RoomEvent[] = [];
+  #announced = false;
+  #target: number | null = null;
+  #ackPos = 0;
+  #hashes: { first: number; hashes: Bytes[] } | null = null;
+  #admit: Bytes[] | null = null;
+  #commitRef: number | null = null;
+  #commitNotBefore = 0;
+  #commitBackoffMs = 0;
+  #presenceKnown = false;
+  #lastRefreshMs = -Infinity;
+  #warned = new Set<string>();
+  #wake: () => void = () => {};
+  #goneLink = new AbortController();
+
+  /**
+   * @param state its persistent part
+   * @param history null until the room is entered
+   */
+  constructor(readonly context: RoomContext, readonly state: RoomState, public history: History | null) {}
+
+  // ---- what the chat does with it
+
+  /** Begins a connection; the stream follows. */
+  connect(connection: Connection): void {
+    this.disconnect();
+    this.connection = connection;
+    this.#goneLink = new AbortController();
+  }
+
+  /** The connection is over; what was not handled comes again. */
+  disconnect(): void {
+    this.connection = null;
+    this.#queue = [];
+    this.#outbox.reset();
+    this.#target =
+      this.#hashes =
+      this.#admit =
+      this.#commitRef =
+        null;
+    this.#goneLink.abort();
+    this.#wake();
+    this.present.clear();
+    this.#presenceKnown = false;
+  }
+
+  /** Whether all that the server had has been handled. */
+  get isCaughtUp(): boolean {
+    return this.#target !== null && this.state.status === "in" && this.history!.view.pos >= this.#target;
+  }
+
+  /** Whether nothing waits to be stored by the server. */
+  get isQuiet(): boolean {
+    return !this.state.outbox.some((item) => !item.failed);
+  }
+
+  /** Takes one message of the stream. */
+  receive(message: LinkMessage): void {
+    this.#queue.push(message);
+    this.turn();
+  }
+
+  /** Says something; it is stored before this returns, and sent when it can be. */
+  say(text: string, action = false): void {
+    const { random, clock, card } = this.context;
+    const item = {
+      msgId: random(16),
+      type: action ? contentTypes.action : contentTypes.text,
+      timeMs: clock.now(),
+      body: new TextEncoder().encode(text) as Bytes,
+      sealed: null,
+      failed: false,
+    };
+    this.state.outbox.push(item);
+    const msgId = encodeHex(item.msgId);
+    this.event({
+      type: "pending",
+      room: this.state.name,
+      from: card.name,
+      msgId,
+      timeMs: item.timeMs,
+      text,
+      action,
+    });
+    this.#dirty = true;
+    this.turn();
+  }
+
+  /** Tries again what failed, and goes on after an alarm: the person's word. */
+  retry(): void {
+    this.state.alarm = null;
+    for (const item of this.state.outbox) item.failed = false;
+    this.#dirty = true;
+    this.turn();
+  }
+
+  /** Ignores the views of a member from now on. */
+  ignoreViews(id: Uint8Array): void {
+    this.state.ignoredViews.push(encodeHex(id));
+    this.state.alarm = null;
+    this.#dirty = true;
+    this.turn();
+  }
+
+  /** A pin was changed by the person: a commit that waits for it may go on. */
+  pinsChanged(): void {
+    this.conflict = null;
+    this.#wake();
+  }
+
+  /** Asks to be let go. @throws RequestRefused, LinkLost */
+  async leave(): Promise<void> {
+    const { card, identity } = this.context;
+    const { epoch } = this.state.head!;
+    const leave = makeLeave(card.id, this.state.id, epoch, identity.signing);
+    const room = this.state.id;
+    await this.request((ref) => ({ type: "LEAVE", ref, room, epoch, signature: leave.signature }), "DONE");
+    this.state.leaving = true;
+    this.state.outbox = [];
+    this.#dirty = true;
+    this.turn();
+  }
+
+  /** Makes new keys at the next chance. */
+  rekey(): void {
+    this.state.suspect = true;
+    this.#dirty = true;
+    this.turn();
+  }
+
+  /** Sends the commit that makes the room; its state holds it already. */
+  sendGenesis(): void {
+    this.#store();
+    this.#sendCommit(this.state.pendingCommit!.bytes);
+  }
+
+  // ---- what the receiving parts need
+
+  /** The name of a member, now or by card. */
+  nameOf(id: Uint8Array): string {
+    return findMember(this.state.head?.roster ?? [], id)?.name ?? this.context.directory.card(id)?.name ??
+      "somebody";
+  }
+  /** The name of a member of a commit that is not applied yet. */
+  rosterName(commit: Commit, id: Uint8Array): string {
+    return findMember(commit.roster, id)?.name ?? this.nameOf(id);
+  }
+  /** Shows, once the turn is stored. */
+  event(event: RoomEvent): void {
+    if (!this.state.leaving || event.type === "removed") this.#events.push(event);
+  }
+  /** News in words. */
+  notice(text: string): void {
+    this.event({ type: "notice", room: this.state.name, text });
+  }
+  /** What the person must know. */
+  warn(text: string): void {
+    this.event({ type: "warning", room: this.state.name, text });
+  }
+  /** The same, once a run. */
+  warnOnce(text: string): void {
+    if (this.#warned.has(text)) return;
+    this.#warned.add(text);
+    this.warn(text);
+  }
+  /** A request that ends with the connection. @throws RequestRefused, LinkLost */
+  request: Connection["request"] = (build, expected) => {
+    if (!this.connection) return Promise.reject(new LinkLost());
+    return this.connection.request(build, expected);
+  };
+
+  /** Waits until all these cards are here: a valid commit may not be judged without. @throws LinkLost */
+  async needCards(ids: readonly Bytes[]): Promise<void> {
+    const { directory } = this.context;
+    while (directory.missing(ids).length > 0) {
+      if (!this.connection) throw new LinkLost();
+      await directory.fetchCards(this.connection, ids);
+      if (directory.missing(ids).length === 0) return;
+      this.warnOnce("The server withholds the card of a member; the room waits for it.");
+      this.#flushEvents();
+      await this.#pause(retryCardsMs);
+    }
+  }
+
+  /** Waits until no name conflicts with a pin. @throws LinkLost */
+  async needPins(roster: readonly Member[]): Promise<void> {
+    const { known, serverId } = this.context;
+    for (;;) {
+      const member = roster.find((m) => known.conflicts(serverId, m.name, m.id));
+      if (!member) return;
+      this.conflict = { name: member.name, id: member.id };
+      this.warnOnce(
+        `The key of ${member.name} has changed. The room waits: "/verify ${member.name}" shows the digits to ` +
+          `compare, "/trust ${member.name}" accepts the new key.`,
+      );
+      this.#flushEvents();
+      this.onTurn();
+      if (this.conflict) await this.#pause(null);
+    }
+  }
+
+  async #pause(ms: number | null): Promise<void> {
+    const link = this.#goneLink.signal;
+    await new Promise<void>((resolve) => {
+      const cancel = ms === null ? () => {} : this.context.clock.after(ms, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+    if (link.aborted) throw new LinkLost();
+  }
+
+  // ---- turns
+
+  /** Handles what is there, then settles; one turn at a time. */
+  turn(): void {
+    this.#again = true;
+    if (this.#busy) return;
+    this.#busy = true;
+    void this.#run().finally(() => this.#busy = false);
+  }
+
+  async #run(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      try {
+        for (let i = 0; i < 64 && this.#queue.length > 0; i++) {
+          await this.#handle(this.#queue.shift()!);
+        }
+        if (this.#queue.length > 0) this.#again = true;
+        else await this.#settle();
+      } catch (error) {
+        if (error instanceof ServerFault) this.context.serverFault(error.message);
+        else if (error instanceof ChatError && !(error instanceof LinkLost)) {
+          this.warn(`${error.message} (${error.hint})`);
+        } else if (!(error instanceof LinkLost)) throw error;
+      }
+      this.#finishTurn(() => {});
+      this.onTurn();
+    }
+  }
+
+  #finishTurn(send: () => void): void {
+    this.#store();
+    this.#flushEvents();
+    const pos = this.history?.view.pos ?? 0;
+    if (this.connection && pos > this.#ackPos && this.state.status === "in") {
+      this.connection.send({ type: "ACK", room: this.state.id, pos });
+      this.#ackPos = pos;
+    }
+    send();
+  }
+
+  #store(): void {
+    if (!this.#dirty || !this.history && !this.state.pendingCommit) return;
+    this.context.files.save(this.state, this.history ?? new History({ pos: 0, hash: this.state.id }));
+    this.#dirty = false;
+  }
+
+  #flushEvents(): void {
+    for (const event of this.#events.splice(0)) this.context.show(event);
+  }
+
+  async #handle(message: LinkMessage): Promise<void> {
+    switch (message.type) {
+      case "ROOM_INFO":
+        return this.#onStream(message);
+      case "HASHES":
+        return this.#onHashes(message);
+      case "ENTRY":
+        return await this.#onEntry(message.pos, message.time, message.kind, message.bytes, message.address);
+      case "STORED":
+        return await this.#onStored(message);
+      case "ERROR":
+        return this.#onError(message);
+      case "LEAVING":
+        return await this.#onLeaving(message);
+      case "PRESENCE":
+        return this.#onPresence(message);
+      case "ADMIT":
+        this.#admit = message.ids;
+        return;
+    }
+  }
+
+  #onStream(info: MessageOf<"ROOM_INFO">): void {
+    this.#target = info.last;
+    this.#hashes = null;
+    const pos = this.history?.view.pos ?? 0;
+    if (this.state.status === "in" && info.last < pos) {
+      this.state.alarm = "the server";
+      this.#dirty = true;
+      this.warn(
+        "The server lost or hides history: it knows less of this room than you. Nothing more is sent; " +
+          '"/retry" goes on all the same.',
+      );
+    }
+  }
+
+  #onHashes({ first, hashes }: MessageOf<"HASHES">): void {
+    if (this.state.status === "in" && first === this.history!.view.pos + 1) {
+      for (const e of hashes) this.history!.feed(e);
+      this.#dirty = true;
+      if (!this.#announced) this.notice(`${hashes.length} entries have expired while you were away.`);
+      return;
+    }
+    const before = this.#hashes;
+    if (before && first !== before.first + before.hashes.length) throw new ServerFault("hashes with a hole");
+    this.#hashes = { first: before?.first ?? first, hashes: [...before?.hashes ?? [], ...hashes] };
+  }
+
+  async #onEntry(pos: number, time: number, kind: number, bytes: Bytes, address: string): Promise<void> {
+    if (this.state.status !== "in") {
+      await receiveAdmission(this, pos, time, bytes, this.#hashes);
+      this.#hashes = null;
+      this.#ackPos = 0;
+    } else {
+      const last = this.history!.view.pos;
+      if (pos <= last) return;
+      if (pos !== last + 1) throw new ServerFault(`positions ${last + 1} to ${pos - 1} are missing`);
+      if (kind === entryKinds.commit) await receiveCommit(this, pos, time, bytes);
+      else {
+        receiveMessage(this, pos, bytes, address);
+        this.history!.feed(entryHash(kind, bytes));
+      }
+    }
+    this.#dirty = true;
+  }
+
+  async #onStored(stored: MessageOf<"STORED">): Promise<void> {
+    const now = seconds(this.context.clock);
+    this.#outbox.accepted(stored);
+    if (stored.ref === this.#commitRef) {
+      if (!this.state.pendingCommit) throw new ServerFault("a commit was stored that had lost");
+      const { bytes } = this.state.pendingCommit;
+      const genesis = this.onGenesis;
+      await this.#onEntry(stored.pos, now, entryKinds.commit, bytes, "");
+      this.#commitRef = null;
+      this.#commitBackoffMs = 0;
+      this.onGenesis = null;
+      this.#target ??= stored.pos;
+      genesis?.(true);
+      return;
+    }
+    const item = this.#outbox.take(stored.ref);
+    if (!item?.sealed || this.state.status !== "in") return;
+    if (stored.pos > this.history!.view.pos) {
+      return await this.#onEntry(stored.pos, now, entryKinds.message, item.sealed.bytes, "");
+    }
+    // Handled already, from the log: the answer only confirms.
+    this.state.outbox = this.state.outbox.filter((other) => other !== item);
+    this.#dirty = true;
+  }
+
+  #onError({ ref, code }: MessageOf<"ERROR">): void {
+    const item = this.#outbox.take(ref);
+    this.#dirty = true;
+    if (item) return this.#outbox.refused(item, code);
+    if (ref !== this.#commitRef) return;
+    this.#commitRef = null;
+    this.state.pendingCommit = null;
+    if (this.onGenesis) {
+      this.onGenesis(false);
+      this.onGenesis = null;
+      return;
+    }
+    // The winner is applied by now; whether our change is still wanted is asked anew, a little later.
+    const conflict = code === errorCodes.CONFLICT;
+    if (!conflict) this.#commitBackoffMs = Math.min(60_000, this.#commitBackoffMs * 2 || 1_000);
+    const [a, b] = this.context.random(2);
+    this.#commitLater(conflict ? (a * 256 + b) % 500 : this.#commitBackoffMs);
+    if (code === errorCodes.DENIED) {
+      this.warn("The server refused a change of the members as against the rules.");
+    }
+  }
+
+  async #onLeaving({ id, epoch, signature }: MessageOf<"LEAVING">): Promise<void> {
+    const member = findMember(this.state.head?.roster ?? [], id);
+    if (!member || this.state.leaves.some((leave) => equals(leave.id, id))) return;
+    await this.needCards([id]);
+    const leave: Leave = { id, epoch, signature };
+    if (!isLeaveSigned(leave, this.state.id, this.context.directory.card(id)!.verifying)) return;
+    this.state.leaves.push(leave);
+    this.#dirty = true;
+    if (!equals(id, this.context.card.id)) this.notice(`${member.name} wants to leave the room.`);
+  }
+
+  #onPresence({ what, ids }: MessageOf<"PRESENCE">): void {
+    for (const id of ids) {
+      const key = encodeHex(id);
+      const member = findMember(this.state.head?.roster ?? [], id);
+      const here = what === 1;
+      if (here === this.present.has(key)) continue;
+      if (here) this.present.add(key);
+      else this.present.delete(key);
+      if (!member || equals(id, this.context.card.id) || !this.#presenceKnown) continue;
+      if (here && member.since === this.state.head!.epoch) continue; // "joined the room" says it
+      this.event({ type: "presence", room: this.state.name, who: member.name, here });
+    }
+    this.#presenceKnown = true; // the first list is no news
+  }
+
+  // ---- settling: commits that are due, then what waits to be sent
+
+  async #settle(): Promise<void> {
+    const { state } = this;
+    if (!this.connection || !this.isCaughtUp || state.leaving) return;
+    if (!this.#announced) {
+      this.#announced = true;
+      this.event({ type: "entered", room: state.name, members: state.head!.roster.map((m) => m.name) });
+    }
+    if (this.#commitRef !== null || state.alarm !== null) return;
+    const change = await this.#dueChange();
+    if (change && this.context.clock.now() >= this.#commitNotBefore) return await this.#commit(change);
+    if (change || !state.readable || state.suspect) return;
+    const send = this.#outbox.prepare();
+    this.#dirty ||= this.#outbox.hasWork;
+    this.#finishTurn(send);
+  }
+
+  /** What a commit is due for now, or null. */
+  async #dueChange(): Promise<{ add: NonNullable<ReturnType<RoomContext["directory"]["card"]>>[] } | null> {
+    const { state, context } = this;
+    const head = state.head!;
+    if (this.#admit !== null) {
+      const ids = this.#admit.filter((id) => !findMember(head.roster, id));
+      const open = (head.policy & ~keyFileFlag) === policies.open;
+      const add = open ? await this.#admissible(ids) : [];
+      const leaves = carriedOut(this, head.epoch + 1).length;
+      this.#admit = null;
+      if (add.length > 0 || leaves > 0) return { add };
+    }
+    const sending = this.#outbox.hasWork;
+    const age = seconds(context.clock) - state.commitTime;
+    const old = age > epochMaxSeconds || state.epochMessages >= epochMaxMessages;
+    if (state.suspect) return { add: [] };
+    if (sending && (carriedOut(this, head.epoch + 1).length > 0 || old)) return { add: [] };
+    if (!state.readable && context.clock.now() - this.#lastRefreshMs >= refreshEveryMs) {
+      this.#lastRefreshMs = context.clock.now();
+      return { add: [] };
+    }
+    return null;
+  }
+
+  /** Those of the newcomers whom we can let in: card, name and pin fit. @throws LinkLost */
+  async #admissible(ids: Bytes[]) {
+    const { directory, known, serverId } = this.context;
+    if (ids.length > 0) await directory.fetchCards(this.connection!, ids);
+    const names = new Set(this.state.head!.roster.map((m) => skeleton(m.name)));
+    return ids.flatMap((id) => {
+      const card = directory.card(id);
+      if (!card || card.role !== roles.user || names.has(skeleton(card.name))) return [];
+      if (known.conflicts(serverId, card.name, id)) {
+        this.warnOnce(
+          `Somebody with another key than the known one wants to join as ${card.name}, and is not let in. ` +
+            `"/trust ${card.name}" accepts the new key.`,
+        );
+        this.conflict = { name: card.name, id };
+        return [];
+      }
+      names.add(skeleton(card.name));
+      return [card];
+    });
+  }
+
+  async #commit(change: { add: Parameters<typeof makeSuccessor>[1]["add"] }): Promise<void> {
+    const made = await makeSuccessor(this, change);
+    for (const name of made.without) {
+      this.notice(`${name} has no valid prekey and cannot read what follows, until ${name} is back.`);
+    }
+    try {
+      await Promise.all(
+        made.boxes.map((box) => this.request((ref) => ({ type: "BOX_PUT", ref, box }), "DONE")),
+      );
+    } catch (error) {
+      if (!(error instanceof RequestRefused)) throw error;
+      return this.#commitLater(1_000);
+    }
+    // Something came meanwhile: it goes first, or our commit would be refused.
+    if (this.#queue.some((m) => m.type === "ENTRY" && m.kind === entryKinds.commit)) {
+      this.#again = true;
+      return;
+    }
+    this.state.pendingCommit = made.pending;
+    this.#dirty = true;
+    this.#finishTurn(() => this.#sendCommit(made.pending.bytes));
+  }
+
+  #commitLater(ms: number): void {
+    this.#commitNotBefore = this.context.clock.now() + ms;
+    this.context.clock.after(ms, () => this.turn());
+  }
+
+  #sendCommit(commit: Bytes): void {
+    this.#commitRef = this.connection!.sendInStream(
+      this.state.id,
+      (ref) => ({ type: "COMMIT", ref, commit }),
+    );
+  }
+}

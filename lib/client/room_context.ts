@@ -1,0 +1,45 @@
+/** RoomContext: what all rooms at one server share. */
+
+import type { Clock } from "../clock.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import type { Identity } from "../crypto/identity.ts";
+import type { RandomSource } from "../crypto/random.ts";
+import type { Card } from "../protocol/card.ts";
+import type { Directory } from "./directory.ts";
+import type { KnownKeys } from "./known_keys.ts";
+import type { OwnPrekeys } from "./own_prekeys.ts";
+import type { RoomEvent } from "./room_events.ts";
+import type { RoomFiles } from "./room_state.ts";
+
+/** Passed to every room. */
+export interface RoomContext {
+  /** The server's id. */
+  readonly serverId: Bytes;
+  /** Our keys. */
+  readonly identity: Identity;
+  /** Our card. */
+  readonly card: Card;
+  /** Cards and prekeys of others. */
+  readonly directory: Directory;
+  /** Pins. */
+  readonly known: KnownKeys;
+  /** Our private prekeys. */
+  readonly prekeys: OwnPrekeys;
+  /** Where rooms are kept. */
+  readonly files: RoomFiles;
+  /** Time. */
+  readonly clock: Clock;
+  /** Randomness. */
+  readonly random: RandomSource;
+  /** 32 bytes of the room key file; zeros for none. */
+  readonly psk: Bytes;
+  /** Shows. */
+  show(event: RoomEvent): void;
+  /** One more message may be sent now; otherwise, in how many milliseconds. */
+  pace(): number;
+  /** The server broke the protocol: the connection must end. */
+  serverFault(why: string): void;
+}
+
+/** The server broke a rule that no honest server breaks. */
+export class ServerFault extends Error {}

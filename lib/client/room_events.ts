@@ -1,0 +1,56 @@
+/** What happens in a room, for whoever shows it: data, not text for the screen. */
+
+/** One thing that happened; `room` is the room's name. */
+export type RoomEvent =
+  /** Somebody said something, or we did and the server has stored it. */
+  | {
+    readonly type: "message";
+    readonly room: string;
+    readonly from: string;
+    readonly own: boolean;
+    /** In hex; ties an own line to its pending one. */
+    readonly msgId: string;
+    /** The sender's clock. */
+    readonly timeMs: number;
+    readonly text: string;
+    /** "/me" */
+    readonly action: boolean;
+    /** The server's claim of the sender's address; empty unless the operator shows them. */
+    readonly address: string;
+  }
+  /** An own line waits to be stored. */
+  | {
+    readonly type: "pending";
+    readonly room: string;
+    readonly from: string;
+    readonly msgId: string;
+    readonly timeMs: number;
+    readonly text: string;
+    readonly action: boolean;
+  }
+  /** An own line was refused for good. */
+  | { readonly type: "failed"; readonly room: string; readonly msgId: string; readonly why: string }
+  /** We are in the room and have seen all that was said. */
+  | { readonly type: "entered"; readonly room: string; readonly members: readonly string[] }
+  /** A commit has added somebody. */
+  | {
+    readonly type: "added";
+    readonly room: string;
+    readonly who: string;
+    readonly by: string;
+    readonly verified: boolean;
+  }
+  /** A commit has carried out somebody's wish to go, or removed somebody. */
+  | {
+    readonly type: "removed";
+    readonly room: string;
+    readonly who: string;
+    readonly by: string;
+    readonly left: boolean;
+  }
+  /** The server's claim of who is linked. */
+  | { readonly type: "presence"; readonly room: string; readonly who: string; readonly here: boolean }
+  /** News in words. */
+  | { readonly type: "notice"; readonly room: string; readonly text: string }
+  /** Something that the person must know for safety. */
+  | { readonly type: "warning"; readonly room: string; readonly text: string };

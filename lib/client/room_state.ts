@@ -1,0 +1,173 @@
+/**
+ * RoomState: what a client keeps of a room across restarts, and the files it is kept in.
+ *
+ * The file is written once for everything that happened in a turn, before any of it is acknowledged, shown
+ * or sent (protocol §7.3). Old values of the running hash go into files of their own, written once.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../crypto/bytes.ts";
+import type { Leave } from "../protocol/commit.ts";
+import type { RoomHead } from "../protocol/commit_rules.ts";
+import { History, historyKept, type View } from "../protocol/history.ts";
+import type { SealedFiles } from "../storage/sealed_files.ts";
+import { decodeState, encodeState } from "./state_json.ts";
+
+/** One sender's chain in the current epoch. */
+export interface Chain {
+  /** Next chain key. */
+  key: Bytes;
+  /** Next `n`. */
+  n: number;
+}
+
+/** A message that the server has not confirmed. */
+export interface OutboxItem {
+  /** 16 bytes; receivers ignore a repeated one. */
+  readonly msgId: Bytes;
+  /** Content type. */
+  readonly type: number;
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Content body. */
+  readonly body: Bytes;
+  /** As it was sealed for the current epoch; null while it still has to be. */
+  sealed: { epoch: number; n: number; bytes: Bytes } | null;
+  /** The server refused it for good. */
+  failed: boolean;
+}
+
+/** A commit of ours on its way. */
+export interface PendingCommit {
+  /** As sent. */
+  readonly bytes: Bytes;
+  /** Its hash. */
+  readonly hash: Bytes;
+  /** Its epoch. */
+  readonly epoch: number;
+  /** E: lost with a crash it would leave its author a stranger. */
+  readonly secret: Bytes;
+}
+
+/** Everything of a room that must survive. */
+export interface RoomState {
+  /** Room id. */
+  readonly id: Bytes;
+  /** Its name; empty for a direct room. */
+  name: string;
+  /** `waiting`: not in it (yet). `in`: a member. `gone`: was one. */
+  status: "waiting" | "in" | "gone";
+  /** As the last valid commit left it. */
+  head: RoomHead | null;
+  /** Seconds: the earlier of the commit's server time and its arrival. */
+  commitTime: number;
+  /** Whether we hold the keys of this epoch. */
+  readable: boolean;
+  /** Chains by sender id in hex. */
+  chains: Record<string, Chain>;
+  /** Messages in this epoch. */
+  epochMessages: number;
+  /** `sender msg_id` in hex, of the epoch before and this one. */
+  seen: [string[], string[]];
+  /** Not confirmed yet, oldest first. */
+  outbox: OutboxItem[];
+  /** On its way. */
+  pendingCommit: PendingCommit | null;
+  /** Requests of members who want to go. */
+  leaves: Leave[];
+  /** We asked to go: nothing is sent or shown any more. */
+  leaving: boolean;
+  /** Something points to a restored backup: a refresh commit comes before the next message. */
+  suspect: boolean;
+  /** Ids in hex whose views do not count, by the person's word. */
+  ignoredViews: string[];
+  /** A fork was seen: sending stops until the person says so. */
+  alarm: string | null;
+}
+
+/** A room that is not entered yet. */
+export function newRoomState(id: Bytes, name: string): RoomState {
+  return {
+    id,
+    name,
+    status: "waiting",
+    head: null,
+    commitTime: 0,
+    readable: false,
+    chains: {},
+    epochMessages: 0,
+    seen: [[], []],
+    outbox: [],
+    pendingCommit: null,
+    leaves: [],
+    leaving: false,
+    suspect: false,
+    ignoredViews: [],
+    alarm: null,
+  };
+}
+
+const segment = 1024;
+
+interface Stored {
+  state: RoomState;
+  /** Position of the first of `tail`. */
+  tailFirst: number;
+  tail: Bytes[];
+  /** First position there is. */
+  historyFirst: number;
+}
+
+/** Loads and saves the rooms of one server. */
+export class RoomFiles {
+  #written = new Map<string, number>();
+
+  /** @param files the folder of one server (and run) */
+  constructor(private readonly files: SealedFiles) {}
+
+  /** Writes a room; old hashes first, so that the room's file never refers to what is not there. */
+  save(state: RoomState, history: History): void {
+    const name = `room-${encodeHex(state.id)}`;
+    const { pos } = history.view;
+    const tailFirst = Math.max(history.first, pos - pos % segment);
+    let next = Math.max(this.#written.get(name) ?? 0, Math.floor(history.first / segment));
+    for (; (next + 1) * segment <= tailFirst; next++) {
+      const from = Math.max(next * segment, history.first);
+      const hashes = history.since(from).slice(0, (next + 1) * segment - from);
+      this.files.write(`${name}.history-${next}`, encodeState({ first: from, hashes }));
+      this.files.remove(`${name}.history-${next - historyKept / segment - 1}`);
+    }
+    this.#written.set(name, next);
+    const stored: Stored = { state, tailFirst, tail: history.since(tailFirst), historyFirst: history.first };
+    this.files.write(`${name}.state`, encodeState(stored));
+  }
+
+  /** All rooms. @throws FileTrouble when a file was changed */
+  load(): { state: RoomState; history: History }[] {
+    return this.files.names().filter((name) => /^room-[0-9a-f]{64}\.state$/.test(name)).map((name) => {
+      const stored = decodeState<Stored>(this.files.read(name)!);
+      return { state: stored.state, history: this.#history(name.slice(0, -6), stored) };
+    });
+  }
+
+  #history(name: string, { tail, tailFirst, historyFirst }: Stored): History {
+    let hashes = tail;
+    let first = tailFirst;
+    for (let k = Math.floor((tailFirst - 1) / segment); first > historyFirst && k >= 0; k--) {
+      const bytes = this.files.read(`${name}.history-${k}`);
+      if (!bytes) break;
+      const part = decodeState<{ first: number; hashes: Bytes[] }>(bytes);
+      hashes = [...part.hashes, ...hashes];
+      first = part.first;
+    }
+    const start: View = { pos: first, hash: hashes[0] };
+    return new History(start, hashes.slice(1));
+  }
+
+  /** Forgets a room. */
+  remove(id: Bytes): void {
+    const name = `room-${encodeHex(id)}`;
+    for (const file of this.files.names()) if (file.startsWith(name)) this.files.remove(file);
+    this.#written.delete(name);
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * View: what a chat shows and what a person types. The chat knows nothing of terminals, pipes or JSON;
+ * lib/ui implements this.
+ */
+
+import type { RoomEvent } from "./room_events.ts";
+
+/** One way of showing a chat. */
+export interface View {
+  /** Whether a person is there who can be asked. */
+  readonly interactive: boolean;
+  /** Lines as they are typed; ends with the input. */
+  lines(): AsyncIterable<string>;
+  /** Something happened in a room. */
+  event(event: RoomEvent): void;
+  /** A step on the way in; shown to a person who watches only. */
+  progress(text: string): void;
+  /** News that are no room's. */
+  notice(text: string): void;
+  /** Something that the person must know. */
+  warning(text: string): void;
+  /** An answer to what the person asked for. */
+  answer(lines: readonly string[]): void;
+  /** What the prompt shall say. */
+  prompt(text: string): void;
+  /** Gives the terminal back. */
+  close(): void;
+}

@@ -1,0 +1,25 @@
+/** View checks (protocol §9): whether a member was shown the history that we were shown. */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import type { View } from "../protocol/history.ts";
+import type { ClientRoom } from "./room.ts";
+
+/**
+ * Holds an author's view, once the signature over it holds, against our own history.
+ *
+ * A mismatch raises the alarm and stops sending until the person says so; it is never repaired in silence.
+ */
+export function checkView(room: ClientRoom, author: Uint8Array, view: View): void {
+  const own = room.history!.at(view.pos);
+  if (own === null || equals(own, view.hash)) return; // older than what is kept: confirms nothing
+  const key = encodeHex(author);
+  if (room.state.ignoredViews.includes(key)) return;
+  const name = room.nameOf(author);
+  room.state.alarm = name;
+  room.warn(
+    `The server has shown you and ${name} different histories of this room. Nothing more is sent. ` +
+      `Compare by another way with ${name}; then "/retry" goes on with what you have seen, ` +
+      `and "/trust ${name}" ignores what ${name} claims from now on.`,
+  );
+}

@@ -1,0 +1,97 @@
+/**
+ * AES-256-CFB with full-block feedback (NIST SP 800-38A §6.3, CFB128), at native speed.
+ *
+ * The runtime has no CFB. Its keystream is E(iv), E(C1), E(C2) …, and CBC with a zero IV over
+ * iv ‖ P1 … P(n−1) computes exactly that, since P(i) XOR E(C(i−1)) = C(i); for opening, ECB over
+ * iv ‖ C1 … C(n−1) does. So two native ciphers and one XOR are the whole construction.
+ *
+ * The danger: CFB hides bytes but does not guard them. Flip a ciphertext bit and the same plaintext bit
+ * flips. Only seal.ts and protocol/records.ts call this, and both check the whole MAC first.
+ */
+
+import { type Cipheriv, createCipheriv } from "node:crypto";
+import { type Bytes, plain } from "./bytes.ts";
+
+const blockBytes = 16;
+
+/**
+ * One key's encryption, kept: the key setup, the larger part of sealing a short text, happens once.
+ *
+ * The CBC object carries its last block Y over; feeding iv XOR Y first makes it produce E(iv) again.
+ */
+export class CfbEncryptor {
+  #cbc: Cipheriv;
+  #last: Bytes = new Uint8Array(blockBytes);
+
+  /** @param key 32 bytes */
+  constructor(key: Uint8Array) {
+    this.#cbc = createCipheriv("aes-256-cbc", key, new Uint8Array(blockBytes));
+    this.#cbc.setAutoPadding(false);
+  }
+
+  /**
+   * @param iv 16 bytes, never used before with this key
+   * @param plaintext any length
+   * @returns as many bytes
+   */
+  encrypt(iv: Uint8Array, plaintext: Uint8Array): Bytes {
+    const length = plaintext.length;
+    if (length === 0) return new Uint8Array(0);
+    const blocks = Math.ceil(length / blockBytes);
+    const fed = new Uint8Array(blocks * blockBytes);
+    for (let i = 0; i < blockBytes; i++) fed[i] = iv[i] ^ this.#last[i];
+    fed.set(plaintext.subarray(0, (blocks - 1) * blockBytes), blockBytes);
+    const stream = plain(this.#cbc.update(fed));
+    this.#last = stream.slice(-blockBytes);
+    return xorInto(stream, plaintext);
+  }
+}
+
+/** One key's decryption, kept. */
+export class CfbDecryptor {
+  #ecb: Cipheriv;
+
+  /** @param key 32 bytes */
+  constructor(key: Uint8Array) {
+    this.#ecb = createCipheriv("aes-256-ecb", key, null);
+    this.#ecb.setAutoPadding(false);
+  }
+
+  /**
+   * @param iv 16 bytes, those it was sealed with
+   * @param ciphertext any length; the caller has verified its MAC
+   * @returns as many bytes
+   */
+  decrypt(iv: Uint8Array, ciphertext: Uint8Array): Bytes {
+    const length = ciphertext.length;
+    if (length === 0) return new Uint8Array(0);
+    const blocks = Math.ceil(length / blockBytes);
+    const fed = new Uint8Array(blocks * blockBytes);
+    fed.set(iv);
+    fed.set(ciphertext.subarray(0, (blocks - 1) * blockBytes), blockBytes);
+    return xorInto(plain(this.#ecb.update(fed)), ciphertext);
+  }
+}
+
+/** Single blocks under one key: how records encrypt their counter into an IV (protocol §6). */
+export class BlockEncryptor {
+  #ecb: Cipheriv;
+
+  /** @param key 32 bytes */
+  constructor(key: Uint8Array) {
+    this.#ecb = createCipheriv("aes-256-ecb", key, null);
+    this.#ecb.setAutoPadding(false);
+  }
+
+  /** AES-256-ECB of a whole number of 16-byte blocks. */
+  encrypt(blocks: Uint8Array): Bytes {
+    return plain(this.#ecb.update(blocks));
+  }
+}
+
+/** keystream ← keystream XOR text, cut to the text's length. */
+function xorInto(keystream: Bytes, text: Uint8Array): Bytes {
+  const length = text.length;
+  for (let i = 0; i < length; i++) keystream[i] ^= text[i];
+  return keystream.length === length ? keystream : keystream.subarray(0, length);
+}

@@ -1,0 +1,15 @@
+/** KeyRefused: a key that is well-formed but breaks a rule of protocol §3. */
+
+import { ChatError, exitCodes } from "../errors.ts";
+
+/** Says which rule the key breaks. */
+export class KeyRefused extends ChatError {
+  /** @param rule completes "The key is refused: …" */
+  constructor(readonly rule: string) {
+    super(
+      `The key is refused: ${rule}`,
+      'make one that fits with "chat keygen", or with "openssl genrsa 3072"',
+      exitCodes.failed,
+    );
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * One-shot sealing (protocol §3): encrypt-then-MAC, the only symmetric construction of the product.
+ *
+ * A (secret, salt) pair seals one plaintext only. The whole tag is verified before anything is decrypted,
+ * since CFB alone is malleable.
+ */
+
+import { Malformed } from "../errors.ts";
+import { type Bytes, concat, equalSecret } from "./bytes.ts";
+import { CfbDecryptor, CfbEncryptor } from "./cfb.ts";
+import { hmac, kdf } from "./kdf.ts";
+
+/** Length of the tag in bytes. */
+export const tagBytes = 32;
+
+/** A tag that does not fit: changed bytes, or another key, label, salt or associated data. */
+export class TagMismatch extends Malformed {
+  /** The one reason there is. */
+  constructor() {
+    super("a sealed text does not open: wrong key or changed bytes");
+  }
+}
+
+/**
+ * Seals `plaintext` (protocol §3, `Seal`).
+ *
+ * @param secret 32 bytes
+ * @param salt bound into the keys; unique for each use of `secret`
+ * @param ad authenticated, not encrypted, not part of the output
+ * @returns ciphertext ‖ tag, 32 bytes longer than the plaintext
+ */
+export function seal(
+  secret: Uint8Array,
+  label: string,
+  salt: Uint8Array,
+  ad: Uint8Array,
+  plaintext: Uint8Array,
+): Bytes {
+  const { ke, km, iv } = keys(secret, label, salt);
+  const ct = new CfbEncryptor(ke).encrypt(iv, plaintext);
+  return concat(ct, hmac(km, u32(ad.length), ad, ct));
+}
+
+/**
+ * Opens what {@link seal} made.
+ *
+ * @throws TagMismatch before anything is decrypted
+ */
+export function open(
+  secret: Uint8Array,
+  label: string,
+  salt: Uint8Array,
+  ad: Uint8Array,
+  sealed: Uint8Array,
+): Bytes {
+  if (sealed.length < tagBytes) throw new TagMismatch();
+  const ct = sealed.subarray(0, sealed.length - tagBytes);
+  const { ke, km, iv } = keys(secret, label, salt);
+  const tag = hmac(km, u32(ad.length), ad, ct);
+  if (!equalSecret(tag, sealed.subarray(sealed.length - tagBytes))) throw new TagMismatch();
+  return new CfbDecryptor(ke).decrypt(iv, ct);
+}
+
+function keys(secret: Uint8Array, label: string, salt: Uint8Array) {
+  const k = kdf(secret, label, salt, 80);
+  return { ke: k.subarray(0, 32), km: k.subarray(32, 64), iv: k.subarray(64) };
+}
+
+function u32(n: number): Bytes {
+  return Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
+}

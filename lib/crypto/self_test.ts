@@ -1,0 +1,97 @@
+/**
+ * Self-test (protocol §3): one known-answer decapsulation and one OAEP decryption with a label, before the
+ * program does anything. A runtime that computes these wrongly must not be trusted with keys.
+ *
+ * The keys here are public and guard nothing.
+ */
+
+import { decodeBase64 } from "@std/encoding/base64";
+import { ChatError } from "../errors.ts";
+import { type Bytes, equalSecret } from "./bytes.ts";
+import { sha256 } from "./hash.ts";
+import { decapsulate, importMlkem } from "./mlkem.ts";
+import { importRsaPrivate, oaepDecrypt, oaepLabel } from "./oaep.ts";
+
+/** The runtime's cryptography does not give the known answers. */
+export class SelfTestFailed extends ChatError {
+  /** @param what failed */
+  constructor(what: string) {
+    super(`This runtime computes ${what} wrongly; chat refuses to run on it`, "use the released executable");
+  }
+}
+
+/** Runs both tests; about 10 ms. @throws SelfTestFailed */
+export async function selfTest(): Promise<void> {
+  const [kem, rsa] = await Promise.all([attempt(kemAnswer), attempt(rsaAnswer)]);
+  if (!kem || !equalSecret(sha256(kem), decodeBase64(kemExpected))) throw new SelfTestFailed("ML-KEM-768");
+  if (!rsa || !equalSecret(sha256(rsa), decodeBase64(rsaExpected))) throw new SelfTestFailed("RSA-OAEP");
+}
+
+async function attempt(answer: () => Promise<Bytes>): Promise<Bytes | null> {
+  try {
+    return await answer();
+  } catch {
+    return null;
+  }
+}
+
+async function kemAnswer(): Promise<Bytes> {
+  return await decapsulate(await importMlkem(decodeBase64(kemSeed)), decodeBase64(kemCiphertext));
+}
+
+async function rsaAnswer(): Promise<Bytes> {
+  const key = await importRsaPrivate(decodeBase64(rsaKey));
+  return await oaepDecrypt(key, oaepLabel("chat1 self test"), decodeBase64(rsaCiphertext));
+}
+
+const kemExpected = "EyCvrga3qnvzanx2LpnyiUW/WSWWkbELpRq/b9cCV3s=";
+const rsaExpected = "RLIkLFFKhlSH8YUVzXG3s8qRGT7mSREUQ9SGaW53j5I=";
+const kemSeed = "LYgHFr52mFl0xMjBIe4S/HlddgWkAgv7CBdWSSPswx+9l63dAH/TPZ6rPvR8p/cZUhcHZ4UogqMEVKMsExVI8A==";
+const kemCiphertext = "" +
+  "+AFDUnfRj4Ej00m1DKNqaGwJd6S0EGNWCa8DyqFcT2LnvsIrU91yWotAUKUPh0GolnTcwdRRFriJ2FzdB7Tsb0iRaxhVTDNuTc7k" +
+  "8dRQy7OXxpTbWlh3M6QLFjXirPd/Cok8HStb0a7KiLhAlmGNcc05DrtECRGja95/UmNNZSITq/bAjgtX6uRyADcbYnRdrynKglxi" +
+  "F+q5sTYF7lwogOlxLHxD0vNk13+MGo9vhub/RdOLf8Z0DWFemSQjvmtL3hWcgNVZshrgBi5FIV8aVcgZGjOBHwIST37HePu0AFAE" +
+  "Mnlv7P+A94T5JAwYQKxYUY2Er76hvf7zxtey4UEEtu4Zd56mHDUFah6sadT67+saEsjGEGgBhYJyCgcCNok4rdhAK3fPvtlmPOmH" +
+  "tx2dTQPwbFtGuybw4t7LDiuLPDd9BNwgjnCGaBPR2hcVUyYoTJhkLZ6Rz7IdFV587F+bJjhwITFLX4PThhs/T9Eh1nTLiY931UfB" +
+  "8nPKXG4VQg8v7UXRpzHM/ljuXIHZL/ob6mi23krRatNa/a3Xxuj5M2z6X9ytYhiE2yzOgIjwMkUCwKb7g+gYkOH7S7kSdGtnnhrV" +
+  "7xoHh7bo8STpZjtZPxtv1SmHqSgyiP5FBwFiCSHyY+i0+KPY2GHtiO8nJkOm2+4UvL9fh5PKEIoYpGNs7qdYPm5klltrJT6gasST" +
+  "GOHcWHOOa/3/mMDm1f54G5cUoMgtnWdAKch6xDQGU02fY2PXqFF727BTehEW39ZVSO4ivq1TyBlaQBYqZVnogfWwjax8dunzVuGD" +
+  "tWDQnvTqdHOtiDI0xgp1dvFcEF+AFgFQRwjagCNtcfc18cbw+XYQjkI2ywCfaxtLNOzGZMQ5ZMdkeKkJl+sGkvNzLRobf/XthrIj" +
+  "l7oAoS/uotNgcQGx/Wk0itjFFpDi4pObdICFh0Z5el8eN4VwVZPQvQ1Z7ddKEc26a8fbHlDN+GlaIb/ruLHh1wVYdt2ICLgDWYm1" +
+  "mPlBy2V6CxqLxtYNCFRijnhUw1XfxfBHAoI/GGUaVYwSGtudCJaMrnStW2pP2diwdJP4QK/pCVmJ5lINsw1fu3f+dLkz/d4Okwm7" +
+  "+pNAbj4CMZqn63yn8Du53InGHosnY6iY6zCusVo7GZGGH5M+LKq2a0YYSU93BtYJ4S7WsGgFpLStHL1nb5yny436mVsB2CKwlN+5" +
+  "mMdmFZwlbhv0B38bXmiU80JvpI9B5nNLoJ1ImWdQzGgeFuM+zXww1oHYt6Q78gfvcVzlhB7W5CqqwBrgxRUQpH0dHSkB/FPJE16G" +
+  "Qy/DqlgQcGb9rP0xt+5PDsn87neR4Xsxf0ujUvlsreKKeVVg3cN61s0kO3KwzD0ntyYFxxA/tJZD+DshOurb3EEilcm+8S6JWFzL" +
+  "ulmKmJvuxCYXptTBkhcqIbeppxe10Rayh/F1uD+TQpklgl67hzw=";
+const rsaCiphertext = "" +
+  "a08FYZHagUgiSauNTOo4QQBrVBxPJP+tudAjmQFL9AARpvmeoIBx5NEnyNCWbfqNuxc1qGwbljrGDdP5UIqYLylhOIP3GQYr0/sD" +
+  "ZT7qz3MKLgN2ArM2eQVnVQ3h/++CCEAom4rdO5oPpOYGbM6CWggS1EIRpzPOzBwb55IpIuL8mary6D8uobxvvL4qPiKY6lP0EIXL" +
+  "ya5IUM3ARqxwd7jIwgPKaH6KlxOQAg0zUJtY1fvByKE7Ei8pm9JkdPgAILh64AA+nhSwVeQ+YFMmB9ulGyddPWcky2pffcmxTFc1" +
+  "EZUCnlr72f4QUhTXyx4QeWrbcMA/0vUCLW3R52heYbk5hP3GmPatw3wCx8Hj1GrUiATh3NoruP+Zk4qEeoly5mKVQWXQU9nOYelB" +
+  "MttcnKRSCXYzR39f16TRmuCqxufFyl0poRxS2UQ2t/QCsbrOHwKuh8DD882De5GYMRKHZKIJw6Y8V//NFZ+2dYw34+ZLplRfze1J" +
+  "jpS1qM2NZ1Wf";
+const rsaKey = "" +
+  "MIIG/QIBADANBgkqhkiG9w0BAQEFAASCBucwggbjAgEAAoIBgQClJDrQRBqKpBRvTsAV/UXeAtMtAgi+SV/r8BeIo7rduC9al9L8" +
+  "k/wyew4BQM50pkMZS4OgyYgG81l9XIjLB5eLCB/ZW0QH3EyLPHgf+MK4QfctkssmVMjemHF87NaRbSkomYX3XsIf9jpoyhrmIRMA" +
+  "fTC5duqz6/K7FS25v6883ElY7IYnBtou5Uzbeq2vQGKs15OGMUjhusf6b7bf3puRXubhy6MDd3hZuYSIPhqKGwJG8kRPoqAUQJve" +
+  "vtctck72OFy8oln/WgrxhsuxJL8rDEs12SEf4h3FilriunbnxQimoGEcsGvIslrzUXyX4Axc3980S/b3kMf5w94bP4F6xEYhglnu" +
+  "olsWSTd0fdLlt2oVhhhQ+FLRa39pO0DXn/sloKc4OKYQz0dswbNQMWqPTA9hdhcA1noGnKfgSxeT5+2h+dJcxokZqhskD/8gpfE/" +
+  "tUiyzLfUEhmCdtnasONAhjmjl2LuXhsWFF7kyYAygPLffoBNPDIQY7wINJhF1hUCAwEAAQKCAYEAn0SPzGjCSE/yvV7v9sUr6vBC" +
+  "hrfdgtf1QPFvYQK3qDqIwRCIFb0LkAwJ979u3iWztOOVcS6smDd+aV8jNtx9lUMipFhXBlW7JNYO7JbYBSjpoPRgJPnEOJpBacBp" +
+  "OBxVg6h9AZRMGNM6hfHVe3kOgHw8z8IWnavDkBbe4LQz57h0rOSAhYcgSfYv58UrWUf5YsUOrG8/4SRo1emEL+jblJo4hjAFacSB" +
+  "N9eqMFPk+KkPyyjAJSWsyZt+OJdJo7UHURaQADHL8199hkZxukDTqx+xIQxSwF9X4FmbmS46wsY/idC5+Vk46AiF3HsGHnxOqC2b" +
+  "i4855EyMazs3L3vVDraADADpyPw27XeTg+Ueel7K5prp9kz1AAp3onJa9PbfqIGtYFCUCMsUjZiSDE0+OtPlE/9K8BsmyrianHbN" +
+  "vTSeH4C+gKne1CC5VL+HPwXUzjfqlsJ5zIeQRgsHQ07yZqQfOTDRb8lfB0flJa7QI1xwBiiaNuzvzDhC0o0JKoPJAoHBAMDGszwS" +
+  "MDS/WH8SlVrE0deIu1qhs6O2ML+/RyA+BlhKfHf12ubBuXMzZ8Bg1acCcj5ZdVxnqgD0y9HcYKHbufc1h2WQbyJCJBH4ZnlRASmx" +
+  "H+NnQEif0svy7hApfSbr2j9yZHwOKsgTOawct+73eIDK2EkN//d1KeSd+Qn1GmaJsKb7BZWUprpi6y05bRGLAfzmHyPTartHy3qL" +
+  "7KyUDenUf2Pdow/RJpTtsfRtkJzSeRFV2xNZo08Utl2koh92IwKBwQDbTVntjl9Y4CWnPrmDluW4VdVneIIEWUFXiZfNftA5J91T" +
+  "IBiBXhPRgChLLmZXZmYKB5wBRixN1Ww2ACeKkRl00QUuoMBFadjE1H54vQGxBNnUAGZgsbB7i8Rq+LZFPj1NT5IF0Ns0Y8TgsY4s" +
+  "Z+fVYzxUJXGDdlzRlWtx5GDxYesmFA47hksiyyFkwBVl8j8bfIrHJX7F6qm8/ayBICwEAJQMvarnHh7slY+/FX6jheDsFmrz+ywP" +
+  "5DBFhoJnWmcCgcBQl0D7DgeFJbFTfmteBQZM+uaIXy2AdXwvzUFo40U3x/v9EpUu/zIOTSFEtbbcGRO1qSR9OwFBYRWMaHslb3xx" +
+  "Mrml5hnv0oLN2HDOquS3j0rrgJDJS7eOd8K6kv21NciJ2cLUcf/EoPTtVRw4FNEV1rdQ4z9tLlgTMU+ZsBQXZdyqEisle32wUgZL" +
+  "Y8SLHvf3yCSgj5QBM2SHmNOa2lJuvN183H188U0V2cEZlGxugzcF3kS19DVnrBsJTvhP+s0CgcBCnsPz461ZbXZi0S5AKGYO0pxq" +
+  "u3Qb6BVuh1EDT0PoKREWQIjRPAgfO6SB+k2CvYu//kHJLU0mM/CUkwVwFdY644iEercOHzKH0Nm+ygQqh4O44Io5U6F+Vp5LtNSC" +
+  "Qn8S7lo4xBLjXm+fprC/Eq2d6HCaS2mpexqFXLPwPGWqzolF3w/Xy1sl7bluRt/5QVckfXgXOW/Cph/8Vr/B1kkoyhgvqqqxXTgd" +
+  "vO2XKet3t6L1dXX2OlZPWY3EgTE6Pn8CgcBxEbmlWQaLvEbxZZSWjociEToUrMYwnuDdARbNKRvHUgxK/83HstpHlSRrRDfUKXXJ" +
+  "LFzbDW/aqhHupcPDoZJJ5pUxBz1Udr5j1mEJoixeYKEx6IVxG7d+TrEDbspC5DVFjy/MZDPB6g8kF/1VFImShu6OagXzJqRIjP5b" +
+  "7aPjnDayXWINQ5qjC3MKOD6T9L5/c0liSWuUqX0jPaiwMv0DCm+msMaataGelHzaBWzEoHKrEOjVldIXI4BFVOThG54=";

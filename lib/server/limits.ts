@@ -1,0 +1,206 @@
+/**
+ * Limits (protocol §12): how often an address may try, how many may be undecided at once, how fast a
+ * member may talk. Numbers are options of the server; the defaults are the protocol's.
+ */
+
+import type { Clock } from "../clock.ts";
+
+/** Every limit of protocol §12 that a server may set. */
+export interface Limits {
+  /** Unauthenticated connections in all. */
+  readonly pending: number;
+  /** Unauthenticated connections per address. */
+  readonly pendingPerAddress: number;
+  /** Authenticated links in all. */
+  readonly links: number;
+  /** Authenticated links per address. */
+  readonly linksPerAddress: number;
+  /** Handshakes at once per address. */
+  readonly handshakeBurst: number;
+  /** Seconds until an address has one more handshake. */
+  readonly handshakeEverySeconds: number;
+  /** ClientHellos per second, all together. */
+  readonly hellosPerSecond: number;
+  /** RSA decryptions at once. */
+  readonly rsaAtOnce: number;
+  /** RSA decryptions waiting. */
+  readonly rsaQueued: number;
+  /** Messages at once per user. */
+  readonly sendBurst: number;
+  /** Messages per second per user. */
+  readonly sendsPerSecond: number;
+  /** Rooms per user, not counting direct rooms. */
+  readonly roomsPerUser: number;
+  /** New direct rooms per user and hour. */
+  readonly directRoomsPerHour: number;
+}
+
+/** The values of protocol §12. */
+export const defaultLimits: Limits = {
+  pending: 512,
+  pendingPerAddress: 16,
+  links: 1024,
+  linksPerAddress: 64,
+  handshakeBurst: 20,
+  handshakeEverySeconds: 6,
+  hellosPerSecond: 200,
+  rsaAtOnce: 2,
+  rsaQueued: 64,
+  sendBurst: 20,
+  sendsPerSecond: 5,
+  roomsPerUser: 64,
+  directRoomsPerHour: 20,
+};
+
+/** A token bucket: `burst` at once, then one per `everyMs`. */
+export class Bucket {
+  #level: number;
+  #at: number;
+
+  /** Starts full. */
+  constructor(
+    private readonly burst: number,
+    private readonly everyMs: number,
+    private readonly clock: Clock,
+  ) {
+    this.#level = burst;
+    this.#at = clock.now();
+  }
+
+  #refill(): void {
+    const now = this.clock.now();
+    // A clock set back gives nothing and takes nothing.
+    this.#level = Math.min(this.burst, this.#level + Math.max(0, now - this.#at) / this.everyMs);
+    this.#at = now;
+  }
+
+  /** Takes one, if there is one. */
+  take(): boolean {
+    this.#refill();
+    if (this.#level < 1) return false;
+    this.#level -= 1;
+    return true;
+  }
+
+  /** Gives one back: it was not spent on anything hostile. */
+  giveBack(): void {
+    this.#level = Math.min(this.burst, this.#level + 1);
+  }
+
+  /** Whether nothing is remembered in it. */
+  get isFull(): boolean {
+    this.#refill();
+    return this.#level >= this.burst;
+  }
+}
+
+/** Counts how many of each key are in use. */
+export class Counter {
+  #counts = new Map<string, number>();
+  #total = 0;
+
+  /** Of this key. */
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+  /** Of all keys. */
+  get total(): number {
+    return this.#total;
+  }
+  /** One more. */
+  add(key: string): void {
+    this.#total++;
+    this.#counts.set(key, this.of(key) + 1);
+  }
+  /** One less. */
+  remove(key: string): void {
+    this.#total--;
+    const left = this.of(key) - 1;
+    if (left <= 0) this.#counts.delete(key);
+    else this.#counts.set(key, left);
+  }
+}
+
+/** What counts as one address: an IPv4 address, or the /64 of an IPv6 one, which one person holds whole. */
+export function addressKey(hostname: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(hostname);
+  if (mapped) return mapped[1];
+  if (!hostname.includes(":")) return hostname;
+  const [head, tail = null] = hostname.split("%")[0].split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === null || tail === "" ? [] : tail.split(":");
+  const groups = tail === null
+    ? left
+    : [...left, ...Array(Math.max(0, 8 - left.length - right.length)).fill("0"), ...right];
+  return groups.slice(0, 4).map((g) => g.replace(/^0+(?=.)/, "").toLowerCase()).join(":") + "::/64";
+}
+
+/** Who may begin a handshake now. */
+export class Doorkeeper {
+  readonly #pending = new Counter();
+  readonly #linked = new Counter();
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #hellos: Bucket;
+
+  /** @param limits of the server */
+  constructor(private readonly limits: Limits, private readonly clock: Clock) {
+    this.#hellos = new Bucket(limits.hellosPerSecond, 1000 / limits.hellosPerSecond, clock);
+  }
+
+  /** A connection was accepted. @returns false: close it at once, send nothing */
+  admit(address: string): boolean {
+    const { pending, pendingPerAddress } = this.limits;
+    if (this.#pending.total >= pending || this.#pending.of(address) >= pendingPerAddress) return false;
+    if (!this.#bucket(address).take()) return false;
+    this.#pending.add(address);
+    return true;
+  }
+
+  /** A ClientHello came. @returns false: one too many this second */
+  hello(): boolean {
+    return this.#hellos.take();
+  }
+
+  /** A connection that was admitted is a link now, or gone. */
+  decided(address: string): void {
+    this.#pending.remove(address);
+  }
+
+  /** A handshake has proved its client. @returns false: too many links */
+  link(address: string): boolean {
+    const { links, linksPerAddress } = this.limits;
+    if (this.#linked.total >= links || this.#linked.of(address) >= linksPerAddress) return false;
+    this.#linked.add(address);
+    return true;
+  }
+
+  /** WELCOME was sent: the handshake gives its place back, so that all can return after a restart. */
+  welcomed(address: string): void {
+    this.#bucket(address).giveBack();
+  }
+
+  /** A link ended. */
+  unlink(address: string): void {
+    this.#linked.remove(address);
+  }
+
+  /** Undecided connections. */
+  get pendingTotal(): number {
+    return this.#pending.total;
+  }
+
+  #bucket(address: string): Bucket {
+    let bucket = this.#buckets.get(address);
+    if (!bucket) {
+      if (this.#buckets.size >= 10_000) this.#forgetFull();
+      bucket = new Bucket(this.limits.handshakeBurst, this.limits.handshakeEverySeconds * 1000, this.clock);
+      this.#buckets.set(address, bucket);
+    }
+    return bucket;
+  }
+
+  /** A full bucket remembers nothing: memory stays bounded by the addresses of the last minutes. */
+  #forgetFull(): void {
+    for (const [address, bucket] of this.#buckets) if (bucket.isFull) this.#buckets.delete(address);
+  }
+}

@@ -1,0 +1,49 @@
+/** Peer: somebody who has proved an identity over a link, and what the server keeps for that link only. */
+
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../crypto/bytes.ts";
+import type { Card } from "../protocol/card.ts";
+import type { Link } from "../protocol/link.ts";
+import { errorCodes, type LinkMessage } from "../protocol/messages.ts";
+import type { Bucket } from "./limits.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Most boxes that wait for a link's next commit. */
+export const boxesMax = 512;
+
+/** One linked identity. */
+export class Peer {
+  /** The id in hex, for maps. */
+  readonly key: string;
+  /** Streams of rooms, by room id in hex. */
+  readonly subscriptions = new Map<string, Subscription>();
+  /** Boxes for the next commit, by hash in hex. */
+  boxes = new Map<string, Bytes>();
+
+  /**
+   * @param address the remote `host:port`, for `--show-addresses` and the console
+   * @param sends how fast it may talk
+   */
+  constructor(
+    readonly card: Card,
+    readonly link: Link,
+    readonly address: string,
+    readonly sends: Bucket,
+    readonly directRooms: Bucket,
+  ) {
+    this.key = encodeHex(card.id);
+    link.onDrain = () => {
+      for (const subscription of this.subscriptions.values()) subscription.pump();
+    };
+  }
+
+  /** Sends one message. */
+  send(message: LinkMessage): void {
+    this.link.send(message);
+  }
+
+  /** Answers a request with an error code. */
+  refuse(ref: number, code: keyof typeof errorCodes): void {
+    this.send({ type: "ERROR", ref, code: errorCodes[code] });
+  }
+}

@@ -1,0 +1,303 @@
+/**
+ * Requests: what the server does with each message of a linked peer (protocol §11).
+ *
+ * Every answer goes behind what was staged before it, so a peer sees the winner's entry before its own
+ * CONFLICT or STALE. A body that does not parse throws Malformed: the link then ends without a word.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../crypto/bytes.ts";
+import { Malformed } from "../errors.ts";
+import { boxHash, parseBox } from "../protocol/box.ts";
+import { type Commit, isLeaveSigned, parseCommit } from "../protocol/commit.ts";
+import { checkGenesis, checkSuccessor, isLeaveCurrent } from "../protocol/commit_rules.ts";
+import { entryHash } from "../protocol/history.ts";
+import { messageKinds, messageMaxBytes, parseMessage } from "../protocol/message.ts";
+import {
+  entryKinds,
+  errorCodes,
+  joinInfo,
+  type LinkMessage,
+  type MessageOf,
+  roomKinds,
+} from "../protocol/messages.ts";
+import { decodeName, skeleton } from "../protocol/name.ts";
+import { isPrekeyUsable, parsePrekey, verifyPrekey } from "../protocol/prekey.ts";
+import { findMember, policies } from "../protocol/roster.ts";
+import { boxesMax, type Peer } from "./peer.ts";
+import type { ServerRoom } from "./room.ts";
+import type { Rooms } from "./rooms.ts";
+
+type ErrorCode = keyof typeof errorCodes;
+
+/** Answers one message. @throws Malformed: the link must end */
+export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): void {
+  switch (message.type) {
+    case "CARD_GET":
+      return answer(rooms, peer, {
+        type: "CARD",
+        ref: message.ref,
+        cards: message.ids.map((id) => rooms.store.card(id) ?? none),
+      });
+    case "NAME_GET":
+      return onNameGet(rooms, peer, message);
+    case "PREKEY_PUT":
+      return onPrekeyPut(rooms, peer, message);
+    case "PREKEY_GET":
+      return answer(rooms, peer, {
+        type: "PREKEY",
+        ref: message.ref,
+        prekeys: message.ids.map((id) => rooms.store.prekey(id)?.bytes ?? none),
+      });
+    case "ROOM_FIND":
+      return onRoomFind(rooms, peer, message);
+    case "JOIN":
+      return onJoin(rooms, peer, message);
+    case "LEAVE":
+      return onLeave(rooms, peer, message);
+    case "BOX_PUT":
+      return onBoxPut(rooms, peer, message);
+    case "BOX_GET": {
+      const box = rooms.store.box(message.hash);
+      return box
+        ? answer(rooms, peer, { type: "BOX", ref: message.ref, box })
+        : refuse(rooms, peer, message.ref, "NOT_FOUND");
+    }
+    case "COMMIT":
+      return onCommit(rooms, peer, message);
+    case "SEND":
+      return onSend(rooms, peer, message);
+    case "ACK":
+      return; // The server must not depend on it.
+    case "BLOB_PUT":
+      return refuse(rooms, peer, message.ref, "DENIED"); // Files are not there yet.
+    case "BLOB_GET":
+      return refuse(rooms, peer, message.ref, "NOT_FOUND");
+    default:
+      throw new Malformed(`a peer said ${message.type} out of place`);
+  }
+}
+
+const none: Bytes = new Uint8Array(0);
+
+function answer(rooms: Rooms, peer: Peer, message: LinkMessage): void {
+  rooms.afterStaged(() => peer.send(message));
+}
+
+function refuse(rooms: Rooms, peer: Peer, ref: number, code: ErrorCode): void {
+  answer(rooms, peer, { type: "ERROR", ref, code: errorCodes[code] });
+}
+
+/** Stages a write whose answer is DONE. */
+function stageDone(
+  rooms: Rooms,
+  peer: Peer,
+  ref: number,
+  write: () => void,
+  info: () => number = () => 0,
+  then: () => void = () => {},
+): void {
+  rooms.stage(
+    write,
+    () => {
+      peer.send({ type: "DONE", ref, info: info() });
+      then();
+    },
+    () => peer.refuse(ref, "LIMIT"),
+  );
+}
+
+function onNameGet(rooms: Rooms, peer: Peer, message: MessageOf<"NAME_GET">): void {
+  const id = rooms.store.idByName(skeleton(decodeName(message.name)));
+  answer(rooms, peer, { type: "CARD", ref: message.ref, cards: [id ? rooms.store.card(id)! : none] });
+}
+
+function onPrekeyPut(rooms: Rooms, peer: Peer, { ref, prekey: bytes }: MessageOf<"PREKEY_PUT">): void {
+  const prekey = parsePrekey(bytes);
+  const stored = rooms.store.prekey(peer.card.id);
+  const lower = stored !== null && prekey.prekeyId < stored.prekeyId;
+  const differs = stored?.prekeyId === prekey.prekeyId && !equals(stored.bytes, bytes);
+  const own = equals(prekey.id, peer.card.id) && verifyPrekey(prekey, peer.card.verifying);
+  const usable = isPrekeyUsable(prekey, Math.floor(rooms.clock.now() / 1000));
+  if (!own || lower || differs || !usable) return refuse(rooms, peer, ref, "DENIED");
+  stageDone(rooms, peer, ref, () => rooms.store.putPrekey(peer.card.id, prekey.prekeyId, bytes));
+}
+
+function onRoomFind(rooms: Rooms, peer: Peer, message: MessageOf<"ROOM_FIND">): void {
+  const stored = rooms.store.roomByName(skeleton(decodeName(message.name)));
+  const room = stored && rooms.get(stored.id);
+  if (!room) return refuse(rooms, peer, message.ref, "NO_ROOM");
+  rooms.afterStaged(() => peer.send({ type: "ROOM_INFO", ref: message.ref, ...room.infoFor(peer, null) }));
+}
+
+function onJoin(rooms: Rooms, peer: Peer, { ref, room: id, kind }: MessageOf<"JOIN">): void {
+  const room = rooms.get(id);
+  if (kind !== roomKinds.ordinary) return refuse(rooms, peer, ref, "DENIED"); // Key-file rooms are not there yet.
+  if (!room) return refuse(rooms, peer, ref, "NO_ROOM");
+  if (room.hasMember(peer.card.id)) {
+    return answer(rooms, peer, { type: "DONE", ref, info: joinInfo.already });
+  }
+  if (room.head.policy === policies.direct) return refuse(rooms, peer, ref, "DENIED");
+  if (!room.isOpen) return answer(rooms, peer, { type: "DONE", ref, info: joinInfo.closed });
+  if (!rooms.store.prekey(peer.card.id)) return refuse(rooms, peer, ref, "DENIED");
+  if (ownRooms(rooms, peer) >= rooms.limits.roomsPerUser) return refuse(rooms, peer, ref, "LIMIT");
+  stageDone(
+    rooms,
+    peer,
+    ref,
+    () => room.admissions.wait(peer.card.id),
+    () => room.activePeers().length > 0 ? joinInfo.asked : joinInfo.nobody,
+    () => room.admissions.newRound(),
+  );
+}
+
+/** Rooms of a user that count against the limit: not direct ones, nor closed ones into which others put her. */
+function ownRooms(rooms: Rooms, peer: Peer): number {
+  return rooms.store.roomsOf(peer.card.id).filter((id) => rooms.get(id)?.isOpen).length;
+}
+
+function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
+  const { ref, room: id, epoch, signature } = message;
+  const room = rooms.get(id);
+  if (!room) return refuse(rooms, peer, ref, "NO_ROOM");
+  const member = findMember(room.head.roster, peer.card.id);
+  if (!member) return stageDone(rooms, peer, ref, () => rooms.store.dropJoin(id, peer.card.id));
+  const leave = { id: peer.card.id, epoch, signature };
+  const signed = isLeaveSigned(leave, id, peer.card.verifying);
+  if (
+    room.head.policy === policies.direct || !signed || !isLeaveCurrent(leave, member, room.head.epoch + 1)
+  ) {
+    return refuse(rooms, peer, ref, "DENIED");
+  }
+  stageDone(rooms, peer, ref, () => rooms.store.putLeave(id, leave), () => 0, () => {
+    room.broadcast({ type: "LEAVING", room: id, ...leave }, peer);
+    room.admissions.newRound();
+  });
+}
+
+function onBoxPut(rooms: Rooms, peer: Peer, { ref, box }: MessageOf<"BOX_PUT">): void {
+  parseBox(box);
+  if (peer.boxes.size >= boxesMax) return refuse(rooms, peer, ref, "LIMIT");
+  peer.boxes.set(encodeHex(boxHash(box)), box);
+  answer(rooms, peer, { type: "DONE", ref, info: 0 });
+}
+
+function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"COMMIT">): void {
+  const commit = parseCommit(bytes);
+  const boxes = peer.boxes;
+  peer.boxes = new Map();
+  const room = rooms.get(commit.room);
+  const refusal = refusalOf(rooms, peer, commit, room) ?? missingBox(commit, boxes);
+  if (refusal) return refuseInStream(rooms, peer, ref, room, refusal);
+  let stored: ServerRoom | undefined = room;
+  let pos = 0;
+  let added: string[] = [];
+  rooms.stage(
+    () => {
+      if (commit.epoch === 0) {
+        const name = commit.roomName === "" ? null : skeleton(commit.roomName);
+        const row = { id: commit.room, kind: roomKinds.ordinary, name: commit.roomName };
+        rooms.store.createRoom(row, name);
+        stored = rooms.add(row);
+      }
+      for (const member of commit.roster) {
+        const box = boxes.get(encodeHex(member.boxHash));
+        if (box) rooms.store.putBox(member.boxHash, commit.room, stored!.last + 1, box);
+      }
+      const before = commit.epoch === 0 ? [] : stored!.head.roster;
+      stored!.appendCommit(commit);
+      pos = stored!.last;
+      added = commit.roster.filter((m) => !findMember(before, m.id)).map((m) => m.name);
+    },
+    () => {
+      ownAnswer(rooms, peer, stored!, pos, ref);
+      stored!.publish(pos);
+      for (const name of added) rooms.events.joinedRoom(name, commit.roomName);
+    },
+    () => peer.refuse(ref, "LIMIT"),
+  );
+}
+
+/** Has the author's STORED stand in the stream, where its entry would. */
+function ownAnswer(rooms: Rooms, peer: Peer, room: ServerRoom, pos: number, ref: number): void {
+  const subscription = peer.subscriptions.get(room.key);
+  if (subscription) subscription.expectOwn(pos, ref);
+  else rooms.keepCommitRef(room.key, pos, ref);
+}
+
+function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | undefined): ErrorCode | null {
+  if (!equals(commit.author, peer.card.id)) return "DENIED";
+  if (commit.epoch === 0) {
+    const taken = commit.roomName !== "" && rooms.store.roomByName(skeleton(commit.roomName));
+    if (room || taken) return "CONFLICT";
+    if (checkGenesis(commit, 1, rooms.serverId, rooms.card)) return "DENIED";
+    const isDirect = commit.policy === policies.direct;
+    const within = isDirect ? peer.directRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;
+    return within ? null : "LIMIT";
+  }
+  if (!room) return "NO_ROOM";
+  if (!room.hasMember(peer.card.id)) return "DENIED";
+  if (commit.epoch <= room.head.epoch) return "CONFLICT";
+  if (commit.view.pos > room.last || checkSuccessor(commit, room.last + 1, room.head, rooms.card)) {
+    return "DENIED";
+  }
+  return room.commits.take() ? null : "LIMIT";
+}
+
+function missingBox(commit: Commit, boxes: Map<string, Bytes>): ErrorCode | null {
+  for (const member of commit.roster) {
+    if (member.boxHash.every((byte) => byte === 0)) continue;
+    const box = boxes.get(encodeHex(member.boxHash));
+    if (!box || !equals(parseBox(box).recipient, member.id)) return "NO_BOX";
+  }
+  return null;
+}
+
+/** Refuses, behind every entry that the refusal rests on. */
+function refuseInStream(
+  rooms: Rooms,
+  peer: Peer,
+  ref: number,
+  room: ServerRoom | undefined,
+  code: ErrorCode,
+): void {
+  const subscription = room && peer.subscriptions.get(room.key);
+  if (!subscription) return refuse(rooms, peer, ref, code);
+  const after = room.last;
+  rooms.afterStaged(() => subscription.answer(after, { type: "ERROR", ref, code: errorCodes[code] }));
+}
+
+function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SEND">): void {
+  const message = parseMessage(bytes);
+  const room = rooms.get(message.room);
+  if (!room || !room.hasMember(peer.card.id)) return refuse(rooms, peer, ref, "NO_ROOM");
+  const isOwn = equals(message.sender, peer.card.id) && message.kind === messageKinds.ordinary;
+  if (!isOwn || bytes.length > messageMaxBytes) return refuse(rooms, peer, ref, "DENIED");
+
+  const before = rooms.store.message(room.id, peer.card.id, message.epoch, message.n);
+  if (before) {
+    if (!equals(before.hash, entryHash(entryKinds.message, bytes))) return refuse(rooms, peer, ref, "DENIED");
+    return answer(rooms, peer, { type: "STORED", ref, room: room.id, pos: before.pos });
+  }
+  if (message.epoch < room.head.epoch) return refuseInStream(rooms, peer, ref, room, "STALE");
+  const viewFits = message.view.pos >= room.head.commitPos && message.view.pos <= room.last;
+  if (message.epoch > room.head.epoch || !viewFits) return refuse(rooms, peer, ref, "DENIED");
+  if (message.n !== room.nextNumber(peer)) return refuse(rooms, peer, ref, "ORDER");
+  if (!peer.sends.take()) return refuse(rooms, peer, ref, "LIMIT");
+
+  let pos = 0;
+  rooms.stage(
+    () => {
+      pos = room.appendMessage(peer, bytes, message.n);
+    },
+    () => {
+      const subscription = peer.subscriptions.get(room.key);
+      if (subscription) subscription.expectOwn(pos, ref);
+      else peer.send({ type: "STORED", ref, room: room.id, pos });
+      room.publish(pos);
+      rooms.events.exchanged(rooms.clock.now());
+    },
+    () => peer.refuse(ref, "LIMIT"),
+  );
+}

@@ -1,0 +1,271 @@
+/**
+ * ServerRoom: one room as the server sees it: a log of sealed entries, a roster it can read, and the
+ * streams to those of its members who are linked (protocol §7.1, §11).
+ *
+ * Everything here is checked to protect the server and its users; clients never rely on it.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../crypto/bytes.ts";
+import { type Commit, parseCommit } from "../protocol/commit.ts";
+import type { RoomHead } from "../protocol/commit_rules.ts";
+import { encodeName } from "../protocol/name.ts";
+import { findMember, keyFileFlag, policies } from "../protocol/roster.ts";
+import { encodeMessage, entryKinds, type LinkMessage, roomFlags } from "../protocol/messages.ts";
+import { entryHash, nextHistory } from "../protocol/history.ts";
+import { Admissions } from "./admissions.ts";
+import { Bucket } from "./limits.ts";
+import type { Peer } from "./peer.ts";
+import type { Rooms } from "./rooms.ts";
+import { encodeEntry, type Stretch, Subscription } from "./subscription.ts";
+import type { Stay, StoredEntry, StoredRoom } from "./store/store.ts";
+
+/** One room. */
+export class ServerRoom {
+  /** Room id. */
+  readonly id: Bytes;
+  /** In hex, for maps. */
+  readonly key: string;
+  /** 1 ordinary, 2 key-file room. */
+  readonly kind: number;
+  /** As its creator typed it. */
+  readonly name: string;
+  /** As its last valid commit left it; set once epoch 0 is in. */
+  head!: RoomHead;
+  /** Last position, flushed or not. */
+  last = 0;
+  /** Last position that is on disk: nothing after it is shown to anyone. */
+  flushed = 0;
+  /** How often it may get a new commit. */
+  readonly commits: Bucket;
+  /** Who waits to be let in, and who is asked to do it. */
+  readonly admissions: Admissions;
+  #history!: Bytes;
+  #numbers = new Map<string, number>();
+  #subscriptions = new Set<Subscription>();
+
+  /** @param rooms the server's rooms, for its store, clock and peers */
+  constructor(stored: StoredRoom, private readonly rooms: Rooms) {
+    this.id = stored.id;
+    this.key = encodeHex(stored.id);
+    this.kind = stored.kind;
+    this.name = stored.name;
+    this.commits = new Bucket(1, 1000, rooms.clock);
+    this.admissions = new Admissions(this, rooms);
+    this.reload();
+  }
+
+  /** Takes everything from the store: at the start, and after a batch was undone. */
+  reload(): void {
+    const { store } = this.rooms;
+    const last = store.last(this.id);
+    this.last = last.pos;
+    this.flushed = Math.min(this.flushed || last.pos, last.pos);
+    this.#history = last.history;
+    const stored = store.lastCommit(this.id);
+    if (!stored) return;
+    this.#setHead(parseCommit(stored.bytes), stored.pos);
+    for (const { sender, n } of store.nextNumbers(this.id, this.head.epoch)) {
+      this.#numbers.set(encodeHex(sender), n);
+    }
+  }
+
+  #setHead(commit: Commit, pos: number): void {
+    this.#numbers.clear();
+    this.head = {
+      room: this.id,
+      epoch: commit.epoch,
+      commitHash: commit.hash,
+      commitPos: pos,
+      policy: commit.policy,
+      roomName: commit.roomName,
+      roster: commit.roster,
+    };
+  }
+
+  /** Whether newcomers are let in without asking. */
+  get isOpen(): boolean {
+    return (this.head.policy & ~keyFileFlag) === policies.open;
+  }
+
+  /** Whether an id is in the roster. */
+  hasMember(id: Uint8Array): boolean {
+    return findMember(this.head.roster, id) !== undefined;
+  }
+
+  /** The next `n` of a sender in this epoch. */
+  nextNumber(peer: Peer): number {
+    return this.#numbers.get(peer.key) ?? 0;
+  }
+
+  /** Writes a commit that has passed all checks, at the end of the log. */
+  appendCommit(commit: Commit): void {
+    const { store } = this.rooms;
+    const before = commit.epoch === 0 ? [] : this.head.roster;
+    const pos = this.#append(entryKinds.commit, commit.bytes, commit.author, commit.epoch, -1);
+    for (const member of commit.roster) {
+      if (findMember(before, member.id)) continue;
+      store.beginStay(this.id, member.id, pos, commit.epoch === 0 ? 0 : commit.view.pos);
+      store.dropJoin(this.id, member.id);
+    }
+    for (const member of before) {
+      if (findMember(commit.roster, member.id)) continue;
+      store.endStay(this.id, member.id, pos);
+      store.dropLeave(this.id, member.id);
+    }
+    this.#setHead(commit, pos);
+    for (const leave of store.leaves(this.id)) {
+      if (leave.epoch < commit.epoch - 15) store.dropLeave(this.id, leave.id);
+    }
+  }
+
+  /** Writes a message that has passed all checks. @returns its position */
+  appendMessage(peer: Peer, bytes: Bytes, n: number): number {
+    const pos = this.#append(entryKinds.message, bytes, peer.card.id, this.head.epoch, n);
+    this.#numbers.set(peer.key, n + 1);
+    return pos;
+  }
+
+  #append(kind: number, bytes: Bytes, sender: Bytes, epoch: number, n: number): number {
+    const { store, clock } = this.rooms;
+    const pos = this.last + 1;
+    const hash = entryHash(kind, bytes);
+    const history = nextHistory(this.#history, hash);
+    store.append(this.id, {
+      pos,
+      time: Math.floor(clock.now() / 1000),
+      kind,
+      bytes,
+      hash,
+      history,
+      sender,
+      epoch,
+      n,
+    });
+    this.last = pos;
+    this.#history = history;
+    return pos;
+  }
+
+  /** Entries from the log that are on disk. */
+  read(from: number, most: number): StoredEntry[] {
+    return this.rooms.store.entries(this.id, from, Math.min(most, this.flushed - from + 1));
+  }
+
+  /** The ENTRY message of an entry, with its sender's address if the operator shows addresses. */
+  encodeEntry(entry: StoredEntry): Bytes {
+    return encodeEntry(this.id, entry, this.rooms.addressOf(entry.sender));
+  }
+
+  /** The entry at `pos` is on disk: shows it to everybody who may see it. */
+  publish(pos: number): void {
+    this.flushed = pos;
+    const [entry] = this.read(pos, 1);
+    const encoded = this.encodeEntry(entry);
+    for (const subscription of [...this.#subscriptions]) subscription.deliver(entry, encoded);
+    if (entry.kind === entryKinds.commit) this.#followCommit(parseCommit(entry.bytes!), pos);
+  }
+
+  #followCommit(commit: Commit, pos: number): void {
+    for (const subscription of [...this.#subscriptions]) {
+      if (findMember(commit.roster, subscription.peer.card.id)) continue;
+      if (subscription.live) this.unsubscribe(subscription);
+      else subscription.endAt(pos);
+    }
+    for (const member of commit.roster) {
+      if (member.since !== commit.epoch) continue;
+      const peer = this.rooms.peers.get(encodeHex(member.id));
+      if (!peer) continue;
+      this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [member.id] }, peer);
+      const stretch = { first: commit.epoch === 0 ? 1 : commit.view.pos + 1, whole: pos, until: null };
+      const known = peer.subscriptions.get(this.key);
+      const subscription = known ?? this.#open(peer, []);
+      subscription.goOnWith(stretch);
+      const ref = this.rooms.takeCommitRef(this.key, pos);
+      if (ref !== undefined && equals(member.id, commit.author)) subscription.expectOwn(pos, ref);
+      subscription.pump();
+    }
+    this.admissions.newRound();
+  }
+
+  #open(peer: Peer, stretches: Stretch[]): Subscription {
+    const subscription = new Subscription(peer, this, stretches);
+    this.#subscriptions.add(subscription);
+    peer.subscriptions.set(this.key, subscription);
+    return subscription;
+  }
+
+  /**
+   * Starts the stream of a peer who has just linked.
+   *
+   * @param pos its last position, or null when it named none
+   */
+  resume(peer: Peer, pos: number | null): void {
+    const stays = this.rooms.store.stays(this.id, peer.card.id);
+    const at = pos === null ? -1 : stays.findIndex((s) => s.from <= pos && pos <= (s.until ?? Infinity));
+    const fresh = (s: Stay) => ({ first: s.viewPos + 1, whole: s.from, until: s.until });
+    const stretches = at < 0
+      ? stays.slice(-1).map(fresh)
+      : [{ first: pos! + 1, whole: pos! + 1, until: stays[at].until }, ...stays.slice(at + 1).map(fresh)];
+    if (stretches.length > 0) this.#open(peer, stretches).pump();
+    else peer.send({ type: "ROOM_INFO", ref: 0, ...this.infoFor(peer, 0) });
+  }
+
+  /** Ends a stream. */
+  unsubscribe(subscription: Subscription): void {
+    this.#subscriptions.delete(subscription);
+    if (subscription.peer.subscriptions.get(this.key) === subscription) {
+      subscription.peer.subscriptions.delete(this.key);
+    }
+  }
+
+  /** A stream has reached the end of the log. */
+  caughtUp(subscription: Subscription): void {
+    const { peer } = subscription;
+    const linked = this.head.roster.filter((m) => this.rooms.peers.has(encodeHex(m.id))).map((m) => m.id);
+    for (let i = 0; i < linked.length; i += 255) {
+      peer.send({ type: "PRESENCE", room: this.id, what: 1, ids: linked.slice(i, i + 255) });
+    }
+    for (const leave of this.rooms.store.leaves(this.id)) {
+      peer.send({ type: "LEAVING", room: this.id, ...leave });
+    }
+    this.admissions.newRound();
+  }
+
+  /** Sends to all members whose streams are live. */
+  broadcast(message: LinkMessage, except?: Peer): void {
+    const encoded = encodeMessage(message);
+    for (const { live, peer } of this.#subscriptions) {
+      if (live && peer !== except) peer.link.sendEncoded(encoded);
+    }
+  }
+
+  /** Members with live streams, in order of the roster: who can be asked to commit. */
+  activePeers(): Peer[] {
+    return this.head.roster.flatMap((member) => {
+      const peer = this.rooms.peers.get(encodeHex(member.id));
+      return peer?.subscriptions.get(this.key)?.live ? [peer] : [];
+    });
+  }
+
+  /** The body of ROOM_INFO for one peer. @param last overrides: the end of a stay that is over */
+  infoFor(peer: Peer, last: number | null) {
+    const member = this.hasMember(peer.card.id);
+    const stays = this.rooms.store.stays(this.id, peer.card.id);
+    const end = last ?? (member ? this.flushed : stays.at(-1)?.until ?? 0);
+    const others = this.head.roster.some((m) =>
+      !equals(m.id, peer.card.id) && this.rooms.peers.has(encodeHex(m.id))
+    );
+    return {
+      room: this.id,
+      kind: this.kind,
+      policy: this.head.policy,
+      flags: (member ? roomFlags.member : 0) | (others ? roomFlags.othersLinked : 0),
+      last: end,
+      start: 0,
+      startHash: new Uint8Array(32),
+      name: encodeName(this.name),
+    };
+  }
+}

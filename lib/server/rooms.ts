@@ -1,0 +1,166 @@
+/**
+ * Rooms: all rooms of a server, who is linked, and the group commit that stands between a write and
+ * everybody's sight of it.
+ *
+ * What a request writes is staged; a turn of the event loop later everything staged is flushed to disk
+ * at once, and only then answered and shown. When the disk refuses, all of it is undone and its authors are
+ * told to try again.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import type { Clock } from "../clock.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import { type Card, parseCard } from "../protocol/card.ts";
+import type { Limits } from "./limits.ts";
+import type { Peer } from "./peer.ts";
+import { ServerRoom } from "./room.ts";
+import type { ServerEvents } from "./events.ts";
+import { type Store, type StoredRoom, StoreFailed } from "./store/store.ts";
+
+const cardsCached = 4096;
+
+/** What happens to a staged write. */
+interface Staged {
+  /** It is on disk. */
+  done(): void;
+  /** It was undone. */
+  failed(): void;
+}
+
+/** The shared state of a running server. */
+export class Rooms {
+  /** Everybody who is linked, by id in hex. */
+  readonly peers = new Map<string, Peer>();
+  #rooms = new Map<string, ServerRoom>();
+  #cards = new Map<string, Card>();
+  #staged: Staged[] = [];
+  #scheduled = false;
+  #commitRefs = new Map<string, number>();
+
+  /**
+   * @param defer runs something in a later turn of the event loop
+   * @param showAddresses whether members see each sender's address
+   */
+  constructor(
+    readonly store: Store,
+    readonly clock: Clock,
+    readonly limits: Limits,
+    readonly serverId: Bytes,
+    readonly events: ServerEvents,
+    private readonly defer: (act: () => void) => void,
+    private readonly showAddresses = false,
+  ) {
+    for (const stored of store.rooms()) this.#rooms.set(encodeHex(stored.id), new ServerRoom(stored, this));
+  }
+
+  /** All rooms. */
+  all(): ServerRoom[] {
+    return [...this.#rooms.values()];
+  }
+
+  /** A room by id. */
+  get(id: Bytes): ServerRoom | undefined {
+    return this.#rooms.get(encodeHex(id));
+  }
+
+  /** Makes a room object for a row that was just staged. */
+  add(stored: StoredRoom): ServerRoom {
+    const room = new ServerRoom(stored, this);
+    this.#rooms.set(room.key, room);
+    return room;
+  }
+
+  /** A checked card from the store. */
+  card = (id: Uint8Array): Card | undefined => {
+    const key = encodeHex(id);
+    let card = this.#cards.get(key);
+    if (!card) {
+      const bytes = this.store.card(id as Bytes);
+      if (!bytes) return undefined;
+      card = parseCard(bytes);
+      if (this.#cards.size >= cardsCached) this.#cards.clear();
+      this.#cards.set(key, card);
+    }
+    return card;
+  };
+
+  /** The sender's address as members see it; empty unless the operator shows addresses. */
+  addressOf(id: Bytes): string {
+    return this.showAddresses ? this.peers.get(encodeHex(id))?.address ?? "" : "";
+  }
+
+  /** The ref of a COMMIT that makes a room: its STORED stands in the stream that begins with it. */
+  keepCommitRef(room: string, pos: number, ref: number): void {
+    this.#commitRefs.set(`${room} ${pos}`, ref);
+  }
+
+  /** Takes it back, once. */
+  takeCommitRef(room: string, pos: number): number | undefined {
+    const key = `${room} ${pos}`;
+    const ref = this.#commitRefs.get(key);
+    this.#commitRefs.delete(key);
+    return ref;
+  }
+
+  /**
+   * Stages writes.
+   *
+   * @param write does the writing; all or nothing of a batch stays
+   * @param done once it is on disk
+   * @param failed when it was undone, together with everything else of its batch
+   */
+  stage(write: () => void, done: () => void, failed: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (!(error instanceof StoreFailed)) throw error;
+      this.#staged.push({ done, failed });
+      return this.#undone(error);
+    }
+    this.#staged.push({ done, failed });
+    this.#schedule();
+  }
+
+  /** Runs `act` behind everything that is staged now, so that answers keep their order. */
+  afterStaged(act: () => void): void {
+    if (this.#staged.length === 0) act();
+    else this.#staged.push({ done: act, failed: act });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.defer(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Makes everything staged durable, then shows it. */
+  flush(): void {
+    if (this.#staged.length === 0) return;
+    try {
+      this.store.flush();
+    } catch (error) {
+      if (!(error instanceof StoreFailed)) throw error;
+      return this.#undone(error);
+    }
+    for (const { done } of this.#staged.splice(0)) done();
+  }
+
+  #undone(error: StoreFailed): void {
+    this.events.storeFailed(error);
+    const staged = this.#staged.splice(0);
+    const kept = new Set(this.store.rooms().map((room) => encodeHex(room.id)));
+    for (const [key, room] of this.#rooms) {
+      if (kept.has(key)) room.reload();
+      else this.#rooms.delete(key);
+    }
+    for (const { failed } of staged) failed();
+  }
+
+  /** Ends all timers. */
+  stop(): void {
+    for (const room of this.#rooms.values()) room.admissions.stop();
+  }
+}

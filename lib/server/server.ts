@@ -1,0 +1,136 @@
+/**
+ * Server: puts the parts together and takes them apart again.
+ *
+ * Draining (product §3): accepting stops, what is staged is flushed, every client is told, and after at
+ * most five seconds everything is closed.
+ */
+
+import { type Clock, sleep } from "../clock.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import type { Identity } from "../crypto/identity.ts";
+import { oaepDecrypt } from "../crypto/oaep.ts";
+import type { RandomSource } from "../crypto/random.ts";
+import type { Link } from "../protocol/link.ts";
+import { closeReasons } from "../protocol/messages.ts";
+import type { ServerEvents } from "./events.ts";
+import { Doorkeeper, type Limits } from "./limits.ts";
+import { acceptConnections, type Acceptor } from "./listener.ts";
+import { Rooms } from "./rooms.ts";
+import { RsaQueue } from "./rsa_queue.ts";
+import { runSession, type SessionContext } from "./session.ts";
+import type { Store } from "./store/store.ts";
+
+const drainMs = 4_000;
+const tickMs = 1_000;
+
+/** What a server is made of. */
+export interface ServerParts {
+  /** Its keys. */
+  readonly identity: Identity;
+  /** Its card, role 2. */
+  readonly card: Bytes;
+  /** What it keeps. */
+  readonly store: Store;
+  /** Where connections come from; already listening. */
+  readonly listener: Acceptor;
+  /** Rates and counts. */
+  readonly limits: Limits;
+  /** Time. */
+  readonly clock: Clock;
+  /** Randomness. */
+  readonly random: RandomSource;
+  /** What the operator sees. */
+  readonly events: ServerEvents;
+  /** Everybody who joins must know it, when set. */
+  readonly accessToken?: Bytes | null;
+  /** Runs something in a later turn of the event loop: when staged writes are flushed. */
+  readonly defer: (act: () => void) => void;
+}
+
+/** A running server. */
+export class ChatServer {
+  /** Rooms and peers, for the console. */
+  readonly rooms: Rooms;
+  /** When it was started, milliseconds since 1970. */
+  readonly startedMs: number;
+  /** RSA decryptions done so far: the one costly thing a stranger can ask for. */
+  decryptions = 0;
+  #links = new Set<Link>();
+  #stopping = new AbortController();
+  #sessions = new Set<Promise<void>>();
+  #accepting: Promise<void>;
+  #cancelTick: () => void;
+
+  /** Starts accepting at once. */
+  constructor(private readonly parts: ServerParts) {
+    const { clock, limits, identity } = parts;
+    this.startedMs = clock.now();
+    this.rooms = new Rooms(parts.store, clock, limits, identity.id, parts.events, parts.defer);
+    const doorkeeper = new Doorkeeper(limits, clock);
+    const rsa = new RsaQueue(limits.rsaAtOnce, limits.rsaQueued);
+    const context: SessionContext = {
+      rooms: this.rooms,
+      doorkeeper,
+      random: parts.random,
+      accessToken: parts.accessToken ?? null,
+      links: this.#links,
+      handshake: {
+        identity,
+        card: parts.card,
+        random: parts.random,
+        puzzleBits: () => rsa.puzzleBits(),
+        decrypt: (label, ciphertext) =>
+          rsa.run(() => {
+            this.decryptions++;
+            return oaepDecrypt(identity.rsa, label, ciphertext);
+          }),
+      },
+    };
+    this.#accepting = acceptConnections(
+      parts.listener,
+      doorkeeper,
+      clock,
+      this.#stopping.signal,
+      (conn, ends) => {
+        const session = runSession(conn, ends, context).finally(() => this.#sessions.delete(session));
+        this.#sessions.add(session);
+        return session;
+      },
+    );
+    const tick = () => {
+      for (const link of this.#links) link.tick();
+      this.#cancelTick = clock.after(tickMs, tick);
+    };
+    this.#cancelTick = clock.after(tickMs, tick);
+  }
+
+  /** How many are linked. */
+  get linked(): number {
+    return this.rooms.peers.size;
+  }
+
+  /** Drains and stops; 5 s at most. @throws StoreFailed when the last flush fails */
+  async stop(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    this.#stopping.abort();
+    this.#cancelTick();
+    this.parts.listener.close();
+    this.rooms.flush();
+    for (const link of this.#links) link.close(closeReasons.shutdown);
+    const patience = new AbortController();
+    const all = Promise.all([this.#accepting, ...this.#sessionsOfLinks()]).then(() => patience.abort());
+    await Promise.race([all, sleep(this.parts.clock, drainMs, patience.signal)]);
+    for (const link of [...this.#links]) link.drop();
+    this.rooms.stop();
+    this.parts.store.close();
+  }
+
+  /** Sessions that have no link yet are silent until their deadline; nobody waits for those. */
+  #sessionsOfLinks(): Promise<unknown>[] {
+    return this.#links.size === 0 ? [] : [waitUntilEmpty(this.#links, this.parts.clock)];
+  }
+}
+
+async function waitUntilEmpty(links: Set<Link>, clock: Clock): Promise<void> {
+  while (links.size > 0) await sleep(clock, 10);
+}

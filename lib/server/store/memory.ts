@@ -1,0 +1,159 @@
+/** The store of `--ephemeral` servers: sealed messages in memory, gone with the process. */
+
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { RandomSource } from "../../crypto/random.ts";
+import type { NewEntry, Stay, Store, StoredLeave, StoredRoom } from "./store.ts";
+
+interface MemoryRoom extends StoredRoom {
+  log: NewEntry[];
+  numbers: Map<string, number>;
+  stays: Map<string, { id: Bytes; stays: Stay[] }>;
+  joins: Map<string, { id: Bytes; time: number }>;
+  leaves: Map<string, StoredLeave>;
+}
+
+/** Keeps everything in maps; flush has nothing to do. */
+export class MemoryStore implements Store {
+  readonly memoryOnly = true;
+  readonly runId: Bytes;
+  #cards = new Map<string, Bytes>();
+  #names = new Map<string, Bytes>();
+  #prekeys = new Map<string, { prekeyId: number; bytes: Bytes }>();
+  #rooms = new Map<string, MemoryRoom>();
+  #roomNames = new Map<string, string>();
+  #boxes = new Map<string, Bytes>();
+
+  /** @param random for the run id, fresh at each start */
+  constructor(random: RandomSource) {
+    this.runId = random(16);
+  }
+
+  card(id: Bytes) {
+    return this.#cards.get(encodeHex(id)) ?? null;
+  }
+  idByName(skeleton: string) {
+    return this.#names.get(skeleton) ?? null;
+  }
+  putCard(id: Bytes, skeleton: string, card: Bytes) {
+    const key = encodeHex(id);
+    if (this.#cards.has(key) || this.#names.has(skeleton)) return;
+    this.#cards.set(key, card);
+    this.#names.set(skeleton, id);
+  }
+
+  prekey(id: Bytes) {
+    return this.#prekeys.get(encodeHex(id)) ?? null;
+  }
+  putPrekey(id: Bytes, prekeyId: number, bytes: Bytes) {
+    const key = encodeHex(id);
+    if ((this.#prekeys.get(key)?.prekeyId ?? -1) < prekeyId) this.#prekeys.set(key, { prekeyId, bytes });
+  }
+
+  rooms() {
+    return [...this.#rooms.values()];
+  }
+  roomByName(skeleton: string) {
+    return this.#rooms.get(this.#roomNames.get(skeleton) ?? "") ?? null;
+  }
+  createRoom(room: StoredRoom, skeleton: string | null) {
+    const key = encodeHex(room.id);
+    this.#rooms.set(key, {
+      ...room,
+      log: [],
+      numbers: new Map(),
+      stays: new Map(),
+      joins: new Map(),
+      leaves: new Map(),
+    });
+    if (skeleton !== null) this.#roomNames.set(skeleton, key);
+  }
+
+  #room(id: Bytes): MemoryRoom | undefined {
+    return this.#rooms.get(encodeHex(id));
+  }
+
+  append(room: Bytes, entry: NewEntry) {
+    const r = this.#room(room)!;
+    r.log.push(entry);
+    if (entry.n >= 0) r.numbers.set(numberKey(entry.sender, entry.epoch, entry.n), entry.pos);
+  }
+  entries(room: Bytes, from: number, most: number) {
+    return this.#room(room)?.log.slice(Math.max(0, from - 1), Math.max(0, from - 1) + most) ?? [];
+  }
+  last(room: Bytes) {
+    const entry = this.#room(room)?.log.at(-1);
+    return entry ? { pos: entry.pos, history: entry.history } : { pos: 0, history: room };
+  }
+  lastCommit(room: Bytes) {
+    const entry = this.#room(room)?.log.findLast((e) => e.kind === 1);
+    return entry ? { pos: entry.pos, bytes: entry.bytes } : null;
+  }
+  message(room: Bytes, sender: Bytes, epoch: number, n: number) {
+    const r = this.#room(room);
+    const pos = r?.numbers.get(numberKey(sender, epoch, n));
+    return pos === undefined ? null : { pos, hash: r!.log[pos - 1].hash };
+  }
+  nextNumbers(room: Bytes, epoch: number) {
+    const next = new Map<string, { sender: Bytes; n: number }>();
+    for (const e of this.#room(room)?.log ?? []) {
+      if (e.n >= 0 && e.epoch === epoch) next.set(encodeHex(e.sender), { sender: e.sender, n: e.n + 1 });
+    }
+    return [...next.values()];
+  }
+
+  box(hash: Bytes) {
+    return this.#boxes.get(encodeHex(hash)) ?? null;
+  }
+  putBox(hash: Bytes, _room: Bytes, _pos: number, box: Bytes) {
+    this.#boxes.set(encodeHex(hash), box);
+  }
+
+  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number) {
+    const stays = this.#room(room)!.stays;
+    const key = encodeHex(id);
+    if (!stays.has(key)) stays.set(key, { id, stays: [] });
+    stays.get(key)!.stays.push({ from, viewPos, until: null });
+  }
+  endStay(room: Bytes, id: Bytes, until: number) {
+    const own = this.#room(room)?.stays.get(encodeHex(id))?.stays;
+    if (own?.length) own[own.length - 1] = { ...own[own.length - 1], until };
+  }
+  stays(room: Bytes, id: Bytes) {
+    return [...this.#room(room)?.stays.get(encodeHex(id))?.stays ?? []];
+  }
+  roomsOf(id: Bytes) {
+    const key = encodeHex(id);
+    return [...this.#rooms.values()].filter((r) => r.stays.get(key)?.stays.at(-1)?.until === null)
+      .map((r) => r.id);
+  }
+
+  joins(room: Bytes) {
+    return [...this.#room(room)?.joins.values() ?? []];
+  }
+  putJoin(room: Bytes, id: Bytes, time: number) {
+    const joins = this.#room(room)!.joins;
+    joins.delete(encodeHex(id)); // back to the end of the line
+    joins.set(encodeHex(id), { id, time });
+  }
+  dropJoin(room: Bytes, id: Bytes) {
+    this.#room(room)?.joins.delete(encodeHex(id));
+  }
+
+  leaves(room: Bytes) {
+    return [...this.#room(room)?.leaves.values() ?? []];
+  }
+  putLeave(room: Bytes, leave: StoredLeave) {
+    this.#room(room)!.leaves.set(encodeHex(leave.id), leave);
+  }
+  dropLeave(room: Bytes, id: Bytes) {
+    this.#room(room)?.leaves.delete(encodeHex(id));
+  }
+
+  flush() {}
+  close() {}
+}
+
+function numberKey(sender: Bytes, epoch: number, n: number): string {
+  return `${encodeHex(sender)} ${epoch} ${n}`;
+}

@@ -1,0 +1,296 @@
+/**
+ * The durable store: one SQLite file with a write-ahead log.
+ *
+ * Group commit: writes gather in one transaction that flush() commits with a sync to disk, so a burst of
+ * messages costs one sync. The server confirms and shows an entry only after that.
+ */
+
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { RandomSource } from "../../crypto/random.ts";
+import {
+  type NewEntry,
+  type Stay,
+  type Store,
+  type StoredEntry,
+  type StoredLeave,
+  type StoredRoom,
+  StoreFailed,
+} from "./store.ts";
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS cards (
+    id BLOB PRIMARY KEY, skeleton TEXT NOT NULL UNIQUE, card BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS prekeys (
+    id BLOB PRIMARY KEY, prekey_id INTEGER NOT NULL, prekey BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS rooms (
+    id BLOB PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL, skeleton TEXT UNIQUE) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS entries (
+    room BLOB NOT NULL, pos INTEGER NOT NULL, time INTEGER NOT NULL, kind INTEGER NOT NULL, bytes BLOB,
+    hash BLOB NOT NULL, history BLOB NOT NULL, sender BLOB NOT NULL, epoch INTEGER NOT NULL,
+    n INTEGER NOT NULL, UNIQUE (room, pos)) STRICT;
+  CREATE UNIQUE INDEX IF NOT EXISTS entry_number ON entries (room, epoch, sender, n) WHERE n >= 0;
+  CREATE INDEX IF NOT EXISTS entry_commit ON entries (room, pos) WHERE kind = 1;
+  CREATE TABLE IF NOT EXISTS boxes (
+    hash BLOB PRIMARY KEY, room BLOB NOT NULL, pos INTEGER NOT NULL, box BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS stays (
+    room BLOB NOT NULL, id BLOB NOT NULL, began INTEGER NOT NULL, view_pos INTEGER NOT NULL, until INTEGER,
+    PRIMARY KEY (id, room, began)) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS joins (
+    room BLOB NOT NULL, id BLOB NOT NULL, time INTEGER NOT NULL, line INTEGER NOT NULL,
+    PRIMARY KEY (room, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS leaves (
+    room BLOB NOT NULL, id BLOB NOT NULL, epoch INTEGER NOT NULL, signature BLOB NOT NULL,
+    PRIMARY KEY (room, id)) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = 1;
+`;
+
+type Row = Record<string, unknown>;
+
+/** One file, opened by one process. */
+export class SqliteStore implements Store {
+  readonly memoryOnly = false;
+  readonly runId: Bytes;
+  #db: DatabaseSync;
+  #statements = new Map<string, StatementSync>();
+  #open = false;
+  #line = 0;
+
+  /**
+   * Opens or makes the file, readable by its owner only.
+   *
+   * @throws StoreFailed when it cannot be opened, or another process has it
+   */
+  constructor(private readonly path: string, random: RandomSource) {
+    try {
+      createPrivate(path);
+      this.#db = new DatabaseSync(path);
+      // EXCLUSIVE: one server a directory; it also keeps the shared-memory file away.
+      this.#db.exec(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0;",
+      );
+      this.#db.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`);
+      const known = this.#get("SELECT value FROM about WHERE key = 'run'");
+      this.runId = known ? known.value as Bytes : random(16);
+      if (!known) this.#run("INSERT INTO about VALUES ('run', ?)", this.runId);
+      this.flush();
+      this.#line = Number(this.#get("SELECT coalesce(max(line), 0) AS line FROM joins")!.line);
+    } catch (error) {
+      throw error instanceof StoreFailed ? error : new StoreFailed(path, reason(error));
+    }
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) this.#statements.set(sql, statement = this.#db.prepare(sql));
+    return statement;
+  }
+  #get(sql: string, ...values: (Bytes | number | string | null)[]): Row | undefined {
+    return this.#prepare(sql).get(...values) as Row | undefined;
+  }
+  #all(sql: string, ...values: (Bytes | number | string | null)[]): Row[] {
+    return this.#prepare(sql).all(...values) as Row[];
+  }
+  #run(sql: string, ...values: (Bytes | number | string | null)[]): void {
+    try {
+      if (!this.#open) this.#db.exec("BEGIN IMMEDIATE");
+      this.#open = true;
+      this.#prepare(sql).run(...values);
+    } catch (error) {
+      throw this.#undo(error);
+    }
+  }
+  #undo(error: unknown): StoreFailed {
+    if (this.#open) {
+      try {
+        this.#db.exec("ROLLBACK");
+      } catch {
+        // SQLite has rolled back by itself.
+      }
+    }
+    this.#open = false;
+    return new StoreFailed(this.path, reason(error));
+  }
+
+  card(id: Bytes) {
+    return this.#get("SELECT card FROM cards WHERE id = ?", id)?.card as Bytes ?? null;
+  }
+  idByName(skeleton: string) {
+    return this.#get("SELECT id FROM cards WHERE skeleton = ?", skeleton)?.id as Bytes ?? null;
+  }
+  putCard(id: Bytes, skeleton: string, card: Bytes) {
+    this.#run("INSERT OR IGNORE INTO cards VALUES (?, ?, ?)", id, skeleton, card);
+  }
+
+  prekey(id: Bytes) {
+    const row = this.#get("SELECT prekey_id, prekey FROM prekeys WHERE id = ?", id);
+    return row ? { prekeyId: Number(row.prekey_id), bytes: row.prekey as Bytes } : null;
+  }
+  putPrekey(id: Bytes, prekeyId: number, bytes: Bytes) {
+    this.#run(
+      "INSERT INTO prekeys VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE " +
+        "SET prekey_id = excluded.prekey_id, prekey = excluded.prekey WHERE excluded.prekey_id > prekey_id",
+      id,
+      prekeyId,
+      bytes,
+    );
+  }
+
+  rooms() {
+    return this.#all("SELECT id, kind, name FROM rooms").map(asRoom);
+  }
+  roomByName(skeleton: string) {
+    const row = this.#get("SELECT id, kind, name FROM rooms WHERE skeleton = ?", skeleton);
+    return row ? asRoom(row) : null;
+  }
+  createRoom(room: StoredRoom, skeleton: string | null) {
+    this.#run("INSERT INTO rooms VALUES (?, ?, ?, ?)", room.id, room.kind, room.name, skeleton);
+  }
+
+  append(room: Bytes, e: NewEntry) {
+    this.#run(
+      "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      room,
+      e.pos,
+      e.time,
+      e.kind,
+      e.bytes,
+      e.hash,
+      e.history,
+      e.sender,
+      e.epoch,
+      e.n,
+    );
+  }
+  entries(room: Bytes, from: number, most: number): StoredEntry[] {
+    return this.#all(
+      "SELECT pos, time, kind, bytes, hash, sender FROM entries WHERE room = ? AND pos >= ? ORDER BY pos LIMIT ?",
+      room,
+      from,
+      most,
+    ).map((row) => ({
+      pos: Number(row.pos),
+      time: Number(row.time),
+      kind: Number(row.kind),
+      bytes: row.bytes as Bytes | null,
+      hash: row.hash as Bytes,
+      sender: row.sender as Bytes,
+    }));
+  }
+  last(room: Bytes) {
+    const row = this.#get("SELECT pos, history FROM entries WHERE room = ? ORDER BY pos DESC LIMIT 1", room);
+    return row ? { pos: Number(row.pos), history: row.history as Bytes } : { pos: 0, history: room };
+  }
+  lastCommit(room: Bytes) {
+    const row = this.#get(
+      "SELECT pos, bytes FROM entries WHERE room = ? AND kind = 1 ORDER BY pos DESC LIMIT 1",
+      room,
+    );
+    return row ? { pos: Number(row.pos), bytes: row.bytes as Bytes } : null;
+  }
+  message(room: Bytes, sender: Bytes, epoch: number, n: number) {
+    const row = this.#get(
+      "SELECT pos, hash FROM entries WHERE room = ? AND epoch = ? AND sender = ? AND n = ? AND n >= 0",
+      room,
+      epoch,
+      sender,
+      n,
+    );
+    return row ? { pos: Number(row.pos), hash: row.hash as Bytes } : null;
+  }
+  nextNumbers(room: Bytes, epoch: number) {
+    return this.#all(
+      "SELECT sender, max(n) + 1 AS n FROM entries WHERE room = ? AND epoch = ? AND n >= 0 GROUP BY sender",
+      room,
+      epoch,
+    ).map((row) => ({ sender: row.sender as Bytes, n: Number(row.n) }));
+  }
+
+  box(hash: Bytes) {
+    return this.#get("SELECT box FROM boxes WHERE hash = ?", hash)?.box as Bytes ?? null;
+  }
+  putBox(hash: Bytes, room: Bytes, pos: number, box: Bytes) {
+    this.#run("INSERT OR IGNORE INTO boxes VALUES (?, ?, ?, ?)", hash, room, pos, box);
+  }
+
+  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number) {
+    this.#run("INSERT INTO stays VALUES (?, ?, ?, ?, NULL)", room, id, from, viewPos);
+  }
+  endStay(room: Bytes, id: Bytes, until: number) {
+    this.#run("UPDATE stays SET until = ? WHERE room = ? AND id = ? AND until IS NULL", until, room, id);
+  }
+  stays(room: Bytes, id: Bytes): Stay[] {
+    return this.#all(
+      "SELECT began, view_pos, until FROM stays WHERE id = ? AND room = ? ORDER BY began",
+      id,
+      room,
+    ).map((row) => ({
+      from: Number(row.began),
+      viewPos: Number(row.view_pos),
+      until: row.until === null ? null : Number(row.until),
+    }));
+  }
+  roomsOf(id: Bytes) {
+    return this.#all("SELECT room FROM stays WHERE id = ? AND until IS NULL", id).map((r) => r.room as Bytes);
+  }
+
+  joins(room: Bytes) {
+    return this.#all("SELECT id, time FROM joins WHERE room = ? ORDER BY line", room)
+      .map((row) => ({ id: row.id as Bytes, time: Number(row.time) }));
+  }
+  putJoin(room: Bytes, id: Bytes, time: number) {
+    this.#run("INSERT OR REPLACE INTO joins VALUES (?, ?, ?, ?)", room, id, time, ++this.#line);
+  }
+  dropJoin(room: Bytes, id: Bytes) {
+    this.#run("DELETE FROM joins WHERE room = ? AND id = ?", room, id);
+  }
+
+  leaves(room: Bytes): StoredLeave[] {
+    return this.#all("SELECT id, epoch, signature FROM leaves WHERE room = ?", room)
+      .map((r) => ({ id: r.id as Bytes, epoch: Number(r.epoch), signature: r.signature as Bytes }));
+  }
+  putLeave(room: Bytes, leave: StoredLeave) {
+    this.#run(
+      "INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?)",
+      room,
+      leave.id,
+      leave.epoch,
+      leave.signature,
+    );
+  }
+  dropLeave(room: Bytes, id: Bytes) {
+    this.#run("DELETE FROM leaves WHERE room = ? AND id = ?", room, id);
+  }
+
+  flush() {
+    if (!this.#open) return;
+    try {
+      this.#db.exec("COMMIT");
+      this.#open = false;
+    } catch (error) {
+      throw this.#undo(error);
+    }
+  }
+  close() {
+    this.flush();
+    this.#db.close();
+  }
+}
+
+function asRoom(row: Row): StoredRoom {
+  return { id: row.id as Bytes, kind: Number(row.kind), name: String(row.name) };
+}
+
+/** SQLite would make the file readable by all; its -wal file then follows the mode it finds. */
+function createPrivate(path: string): void {
+  try {
+    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

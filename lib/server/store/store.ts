@@ -1,0 +1,161 @@
+/**
+ * Store: what a server keeps of rooms it cannot read (protocol §7, §9–§11).
+ *
+ * Promises, each with a test in the contract suite that runs against every implementation:
+ *  1. Reads see all writes before them, flushed or not.
+ *  2. flush() returns only when everything written so far will survive a kill of the process.
+ *  3. A flush() that throws has undone everything since the flush before it.
+ *  4. Entries of a room come back in order of position, byte for byte.
+ *  5. What is put twice under one key is there once: first card, highest prekey, newest join and leave.
+ */
+
+import { ChatError } from "../../errors.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+
+/** A room's row. */
+export interface StoredRoom {
+  /** Room id. */
+  readonly id: Bytes;
+  /** 1 ordinary, 2 key-file room. */
+  readonly kind: number;
+  /** As its creator typed it; empty for direct and key-file rooms. */
+  readonly name: string;
+}
+
+/** One entry of a room's log. */
+export interface StoredEntry {
+  /** Counts from 1 without holes. */
+  readonly pos: number;
+  /** Seconds since 1970, the server's clock. */
+  readonly time: number;
+  /** 1 commit, 2 message. */
+  readonly kind: number;
+  /** The entry, or null once it has expired. */
+  readonly bytes: Bytes | null;
+  /** `e` of protocol §9; stays when the bytes expire. */
+  readonly hash: Bytes;
+  /** Author of a commit, sender of a message. */
+  readonly sender: Bytes;
+}
+
+/** What {@link Store.append} needs beside the entry: how to find a message again, and L. */
+export interface NewEntry extends StoredEntry {
+  /** Present at once. */
+  readonly bytes: Bytes;
+  /** Epoch of a message or commit. */
+  readonly epoch: number;
+  /** A message's counter; −1 for a commit. */
+  readonly n: number;
+  /** L after this entry. */
+  readonly history: Bytes;
+}
+
+/** A member's time in a room, from the commit that adds to the one that removes. */
+export interface Stay {
+  /** Position of the commit that added. */
+  readonly from: number;
+  /** That commit's view: hashes after it come before the commit. */
+  readonly viewPos: number;
+  /** Position of the commit that removed, or null while in. */
+  readonly until: number | null;
+}
+
+/** A pending leave request. */
+export interface StoredLeave {
+  /** Who. */
+  readonly id: Bytes;
+  /** The epoch it names. */
+  readonly epoch: number;
+  /** 64 bytes. */
+  readonly signature: Bytes;
+}
+
+/** A server's memory; all calls are synchronous, as SQLite's are. */
+export interface Store {
+  /** 16 bytes that change when the logs are lost (protocol §8.6). */
+  readonly runId: Bytes;
+  /** Whether logs end with the process. */
+  readonly memoryOnly: boolean;
+
+  /** The card of an id. */
+  card(id: Bytes): Bytes | null;
+  /** Whose name has this skeleton. */
+  idByName(skeleton: string): Bytes | null;
+  /** Keeps a card; the first for an id and for a skeleton stays. */
+  putCard(id: Bytes, skeleton: string, card: Bytes): void;
+
+  /** The newest prekey of an id. */
+  prekey(id: Bytes): { prekeyId: number; bytes: Bytes } | null;
+  /** Replaces one with a lower id. */
+  putPrekey(id: Bytes, prekeyId: number, bytes: Bytes): void;
+
+  /** All rooms. */
+  rooms(): StoredRoom[];
+  /** The room that holds this name. */
+  roomByName(skeleton: string): StoredRoom | null;
+  /** Makes a room. @param skeleton null when it has no name of its own */
+  createRoom(room: StoredRoom, skeleton: string | null): void;
+
+  /** Adds an entry at the end of its room. */
+  append(room: Bytes, entry: NewEntry): void;
+  /** Entries from position `from` on, at most `most`. */
+  entries(room: Bytes, from: number, most: number): StoredEntry[];
+  /** The last entry's position and L there; position 0 for none. */
+  last(room: Bytes): { pos: number; history: Bytes };
+  /** The newest commit. */
+  lastCommit(room: Bytes): { pos: number; bytes: Bytes } | null;
+  /** A message by its place in its sender's chain. */
+  message(room: Bytes, sender: Bytes, epoch: number, n: number): { pos: number; hash: Bytes } | null;
+  /** The next `n` of each sender in an epoch. */
+  nextNumbers(room: Bytes, epoch: number): { sender: Bytes; n: number }[];
+
+  /** A box by its hash. */
+  box(hash: Bytes): Bytes | null;
+  /** Keeps a box of the commit at `pos`. */
+  putBox(hash: Bytes, room: Bytes, pos: number, box: Bytes): void;
+
+  /** Begins a stay. */
+  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number): void;
+  /** Ends the stay that is open. */
+  endStay(room: Bytes, id: Bytes, until: number): void;
+  /** An identity's stays in a room, oldest first. */
+  stays(room: Bytes, id: Bytes): Stay[];
+  /** Rooms in which an identity has an open stay. */
+  roomsOf(id: Bytes): Bytes[];
+
+  /** Who waits to be let in, oldest first. */
+  joins(room: Bytes): { id: Bytes; time: number }[];
+  /** Begins to wait, or waits anew. */
+  putJoin(room: Bytes, id: Bytes, time: number): void;
+  /** Ends a wait. */
+  dropJoin(room: Bytes, id: Bytes): void;
+
+  /** Pending leave requests. */
+  leaves(room: Bytes): StoredLeave[];
+  /** Keeps a request. */
+  putLeave(room: Bytes, leave: StoredLeave): void;
+  /** Forgets it. */
+  dropLeave(room: Bytes, id: Bytes): void;
+
+  /** Makes everything written so far durable. @throws StoreFailed, after undoing it */
+  flush(): void;
+  /** Flushes and lets go of the files. */
+  close(): void;
+}
+
+/** The disk would not take it. */
+export class StoreFailed extends ChatError {
+  /** @param path of the store @param why the system's words */
+  constructor(path: string, why: string) {
+    super(`Cannot write "${path}": ${why}`, hintFor(why));
+  }
+}
+
+function hintFor(why: string): string {
+  if (/full|space/i.test(why)) return "free some space on that disk; nothing confirmed is lost";
+  if (/readonly|read-only/i.test(why)) return "make the data directory writable, or give another with --data";
+  if (/locked|busy/i.test(why)) {
+    return "another server uses this data directory: end it, or give another with --data";
+  }
+  return "check the data directory, or give another with --data";
+}

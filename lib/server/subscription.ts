@@ -1,0 +1,166 @@
+/**
+ * Subscription: one room's stream to one peer (protocol §10, §11).
+ *
+ * A stream is first read from the log as the link drains, so that a long catch-up is never queued; once it
+ * has reached the end it is live, and the room hands it each new entry.
+ */
+
+import type { Bytes } from "../crypto/bytes.ts";
+import { encodeMessage, type LinkMessage } from "../protocol/messages.ts";
+import type { Peer } from "./peer.ts";
+import type { ServerRoom } from "./room.ts";
+import type { StoredEntry } from "./store/store.ts";
+
+const readAhead = 64;
+const backlogBytes = 256 * 1024;
+const hashesMost = 1000;
+
+/** A stretch of the log that one peer is to get. */
+export interface Stretch {
+  /** First position sent, as a hash or whole. */
+  readonly first: number;
+  /** First position sent whole: the entries before it came before the commit that added the peer. */
+  readonly whole: number;
+  /** Last position, or null when the stretch goes on live. */
+  readonly until: number | null;
+}
+
+/** Streams a room to a peer. */
+export class Subscription {
+  /** Whether the room hands over new entries itself. */
+  live = false;
+  /** The next position to send. */
+  next = 0;
+  #stretches: Stretch[];
+  #current: Stretch | null = null;
+  #ownRefs = new Map<number, number>();
+  #answers: { after: number; message: LinkMessage }[] = [];
+  #pumping = false;
+
+  /**
+   * @param stretches at least one, in order; only the last may be live
+   */
+  constructor(readonly peer: Peer, readonly room: ServerRoom, stretches: Stretch[]) {
+    this.#stretches = [...stretches];
+  }
+
+  /** The sender's own message at `pos` is to come back as STORED with this ref. */
+  expectOwn(pos: number, ref: number): void {
+    this.#ownRefs.set(pos, ref);
+  }
+
+  /** The peer was removed at `pos` while still behind: its stream ends there. */
+  endAt(pos: number): void {
+    if (this.#current?.until === null) this.#current = { ...this.#current, until: pos };
+    this.#stretches = this.#stretches.map((s) => s.until === null ? { ...s, until: pos } : s);
+  }
+
+  /** The peer was added (again): a stretch follows those before. */
+  goOnWith(stretch: Stretch): void {
+    this.#stretches.push(stretch);
+  }
+
+  /** Sends `message` once everything up to position `after` has been sent. */
+  answer(after: number, message: LinkMessage): void {
+    if (this.live || this.next > after) this.peer.send(message);
+    else this.#answers.push({ after, message });
+  }
+
+  /** Sends more of the log, while the link is not busy with what it has. */
+  pump(): void {
+    if (this.live || this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (!this.live && this.peer.link.waitingBytes < backlogBytes && !this.peer.link.isOver) {
+        if (!this.#pumpOnce()) break;
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #pumpOnce(): boolean {
+    if (this.#current === null) {
+      const stretch = this.#stretches.shift();
+      if (!stretch) {
+        this.room.unsubscribe(this);
+        return false;
+      }
+      this.#current = stretch;
+      this.next = stretch.first;
+      this.peer.send({ type: "ROOM_INFO", ref: 0, ...this.room.infoFor(this.peer, stretch.until) });
+    }
+    const { whole, until } = this.#current;
+    const end = Math.min(this.room.flushed, until ?? Infinity);
+    if (this.next > end) {
+      if (until === null) this.#goLive();
+      else this.#current = null;
+      return !this.live;
+    }
+    const entries = this.room.read(this.next, Math.min(readAhead, end - this.next + 1));
+    if (entries.length === 0) return false;
+    this.#sendAll(entries, whole);
+    return true;
+  }
+
+  #sendAll(entries: StoredEntry[], whole: number): void {
+    let hashes: Bytes[] = [];
+    const sendHashes = (next: number) => {
+      if (hashes.length === 0) return;
+      this.peer.send({ type: "HASHES", room: this.room.id, first: next - hashes.length, hashes });
+      hashes = [];
+    };
+    for (const entry of entries) {
+      if (entry.pos < whole || entry.bytes === null) {
+        hashes.push(entry.hash);
+        if (hashes.length === hashesMost) sendHashes(entry.pos + 1);
+      } else {
+        sendHashes(entry.pos);
+        this.#sendEntry(entry, null);
+      }
+      this.next = entry.pos + 1;
+      this.#releaseAnswers(() => sendHashes(this.next));
+    }
+    sendHashes(this.next);
+  }
+
+  #releaseAnswers(before: () => void): void {
+    while (this.#answers.length > 0 && this.#answers[0].after < this.next) {
+      before();
+      this.peer.send(this.#answers.shift()!.message);
+    }
+  }
+
+  #goLive(): void {
+    this.live = true;
+    for (const { message } of this.#answers.splice(0)) this.peer.send(message);
+    this.room.caughtUp(this);
+  }
+
+  /**
+   * Hands over a new entry that is on disk.
+   *
+   * @param encoded the ENTRY message, encoded once for all
+   */
+  deliver(entry: StoredEntry, encoded: Bytes): void {
+    if (!this.live) return this.pump();
+    this.#sendEntry(entry, encoded);
+    this.next = entry.pos + 1;
+  }
+
+  #sendEntry(entry: StoredEntry, encoded: Bytes | null): void {
+    const ref = this.#ownRefs.get(entry.pos);
+    if (ref !== undefined) {
+      this.#ownRefs.delete(entry.pos);
+      this.peer.send({ type: "STORED", ref, room: this.room.id, pos: entry.pos });
+    } else {
+      this.peer.link.sendEncoded(encoded ?? this.room.encodeEntry(entry));
+    }
+  }
+}
+
+/** The ENTRY message of an entry that still has its bytes. */
+export function encodeEntry(room: Bytes, entry: StoredEntry, address: string): Bytes {
+  const { pos, time, kind, bytes } = entry;
+  return encodeMessage({ type: "ENTRY", room, pos, time, kind, address, bytes: bytes! });
+}

@@ -1,0 +1,145 @@
+/**
+ * Key files: an identity's two PEM files in a private directory (protocol §4.1).
+ *
+ * The public file is derived, never trusted: on load it is recomputed and compared, so that a swapped one
+ * is noticed. Nothing is overwritten unless told to, and then the old file stays as `.bak`.
+ */
+
+import { join } from "@std/path";
+import type { RandomSource } from "../crypto/random.ts";
+import {
+  decodePrivatePem,
+  encodePrivatePem,
+  encodePublicPem,
+  isEncryptedPem,
+} from "../crypto/identity_pem.ts";
+import type { IdentitySecrets } from "../crypto/identity.ts";
+import { ChatError, Malformed } from "../errors.ts";
+import { FileTrouble, makePrivateDir, readPrivate, trouble, writeAtomically } from "./private_file.ts";
+
+/** Whose keys. */
+export type KeyOwner = "client" | "server";
+
+/** The two paths of a pair. */
+export function keyPaths(dir: string, owner: KeyOwner): { private: string; public: string } {
+  return {
+    private: join(dir, `${owner}_private_key.pem`),
+    public: join(dir, `${owner}_public_key.pem`),
+  };
+}
+
+/** A key file that is there already. */
+export class KeyExists extends ChatError {
+  /** @param path of the file that stays as it is */
+  constructor(path: string) {
+    super(
+      `"${path}" exists and is not overwritten`,
+      "give --force to replace it; the old one is kept as .bak",
+    );
+  }
+}
+
+/** Whether a private key file is there. */
+export function hasKeys(dir: string, owner: KeyOwner): boolean {
+  try {
+    Deno.lstatSync(keyPaths(dir, owner).private);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Writes a pair.
+ *
+ * @param passphrase null for none
+ * @param force replace what is there, keeping it as `.bak`
+ * @throws KeyExists, FileTrouble
+ */
+export async function writeKeys(
+  dir: string,
+  owner: KeyOwner,
+  secrets: IdentitySecrets,
+  passphrase: string | null,
+  random: RandomSource,
+  force: boolean,
+): Promise<void> {
+  makePrivateDir(dir);
+  const paths = keyPaths(dir, owner);
+  const text = await encodePrivatePem(secrets, passphrase, random);
+  for (const path of [paths.private, paths.public]) setAside(path, force);
+  writeAtomically(paths.private, new TextEncoder().encode(text));
+  writeAtomically(paths.public, new TextEncoder().encode(encodePublicPem(secrets)), 0o644);
+}
+
+/** Moves a file to `.bak`. @throws KeyExists unless `force` */
+export function setAside(path: string, force: boolean): void {
+  try {
+    Deno.lstatSync(path);
+  } catch {
+    return;
+  }
+  if (!force) throw new KeyExists(path);
+  try {
+    Deno.renameSync(path, `${path}.bak`);
+  } catch (error) {
+    throw trouble("replace", path, error);
+  }
+}
+
+/** A private key file as text, and whether it needs a passphrase. @throws FileExposed, FileTrouble, Malformed */
+export function readPrivateKey(dir: string, owner: KeyOwner): { text: string; encrypted: boolean } {
+  const { private: path } = keyPaths(dir, owner);
+  const bytes = readPrivate(path);
+  if (bytes === null) {
+    const flag = owner === "server" ? " --server" : "";
+    throw new FileTrouble(`There is no key file "${path}"`, `make one with "chat keygen${flag}"`);
+  }
+  const text = new TextDecoder().decode(bytes);
+  return { text, encrypted: inFile(path, () => isEncryptedPem(text)) };
+}
+
+/**
+ * Opens a pair that {@link readPrivateKey} read, and holds the public file against it.
+ *
+ * @throws BadPassphrase, PassphraseNeeded, KeyRefused, Malformed, FileTrouble
+ */
+export function openKeys(
+  dir: string,
+  owner: KeyOwner,
+  text: string,
+  passphrase: string | null,
+): IdentitySecrets {
+  const paths = keyPaths(dir, owner);
+  const secrets = inFile(paths.private, () => decodePrivatePem(text, passphrase));
+  const expected = encodePublicPem(secrets);
+  let published: string | null = null;
+  try {
+    published = Deno.readTextFileSync(paths.public);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw trouble("read", paths.public, error);
+  }
+  if (published === null) writeAtomically(paths.public, new TextEncoder().encode(expected), 0o644);
+  else if (published !== expected) {
+    throw new FileTrouble(
+      `"${paths.public}" does not belong to "${paths.private}"`,
+      "remove the public file: it is made anew from the private one",
+    );
+  }
+  return secrets;
+}
+
+/** Names the file in the errors of a parser that does not know it. */
+export function inFile<T>(path: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof Malformed) {
+      throw new FileTrouble(
+        `Cannot read key file "${path}": ${error.message}`,
+        "restore it from a copy, or make a new one",
+      );
+    }
+    throw error;
+  }
+}

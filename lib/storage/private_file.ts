@@ -1,0 +1,142 @@
+/**
+ * Private files: what only their owner may read, and writes that leave either the old content or the new.
+ *
+ * A file is written beside its place, synced, and renamed; a power cut at any point loses nothing that
+ * was there before.
+ */
+
+import { dirname } from "@std/path";
+import type { Bytes } from "../crypto/bytes.ts";
+import { ChatError } from "../errors.ts";
+
+/** The system would not read or write a file. */
+export class FileTrouble extends ChatError {}
+
+/** A private file that others can open. */
+export class FileExposed extends ChatError {
+  /** @param mode permission bits */
+  constructor(path: string, mode: number) {
+    super(
+      `Cannot use "${path}": other users can read it (mode ${mode.toString(8).padStart(4, "0")})`,
+      `run "chmod 600 ${path}"`,
+    );
+  }
+}
+
+/** Makes a directory for private files, 0700, with its parents. @throws FileTrouble */
+export function makePrivateDir(path: string): void {
+  try {
+    Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw trouble("make the directory", path, error);
+  }
+}
+
+/**
+ * Reads a private file.
+ *
+ * @returns null when there is none
+ * @throws FileExposed when group or others may open it; FileTrouble
+ */
+export function readPrivate(path: string): Bytes | null {
+  try {
+    // lstat: a link inside a granted folder would be followed out of it.
+    const info = Deno.lstatSync(path);
+    if (info.isSymlink) {
+      throw new FileTrouble(`Cannot use "${path}": it is a symbolic link`, "put the file itself there");
+    }
+    if (!info.isFile) {
+      throw new FileTrouble(`Cannot use "${path}": it is not a file`, "give the path of a file");
+    }
+    if (Deno.build.os !== "windows" && info.mode !== null && (info.mode & 0o077) !== 0) {
+      throw new FileExposed(path, info.mode & 0o7777);
+    }
+    return Deno.readFileSync(path) as Bytes;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    if (error instanceof ChatError) throw error;
+    throw trouble("read", path, error);
+  }
+}
+
+/** Replaces or makes a file in one step, 0600 unless told otherwise. @throws FileTrouble */
+export function writeAtomically(path: string, bytes: Uint8Array, mode = 0o600): void {
+  const temporary = `${path}.tmp`;
+  try {
+    try {
+      Deno.removeSync(temporary); // of a run that was cut: its mode is not to be trusted
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    const file = Deno.openSync(temporary, { write: true, createNew: true, mode });
+    try {
+      for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+      file.syncSync();
+    } finally {
+      file.close();
+    }
+    Deno.renameSync(temporary, path);
+    syncDirectory(dirname(path));
+  } catch (error) {
+    throw trouble("write", path, error);
+  }
+}
+
+/** Adds a line at the end of a private file and syncs it. @throws FileTrouble */
+export function appendLine(path: string, line: string): void {
+  try {
+    const file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
+    try {
+      const bytes = new TextEncoder().encode(line + "\n");
+      for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+      file.syncSync();
+    } finally {
+      file.close();
+    }
+  } catch (error) {
+    throw trouble("write", path, error);
+  }
+}
+
+/** A rename lasts once its directory is on disk; not every system lets a directory be synced. */
+function syncDirectory(path: string): void {
+  if (Deno.build.os === "windows") return;
+  try {
+    const dir = Deno.openSync(path, { read: true });
+    try {
+      dir.syncSync();
+    } finally {
+      dir.close();
+    }
+  } catch {
+    // The file itself is synced.
+  }
+}
+
+/** An error of the system as a sentence and a hint. */
+export function trouble(doing: string, path: string, error: unknown): FileTrouble {
+  if (error instanceof FileTrouble) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof Deno.errors.NotFound) {
+    return new FileTrouble(`Cannot ${doing} "${path}": there is no such file or folder`, "check the path");
+  }
+  if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
+    return new FileTrouble(
+      `Cannot ${doing} "${path}": permission denied`,
+      `check who owns it: ls -ld ${path}`,
+    );
+  }
+  if (/os error 28|No space left/.test(text)) {
+    return new FileTrouble(`Cannot ${doing} "${path}": the disk is full`, "free some space and try again");
+  }
+  if (/os error 30|Read-only file system/.test(text)) {
+    return new FileTrouble(
+      `Cannot ${doing} "${path}": the disk is read-only`,
+      "choose another place with --home",
+    );
+  }
+  return new FileTrouble(
+    `Cannot ${doing} "${path}": ${text.replace(/ \(os error \d+\).*/, "")}`,
+    "check the path",
+  );
+}

@@ -1,0 +1,9 @@
+/** Timestamps as both sides show them. */
+
+/** Local time as `2026-11-21 09:35:24`. @param timeMs milliseconds since 1970 */
+export function timestamp(timeMs: number): string {
+  const d = new Date(timeMs);
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ` +
+    `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+}

@@ -1,0 +1,24 @@
+/**
+ * Sanitize: remote text made harmless (product §4 "Remote text").
+ *
+ * Nothing that a stranger writes may move the cursor, recolour, set titles, open links, turn the direction
+ * of text, or look like a line of ours. One filter stands before every output path.
+ */
+
+const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+// U+200C and U+200D hold emoji families and some scripts together.
+const kept = new Set(["\u200c", "\u200d"]);
+const marksMost = 8;
+const marks = new RegExp(`(\\p{M}{${marksMost}})\\p{M}+`, "gu");
+const replacement = "\ufffd";
+
+/** One line of remote text: control, format and separator characters replaced, combining marks capped. */
+export function sanitizeLine(text: string): string {
+  return text.replaceAll("\t", " ").replace(hidden, (c) => kept.has(c) ? c : replacement)
+    .replace(marks, "$1");
+}
+
+/** Remote text of several lines: later ones are indented, so that none can pass for a line of ours. */
+export function sanitize(text: string): string {
+  return text.split(/\r\n|\r|\n|\u2028|\u2029/).map(sanitizeLine).join("\n    ");
+}

@@ -1,0 +1,51 @@
+/** Names the subcommand, hands over to lib/cli, and ends the process with its exit code. */
+
+import { promptSecret } from "@std/cli/prompt-secret";
+import { join } from "./lib/cli/join.ts";
+import { keygen } from "./lib/cli/keygen.ts";
+import { helpOf, helpOfAll, type Parsed, parseOptions, specs, UsageError } from "./lib/cli/options.ts";
+import type { Process } from "./lib/cli/process.ts";
+import { report } from "./lib/cli/report.ts";
+import { serve } from "./lib/cli/serve.ts";
+import { systemProcess } from "./lib/cli/system_process.ts";
+import { selfTest } from "./lib/crypto/self_test.ts";
+import { version } from "./lib/version.ts";
+import { closestString } from "@std/text/closest-string";
+
+const run: Record<string, (parsed: Parsed, process: Process) => Promise<number>> = { keygen, serve, join };
+
+async function main(args: string[], process: Process): Promise<number> {
+  const [word, ...rest] = args;
+  if (word === undefined || word === "help" || word === "--help" || word === "-h") {
+    process.out(helpOfAll());
+    return word === undefined ? 2 : 0;
+  }
+  if (word === "--version" || word === "-V") {
+    process.out(`chat ${version}\n`);
+    return 0;
+  }
+  const spec = specs.find((s) => s.name === word);
+  if (!spec) {
+    const nearest = closestString(word, specs.map((s) => s.name));
+    throw new UsageError(
+      `chat has no command "${word}"`,
+      `did you mean "chat ${nearest}"? See "chat --help"`,
+    );
+  }
+  const parsed = parseOptions(spec, rest);
+  if (parsed.switches.has("help")) {
+    process.out(helpOf(spec));
+    return 0;
+  }
+  await selfTest();
+  return await run[word](parsed, process);
+}
+
+const process = systemProcess((question) => promptSecret(question, { mask: "" }));
+let code: number;
+try {
+  code = await main(Deno.args, process);
+} catch (error) {
+  code = report(error, process.err, process.env("CHAT_DEBUG") === "1");
+}
+Deno.exit(code);
