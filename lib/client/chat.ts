@@ -91,8 +91,10 @@ export class Chat implements Receiver {
   #backoff: Backoff;
   #stop = new AbortController();
   #failure: ChatError | null = null;
+  #lastTrouble: ChatError | null = null;
   #inputEnded = false;
   #entered = false;
+  #whenEntered = Promise.withResolvers<void>();
   #published: Bytes | null = null;
   #eraseDue = false;
   #budget = { level: 0, atMs: 0, burst: 20, rate: 5 };
@@ -121,7 +123,8 @@ export class Chat implements Receiver {
   async run(): Promise<number> {
     const { clock } = this.seams;
     const giveUp = this.view.interactive ? () => {} : clock.after(this.options.joinTimeoutMs, () => {
-      if (!this.#entered) this.#fail(notAdmitted(this.options.room));
+      if (this.#entered) return;
+      this.#fail(this.#connection ? notAdmitted(this.options.room) : this.#lastTrouble ?? new LinkLost());
     });
     this.#readInput();
     try {
@@ -131,6 +134,7 @@ export class Chat implements Receiver {
           this.#backoff.succeeded();
         } catch (error) {
           if (!(error instanceof ChatError) || !this.#isTransient(error, first)) throw error;
+          this.#lastTrouble = error;
           if (error.exitCode === exitCodes.unreachable) this.#backoff.handshakeFailed();
           this.view.warning(error.message);
         }
@@ -144,6 +148,7 @@ export class Chat implements Receiver {
     } finally {
       giveUp();
       this.#stop.abort();
+      this.#whenEntered.resolve();
     }
   }
 
@@ -494,6 +499,7 @@ export class Chat implements Receiver {
     if (room !== this.#room) return;
     if (room.isCaughtUp && !this.#entered) {
       this.#entered = true;
+      this.#whenEntered.resolve();
       this.view.progress("Now you can start to exchange messages");
     }
     if (room.state.status === "gone") {
@@ -520,6 +526,8 @@ export class Chat implements Receiver {
       if (this.options.message !== null) this.say(this.options.message);
       else {
         for await (const line of this.view.lines()) {
+          // A program does not watch for the prompt: its lines wait until they can mean something.
+          if (!this.view.interactive) await this.#whenEntered.promise;
           if (this.#stop.signal.aborted) return;
           await this.#enterLine(line);
         }

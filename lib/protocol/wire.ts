@@ -124,25 +124,29 @@ export class Writer {
 
   /** One byte. */
   u8(value: number): this {
-    this.#view.setUint8(this.#grow(1), value);
+    const at = this.#grow(1); // may replace the view
+    this.#view.setUint8(at, value);
     return this;
   }
 
   /** Two bytes. */
   u16(value: number): this {
-    this.#view.setUint16(this.#grow(2), value);
+    const at = this.#grow(2); // may replace the view
+    this.#view.setUint16(at, value);
     return this;
   }
 
   /** Four bytes. */
   u32(value: number): this {
-    this.#view.setUint32(this.#grow(4), value);
+    const at = this.#grow(4); // may replace the view
+    this.#view.setUint32(at, value);
     return this;
   }
 
   /** Eight bytes; `value` is a safe integer. */
   u64(value: number): this {
-    this.#view.setBigUint64(this.#grow(8), BigInt(value));
+    const at = this.#grow(8); // may replace the view
+    this.#view.setBigUint64(at, BigInt(value));
     return this;
   }
 

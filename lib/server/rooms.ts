@@ -145,7 +145,16 @@ export class Rooms {
       if (!(error instanceof StoreFailed)) throw error;
       return this.#undone(error);
     }
-    for (const { done } of this.#staged.splice(0)) done();
+    for (const { done } of this.#staged.splice(0)) this.#guard(done);
+  }
+
+  /** A fault of ours in one peer's answer must not take the others' with it. */
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.events.bug(error as Error);
+    }
   }
 
   #undone(error: StoreFailed): void {
@@ -156,7 +165,7 @@ export class Rooms {
       if (kept.has(key)) room.reload();
       else this.#rooms.delete(key);
     }
-    for (const { failed } of staged) failed();
+    for (const { failed } of staged) this.#guard(failed);
   }
 
   /** Ends all timers. */

@@ -1,0 +1,28 @@
+/** What the program may do: baked into the executable, and used by every task that runs it. */
+
+/** Environment variables that it reads; it reads no other. */
+const environment = [
+  "CHAT_HOME",
+  "CHAT_DEBUG",
+  "HOME",
+  "XDG_CONFIG_HOME",
+  "XDG_DATA_HOME",
+  "APPDATA",
+  "LOCALAPPDATA",
+  "USER",
+  "LOGNAME",
+  "USERNAME",
+  "TERM",
+  "NO_COLOR",
+];
+
+/**
+ * Hosts and folders are the person's choice, so network and files cannot be narrowed further; running
+ * programs, native libraries, system information and imports stay closed.
+ */
+export const permissions: readonly string[] = [
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  `--allow-env=${environment.join(",")}`,
+];

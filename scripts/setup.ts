@@ -1,0 +1,37 @@
+/**
+ * Installs what the tests drive and the machine lacks: openssl and tmux, from Debian's packages where this
+ * is such a machine. Elsewhere it says what is missing, and the tests that need it show as ignored; with
+ * CI=true that is an error.
+ */
+
+const needed: readonly { command: string; pkg: string }[] = [
+  { command: "openssl", pkg: "openssl" },
+  { command: "tmux", pkg: "tmux" },
+];
+
+async function succeeds(command: string, args: string[]): Promise<boolean> {
+  try {
+    return (await new Deno.Command(command, { args, stdout: "null", stderr: "inherit" }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+async function isThere(command: string): Promise<boolean> {
+  return await succeeds("sh", ["-c", `command -v ${command} >/dev/null 2>&1`]);
+}
+
+const missing: string[] = [];
+for (const { command, pkg } of needed) if (!await isThere(command)) missing.push(pkg);
+if (missing.length > 0) {
+  console.log(`Installing ${missing.join(", ")}`);
+  const quiet = ["-qq", "-o", "Dpkg::Use-Pty=0"];
+  const installed = await isThere("apt-get") && await succeeds("apt-get", ["update", "-qq"]) &&
+    await succeeds("apt-get", ["install", "-y", "--no-install-recommends", ...quiet, ...missing]);
+  if (!installed) {
+    console.error(
+      `warning: ${missing.join(", ")} could not be installed; the tests that need it are ignored`,
+    );
+    if (Deno.env.get("CI") === "true") Deno.exit(1);
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Switches the import map between the npm package deno-std and the original registry of @std; no code
+ * changes. `deno task std:jsr` and `deno task std:npm`; run `deno install --frozen=false` afterwards.
+ */
+
+const npmVersion = "1.4.0";
+const file = (name: string) => name.replaceAll("-", "_");
+
+/** `@std/cli/parse-args` as the registry in question has it. */
+function locate(specifier: string, registry: string): string {
+  const [, module, ...rest] = specifier.split("/");
+  if (registry === "jsr") return `jsr:@std/${module}@1${rest.length > 0 ? `/${rest.join("/")}` : ""}`;
+  return `npm:deno-std@${npmVersion}/${module}/${rest.length > 0 ? file(rest.join("/")) : "mod"}.js`;
+}
+
+const [registry] = Deno.args;
+if (registry !== "jsr" && registry !== "npm") {
+  console.error("usage: std_registry.ts jsr|npm");
+  Deno.exit(2);
+}
+const config = JSON.parse(await Deno.readTextFile("deno.json"));
+for (const specifier of Object.keys(config.imports)) {
+  if (specifier.startsWith("@std/")) config.imports[specifier] = locate(specifier, registry);
+}
+// The original registry's modules bring their own types.
+if (registry === "jsr") delete config.compilerOptions.types;
+else config.compilerOptions.types = ["./scripts/std.d.ts"];
+await Deno.writeTextFile("deno.json", JSON.stringify(config, null, 2) + "\n");
+console.log(`deno.json maps @std to ${registry}; now run: deno install --frozen=false`);
