@@ -71,14 +71,18 @@ const smallOrderY = new Set([
  * Checks and imports a public key (protocol §3, import checks).
  *
  * @param publicKey 32 bytes
- * @throws KeyRefused for y ≥ p and for the eight points of small order
+ * @throws KeyRefused for y ≥ p, for the eight points of small order, and for what is no point
  */
 export function verifyingKey(publicKey: Uint8Array): VerifyingKey {
   const y = BigInt("0x" + encodeHex(publicKey.slice().reverse())) & ((1n << 255n) - 1n);
   if (y >= p) throw new KeyRefused("its Ed25519 key is not in canonical form (y ≥ p)");
   if (smallOrderY.has(y)) throw new KeyRefused("its Ed25519 key is a point of small order");
   const der = nodeBuffer(spkiFromEd25519(publicKey));
-  return { key: createPublicKey({ key: der, format: "der", type: "spki" }) };
+  try {
+    return { key: createPublicKey({ key: der, format: "der", type: "spki" }) };
+  } catch {
+    throw new KeyRefused("its Ed25519 key is no point of the curve");
+  }
 }
 
 /** `Sign(k, label, m)`: Ed25519 over label ‖ 0x00 ‖ m; 64 bytes. */

@@ -1,0 +1,325 @@
+/**
+ * Makes the test vectors of protocol §14, with fixed randomness. They are frozen once made: this script
+ * documents how they came about, and makes a file only when it is missing.
+ *
+ * Sources are named in each file; cfb is cross-checked against OpenSSL here and in the tests.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { CfbEncryptor } from "../lib/crypto/cfb.ts";
+import { fingerprint, generateIdentity, identityFrom, identityId } from "../lib/crypto/identity.ts";
+import { safetyDigits } from "../lib/crypto/digits.ts";
+import { signingKey } from "../lib/crypto/ed25519.ts";
+import { labelledHash, sha256 } from "../lib/crypto/hash.ts";
+import { encodePrivatePem, encodePublicPem } from "../lib/crypto/identity_pem.ts";
+import { kdf } from "../lib/crypto/kdf.ts";
+import { oaepDecrypt } from "../lib/crypto/oaep.ts";
+import { seal } from "../lib/crypto/seal.ts";
+import { makeCard, roles } from "../lib/protocol/card.ts";
+import { advanceClient, type ClientHandshakeConfig, startClient } from "../lib/protocol/handshake_client.ts";
+import { advanceServer, type ServerHandshakeConfig, startServer } from "../lib/protocol/handshake_server.ts";
+import { makePrekey } from "../lib/protocol/prekey.ts";
+import { RecordSealer } from "../lib/protocol/records.ts";
+import { seededRandom } from "../tests/fakes/seeded_random.ts";
+
+const hex = encodeHex;
+const text = (s: string) => new TextEncoder().encode(s);
+
+async function write(name: string, make: () => Promise<unknown> | unknown): Promise<void> {
+  const path = `tests/vectors/${name}.json`;
+  try {
+    await Deno.lstat(path);
+    console.log(`${path}: kept`);
+  } catch {
+    await Deno.writeTextFile(path, JSON.stringify(await make(), null, 1) + "\n");
+    console.log(`${path}: made`);
+  }
+}
+
+await write("cfb", async () => {
+  const random = seededRandom("cfb");
+  const cases = [];
+  for (const length of [0, 1, 15, 16, 17, 300, 65_536]) {
+    const key = random(32), iv = random(16), plaintext = random(length);
+    const child = new Deno.Command("openssl", {
+      args: ["enc", "-aes-256-cfb", "-K", hex(key), "-iv", hex(iv)],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(plaintext);
+    await writer.close();
+    const ciphertext = new Uint8Array((await child.output()).stdout);
+    if (hex(new CfbEncryptor(key).encrypt(iv, plaintext)) !== hex(ciphertext)) {
+      throw new Error("differs from OpenSSL");
+    }
+    // Long texts are recorded by their hashes.
+    const short = (bytes: Uint8Array) => length > 1000 ? { sha256: hex(sha256(bytes)) } : { hex: hex(bytes) };
+    cases.push({
+      length,
+      key: hex(key),
+      iv: hex(iv),
+      plaintext: short(plaintext),
+      ciphertext: short(ciphertext),
+    });
+  }
+  return {
+    source: "NIST SP 800-38A F.3.17 (CFB128-AES256.Encrypt); the rest by openssl enc -aes-256-cfb",
+    seed: "cfb",
+    nist: {
+      key: "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+      iv: "000102030405060708090a0b0c0d0e0f",
+      plaintext: "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51" +
+        "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710",
+      ciphertext: "dc7e84bfda79164b7ecd8486985d386039ffed143b28b1c832113c6331e5407b" +
+        "df10132415e54b92a13ed0a8267ae2f975a385741ab9cef82031623d55b1e471",
+    },
+    cases,
+  };
+});
+
+await write("kdf", () => {
+  const range = (from: number, to: number) =>
+    hex(Uint8Array.from({ length: to - from + 1 }, (_, i) => from + i));
+  const key = Uint8Array.from({ length: 32 }, (_, i) => i);
+  const long = new Uint8Array(70_000).fill(0x5a);
+  return {
+    source: "RFC 4231 §4, RFC 5869 appendix A; hash and kdf made by this program and frozen",
+    hmac: [
+      {
+        key: "0b".repeat(20),
+        data: hex(text("Hi There")),
+        mac: "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+      },
+      {
+        key: hex(text("Jefe")),
+        data: hex(text("what do ya want for nothing?")),
+        mac: "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+      },
+      {
+        key: "aa".repeat(20),
+        data: "dd".repeat(50),
+        mac: "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+      },
+      {
+        key: range(1, 25),
+        data: "cd".repeat(50),
+        mac: "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+      },
+      {
+        key: "aa".repeat(131),
+        data: hex(text("Test Using Larger Than Block-Size Key - Hash Key First")),
+        mac: "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+      },
+      {
+        key: "aa".repeat(131),
+        data: hex(
+          text(
+            "This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm.",
+          ),
+        ),
+        mac: "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+      },
+    ],
+    hkdf: [
+      {
+        ikm: "0b".repeat(22),
+        salt: range(0, 12),
+        info: range(0xf0, 0xf9),
+        prk: "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5",
+        okm: "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+      },
+      {
+        ikm: range(0, 0x4f),
+        salt: range(0x60, 0xaf),
+        info: range(0xb0, 0xff),
+        prk: "06a6b88c5853361a06104c9ceb35b45cef760014904671014a193f40c15fc244",
+        okm:
+          "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87",
+      },
+      {
+        ikm: "0b".repeat(22),
+        salt: "",
+        info: "",
+        prk: "19ef24a32c717b167f33a91d6f648bdf96596776afdb6377ac434c1c293ccb04",
+        okm: "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+      },
+    ],
+    hash: [
+      { label: "chat1 id", parts: [], hash: hex(labelledHash("chat1 id")) },
+      { label: "chat1 id", parts: [""], hash: hex(labelledHash("chat1 id", new Uint8Array(0))) },
+      {
+        label: "chat1 entry",
+        parts: ["01", "6162"],
+        hash: hex(labelledHash("chat1 entry", Uint8Array.of(1), text("ab"))),
+      },
+      { label: "x", parts: ["70000 x 5a"], hash: hex(labelledHash("x", long)) },
+    ],
+    kdf: [
+      {
+        prk: hex(key),
+        label: "digits",
+        context: "",
+        length: 60,
+        out: hex(kdf(key, "digits", new Uint8Array(0), 60)),
+      },
+      {
+        prk: hex(key),
+        label: "traffic",
+        context: hex(key),
+        length: 64,
+        out: hex(kdf(key, "traffic", key, 64)),
+      },
+      { prk: hex(key), label: "x", context: "70000 x 5a", length: 32, out: hex(kdf(key, "x", long, 32)) },
+    ],
+  };
+});
+
+await write("seal", () => {
+  const random = seededRandom("seal");
+  const cases = [["box", 0, 0, 0], ["message", 130, 32, 128], ["state", 16, 5, 1000]] as const;
+  return {
+    source: "made by this program and frozen",
+    cases: cases.map(([label, saltBytes, adBytes, length]) => {
+      const secret = random(32), salt = random(saltBytes), ad = random(adBytes), plaintext = random(length);
+      const sealed = seal(secret, label, salt, ad, plaintext);
+      return {
+        label,
+        secret: hex(secret),
+        salt: hex(salt),
+        ad: hex(ad),
+        plaintext: hex(plaintext),
+        sealed: hex(sealed),
+      };
+    }),
+  };
+});
+
+await write("keys", async () => {
+  const random = seededRandom("keys");
+  const people = [];
+  for (const name of ["ira", "sahnawaz", "dana", "erin", "mallory", "server"]) {
+    const secrets = await generateIdentity(random);
+    const identity = await identityFrom(secrets);
+    const role = name === "server" ? roles.server : roles.user;
+    const id = identityId(secrets.rsaSpki, signingKey(secrets.seed).publicKey);
+    people.push({
+      name,
+      rsaPkcs8: hex(secrets.rsaPkcs8),
+      rsaSpki: hex(secrets.rsaSpki),
+      seed: hex(secrets.seed),
+      edPublic: hex(identity.signing.publicKey),
+      card: hex(makeCard(identity, role, name, 1_700_000_000)),
+      id: hex(id),
+      digits: fingerprint(id),
+      privatePem: await encodePrivatePem(secrets, null, random),
+      encryptedPem: await encodePrivatePem(secrets, "correct horse", random),
+      publicPem: encodePublicPem(secrets),
+    });
+  }
+  const [a, b] = people;
+  const bytes = (h: string) => Uint8Array.from(h.match(/../g)!, (x) => parseInt(x, 16));
+  return {
+    source: "RSA keys recorded from the runtime's generator; everything else made by this program and frozen",
+    passphrase: "correct horse",
+    people,
+    safety: { between: [a.name, b.name], digits: safetyDigits(bytes(a.id), bytes(b.id)) },
+  };
+});
+
+async function person(name: string) {
+  const { people } = JSON.parse(await Deno.readTextFile("tests/vectors/keys.json"));
+  const p = people.find((each: { name: string }) => each.name === name);
+  const bytes = (h: string) => Uint8Array.from(h.match(/../g)!, (x) => parseInt(x, 16));
+  return {
+    identity: await identityFrom({
+      rsaPkcs8: bytes(p.rsaPkcs8),
+      rsaSpki: bytes(p.rsaSpki),
+      seed: bytes(p.seed),
+    }),
+    card: bytes(p.card),
+  };
+}
+
+await write("prekey", async () => {
+  const { identity } = await person("ira");
+  const made = await makePrekey(identity.id, identity.signing, 0, 1_700_000_000);
+  const next = await makePrekey(identity.id, identity.signing, 1_800_000_000, 1_700_086_400);
+  return {
+    source: "keys recorded from the runtime; encoding and signature by this program, frozen",
+    owner: "ira",
+    made: {
+      lastPrekeyId: 0,
+      now: 1_700_000_000,
+      prekeyId: made.prekeyId,
+      bytes: hex(made.published),
+      x25519: hex(made.x25519),
+      mlkemSeed: hex(made.mlkemSeed),
+    },
+    rising: {
+      lastPrekeyId: 1_800_000_000,
+      now: 1_700_086_400,
+      prekeyId: next.prekeyId,
+      bytes: hex(next.published),
+    },
+  };
+});
+
+await write("link", async () => {
+  const server = await person("server");
+  const client = await person("ira");
+  const serverConfig: ServerHandshakeConfig = {
+    ...server,
+    random: seededRandom("link server"),
+    puzzleBits: () => 8,
+    decrypt: (label, ct) => oaepDecrypt(server.identity.rsa, label, ct),
+  };
+  const clientConfig: ClientHandshakeConfig = {
+    ...client,
+    token: text("sesame"),
+    minVersion: 1,
+    random: seededRandom("link client"),
+    checkServer: () => {},
+  };
+  const steps: { name: string; wire: string; h?: string; ck?: string }[] = [];
+  const c0 = await startClient(clientConfig);
+  steps.push({ name: "M1", wire: hex(c0.send) });
+  const s1 = await advanceServer(startServer().state, c0.send, serverConfig);
+  const m2 = s1.send.slice(0, 1157), r1 = s1.send.slice(1157);
+  const c1 = await advanceClient(c0.state, m2, clientConfig);
+  const c2 = await advanceClient(c1.state, r1, clientConfig);
+  const r2 = c2.send.slice(0, 392 + 36), r3 = c2.send.slice(392 + 36);
+  const s2 = await advanceServer(s1.state, r2, serverConfig);
+  const s3 = await advanceServer(s2.state, r3, serverConfig);
+  const c3 = await advanceClient(c2.state, s3.send, clientConfig);
+  const transcript = (state: { t?: { h: Uint8Array; ck: Uint8Array } }) => ({
+    h: hex(state.t!.h),
+    ck: hex(state.t!.ck),
+  });
+  steps.push({ name: "M2", wire: hex(m2), ...transcript(c1.state as never) });
+  steps.push({ name: "R1", wire: hex(r1), ...transcript(s1.state as never) });
+  steps.push({ name: "R2", wire: hex(r2), ...transcript(s2.state as never) });
+  steps.push({ name: "R3", wire: hex(r3), ...transcript(c2.state as never) });
+  if (s3.state.step !== "done" || c3.state.step !== "done") throw new Error("not done");
+  steps.push({ name: "R4", wire: hex(s3.send), h: hex(s3.state.established.h) });
+  const secret = new Uint8Array(32).fill(9);
+  const sealer = new RecordSealer(secret);
+  const boundary: Record<string, string> = {};
+  for (let n = 0; n <= 65_537; n++) {
+    const wire = sealer.seal(text("record"));
+    if ([0, 1, 255, 256, 65_535, 65_536, 65_537].includes(n)) boundary[n] = hex(wire);
+  }
+  return {
+    source: "one handshake with fixed rand; X25519, ML-KEM and OAEP outputs recorded; frozen",
+    puzzleBits: 8,
+    token: "sesame",
+    session: s3.state.established.session,
+    steps,
+    firstRecords: {
+      plaintext: hex(text("hello")),
+      c2s: hex(c3.state.established.sealer.seal(text("hello"))),
+      s2c: hex(s3.state.established.sealer.seal(text("hello"))),
+    },
+    records: { secret: hex(secret), plaintext: hex(text("record")), wire: boundary },
+  };
+});

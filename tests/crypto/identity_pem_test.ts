@@ -1,0 +1,120 @@
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { generateKeyPairSync } from "node:crypto";
+import { KeyRefused } from "../../lib/crypto/key_refused.ts";
+import { pkcs8FromSeed } from "../../lib/crypto/ed25519.ts";
+import {
+  BadPassphrase,
+  decodeForeignRsa,
+  decodePrivatePem,
+  decodePublicPem,
+  encodePrivatePem,
+  encodePublicPem,
+  isEncryptedPem,
+  PassphraseNeeded,
+} from "../../lib/crypto/identity_pem.ts";
+import { encodePem, MalformedPem } from "../../lib/crypto/pem.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { person } from "../fakes/people.ts";
+import { hasTool, run } from "../fakes/tools.ts";
+import { unhex, vectors } from "../fakes/vectors.ts";
+
+const v = vectors("keys");
+const ira = await person("ira");
+const openssl = { ignore: !hasTool("openssl") };
+
+Deno.test("the frozen key files open, plain and encrypted, and give the frozen ids", () => {
+  for (const p of v.people.slice(0, 2)) {
+    const expected = { rsaPkcs8: unhex(p.rsaPkcs8), rsaSpki: unhex(p.rsaSpki), seed: unhex(p.seed) };
+    assertEquals(decodePrivatePem(p.privatePem, null), expected);
+    assertEquals(decodePrivatePem(p.encryptedPem, v.passphrase), expected);
+    assertEquals(decodePublicPem(p.publicPem), { rsaSpki: expected.rsaSpki, edPublic: unhex(p.edPublic) });
+  }
+});
+Deno.test("a wrong passphrase, and none, are told apart", () => {
+  const { encryptedPem } = v.people[0];
+  assertEquals(isEncryptedPem(encryptedPem), true);
+  assertThrows(() => decodePrivatePem(encryptedPem, "wrong"), BadPassphrase);
+  assertThrows(() => decodePrivatePem(encryptedPem, null), PassphraseNeeded);
+});
+Deno.test("a passphrase counts in NFC", async () => {
+  const text = await encodePrivatePem(ira.secrets, "caf\u0065\u0301", systemRandom);
+  assertEquals(decodePrivatePem(text, "caf\u00e9").seed, ira.secrets.seed);
+});
+
+Deno.test({ name: "openssl opens both blocks of our encrypted file", ...openssl }, async () => {
+  const blocks = v.people[0].encryptedPem.split(/(?<=-----END ENCRYPTED PRIVATE KEY-----\n)/);
+  for (const [i, kind] of ["Private-Key: (3072 bit", "ED25519 Private-Key"].entries()) {
+    const { ok, text } = await run(
+      "openssl",
+      ["pkey", "-noout", "-text", "-passin", `pass:${v.passphrase}`],
+      blocks[i],
+    );
+    assertEquals(ok, true, text);
+    assertStringIncludes(text, kind);
+  }
+});
+Deno.test({ name: "openssl takes the first block, RSA, of our plain file", ...openssl }, async () => {
+  assertStringIncludes((await run("openssl", ["pkey", "-noout", "-text"], ira.privatePem)).text, "3072 bit");
+});
+
+const forms: [string, string[]][] = [
+  ["PKCS#8", ["pkcs8", "-topk8", "-nocrypt"]],
+  ["PKCS#1", ["rsa", "-traditional"]],
+  ["PKCS#8 with PBKDF2", ["pkcs8", "-topk8", "-passout", "pass:abc"]],
+  ["PKCS#8 with scrypt", ["pkcs8", "-topk8", "-scrypt", "-passout", "pass:abc"]],
+  ["encrypted PKCS#1", ["rsa", "-traditional", "-aes256", "-passout", "pass:abc"]],
+];
+for (const [what, args] of forms) {
+  Deno.test({ name: `OpenSSL's ${what} is taken over`, ...openssl }, async () => {
+    const rsaOnly = encodePem("PRIVATE KEY", ira.secrets.rsaPkcs8);
+    const { out } = await run("openssl", args, rsaOnly);
+    const text = new TextDecoder().decode(out);
+    const passphrase = isEncryptedPem(text) ? "abc" : null;
+    assertEquals((await decodeForeignRsa(text, passphrase)).rsaSpki, ira.secrets.rsaSpki);
+    if (passphrase) await assertRejects(() => decodeForeignRsa(text, "no"), BadPassphrase);
+  });
+}
+
+const weak = (bits: number, exponent: number) => {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: bits, publicExponent: exponent });
+  return privateKey.export({ format: "pem", type: "pkcs8" }) as string;
+};
+const foreign: [string, () => string, string][] = [
+  ["2048 bits", () => weak(2048, 65537), "2048 bits"],
+  ["e = 3", () => weak(3072, 3), "exponent is 3"],
+  ["another kind of key", () => encodePem("PRIVATE KEY", pkcs8FromSeed(ira.secrets.seed)), "ed25519"],
+];
+for (const [what, make, says] of foreign) {
+  Deno.test(`a key with ${what} is not taken over, and the error says which rule`, async () => {
+    await assertRejects(() => decodeForeignRsa(make(), null), KeyRefused, says);
+  });
+}
+
+const plainRsa = encodePem("PRIVATE KEY", ira.secrets.rsaPkcs8);
+const plainEd = encodePem("PRIVATE KEY", pkcs8FromSeed(ira.secrets.seed));
+const refused: [string, string][] = [
+  ["only one block", plainRsa],
+  ["three blocks", plainRsa + plainEd + plainEd],
+  ["the blocks in the other order", plainEd + plainRsa],
+  ["a public key inside", encodePublicPem(ira.secrets)],
+  ["text between the blocks", plainRsa + "note\n" + plainEd],
+  ["no closing line", plainRsa.replace(/-----END.*\n/, "")],
+  ["labels that differ", plainRsa.replace("END PRIVATE", "END PUBLIC") + plainEd],
+  ["broken base64", plainRsa.replace("A", "*") + plainEd],
+  ["nothing", ""],
+];
+for (const [what, text] of refused) {
+  Deno.test(`a private key file with ${what} is refused`, () => {
+    const error = assertThrows(() => decodePrivatePem(text, null), Error);
+    assertEquals(error instanceof MalformedPem || error instanceof KeyRefused, true, error.name);
+  });
+}
+Deno.test("the encrypted form uses the scrypt cost of protocol §3 and AES-256-CBC", {
+  ignore: openssl.ignore,
+}, async () => {
+  const der = v.people[0].encryptedPem.split("-----END")[0] + "-----END ENCRYPTED PRIVATE KEY-----\n";
+  const { text } = await run("openssl", ["asn1parse"], der);
+  for (const part of ["PBES2", ":scrypt", ":4000", ":08", ":05", "aes-256-cbc"]) {
+    assertStringIncludes(text, part);
+  }
+});

@@ -1,0 +1,81 @@
+/** Rooms for tests of the rules: people, a genesis, and successors that can be bent in one place. */
+
+import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { encodeHex } from "@std/encoding/hex";
+import type { Card } from "../../lib/protocol/card.ts";
+import { type Commit, type CommitBody, makeCommit, parseCommit, roomId } from "../../lib/protocol/commit.ts";
+import type { RoomHead } from "../../lib/protocol/commit_rules.ts";
+import type { Member } from "../../lib/protocol/roster.ts";
+import { type Person, person } from "./people.ts";
+
+export const zeros: Bytes = new Uint8Array(32);
+
+export const member = (p: Person, since = 0, role = 0): Member => ({
+  id: p.card.id,
+  role,
+  since,
+  name: p.name,
+  boxHash: zeros,
+});
+
+/** All cards that any test may ask for. */
+export async function cardBook(): Promise<(id: Uint8Array) => Card | undefined> {
+  const people = await Promise.all(["ira", "sahnawaz", "dana", "erin", "mallory", "server"].map(person));
+  const cards = new Map(people.map((p) => [encodeHex(p.card.id), p.card]));
+  return (id) => cards.get(encodeHex(id));
+}
+
+export function genesis(author: Person, bend: Partial<CommitBody> = {}, signer = author): Commit {
+  const prev = new Uint8Array(32).fill(9);
+  const room = roomId(author.card.id, "lobby", prev);
+  const body: CommitBody = {
+    room,
+    epoch: 0,
+    prev,
+    author: author.card.id,
+    time: 1_700_000_000,
+    view: { pos: 0, hash: room },
+    policy: 0,
+    roomName: "lobby",
+    roster: [member(author, 0, 1)],
+    leaves: [],
+    check: zeros,
+    ...bend,
+  };
+  return parseCommit(makeCommit(body, signer.identity.signing));
+}
+
+export function headOf(commit: Commit, pos: number): RoomHead {
+  return {
+    room: commit.room,
+    epoch: commit.epoch,
+    commitHash: commit.hash,
+    commitPos: pos,
+    policy: commit.policy,
+    roomName: commit.roomName,
+    roster: commit.roster,
+  };
+}
+
+export function successor(
+  head: RoomHead,
+  author: Person,
+  bend: Partial<CommitBody> = {},
+  signer = author,
+): Commit {
+  const body: CommitBody = {
+    room: head.room,
+    epoch: head.epoch + 1,
+    prev: head.commitHash,
+    author: author.card.id,
+    time: 1_700_000_100,
+    view: { pos: head.commitPos, hash: zeros },
+    policy: head.policy,
+    roomName: head.roomName,
+    roster: head.roster,
+    leaves: [],
+    check: zeros,
+    ...bend,
+  };
+  return parseCommit(makeCommit(body, signer.identity.signing));
+}
