@@ -95,6 +95,7 @@ export class Chat implements Receiver {
   #inputEnded = false;
   #entered = false;
   #whenEntered = Promise.withResolvers<void>();
+  #watched: { room: ClientRoom; check: () => void } | null = null;
   #published: Bytes | null = null;
   #eraseDue = false;
   #budget = { level: 0, atMs: 0, burst: 20, rate: 5 };
@@ -400,7 +401,7 @@ export class Chat implements Receiver {
     const known = [...this.rooms.values()].find((r) =>
       r.state.status === "in" && skeleton(r.state.name) === skeleton(name)
     );
-    if (known) return this.#take(known);
+    if (known && await this.#stayedIn(connection, known)) return this.#take(known);
     for (let tries = 0;; tries++) {
       const info = await this.#findRoom(connection, name);
       if (info) return await this.#joinRoom(connection, info);
@@ -408,6 +409,32 @@ export class Chat implements Receiver {
       if (tries === 3) {
         throw new ChatError(`The room "${name}" can be neither found nor made`, "try another room name");
       }
+    }
+  }
+
+  /** Whether we are still in a room we were in: removed while away, or gone by our own wish, we join anew. */
+  async #stayedIn(connection: Connection, room: ClientRoom): Promise<boolean> {
+    if (room.state.leaving) {
+      this.view.notice(
+        "You have asked to leave this room; you are let in again once a member has carried it out.",
+      );
+    }
+    const decided = Promise.withResolvers<boolean>();
+    const check = () => {
+      if (room.state.status === "gone") decided.resolve(false);
+      else if ((room.isCaughtUp && !room.state.leaving) || room.conflict) decided.resolve(true);
+    };
+    this.#watched = { room, check };
+    check();
+    try {
+      return await Promise.race([
+        decided.promise,
+        connection.over.then((): never => {
+          throw new LinkLost();
+        }),
+      ]);
+    } finally {
+      this.#watched = null;
     }
   }
 
@@ -487,6 +514,7 @@ export class Chat implements Receiver {
   }
 
   #afterTurn(room: ClientRoom): void {
+    if (this.#watched?.room === room) this.#watched.check();
     const { trust } = this.options;
     if (room.conflict && trust !== null && skeleton(room.conflict.name) === skeleton(trust)) {
       this.#acceptKey(room);
@@ -502,7 +530,7 @@ export class Chat implements Receiver {
       this.#whenEntered.resolve();
       this.view.progress("Now you can start to exchange messages");
     }
-    if (room.state.status === "gone") {
+    if (room.state.status === "gone" && this.#entered) {
       this.#fail(
         new ChatError(`You are no longer in the room "${room.state.name}"`, "join again, or ask a member"),
       );

@@ -393,6 +393,7 @@ export class ClientRoom {
       await this.#onEntry(stored.pos, now, entryKinds.commit, bytes, "");
       this.#commitRef = null;
       this.#commitBackoffMs = 0;
+      this.#admit = null;
       this.onGenesis = null;
       this.#target ??= stored.pos;
       genesis?.(true);
@@ -483,8 +484,9 @@ export class ClientRoom {
       const open = (head.policy & ~keyFileFlag) === policies.open;
       const add = open ? await this.#admissible(ids) : [];
       const leaves = carriedOut(this, head.epoch + 1).length;
-      this.#admit = null;
+      // Kept until a commit of ours is stored: a refused one is tried again, if it is still wanted then.
       if (add.length > 0 || leaves > 0) return { add };
+      this.#admit = null;
     }
     const sending = this.#outbox.hasWork;
     const age = seconds(context.clock) - state.commitTime;

@@ -1,0 +1,81 @@
+/** A view that remembers what it was shown and types what a test tells it. */
+
+import type { RoomEvent } from "../../lib/client/room_events.ts";
+import type { View } from "../../lib/client/view.ts";
+
+export class ScriptedView implements View {
+  readonly events: RoomEvent[] = [];
+  readonly notices: string[] = [];
+  readonly warnings: string[] = [];
+  readonly answers: string[] = [];
+  readonly steps: string[] = [];
+  promptText = "";
+  #lines: string[] = [];
+  #ended = false;
+  #wake: () => void = () => {};
+
+  constructor(readonly interactive: boolean) {}
+
+  type(...lines: string[]): void {
+    this.#lines.push(...lines);
+    this.#wake();
+  }
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+  async *lines(): AsyncGenerator<string> {
+    for (;;) {
+      const line = this.#lines.shift();
+      if (line !== undefined) yield line;
+      else if (this.#ended) return;
+      else await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  event(event: RoomEvent): void {
+    this.events.push(event);
+    if (event.type === "warning") this.warnings.push(event.text);
+    if (event.type === "notice") this.notices.push(event.text);
+  }
+  progress(text: string): void {
+    this.steps.push(text);
+  }
+  notice(text: string): void {
+    this.notices.push(text);
+  }
+  warning(text: string): void {
+    this.warnings.push(text);
+  }
+  answer(lines: readonly string[]): void {
+    this.answers.push(...lines);
+  }
+  prompt(text: string): void {
+    this.promptText = text;
+  }
+  close(): void {}
+
+  /** What others and we said, as `name: text`. */
+  get said(): string[] {
+    return this.events.flatMap((e) => e.type === "message" ? [`${e.from}: ${e.text}`] : []);
+  }
+
+  /** Waits for an event. */
+  async until(condition: (event: RoomEvent) => boolean, timeoutMs = 15_000): Promise<RoomEvent> {
+    const start = performance.now();
+    for (;;) {
+      const found = this.events.find(condition);
+      if (found) return found;
+      if (performance.now() - start > timeoutMs) {
+        throw new Error(
+          `never shown; instead: ${JSON.stringify([this.events, this.notices, this.warnings])}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+  /** Waits until somebody has said it. */
+  async hears(line: string): Promise<void> {
+    await this.until((e) => e.type === "message" && `${e.from}: ${e.text}` === line);
+  }
+}

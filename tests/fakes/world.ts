@@ -1,0 +1,179 @@
+/**
+ * A world on loopback: a real server on a real port with a real store, and clients as the real Chat with a
+ * scripted view. Only the keys are recorded, since making them would take minutes.
+ */
+
+import { setImmediate } from "node:timers";
+import { join } from "@std/path";
+import { systemClock } from "../../lib/clock.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { Chat, type ChatOptions } from "../../lib/client/chat.ts";
+import { dialTcp } from "../../lib/client/connection.ts";
+import { openProfile, type Profile } from "../../lib/client/profile.ts";
+import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
+import { ChatServer } from "../../lib/server/server.ts";
+import { Status } from "../../lib/server/status.ts";
+import { MemoryStore } from "../../lib/server/store/memory.ts";
+import { SqliteStore } from "../../lib/server/store/sqlite.ts";
+import type { Store } from "../../lib/server/store/store.ts";
+import { makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { person } from "./people.ts";
+import { ScriptedView } from "./scripted_view.ts";
+
+export interface ServerOptions {
+  limits?: Partial<Limits>;
+  store?: Store;
+  port?: number;
+  accessToken?: Uint8Array<ArrayBuffer> | null;
+  clock?: Clock;
+}
+
+export interface Client {
+  readonly chat: Chat;
+  readonly view: ScriptedView;
+  readonly profile: Profile;
+  /** Resolves with the exit code, or the error that ended it. */
+  readonly done: Promise<number | Error>;
+}
+
+export class World {
+  server!: ChatServer;
+  port = 0;
+  readonly log: string[] = [];
+  readonly dir: string;
+  #clients: Client[] = [];
+  #options: ServerOptions = {};
+
+  private constructor() {
+    this.dir = Deno.makeTempDirSync({ prefix: "chat-test-" });
+  }
+
+  static async open(options: ServerOptions = {}): Promise<World> {
+    const world = new World();
+    world.#options = options;
+    await world.startServer();
+    return world;
+  }
+
+  get storePath(): string {
+    return join(this.dir, "rooms.db");
+  }
+
+  async startServer(options: ServerOptions = this.#options): Promise<void> {
+    const { identity, card } = await person("server");
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: this.port || options.port || 0 });
+    this.port = (listener.addr as Deno.NetAddr).port;
+    this.server = new ChatServer({
+      identity,
+      card: card.bytes,
+      store: options.store ?? new SqliteStore(this.storePath, systemRandom),
+      listener,
+      limits: { ...defaultLimits, ...options.limits },
+      clock: options.clock ?? systemClock,
+      random: systemRandom,
+      events: new Status((line) => void this.log.push(line), true),
+      accessToken: options.accessToken ?? null,
+      defer: (act) => void setImmediate(act),
+    });
+  }
+
+  /** A client by a recorded person; `chat join` without the command line. */
+  async join(name: string, options: Partial<ChatOptions> = {}, interactive = true): Promise<Client> {
+    const keys = await person(name);
+    const profiles = join(this.dir, "profiles");
+    const own = join(profiles, name);
+    makePrivateDir(own);
+    if (!exists(join(own, "client_private_key.pem"))) {
+      writeAtomically(join(own, "client_private_key.pem"), new TextEncoder().encode(keys.privatePem));
+      writeAtomically(join(own, "card"), keys.card.bytes);
+    }
+    const profile = await openProfile(profiles, name, {
+      passphrase: () => Promise.reject(new Error("no passphrase")),
+      making: () => {
+        throw new Error("keys are there");
+      },
+    }, { clock: systemClock, random: systemRandom });
+    const view = new ScriptedView(interactive);
+    const chat = new Chat(
+      profile,
+      {
+        host: "127.0.0.1",
+        port: this.port,
+        room: "lobby",
+        token: new Uint8Array(0),
+        expectServer: null,
+        acceptNew: false,
+        trust: null,
+        joinTimeoutMs: 20_000,
+        message: null,
+        ...options,
+      },
+      view,
+      { clock: systemClock, random: systemRandom, dial: dialTcp },
+    );
+    const done = chat.run().catch((error: Error) => error).finally(() => profile.close());
+    const client = { chat, view, profile, done };
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Joins and waits until the room is entered. */
+  async enter(name: string, options: Partial<ChatOptions> = {}): Promise<Client> {
+    const client = await this.join(name, options);
+    await client.view.until((event) => event.type === "entered");
+    return client;
+  }
+
+  async close(): Promise<void> {
+    for (const { chat, done } of this.#clients) {
+      chat.quit();
+      await done;
+    }
+    await this.server.stop().catch(() => {});
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs a test in a world of its own. */
+export async function inWorld(
+  act: (world: World) => Promise<void>,
+  options: ServerOptions = {},
+): Promise<void> {
+  const world = await World.open(options);
+  try {
+    await act(world);
+  } finally {
+    await world.close();
+  }
+}
+
+/** For memory-only servers. */
+export const memoryStore = () => new MemoryStore(systemRandom);
+
+/** A test that touches real sockets and timers: it cleans up by itself, within `timeoutMs`. */
+export function worldTest(
+  name: string,
+  act: (world: World) => Promise<void>,
+  options: ServerOptions = {},
+): void {
+  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn: () => inWorld(act, options) });
+}
+
+/** Waits until `condition` holds; the only waiting that tests do. */
+export async function until(what: string, condition: () => boolean, timeoutMs = 15_000): Promise<void> {
+  const start = performance.now();
+  while (!condition()) {
+    if (performance.now() - start > timeoutMs) throw new Error(`never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
