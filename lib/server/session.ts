@@ -83,6 +83,7 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
 async function shakeHands(conn: ByteConn, context: SessionContext) {
   const { clock, events } = context.rooms;
   const reader = new FrameReader(conn);
+  const acceptedMs = clock.now();
   let cancel = clock.after(helloDeadlineMs, () => closeQuietly(conn));
   try {
     const done = await driveHandshake(
@@ -98,7 +99,8 @@ async function shakeHands(conn: ByteConn, context: SessionContext) {
       ({ step }) => {
         if (step === "awaiting R2") {
           cancel();
-          cancel = clock.after(handshakeDeadlineMs - helloDeadlineMs, () => closeQuietly(conn));
+          const leftMs = acceptedMs + handshakeDeadlineMs - clock.now();
+          cancel = clock.after(leftMs, () => closeQuietly(conn));
         } else if (step === "done") {
           events.clientKeyReceived();
           events.secretKeySent();

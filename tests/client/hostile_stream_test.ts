@@ -1,0 +1,432 @@
+/**
+ * What a member's client does with a stream that is not true: each check of protocol §7.2, §7.3 and §9 by a
+ * stream that breaks only that one. After each, an honest message must still open: nothing was moved.
+ */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { entryHash } from "../../lib/protocol/history.ts";
+import { entryKinds, type LinkMessage } from "../../lib/protocol/messages.ts";
+import { member, zeros } from "../fakes/commits.ts";
+import { type Person, person } from "../fakes/people.ts";
+import { StreamBench } from "../fakes/stream_bench.ts";
+import { settle } from "../fakes/fake_clock.ts";
+
+const [ira, sam, dana, erin, mallory] = await Promise.all(
+  ["ira", "sahnawaz", "dana", "erin", "mallory"].map(person),
+);
+
+function benchTest(name: string, act: (bench: StreamBench) => Promise<void>): void {
+  Deno.test({
+    name,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      const bench = await StreamBench.open();
+      try {
+        await bench.admitVictim();
+        await act(bench);
+      } finally {
+        bench.close();
+      }
+    },
+  });
+}
+
+/** An honest message arrives, and our history is that of everybody. */
+async function stillHonest(bench: StreamBench, sender: Person = ira): Promise<void> {
+  await bench.feed(bench.append(bench.message(sender, "honest")));
+  assertEquals(bench.said.at(-1), `${sender.name}: honest`);
+  assertEquals(bench.room.history!.view, bench.history.view);
+}
+
+benchTest("an honest stream is shown, and warns of nothing", async (bench) => {
+  await bench.feed(bench.append(bench.message(ira, "one")), bench.append(bench.message(dana, "two")));
+  assertEquals(bench.said, ["ira: one", "dana: two"]);
+  assertEquals(bench.warnings, []);
+});
+
+const badMessages: [string, RegExp, (b: StreamBench) => Bytes][] = [
+  ["is not a message at all", /no message/, () => systemRandom(200)],
+  [
+    "is signed by another member",
+    /not signed by ira/,
+    (b) => b.message(ira, "x", {}, { signer: dana, keep: false }),
+  ],
+  [
+    "is signed by somebody outside",
+    /not signed by ira/,
+    (b) => b.message(ira, "x", {}, { signer: mallory, keep: false }),
+  ],
+  [
+    "is of somebody who is not in the room",
+    /not in this room/,
+    (b) => b.message(mallory, "x", {}, { chainOf: ira, keep: false }),
+  ],
+  ["is of another epoch", /another epoch/, (b) => b.message(ira, "x", { epoch: 0 }, { keep: false })],
+  ["is of another room", /another room/, (b) => b.message(ira, "x", { room: zeros }, { keep: false })],
+  ["is a key-file message", /another room/, (b) => b.message(ira, "x", { kind: 2 }, { keep: false })],
+  [
+    "is sealed with another member's chain",
+    /does not open/,
+    (b) => b.message(ira, "x", {}, { chainOf: dana, keep: false }),
+  ],
+  [
+    "claims a view before its epoch",
+    /impossible view/,
+    (b) => b.message(ira, "x", { view: { pos: 1, hash: zeros } }, { keep: false }),
+  ],
+  [
+    "claims a view of itself",
+    /impossible view/,
+    (b) => b.message(ira, "x", { view: { pos: b.last + 1, hash: zeros } }, { keep: false }),
+  ],
+  ["jumps over 10 000 numbers", /out of order/, (b) => b.message(ira, "x", { n: 10_001 }, { keep: false })],
+];
+for (const [what, says, make] of badMessages) {
+  benchTest(
+    `a message that ${what} is not shown, is fed to the history, and moves nothing else`,
+    async (bench) => {
+      await bench.feed(bench.append(make(bench)));
+      assertEquals(bench.said, []);
+      assertMatch(bench.warnings.join(), says);
+      await stillHonest(bench);
+    },
+  );
+}
+
+benchTest("property 17: a replayed message is dropped, wherever the server puts it", async (bench) => {
+  const bytes = bench.message(ira, "pay 10");
+  await bench.feed(bench.append(bytes), bench.append(bytes));
+  assertEquals(bench.said, ["ira: pay 10"]);
+  assertMatch(bench.warnings.join(), /repeated/);
+  await stillHonest(bench);
+});
+benchTest("a repeated msg_id under a new number is ignored: a resend is shown once", async (bench) => {
+  const msgId = systemRandom(16);
+  await bench.feed(bench.append(bench.message(ira, "once", {}, { msgId })));
+  await bench.feed(bench.append(bench.message(ira, "once", {}, { msgId })));
+  await bench.feed(bench.accept(await bench.commit(dana)));
+  await bench.feed(bench.append(bench.message(ira, "once", {}, { msgId })));
+  assertEquals(bench.said, ["ira: once"]);
+  await stillHonest(bench);
+});
+benchTest("a message that the server left out is noticed: its number is missing", async (bench) => {
+  bench.message(ira, "dropped");
+  await bench.feed(bench.append(bench.message(ira, "second")));
+  assertEquals(bench.said, ["ira: second"]);
+  assertMatch(JSON.stringify(bench.events), /1 messages of ira are missing/);
+});
+benchTest(
+  "two histories: the first message that crosses raises the alarm, and sending stops until the person says so",
+  async (bench) => {
+    const [a, b] = [bench.message(ira, "for dana only"), bench.message(dana, "for sam only")];
+    // The bench's history is dana's, who saw `a` at this position; the victim sees something else there.
+    const pos = bench.last + 1;
+    bench.append(a);
+    await bench.feed(bench.entry(b, entryKinds.message, pos));
+    assertEquals(bench.warnings, []);
+    await bench.feed(bench.append(bench.message(ira, "crossing")));
+    assertMatch(bench.warnings.join(), /shown you and ira different histories/);
+    bench.room.say("must not go out");
+    await settle(6);
+    assertEquals(bench.sent.some((m) => m.type === "SEND"), false);
+    bench.room.retry();
+    await settle(6);
+    assertEquals(bench.sent.some((m) => m.type === "SEND"), true);
+  },
+);
+benchTest("a view that matches raises nothing, even an older one of this epoch", async (bench) => {
+  const old = bench.history.view;
+  await bench.feed(
+    bench.append(bench.message(ira, "one")),
+    bench.append(bench.message(dana, "two", { view: old })),
+  );
+  assertEquals(bench.warnings, []);
+});
+benchTest("a hole in the positions ends the connection", async (bench) => {
+  await bench.feed(bench.entry(bench.message(ira, "x"), entryKinds.message, bench.last + 2));
+  assertMatch(bench.faults.join(), /missing/);
+});
+benchTest("an entry that was handled already is not handled again", async (bench) => {
+  const entry = bench.append(bench.message(ira, "one"));
+  await bench.feed(entry, entry);
+  assertEquals(bench.said, ["ira: one"]);
+  assertEquals(bench.warnings, []);
+});
+benchTest("a server that knows less than we do has lost or hides history: sending stops", async (bench) => {
+  await bench.feed(bench.append(bench.message(ira, "one")));
+  await bench.feed(bench.info(1));
+  assertMatch(bench.warnings.join(), /lost or hides history/);
+  bench.room.say("x");
+  await settle(6);
+  assertEquals(bench.sent.some((m) => m.type === "SEND"), false);
+});
+
+const roster = (b: StreamBench) => b.head.roster;
+const badCommits: [string, RegExp, (b: StreamBench) => ReturnType<StreamBench["commit"]>][] = [
+  ["signed by somebody else", /rule 1/, (b) => b.commit(ira, {}, { signer: mallory })],
+  [
+    "by somebody outside, who adds himself",
+    /rule 1/,
+    (b) => b.commit(mallory, { roster: [...roster(b), member(mallory, 2)] }),
+  ],
+  ["that skips an epoch", /rule 2/, (b) => b.commit(ira, { epoch: 3 })],
+  ["that follows another commit", /rule 2/, (b) => b.commit(ira, { prev: zeros })],
+  [
+    "that reorders the members",
+    /rule 3/,
+    (b) => b.commit(ira, { roster: [roster(b)[1], roster(b)[0], roster(b)[2]] }),
+  ],
+  [
+    "by a plain member that removes another",
+    /rule 4/,
+    (b) => b.commit(dana, { roster: [roster(b)[1], roster(b)[2]] }),
+  ],
+  [
+    "by a plain member that makes himself admin",
+    /rule 5/,
+    (b) => b.commit(dana, { roster: roster(b).map((m) => m.name === "dana" ? { ...m, role: 1 } : m) }),
+  ],
+  [
+    "with a name that is not the card's",
+    /rule 6/,
+    (b) => b.commit(ira, { roster: [...roster(b), { ...member(erin, 2), name: "Erin" }] }),
+  ],
+];
+for (const [what, says, make] of badCommits) {
+  benchTest(
+    `property 15: a commit ${what} is the server's fault, fed to the history and ignored; no box is opened for it`,
+    async (bench) => {
+      const before = bench.boxRequests;
+      await bench.feed(bench.append((await make(bench)).commit.bytes, entryKinds.commit));
+      assertMatch(bench.warnings.join(), says);
+      assertEquals(bench.boxRequests, before);
+      assertEquals(bench.room.state.head!.epoch, 1);
+      await stillHonest(bench);
+    },
+  );
+}
+
+benchTest("a ghost is visible before anything is sealed to her: a named member's act", async (bench) => {
+  await bench.feed(
+    bench.accept(await bench.commit(dana, { roster: [...roster(bench), member(mallory, 2)] })),
+  );
+  const added = bench.events.find((e) => e.type === "added" && e.who === "mallory");
+  assertEquals(added?.type === "added" && added.by, "dana");
+  await stillHonest(bench);
+});
+benchTest(
+  "a commit waits while a card is withheld, and the stream with it; both go on when it is there",
+  async (bench) => {
+    bench.withheld.add(Array.from(erin.card.id, (b) => b.toString(16).padStart(2, "0")).join(""));
+    const commit = bench.accept(await bench.commit(ira, { roster: [...roster(bench), member(erin, 2)] }));
+    const message = bench.append(bench.message(ira, "after"));
+    await bench.feed(commit, message);
+    assertEquals([bench.said, bench.room.state.head!.epoch], [[], 1]);
+    assertMatch(bench.warnings.join(), /withholds the card/);
+  },
+);
+benchTest(
+  "a commit waits while a name conflicts with a pin, until the person trusts the new key",
+  async (bench) => {
+    bench.context.known.pinUser(bench.context.serverId, "erin", mallory.card.id);
+    const commit = bench.accept(await bench.commit(ira, { roster: [...roster(bench), member(erin, 2)] }));
+    await bench.feed(commit, bench.append(bench.message(ira, "after")));
+    assertEquals([bench.said, bench.room.conflict?.name], [[], "erin"]);
+    assertMatch(bench.warnings.join(), /key of erin has changed/);
+    bench.context.known.pinUser(bench.context.serverId, "erin", erin.card.id);
+    bench.room.pinsChanged();
+    await settle(10);
+    assertEquals(bench.said, ["ira: after"]);
+  },
+);
+
+for (
+  const [how, says] of [["none", /no valid prekey/], ["lost", /without a key/], [
+    "other secret",
+    /not what was signed/,
+  ]] as const
+) {
+  benchTest(
+    `property 18: a box that is ${how} leaves us without a key; one refresh commit follows, and no loop`,
+    async (bench) => {
+      await bench.feed(bench.accept(await bench.commit(ira, {}, { box: how })));
+      assertMatch(JSON.stringify(bench.events), says);
+      assertEquals(bench.room.state.readable, false);
+      await bench.feed(bench.append(bench.message(ira, "unreadable")));
+      assertEquals(bench.said, []);
+      const commits = bench.sent.filter((m) => m.type === "COMMIT");
+      assertEquals(commits.length, 1);
+      // Refused by the server: not repeated at once.
+      const ref = (commits[0] as LinkMessage & { ref: number }).ref;
+      await bench.feed({ type: "ERROR", ref, code: 4 });
+      assertEquals(bench.sent.filter((m) => m.type === "COMMIT").length, 1);
+      assertEquals(bench.room.history!.view, bench.history.view);
+    },
+  );
+}
+
+benchTest(
+  "our own refresh is applied when it is stored, and what was typed meanwhile goes out in the new epoch",
+  async (bench) => {
+    await bench.feed(bench.accept(await bench.commit(ira, {}, { box: "none" })));
+    bench.room.say("typed meanwhile");
+    await settle(6);
+    const commit = bench.sent.find((m) => m.type === "COMMIT");
+    if (commit?.type !== "COMMIT") throw new Error("no refresh");
+    assertEquals(bench.sent.some((m) => m.type === "SEND"), false);
+    await bench.feed({ type: "STORED", ref: commit.ref, room: bench.head.room, pos: bench.last + 1 });
+    assertEquals([bench.room.state.head!.epoch, bench.room.state.readable], [3, true]);
+    assertEquals(bench.sent.filter((m) => m.type === "SEND").length, 1);
+  },
+);
+
+benchTest(
+  "an own message that this machine does not know warns, and new keys come before the next message",
+  async (bench) => {
+    await bench.feed(bench.append(bench.message(sam, "from the thief")));
+    assertMatch(bench.warnings.join(), /restored from a backup, or somebody else holds your keys/);
+    bench.room.say("x");
+    await settle(6);
+    const kinds = bench.sent.filter((m) => m.type === "SEND" || m.type === "COMMIT").map((m) => m.type);
+    assertEquals(kinds[0], "COMMIT");
+  },
+);
+
+benchTest(
+  "property 12: the stored state holds nothing that opens an earlier message of the epoch",
+  async (bench) => {
+    const first = bench.message(ira, "secret");
+    await bench.feed(bench.append(first));
+    await stillHonest(bench);
+    bench.reload();
+    const chain =
+      bench.room.state.chains[Array.from(ira.card.id, (b) => b.toString(16).padStart(2, "0")).join("")];
+    assertEquals(chain.n, 2);
+    const { chainStep } = await import("../../lib/protocol/epoch.ts");
+    const { openMessage, parseMessage } = await import("../../lib/protocol/message.ts");
+    let key = chain.key;
+    for (let i = 0; i < 20; i++, key = chainStep(key).next) {
+      try {
+        openMessage(parseMessage(first), chainStep(key).messageKey, bench.head.commitHash);
+        throw new Error("it opened");
+      } catch (error) {
+        assertEquals((error as Error).name, "TagMismatch");
+      }
+    }
+  },
+);
+benchTest(
+  "a client that comes back with its state goes on where it was, and sees nothing twice",
+  async (bench) => {
+    await bench.feed(bench.append(bench.message(ira, "one")));
+    bench.reload();
+    bench.events.length = 0;
+    await bench.feed(bench.info(), bench.append(bench.message(ira, "two")));
+    assertEquals(bench.said, ["ira: two"]);
+    assertEquals(bench.room.history!.view, bench.history.view);
+    assertEquals(bench.warnings, []);
+  },
+);
+benchTest("everything is stored before it is acknowledged", async (bench) => {
+  await bench.feed(bench.append(bench.message(ira, "one")));
+  const ack = bench.sent.filter((m) => m.type === "ACK").at(-1);
+  const [stored] = bench.context.files.load();
+  assertEquals(ack?.type === "ACK" && ack.pos, bench.last);
+  assertEquals(stored.history.view, bench.history.view);
+});
+benchTest(
+  "what is said is sealed and stored before it is sent, and resent byte for byte after a cut",
+  async (bench) => {
+    bench.room.say("hello");
+    await settle(6);
+    const send = () =>
+      bench.sent.filter((m) => m.type === "SEND").map((m) => m.type === "SEND" ? m.message : null);
+    const [first] = send();
+    assertEquals(bench.context.files.load()[0].state.outbox[0].sealed!.bytes, first!);
+    bench.reload();
+    await bench.feed(bench.info());
+    assertEquals(send(), [first, first]);
+    // The log has it after all: it is taken from there, shown once, and not sent again.
+    bench.reload();
+    bench.events.length = 0;
+    bench.sent.length = 0;
+    const entry = bench.append(first!);
+    await bench.feed(bench.info(), entry);
+    assertEquals([bench.said, send(), bench.room.state.outbox.length], [["sahnawaz: hello"], [], 0]);
+  },
+);
+benchTest(
+  "STORED for another position than the next ends the connection; a repeated one only confirms",
+  async (bench) => {
+    bench.room.say("hello");
+    await settle(6);
+    const send = bench.sent.find((m) => m.type === "SEND");
+    if (send?.type !== "SEND") throw new Error("nothing sent");
+    await bench.feed({ type: "STORED", ref: send.ref, room: bench.head.room, pos: bench.last + 2 });
+    assertMatch(bench.faults.join(), /missing/);
+  },
+);
+
+Deno.test({
+  name: "a newcomer's stream must begin with the commit that adds her, and with every hash since its view",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const streams: [string, (b: StreamBench, adds: Bytes, pos: number) => LinkMessage[]][] = [
+      ["no commit", (b, _, pos) => [b.entry(systemRandom(300), entryKinds.commit, pos)]],
+      ["hashes missing", (b, adds, pos) => [b.entry(adds, entryKinds.commit, pos + 3)]],
+      [
+        "hashes that begin elsewhere",
+        (
+          b,
+          adds,
+          pos,
+        ) => [
+          { type: "HASHES", room: b.head.room, first: pos + 5, hashes: [zeros] },
+          b.entry(adds, entryKinds.commit, pos + 1),
+        ],
+      ],
+    ];
+    for (const [what, make] of streams) {
+      const bench = await StreamBench.open();
+      try {
+        const { commit } = await bench.commit(ira, { roster: [...bench.head.roster, member(sam, 1)] });
+        await bench.feed(bench.info(), ...make(bench, commit.bytes, bench.last + 1));
+        assertEquals([bench.faults.length, bench.room.state.status], [1, "waiting"], what);
+      } finally {
+        bench.close();
+      }
+    }
+    const bench = await StreamBench.open();
+    try {
+      const { commit } = await bench.commit(dana, { roster: [...bench.head.roster, member(sam, 1)] });
+      await bench.feed(bench.info(), bench.entry(commit.bytes, entryKinds.commit));
+      assertEquals(bench.room.state.status, "waiting", "an author who is not in the room");
+    } finally {
+      bench.close();
+    }
+  },
+});
+Deno.test({
+  name: "a newcomer starts her history at the view of the commit that adds her, fed forward by the hashes",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const bench = await StreamBench.open();
+    try {
+      const view = bench.history.view;
+      const e = [entryHash(2, Uint8Array.of(1)), entryHash(2, Uint8Array.of(2))];
+      for (const each of e) bench.history.feed(each);
+      const made = await bench.commit(ira, { roster: [...bench.head.roster, member(sam, 1)], view });
+      const entry = bench.accept(made);
+      await bench.feed(bench.info(), { type: "HASHES", room: bench.head.room, first: 2, hashes: e }, entry);
+      assertEquals(bench.room.history!.view, bench.history.view);
+      await stillHonest(bench);
+    } finally {
+      bench.close();
+    }
+  },
+});

@@ -1,0 +1,294 @@
+/**
+ * A bench for one client room: the test is the server. It writes a log with other members' keys and feeds
+ * it, true or bent, to the room of a victim, sahnawaz.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { systemClock } from "../../lib/clock.ts";
+import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { generateX25519 } from "../../lib/crypto/x25519.ts";
+import { type Connection, RequestRefused } from "../../lib/client/connection.ts";
+import { Directory } from "../../lib/client/directory.ts";
+import { KnownKeys } from "../../lib/client/known_keys.ts";
+import { OwnPrekeys } from "../../lib/client/own_prekeys.ts";
+import { ClientRoom } from "../../lib/client/room.ts";
+import type { RoomContext } from "../../lib/client/room_context.ts";
+import type { RoomEvent } from "../../lib/client/room_events.ts";
+import { newRoomState, RoomFiles } from "../../lib/client/room_state.ts";
+import { boxHash, sealBox } from "../../lib/protocol/box.ts";
+import { type Commit, type CommitBody, makeCommit, parseCommit } from "../../lib/protocol/commit.ts";
+import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protocol/epoch.ts";
+import { entryHash, History } from "../../lib/protocol/history.ts";
+import { entryKinds, errorCodes, type LinkMessage, type MessageOf } from "../../lib/protocol/messages.ts";
+import { type MessageHeader, sealMessage } from "../../lib/protocol/message.ts";
+import { parsePrekey } from "../../lib/protocol/prekey.ts";
+import { SealedFiles } from "../../lib/storage/sealed_files.ts";
+import { cardBook, genesis, headOf, member, zeros } from "./commits.ts";
+import { settle } from "./fake_clock.ts";
+import { type Person, person } from "./people.ts";
+
+export class StreamBench {
+  readonly events: RoomEvent[] = [];
+  readonly faults: string[] = [];
+  readonly sent: LinkMessage[] = [];
+  readonly boxes = new Map<string, Bytes>();
+  /** The true history, as an honest member sees it. */
+  history!: History;
+  head!: ReturnType<typeof headOf>;
+  room!: ClientRoom;
+  context!: RoomContext;
+  /** Chains of every member in the current epoch. */
+  chains = new Map<string, { key: Bytes; n: number }>();
+  /** Decryptions of boxes that the room asked for. */
+  boxRequests = 0;
+  withheld = new Set<string>();
+  #cards!: Awaited<ReturnType<typeof cardBook>>;
+  #dir!: string;
+  #streamRefs: { ref: number; room: Bytes }[] = [];
+
+  static async open(): Promise<StreamBench> {
+    const bench = new StreamBench();
+    await bench.#start();
+    return bench;
+  }
+
+  async #start(): Promise<void> {
+    this.#dir = Deno.makeTempDirSync({ prefix: "chat-bench-" });
+    this.#cards = await cardBook();
+    const victim = await person("sahnawaz");
+    const files = await SealedFiles.open(this.#dir, victim.identity, systemRandom);
+    this.context = {
+      serverId: (await person("server")).card.id,
+      identity: victim.identity,
+      card: victim.card,
+      directory: new Directory(files, victim.card, systemClock),
+      known: new KnownKeys(this.#dir),
+      prekeys: new OwnPrekeys(files, victim.identity, systemClock),
+      files: new RoomFiles(files.folder("rooms")),
+      clock: systemClock,
+      random: systemRandom,
+      psk: noKeyFile,
+      show: (event) => void this.events.push(event),
+      pace: () => 0,
+      serverFault: (why) => void this.faults.push(why),
+    };
+    const ira = await person("ira");
+    const first = genesis(ira);
+    this.history = new History({ pos: 0, hash: first.room });
+    this.history.feed(entryHash(entryKinds.commit, first.bytes));
+    this.head = headOf(first, 1);
+    this.room = new ClientRoom(this.context, newRoomState(first.room, "lobby"), null);
+    this.room.connect(this.#connection());
+  }
+
+  /** The victim comes back with what is on its disk. */
+  reload(): void {
+    const [loaded] = this.context.files.load();
+    this.room = new ClientRoom(this.context, loaded.state, loaded.history);
+    this.room.connect(this.#connection());
+  }
+
+  #connection(): Connection {
+    const answer = (message: LinkMessage): LinkMessage => {
+      switch (message.type) {
+        case "CARD_GET":
+          return {
+            type: "CARD",
+            ref: message.ref,
+            cards: message.ids.map((id) =>
+              this.withheld.has(encodeHex(id))
+                ? new Uint8Array(0)
+                : this.#cards(id)?.bytes ?? new Uint8Array(0)
+            ),
+          };
+        case "PREKEY_GET":
+          return { type: "PREKEY", ref: message.ref, prekeys: message.ids.map(() => new Uint8Array(0)) };
+        case "BOX_GET": {
+          this.boxRequests++;
+          const box = this.boxes.get(encodeHex(message.hash));
+          if (!box) throw new RequestRefused(errorCodes.NOT_FOUND);
+          return { type: "BOX", ref: message.ref, box };
+        }
+        default:
+          return { type: "DONE", ref: 1, info: 0 };
+      }
+    };
+    let ref = 1;
+    const connection = {
+      isOver: false,
+      request: (build: (ref: number) => LinkMessage) => {
+        const message = build(ref++);
+        this.sent.push(message);
+        try {
+          return Promise.resolve(answer(message));
+        } catch (error) {
+          return Promise.reject(error);
+        }
+      },
+      sendInStream: (room: Bytes, build: (ref: number) => LinkMessage) => {
+        this.sent.push(build(ref));
+        this.#streamRefs.push({ ref, room });
+        return ref++;
+      },
+      send: (message: LinkMessage) => void this.sent.push(message),
+    };
+    return connection as unknown as Connection;
+  }
+
+  get last(): number {
+    return this.history.view.pos;
+  }
+
+  /** Feeds the room as the server would. */
+  async feed(...messages: LinkMessage[]): Promise<void> {
+    for (const message of messages) this.room.receive(message);
+    await settle(6);
+  }
+
+  info(last = this.last): LinkMessage {
+    return {
+      type: "ROOM_INFO",
+      ref: 0,
+      room: this.head.room,
+      kind: 1,
+      policy: 0,
+      flags: 3,
+      last,
+      start: 0,
+      startHash: zeros,
+      name: new TextEncoder().encode("lobby"),
+    };
+  }
+  entry(bytes: Bytes, kind: number, pos = this.last + 1): MessageOf<"ENTRY"> {
+    return {
+      type: "ENTRY",
+      room: this.head.room,
+      pos,
+      time: Math.floor(Date.now() / 1000),
+      kind,
+      address: "",
+      bytes,
+    };
+  }
+
+  /** A commit by `author`, with a box for the victim; `bend` changes what is signed. */
+  async commit(
+    author: Person,
+    bend: Partial<CommitBody> = {},
+    options: { signer?: Person; box?: "none" | "lost" | "other secret"; psk?: Bytes } = {},
+  ): Promise<{ commit: Commit; secret: Bytes }> {
+    const victim = await person("sahnawaz");
+    const secret = systemRandom(32);
+    const epoch = bend.epoch ?? this.head.epoch + 1;
+    const context = {
+      room: this.head.room,
+      epoch,
+      prev: bend.prev ?? this.head.commitHash,
+      author: author.card.id,
+    };
+    const prekey = parsePrekey((await this.context.prekeys.newest()).published);
+    const boxed = options.box === "other secret" ? systemRandom(32) : secret;
+    const box = await sealBox(
+      boxed,
+      context,
+      await generateX25519(),
+      prekey,
+      victim.secrets.rsaSpki,
+      systemRandom,
+    );
+    if (options.box !== "lost") this.boxes.set(encodeHex(boxHash(box)), box);
+    const hash = options.box === "none" ? zeros : boxHash(box);
+    const roster = (bend.roster ?? this.head.roster).map((m) =>
+      m.name === "sahnawaz" ? { ...m, boxHash: hash } : { ...m, boxHash: zeros }
+    );
+    const body: CommitBody = {
+      ...context,
+      time: 1_700_000_000,
+      view: this.history.view,
+      policy: this.head.policy,
+      roomName: this.head.roomName,
+      leaves: [],
+      check: epochCheck(secret, noKeyFile, context),
+      ...bend,
+      roster,
+    };
+    return { commit: parseCommit(makeCommit(body, (options.signer ?? author).identity.signing)), secret };
+  }
+
+  /** Takes a commit into the true log and the bench's own chains. */
+  accept({ commit, secret }: { commit: Commit; secret: Bytes }): LinkMessage {
+    const entry = this.entry(commit.bytes, entryKinds.commit);
+    this.history.feed(entryHash(entryKinds.commit, commit.bytes));
+    this.head = headOf(commit, this.last);
+    const ids = commit.roster.map((m) => m.id);
+    const keys = senderChains(secret, noKeyFile, commit.hash, ids);
+    this.chains = new Map(ids.map((id, i) => [encodeHex(id), { key: keys[i], n: 0 }]));
+    return entry;
+  }
+
+  /** A message by `sender`; `bend` changes its header, `signer` who signs. */
+  message(
+    sender: Person,
+    text: string,
+    bend: Partial<MessageHeader> = {},
+    options: { signer?: Person; chainOf?: Person; msgId?: Bytes; keep?: boolean } = {},
+  ): Bytes {
+    const chain = this.chains.get(encodeHex((options.chainOf ?? sender).card.id))!;
+    const { messageKey, next } = chainStep(chain.key);
+    const header: MessageHeader = {
+      kind: 1,
+      room: this.head.room,
+      epoch: this.head.epoch,
+      sender: sender.card.id,
+      n: chain.n,
+      view: this.history.view,
+      salt: systemRandom(16),
+      ...bend,
+    };
+    if (options.keep !== false) {
+      chain.key = next;
+      chain.n++;
+    }
+    const content = {
+      type: 1,
+      msgId: options.msgId ?? systemRandom(16),
+      timeMs: 1,
+      body: new TextEncoder().encode(text) as Bytes,
+    };
+    return sealMessage(
+      header,
+      content,
+      messageKey,
+      this.head.commitHash,
+      (options.signer ?? sender).identity.signing,
+    );
+  }
+
+  /** Appends an entry to the true log. */
+  append(bytes: Bytes, kind: number = entryKinds.message): LinkMessage {
+    const entry = this.entry(bytes, kind);
+    this.history.feed(entryHash(kind, bytes));
+    return entry;
+  }
+
+  /** ira adds the victim and dana: the room is entered. */
+  async admitVictim(): Promise<void> {
+    const [ira, sam, dana] = await Promise.all(["ira", "sahnawaz", "dana"].map(person));
+    const made = await this.commit(ira, { roster: [...this.head.roster, member(sam, 1), member(dana, 1)] });
+    const entry = this.accept(made);
+    await this.feed(this.info(), entry);
+  }
+
+  get said(): string[] {
+    return this.events.flatMap((e) => e.type === "message" ? [`${e.from}: ${e.text}`] : []);
+  }
+  get warnings(): string[] {
+    return this.events.flatMap((e) => e.type === "warning" ? [e.text] : []);
+  }
+
+  close(): void {
+    this.room.disconnect();
+    Deno.removeSync(this.#dir, { recursive: true });
+  }
+}

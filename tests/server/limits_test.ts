@@ -1,0 +1,169 @@
+import { assertEquals } from "@std/assert";
+import { addressKey, Bucket, defaultLimits, Doorkeeper } from "../../lib/server/limits.ts";
+import { acceptConnections } from "../../lib/server/listener.ts";
+import { RsaQueue } from "../../lib/server/rsa_queue.ts";
+import { Backoff } from "../../lib/client/reconnect.ts";
+import { FakeClock, settle } from "../fakes/fake_clock.ts";
+
+Deno.test("a bucket gives its burst at once, then one per interval, and never more than its burst", () => {
+  const clock = new FakeClock();
+  const bucket = new Bucket(3, 1000, clock);
+  const take = (n: number) => Array.from({ length: n }, () => bucket.take());
+  assertEquals(take(4), [true, true, true, false]);
+  clock.advance(999);
+  assertEquals(bucket.take(), false);
+  clock.advance(1);
+  assertEquals(take(2), [true, false]);
+  clock.advance(100_000);
+  assertEquals(take(4), [true, true, true, false]);
+});
+Deno.test("a clock that jumps back neither fills a bucket nor locks it for ever", () => {
+  const clock = new FakeClock();
+  const bucket = new Bucket(1, 1000, clock);
+  bucket.take();
+  clock.set(clock.now() - 3_600_000);
+  assertEquals(bucket.take(), false);
+  clock.advance(1000);
+  assertEquals(bucket.take(), true);
+});
+for (
+  const [host, key] of [
+    ["192.0.2.7", "192.0.2.7"],
+    ["::ffff:192.0.2.7", "192.0.2.7"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+    ["2001:db8:1:2::9", "2001:db8:1:2::/64"],
+    ["2001:DB8:0001:2::", "2001:db8:1:2::/64"],
+    ["::1", "0:0:0:0::/64"],
+    ["fe80::1%eth0", "fe80:0:0:0::/64"],
+  ]
+) {
+  Deno.test(`${host} counts as ${key}`, () => assertEquals(addressKey(host), key));
+}
+
+const door = (over = {}) => {
+  const clock = new FakeClock();
+  return { clock, keeper: new Doorkeeper({ ...defaultLimits, ...over }, clock) };
+};
+const admit = (keeper: Doorkeeper, address: string, n: number) =>
+  Array.from({ length: n }, () => keeper.admit(address)).filter(Boolean).length;
+
+Deno.test("16 undecided connections per address, 512 in all", () => {
+  const { keeper } = door();
+  assertEquals(admit(keeper, "a", 17), 16);
+  let total = 16;
+  for (let i = 0; i < 40; i++) total += admit(keeper, `b${i}`, 16);
+  assertEquals(total, 512);
+  keeper.decided("a");
+  assertEquals(admit(keeper, "c", 2), 1);
+});
+Deno.test("20 handshakes at once per address, then one per 6 s; one that reaches WELCOME gives its place back", () => {
+  const { clock, keeper } = door();
+  const one = () => {
+    const admitted = keeper.admit("a");
+    if (admitted) keeper.decided("a");
+    return admitted;
+  };
+  assertEquals(Array.from({ length: 21 }, one).filter(Boolean).length, 20);
+  clock.advance(6000);
+  assertEquals([one(), one()], [true, false]);
+  keeper.welcomed("a");
+  assertEquals([one(), one()], [true, false]);
+  assertEquals(keeper.admit("b"), true);
+});
+Deno.test("200 ClientHellos per second, all together", () => {
+  const { clock, keeper } = door();
+  assertEquals(Array.from({ length: 250 }, () => keeper.hello()).filter(Boolean).length, 200);
+  clock.advance(5);
+  assertEquals(keeper.hello(), true);
+});
+Deno.test("64 links per address, 1024 in all", () => {
+  const { keeper } = door();
+  const link = (address: string, n: number) =>
+    Array.from({ length: n }, () => keeper.link(address)).filter(Boolean).length;
+  assertEquals(link("a", 65), 64);
+  assertEquals(Array.from({ length: 20 }, (_, i) => link(`b${i}`, 64)).reduce((x, y) => x + y), 960);
+  keeper.unlink("a");
+  assertEquals(link("a", 2), 1);
+});
+Deno.test("the memory of addresses is bounded: whoever did nothing for a while is forgotten", () => {
+  const { clock, keeper } = door({ pending: 1e9 });
+  for (let i = 0; i < 30_000; i++) {
+    if (keeper.admit(`a${i}`)) keeper.decided(`a${i}`);
+    if (i % 5000 === 0) clock.advance(200_000);
+  }
+  assertEquals(keeper.admit("fresh"), true);
+});
+
+Deno.test("the RSA queue runs two at once, lets 64 wait, refuses the rest, and asks for puzzles as it fills", async () => {
+  const queue = new RsaQueue(2, 64);
+  const finish: (() => void)[] = [];
+  const job = () => new Promise<number>((resolve) => finish.push(() => resolve(1)));
+  const bits: number[] = [];
+  const results = Array.from({ length: 67 }, () => {
+    bits.push(queue.puzzleBits());
+    return queue.run(job);
+  });
+  assertEquals(finish.length, 2);
+  assertEquals(await results[66], null);
+  assertEquals([bits[2], bits[17], bits[18], bits[34], bits[50]], [0, 0, 14, 18, 20]);
+  while (finish.length > 0) {
+    finish.shift()!();
+    await settle(1);
+  }
+  assertEquals((await Promise.all(results)).filter((r) => r === 1).length, 66);
+  assertEquals(queue.puzzleBits(), 0);
+});
+Deno.test("a job that fails gives its place back", async () => {
+  const queue = new RsaQueue(1, 1);
+  for (let i = 0; i < 3; i++) await queue.run(() => Promise.reject(new Error("no"))).catch(() => {});
+  assertEquals(await queue.run(() => Promise.resolve(7)), 7);
+});
+
+Deno.test("accepting survives the system running out of file descriptors", async () => {
+  const clock = new FakeClock();
+  const stop = new AbortController();
+  const conn = {
+    remoteAddr: { hostname: "192.0.2.1", port: 1 },
+    localAddr: { hostname: "192.0.2.2", port: 2 },
+    setNoDelay() {},
+  };
+  let calls = 0;
+  let sessions = 0;
+  const listener = {
+    accept: () => {
+      calls++;
+      if (calls <= 3) return Promise.reject(new Error("Too many open files (os error 24)"));
+      if (calls === 4) return Promise.resolve(conn as unknown as Deno.TcpConn);
+      return new Promise<Deno.TcpConn>(() => {});
+    },
+    close() {},
+  };
+  void acceptConnections(
+    listener,
+    new Doorkeeper(defaultLimits, clock),
+    clock,
+    stop.signal,
+    () => (sessions++, Promise.resolve()),
+  );
+  for (let i = 0; i < 4; i++) {
+    await settle(2);
+    clock.advance(50);
+  }
+  await settle(2);
+  assertEquals([sessions, calls], [1, 5]);
+  stop.abort();
+});
+
+Deno.test("reconnecting waits 1 s doubling to 5 min with jitter, and 12 failures an hour are the most", () => {
+  const clock = new FakeClock();
+  const backoff = new Backoff(clock, (n) => new Uint8Array(n).fill(255));
+  const waits = Array.from({ length: 12 }, () => Math.round(backoff.nextMs() / 1000));
+  assertEquals(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+  backoff.succeeded();
+  const low = new Backoff(clock, (n) => new Uint8Array(n));
+  assertEquals([low.nextMs(), low.nextMs()], [500, 1000]);
+  for (let i = 0; i < 12; i++) backoff.handshakeFailed();
+  assertEquals(backoff.nextMs(), 3_600_000);
+  clock.advance(3_600_001);
+  assertEquals(backoff.nextMs() < 5000, true);
+});

@@ -1,0 +1,198 @@
+/** One contract, every store: memory and SQLite cannot drift apart. Numbers are those of store.ts. */
+
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { MemoryStore } from "../../lib/server/store/memory.ts";
+import { SqliteStore } from "../../lib/server/store/sqlite.ts";
+import { type NewEntry, type Store, StoreFailed } from "../../lib/server/store/store.ts";
+import { seededRandom } from "../fakes/seeded_random.ts";
+
+const bytes = (n: number, length = 32): Bytes => new Uint8Array(length).fill(n);
+const room = bytes(1), ira = bytes(2), sam = bytes(3);
+
+function entry(pos: number, over: Partial<NewEntry> = {}): NewEntry {
+  return {
+    pos,
+    time: 100 + pos,
+    kind: 2,
+    bytes: bytes(pos, 50),
+    hash: bytes(pos),
+    history: bytes(pos + 100),
+    sender: ira,
+    epoch: 1,
+    n: pos,
+    ...over,
+  };
+}
+
+const kinds: [string, (dir: string) => Store][] = [
+  ["memory", () => new MemoryStore(seededRandom("run"))],
+  ["sqlite", (dir) => new SqliteStore(`${dir}/rooms.db`, seededRandom("run"))],
+];
+for (const [kind, open] of kinds) {
+  const storeTest = (name: string, act: (store: Store) => void) =>
+    Deno.test(`${kind} store: ${name}`, () => {
+      const dir = Deno.makeTempDirSync();
+      const store = open(dir);
+      try {
+        store.createRoom({ id: room, kind: 1, name: "Lobby" }, "lobby");
+        act(store);
+      } finally {
+        store.close();
+        Deno.removeSync(dir, { recursive: true });
+      }
+    });
+
+  storeTest("1. reads see writes before they are flushed", (store) => {
+    store.append(room, entry(1));
+    assertEquals(store.last(room), { pos: 1, history: bytes(101) });
+    store.flush();
+    assertEquals(store.last(room).pos, 1);
+  });
+  storeTest("4. entries come back in order, byte for byte, from where they are asked", (store) => {
+    for (let pos = 1; pos <= 10; pos++) store.append(room, entry(pos));
+    assertEquals(
+      store.entries(room, 4, 3).map((e) => [e.pos, e.time, e.kind, e.bytes, e.hash, e.sender]),
+      [4, 5, 6].map((p) => [p, 100 + p, 2, bytes(p, 50), bytes(p), ira]),
+    );
+    assertEquals(store.entries(room, 11, 3), []);
+    assertEquals(store.entries(bytes(9), 1, 3), []);
+    assertEquals(store.last(bytes(9)), { pos: 0, history: bytes(9) });
+  });
+  storeTest("5. the first card of an id and of a name stays", (store) => {
+    store.putCard(ira, "lra", bytes(5));
+    store.putCard(ira, "other", bytes(6));
+    store.putCard(sam, "lra", bytes(7));
+    assertEquals([store.card(ira), store.card(sam), store.idByName("lra"), store.idByName("other")], [
+      bytes(5),
+      null,
+      ira,
+      null,
+    ]);
+  });
+  storeTest("5. the highest prekey stays", (store) => {
+    assertEquals(store.prekey(ira), null);
+    store.putPrekey(ira, 5, bytes(5));
+    store.putPrekey(ira, 4, bytes(4));
+    store.putPrekey(ira, 2 ** 32 - 1, bytes(9));
+    assertEquals(store.prekey(ira), { prekeyId: 2 ** 32 - 1, bytes: bytes(9) });
+  });
+  storeTest("rooms are found by id and by the skeleton of their name", (store) => {
+    store.createRoom({ id: bytes(8), kind: 1, name: "" }, null);
+    assertEquals(store.roomByName("lobby")?.id, room);
+    assertEquals(store.roomByName("nope"), null);
+    assertEquals(store.rooms().length, 2);
+  });
+  storeTest("the last commit is found behind messages", (store) => {
+    assertEquals(store.lastCommit(room), null);
+    store.append(room, entry(1, { kind: 1, n: -1 }));
+    store.append(room, entry(2, { kind: 1, n: -1 }));
+    store.append(room, entry(3));
+    assertEquals(store.lastCommit(room), { pos: 2, bytes: bytes(2, 50) });
+  });
+  storeTest("a message is found by sender, epoch and number; commits never are", (store) => {
+    store.append(room, entry(1, { kind: 1, n: -1 }));
+    store.append(room, entry(2, { n: 0 }));
+    store.append(room, entry(3, { n: 0, sender: sam }));
+    store.append(room, entry(4, { n: 1 }));
+    store.append(room, entry(5, { n: 0, epoch: 2 }));
+    assertEquals(store.message(room, ira, 1, 1), { pos: 4, hash: bytes(4) });
+    assertEquals([store.message(room, ira, 1, 2), store.message(room, ira, 1, -1)], [null, null]);
+    const next = store.nextNumbers(room, 1).map(({ sender, n }) => [sender[0], n]).sort();
+    assertEquals(next, [[2, 2], [3, 1]]);
+  });
+  storeTest("boxes are found by hash", (store) => {
+    store.putBox(bytes(1), room, 1, bytes(9, 1605));
+    store.putBox(bytes(1), room, 1, bytes(9, 1605));
+    assertEquals([store.box(bytes(1)), store.box(bytes(2))], [bytes(9, 1605), null]);
+  });
+  storeTest("stays begin, end and begin again", (store) => {
+    store.beginStay(room, ira, 1, 0);
+    store.beginStay(room, sam, 4, 2);
+    store.endStay(room, sam, 7);
+    store.beginStay(room, sam, 9, 8);
+    assertEquals(store.stays(room, sam), [{ from: 4, viewPos: 2, until: 7 }, {
+      from: 9,
+      viewPos: 8,
+      until: null,
+    }]);
+    store.endStay(room, ira, 10);
+    assertEquals([store.roomsOf(sam), store.roomsOf(ira)], [[room], []]);
+  });
+  storeTest("5. joins keep their order; joining anew goes to the end", (store) => {
+    store.putJoin(room, ira, 1);
+    store.putJoin(room, sam, 2);
+    store.putJoin(room, ira, 3);
+    assertEquals(store.joins(room), [{ id: sam, time: 2 }, { id: ira, time: 3 }]);
+    store.dropJoin(room, sam);
+    assertEquals(store.joins(room).length, 1);
+  });
+  storeTest("5. the newest leave of a member stays", (store) => {
+    store.putLeave(room, { id: ira, epoch: 1, signature: bytes(1, 64) });
+    store.putLeave(room, { id: ira, epoch: 2, signature: bytes(2, 64) });
+    assertEquals(store.leaves(room), [{ id: ira, epoch: 2, signature: bytes(2, 64) }]);
+    store.dropLeave(room, ira);
+    assertEquals(store.leaves(room), []);
+  });
+}
+
+function inDir(act: (dir: string) => void): () => void {
+  return () => {
+    const dir = Deno.makeTempDirSync();
+    try {
+      act(dir);
+    } finally {
+      Deno.removeSync(dir, { recursive: true });
+    }
+  };
+}
+const open = (dir: string) => new SqliteStore(`${dir}/rooms.db`, seededRandom("run"));
+
+Deno.test(
+  "sqlite store: 2. what was flushed is there when it is opened again, under the same run id; the file is 0600",
+  inDir((dir) => {
+    const store = open(dir);
+    store.createRoom({ id: room, kind: 1, name: "Lobby" }, "lobby");
+    store.append(room, entry(1));
+    store.close();
+    const again = open(dir);
+    assertEquals([again.last(room).pos, again.runId], [1, store.runId]);
+    again.close();
+    if (Deno.build.os !== "windows") assertEquals(Deno.statSync(`${dir}/rooms.db`).mode! & 0o777, 0o600);
+  }),
+);
+Deno.test(
+  "sqlite store: a second server on the same file is refused, with a hint",
+  inDir((dir) => {
+    const store = open(dir);
+    const error = assertThrows(() => open(dir), StoreFailed);
+    assertNotEquals(error.hint, "");
+    store.close();
+  }),
+);
+Deno.test(
+  "sqlite store: 3. a write that fails undoes everything since the flush before it",
+  inDir((dir) => {
+    const store = open(dir);
+    store.createRoom({ id: room, kind: 1, name: "Lobby" }, "lobby");
+    store.append(room, entry(1));
+    store.flush();
+    store.append(room, entry(2));
+    assertThrows(() => store.append(room, entry(2)), StoreFailed);
+    assertEquals(store.last(room).pos, 1);
+    store.append(room, entry(2));
+    store.flush();
+    assertEquals(store.last(room).pos, 2);
+    store.close();
+  }),
+);
+Deno.test(
+  "sqlite store: a file that is no database is refused, with a hint",
+  inDir((dir) => {
+    Deno.writeTextFileSync(
+      `${dir}/rooms.db`,
+      "not a database at all, but long enough to be looked at".repeat(50),
+    );
+    assertThrows(() => open(dir), StoreFailed);
+  }),
+);
