@@ -1,0 +1,316 @@
+/** What the server takes and refuses (protocol §7.1, §7.3, §11), by clients that say anything. */
+
+import { assertEquals } from "@std/assert";
+import { equals } from "@std/bytes/equals";
+import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { generateX25519 } from "../../lib/crypto/x25519.ts";
+import { boxHash, sealBox } from "../../lib/protocol/box.ts";
+import { makeLeave } from "../../lib/protocol/commit.ts";
+import { makePrekey, parsePrekey } from "../../lib/protocol/prekey.ts";
+import { type MessageHeader, sealMessage } from "../../lib/protocol/message.ts";
+import { genesis, headOf, member, successor, zeros } from "../fakes/commits.ts";
+import { type Person, person } from "../fakes/people.ts";
+import { RawClient } from "../fakes/raw_client.ts";
+import { until, type World, worldTest } from "../fakes/world.ts";
+
+const [ira, sam, dana] = await Promise.all(["ira", "sahnawaz", "dana"].map(person));
+const first = genesis(ira);
+const head = headOf(first, 1);
+
+async function room(world: World) {
+  const client = await RawClient.open(world.port, "ira");
+  await client.publishPrekey("ira");
+  assertEquals(await client.inStream((ref) => ({ type: "COMMIT", ref, commit: first.bytes })), "STORED 1");
+  return client;
+}
+function message(n: number, bend: Partial<MessageHeader> = {}, sender: Person = ira): Bytes {
+  const header: MessageHeader = {
+    kind: 1,
+    room: head.room,
+    epoch: 0,
+    sender: sender.card.id,
+    n,
+    view: { pos: 1, hash: zeros },
+    salt: systemRandom(16),
+    ...bend,
+  };
+  const content = {
+    type: 1,
+    msgId: systemRandom(16),
+    timeMs: 1,
+    body: new TextEncoder().encode("x") as Bytes,
+  };
+  return sealMessage(header, content, zeros, head.commitHash, sender.identity.signing);
+}
+const send = (client: RawClient, bytes: Bytes) =>
+  client.inStream((ref) => ({ type: "SEND", ref, message: bytes }));
+const commit = (client: RawClient, bytes: Bytes) =>
+  client.inStream((ref) => ({ type: "COMMIT", ref, commit: bytes }));
+const nextSecond = () => new Promise((resolve) => setTimeout(resolve, 1_050)); // a room takes one commit a second
+
+worldTest(
+  "messages are taken in order, and a repeated one is answered with its first position",
+  async (world) => {
+    const client = await room(world);
+    const [a, b] = [message(0), message(1)];
+    assertEquals(await send(client, b), "ORDER");
+    assertEquals([await send(client, a), await send(client, b)], ["STORED 2", "STORED 3"]);
+    assertEquals(await send(client, a), "STORED 2");
+    assertEquals(await send(client, message(0)), "DENIED");
+    assertEquals(await send(client, message(7)), "ORDER");
+    client.close();
+  },
+);
+const refused: [string, string, () => Bytes][] = [
+  ["as somebody else", "DENIED", () => message(0, {}, sam)],
+  ["of a future epoch", "DENIED", () => message(0, { epoch: 1 })],
+  ["with a view before the epoch's commit", "DENIED", () => message(0, { view: { pos: 0, hash: zeros } })],
+  ["with a view after the last entry", "DENIED", () => message(0, { view: { pos: 2, hash: zeros } })],
+  ["of the key-file kind", "DENIED", () => message(0, { kind: 2 })],
+  ["into an unknown room", "NO_ROOM", () => message(0, { room: zeros })],
+];
+for (const [what, code, make] of refused) {
+  worldTest(`a message ${what} is answered ${code}`, async (world) => {
+    const client = await room(world);
+    assertEquals(await send(client, make()), code);
+    assertEquals(await send(client, message(0)), "STORED 2");
+    client.close();
+  });
+}
+worldTest(
+  "a message of the epoch before is STALE, and the commit is on the link before that answer",
+  async (world) => {
+    const client = await room(world);
+    await nextSecond();
+    assertEquals(await commit(client, successor(head, ira).bytes), "STORED 2");
+    assertEquals(await send(client, message(0)), "STALE");
+    client.close();
+  },
+);
+worldTest("more than 20 messages at once are LIMIT, and those behind one are ORDER", async (world) => {
+  const client = await room(world);
+  const answers = await Promise.all(Array.from({ length: 24 }, (_, n) => send(client, message(n))));
+  assertEquals(answers.slice(0, 20), Array.from({ length: 20 }, (_, n) => `STORED ${n + 2}`));
+  assertEquals(answers[20], "LIMIT");
+  assertEquals(answers.slice(21), ["ORDER", "ORDER", "ORDER"]);
+  client.close();
+});
+worldTest("a stranger cannot write into a room, nor commit to it", async (world) => {
+  const client = await room(world);
+  const stranger = await RawClient.open(world.port, "dana");
+  assertEquals(await send(stranger, message(0, {}, dana)), "NO_ROOM");
+  const joins = successor(head, dana, { roster: [...head.roster, member(dana, 1)] });
+  assertEquals(await commit(stranger, joins.bytes), "DENIED");
+  assertEquals(await commit(stranger, successor(head, ira).bytes), "DENIED");
+  client.close();
+  stranger.close();
+});
+worldTest("a room name in use, in any spelling that looks like it, is CONFLICT", async (world) => {
+  const client = await room(world);
+  const other = await RawClient.open(world.port, "sahnawaz");
+  const { roomId } = await import("../../lib/protocol/commit.ts");
+  const prev = systemRandom(32);
+  const id = roomId(sam.card.id, "1OBBY", prev);
+  const taken = genesis(sam, { prev, room: id, roomName: "1OBBY", view: { pos: 0, hash: id } });
+  assertEquals(await commit(other, taken.bytes), "CONFLICT");
+  assertEquals(await commit(client, first.bytes), "CONFLICT");
+  client.close();
+  other.close();
+});
+worldTest(
+  "a second commit of an epoch is CONFLICT; one that breaks a rule is DENIED; one a second is taken",
+  async (world) => {
+    const client = await room(world);
+    await nextSecond();
+    const [a, b] = [successor(head, ira), successor(head, ira, { time: 5 })];
+    assertEquals(
+      await commit(client, successor(head, ira, { policy: 1, roomName: "other" }).bytes),
+      "DENIED",
+    );
+    assertEquals([await commit(client, a.bytes), await commit(client, b.bytes)], ["STORED 2", "CONFLICT"]);
+    assertEquals(await commit(client, successor(headOf(a, 2), ira).bytes), "LIMIT");
+    client.close();
+  },
+);
+worldTest("every box must be there before its commit, for the member whose entry names it", async (world) => {
+  const client = await room(world);
+  const other = await RawClient.open(world.port, "sahnawaz");
+  await other.publishPrekey("sahnawaz");
+  await nextSecond();
+  const context = { room: head.room, epoch: 1, prev: head.commitHash, author: ira.card.id };
+  const box = await sealBox(
+    zeros,
+    context,
+    await generateX25519(),
+    parsePrekey(other.prekey.published),
+    sam.secrets.rsaSpki,
+    systemRandom,
+  );
+  const adds = (p: Person) =>
+    successor(head, ira, { roster: [...head.roster, { ...member(p, 1), boxHash: boxHash(box) }] });
+  const put = () => client.ask((ref) => ({ type: "BOX_PUT", ref, box }), "DONE");
+  assertEquals(await commit(client, adds(sam).bytes), "NO_BOX");
+  await nextSecond();
+  assertEquals([await put(), await commit(client, adds(dana).bytes)], ["DONE 0", "DENIED"]); // dana has no card there yet
+  await nextSecond();
+  assertEquals(await commit(client, adds(sam).bytes), "NO_BOX"); // dropped after any COMMIT
+  await nextSecond();
+  assertEquals([await put(), await commit(client, adds(sam).bytes)], ["DONE 0", "STORED 2"]);
+  await until("the newcomer's stream", () => other.types().includes("ENTRY"));
+  assertEquals(other.types().filter((t) => ["ROOM_INFO", "HASHES", "ENTRY"].includes(t)), [
+    "ROOM_INFO",
+    "ENTRY",
+  ]);
+  const fetched = await other.connection.request(
+    (ref) => ({ type: "BOX_GET", ref, hash: boxHash(box) }),
+    "BOX",
+  );
+  assertEquals(fetched.box, box);
+  assertEquals(await other.ask((ref) => ({ type: "BOX_GET", ref, hash: zeros }), "BOX"), "NOT_FOUND");
+  client.close();
+  other.close();
+});
+worldTest("JOIN: no prekey is DENIED, no room NO_ROOM; a member is asked with ADMIT", async (world) => {
+  const client = await room(world);
+  const other = await RawClient.open(world.port, "sahnawaz");
+  const join = (id: Bytes) => other.ask((ref) => ({ type: "JOIN", ref, room: id, kind: 1, pos: 0 }), "DONE");
+  assertEquals([await join(head.room), await join(zeros)], ["DENIED", "NO_ROOM"]);
+  await other.publishPrekey("sahnawaz");
+  assertEquals(await join(head.room), "DONE 1");
+  await until("asked", () => client.types().includes("ADMIT"));
+  const admit = client.received.find((m) => m.type === "ADMIT");
+  assertEquals(admit?.type === "ADMIT" && equals(admit.ids[0], sam.card.id), true);
+  client.close();
+  await until("gone", () => world.server.linked === 1);
+  assertEquals(await join(head.room), "DONE 2");
+  const back = await RawClient.open(world.port, "ira");
+  await until("asked again on return", () => back.types().includes("ADMIT"));
+  back.close();
+  other.close();
+});
+worldTest("PREKEY_PUT: another's, a lower, an expired and a changed one are DENIED", async (world) => {
+  const client = await RawClient.open(world.port, "ira");
+  await client.publishPrekey("ira");
+  const now = Math.floor(Date.now() / 1000);
+  const put = async (p: Person, last: number, at: number) => {
+    const { published } = await makePrekey(p.identity.id, p.identity.signing, last, at);
+    return await client.ask((ref) => ({ type: "PREKEY_PUT", ref, prekey: published }), "DONE");
+  };
+  assertEquals(await put(sam, 0, now), "DENIED");
+  assertEquals(await put(ira, 0, now - 100), "DENIED");
+  assertEquals(await put(ira, now + 5, now - 31 * 86_400), "DENIED");
+  assertEquals(await put(ira, now + 5, now + 700), "DENIED");
+  assertEquals(await put(ira, now + 5, now), "DONE 0");
+  client.close();
+});
+worldTest(
+  "LEAVE: a wrong signature or epoch is DENIED; a true one is kept, shown, and asked about again",
+  async (world) => {
+    const client = await room(world);
+    const leave = (signer: Person, epoch: number) => {
+      const { signature } = makeLeave(ira.card.id, head.room, epoch, signer.identity.signing);
+      return client.ask((ref) => ({ type: "LEAVE", ref, room: head.room, epoch, signature }), "DONE");
+    };
+    assertEquals([await leave(sam, 0), await leave(ira, 1), await leave(ira, 0)], [
+      "DENIED",
+      "DENIED",
+      "DONE 0",
+    ]);
+    client.close();
+  },
+);
+for (
+  const [what, build] of [
+    [
+      "a commit that does not parse",
+      (ref: number) => ({ type: "COMMIT" as const, ref, commit: new Uint8Array(100) }),
+    ],
+    [
+      "a message that does not parse",
+      (ref: number) => ({ type: "SEND" as const, ref, message: new Uint8Array(100) }),
+    ],
+    [
+      "a box of another version",
+      (ref: number) => ({ type: "BOX_PUT" as const, ref, box: new Uint8Array(1605) }),
+    ],
+    [
+      "a prekey of another version",
+      (ref: number) => ({ type: "PREKEY_PUT" as const, ref, prekey: new Uint8Array(1333) }),
+    ],
+    [
+      "LOGIN without accounts",
+      (ref: number) => ({
+        type: "LOGIN" as const,
+        ref,
+        name: new Uint8Array(1),
+        password: new Uint8Array(1),
+      }),
+    ],
+  ] as const
+) {
+  worldTest(`${what} closes the link without a word; the others stay`, async (world) => {
+    const other = await room(world);
+    const client = await RawClient.open(world.port, "sahnawaz");
+    const length = build(1).type === "PREKEY_PUT"
+      ? (await import("../../lib/protocol/prekey.ts")).prekeyBytes
+      : 0;
+    const message = build(1);
+    if (message.type === "PREKEY_PUT") Object.assign(message, { prekey: new Uint8Array(length) });
+    client.connection.sendInStream(zeros, (ref) => ({ ...message, ref }));
+    await until("closed", () => client.ended);
+    assertEquals(client.types().filter((t) => t === "CLOSE" || t === "ERROR"), []);
+    assertEquals(await send(other, message0()), "STORED 2");
+    other.close();
+  });
+}
+const message0 = () => message(0);
+
+worldTest(
+  "HELLO: an unknown room comes back with last 0; what follows a position comes in order",
+  async (world) => {
+    const client = await room(world);
+    for (let n = 0; n < 5; n++) await send(client, message(n));
+    client.close();
+    await until("gone", () => world.server.linked === 0);
+    const { runId } = world.server.rooms.store;
+    const back = await RawClient.open(world.port, "ira", [{ room: head.room, kind: 1, pos: 3 }, {
+      room: zeros,
+      kind: 1,
+      pos: 9,
+    }], runId);
+    await until("caught up", () => back.types().includes("PRESENCE"));
+    const infos = back.received.flatMap((m) => m.type === "ROOM_INFO" ? [m.last] : []);
+    const entries = back.received.flatMap((m) => m.type === "ENTRY" ? [m.pos] : []);
+    assertEquals([infos.sort(), entries], [[0, 6], [4, 5, 6]]);
+    back.close();
+    await until("gone", () => world.server.linked === 0);
+    const fresh = await RawClient.open(world.port, "ira");
+    await until("caught up", () => fresh.types().includes("PRESENCE"));
+    assertEquals(fresh.received.flatMap((m) => m.type === "ENTRY" ? [m.pos] : []), [1, 2, 3, 4, 5, 6]);
+    fresh.close();
+  },
+);
+worldTest("a removed member gets the entry that removes, and none after it", async (world) => {
+  const client = await room(world);
+  const other = await RawClient.open(world.port, "sahnawaz");
+  await nextSecond();
+  const adds = successor(head, ira, { roster: [...head.roster, member(sam, 1)] });
+  assertEquals(await commit(client, adds.bytes), "STORED 2");
+  await nextSecond();
+  const removes = successor(headOf(adds, 2), ira, { roster: head.roster, view: { pos: 2, hash: zeros } });
+  assertEquals(await commit(client, removes.bytes), "STORED 3");
+  const later = message(0, { epoch: 2, view: { pos: 3, hash: zeros } });
+  assertEquals(await send(client, later), "STORED 4");
+  await until("removed", () => other.received.some((m) => m.type === "ENTRY" && m.pos === 3));
+  assertEquals(other.received.flatMap((m) => m.type === "ENTRY" ? [m.pos] : []), [2, 3]);
+  other.close();
+  await until("gone", () => world.server.linked === 1);
+  const { runId } = world.server.rooms.store;
+  const back = await RawClient.open(world.port, "sahnawaz", [{ room: head.room, kind: 1, pos: 2 }], runId);
+  await until("told", () => back.types().includes("ENTRY"));
+  assertEquals(back.received.flatMap((m) => m.type === "ENTRY" ? [m.pos] : []), [3]);
+  assertEquals(back.received.flatMap((m) => m.type === "ROOM_INFO" ? [[m.last, m.flags & 1]] : []), [[3, 0]]);
+  back.close();
+  client.close();
+});
