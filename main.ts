@@ -42,6 +42,11 @@ async function main(args: string[], process: Process): Promise<number> {
 }
 
 const process = systemProcess((question) => promptSecret(question, { mask: "" }));
+// A fault of ours, wherever it happens: told like any other, never as a bare stack.
+globalThis.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  Deno.exit(report(event.reason, process.err, process.env("CHAT_DEBUG") === "1"));
+});
 let code: number;
 try {
   code = await main(Deno.args, process);

@@ -34,6 +34,8 @@ async function run(command: string, args: string[], cwd?: string): Promise<{ ok:
 
 /** `deno compile` with the narrow permissions baked in. @returns false when there is no stub */
 async function compileNative(output: string, target: Target | null): Promise<boolean> {
+  // It would not replace a file that it did not make.
+  await Deno.remove(output).catch(() => {});
   const args = ["compile", "--no-prompt", ...permissions, "-o", output];
   if (target) args.push("--target", target.triple);
   const { ok, text } = await run(Deno.execPath(), [...args, "main.ts"]);

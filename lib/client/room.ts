@@ -467,7 +467,9 @@ export class ClientRoom {
       this.event({ type: "entered", room: state.name, members: state.head!.roster.map((m) => m.name) });
     }
     if (this.#commitRef !== null || state.alarm !== null) return;
+    const connection = this.connection;
     const change = await this.#dueChange();
+    if (this.connection !== connection) return; // cut meanwhile: the next connection settles anew
     if (change && this.context.clock.now() >= this.#commitNotBefore) return await this.#commit(change);
     if (change || !state.readable || state.suspect) return;
     const send = this.#outbox.prepare();
@@ -539,6 +541,7 @@ export class ClientRoom {
       this.#again = true;
       return;
     }
+    if (!this.connection) throw new LinkLost();
     this.state.pendingCommit = made.pending;
     this.#dirty = true;
     this.#finishTurn(() => this.#sendCommit(made.pending.bytes));

@@ -1,0 +1,106 @@
+/** The built executable, run as a stranger would: an empty home, real pipes, real signals. */
+
+import { fromFileUrl } from "@std/path";
+
+export const executable = fromFileUrl(
+  new URL(Deno.build.os === "windows" ? "../../dist/chat.exe" : "../../dist/chat", import.meta.url),
+);
+
+/** One home for a test, with nothing in it but the unpacked executable's cache. */
+export class Home {
+  readonly dir = Deno.makeTempDirSync({ prefix: "chat-e2e-" });
+  readonly running: ChatProcess[] = [];
+  get env(): Record<string, string> {
+    return { HOME: this.dir, PATH: "/usr/bin:/bin", TERM: "xterm", XDG_CACHE_HOME: cacheDir() };
+  }
+  start(...args: string[]): ChatProcess {
+    const process = new ChatProcess(args, this.env);
+    this.running.push(process);
+    return process;
+  }
+  /** Runs to the end. */
+  async run(args: string[], input = ""): Promise<{ code: number; out: string; err: string }> {
+    const process = this.start(...args);
+    await process.type(input);
+    await process.closeInput();
+    const code = await process.code;
+    return { code, out: process.out, err: process.err };
+  }
+  async close(): Promise<void> {
+    for (const process of this.running) process.kill("SIGKILL");
+    await Promise.all(this.running.map((p) => p.code));
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}
+
+let cache = "";
+/** Shared by the tests of one run, so that the self-extracting form unpacks once. */
+function cacheDir(): string {
+  return cache ||= Deno.makeTempDirSync({ prefix: "chat-e2e-cache-" });
+}
+export function removeCache(): void {
+  if (cache) Deno.removeSync(cache, { recursive: true });
+  cache = "";
+}
+
+export class ChatProcess {
+  out = "";
+  err = "";
+  readonly code: Promise<number>;
+  #child: Deno.ChildProcess;
+  #writer: WritableStreamDefaultWriter<Uint8Array>;
+
+  constructor(args: string[], env: Record<string, string>) {
+    this.#child = new Deno.Command(executable, {
+      args,
+      env,
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#writer = this.#child.stdin.getWriter();
+    const drain = async (stream: ReadableStream<Uint8Array>, add: (text: string) => void) => {
+      for await (const text of stream.pipeThrough(new TextDecoderStream())) add(text);
+    };
+    const both = Promise.all([
+      drain(this.#child.stdout, (text) => this.out += text),
+      drain(this.#child.stderr, (text) => this.err += text),
+    ]);
+    this.code = this.#child.status.then(async ({ code }) => {
+      await both;
+      return code;
+    });
+  }
+  async type(text: string): Promise<void> {
+    if (text !== "") await this.#writer.write(new TextEncoder().encode(text)).catch(() => {});
+  }
+  async closeInput(): Promise<void> {
+    await this.#writer.close().catch(() => {});
+  }
+  kill(signal: Deno.Signal): void {
+    try {
+      this.#child.kill(signal);
+    } catch {
+      // Over already.
+    }
+  }
+  /** Waits until the output has this text. */
+  async shows(text: string, where: "out" | "err" = "out", timeoutMs = 20_000): Promise<void> {
+    const start = performance.now();
+    while (!this[where].includes(text)) {
+      if (performance.now() - start > timeoutMs) {
+        throw new Error(`never printed "${text}":\nstdout: ${this.out}\nstderr: ${this.err}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+/** A port that nobody uses now. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  return port;
+}

@@ -1,0 +1,403 @@
+/** The executable from outside: commands, streams, exit codes, signals, and a terminal. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { freePort, Home, removeCache } from "./chat_process.ts";
+import { hasTool, run } from "../fakes/tools.ts";
+import { executable } from "./chat_process.ts";
+
+function e2e(name: string, act: (home: Home) => Promise<void>, ignore = false): void {
+  Deno.test({
+    name,
+    ignore,
+    async fn() {
+      const home = new Home();
+      try {
+        await act(home);
+      } finally {
+        await home.close();
+      }
+    },
+  });
+}
+const keys = (home: Home, name: string) => `${home.dir}/.config/chat/profiles/${name}`;
+
+e2e("keygen, serve, two joins, a message each way, EXIT, TERMINATE: from an empty home", async (home) => {
+  const made = await home.run(["keygen", "-u", "ira", "--no-passphrase"]);
+  assertEquals(made.code, 0, made.err);
+  assertEquals(
+    made.out,
+    `${keys(home, "ira")}/client_private_key.pem\n${keys(home, "ira")}/client_public_key.pem\n`,
+  );
+  assertEquals(Deno.statSync(`${keys(home, "ira")}/client_private_key.pem`).mode! & 0o777, 0o600);
+  assertEquals(Deno.statSync(keys(home, "ira")).mode! & 0o777, 0o700);
+
+  const port = String(freePort());
+  const server = home.start("serve", "-p", port);
+  await server.shows("[+] Invite: chat join -u NAME chat://127.0.0.1:");
+  assertStringIncludes(
+    server.out,
+    `[+] Running on host: 127.0.0.1\n[+] Running on port: ${port}\n[+] Server fingerprint: `,
+  );
+  const invite = /chat:\/\/\S+/.exec(server.out)![0];
+
+  const ira = home.start("join", "-u", "ira", "-p", port);
+  await ira.shows("In the room: ira", "err");
+  const sam = home.start("join", "-u", "sahnawaz", invite);
+  await sam.shows("In the room: ira, sahnawaz", "err");
+  await ira.type("Hi\n");
+  await sam.shows("ira: Hi\n");
+  await sam.type("Hello Ira\n");
+  await ira.shows("sahnawaz: Hello Ira\n");
+  // With output piped, stdout is message lines and nothing else.
+  assertMatch(sam.out, /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (ira: Hi|sahnawaz: Hello Ira)\n){2}$/);
+
+  for (
+    const line of [
+      "[+] New connection. Username: ira",
+      "[+] Client public key had been received",
+      "[+] Secret key had been sent to the client",
+      "[+] Broadcast message:  New person joined the room. Username: sahnawaz",
+      "Message exchanged",
+    ]
+  ) {
+    await server.shows(line);
+  }
+  await sam.type("EXIT\n");
+  assertEquals(await sam.code, 0);
+  await server.shows("[+] sahnawaz left the server.");
+  await ira.shows("[+] sahnawaz left the server.", "err");
+  await server.type("who\nnonsense\n\nterminate\n");
+  await server.shows("Type TERMINATE again");
+  assertStringIncludes(server.out, '"nonsense" is not a command');
+  await server.type("TERMINATE\n");
+  assertEquals(await server.code, 0);
+  assertMatch(server.out, /\[\+\] All connections had been terminated\n\[\+\] Server is shut down\n$/);
+  await ira.shows("The server is shutting down", "err");
+  assertEquals(server.err, "Making the server's keys; this takes a moment.\n");
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  e2e(
+    `${signal} drains the server: everybody is told, exit code 0, and the port is free at once`,
+    async (home) => {
+      const port = String(freePort());
+      const server = home.start("serve", "-p", port);
+      await server.shows("Invite");
+      const ira = home.start("join", "-u", "ira", "-p", port);
+      await ira.shows("In the room", "err");
+      server.kill(signal);
+      assertEquals(await server.code, 0);
+      await ira.shows("The server is shutting down", "err");
+      const again = home.start("serve", "-p", port);
+      await again.shows("Invite");
+      await ira.type("after the restart\n");
+      await ira.shows("ira: after the restart\n");
+    },
+  );
+}
+
+e2e("kill -9 of the server loses and doubles nothing that was confirmed", async (home) => {
+  const port = String(freePort());
+  let server = home.start("serve", "-p", port);
+  await server.shows("Invite");
+  const ira = home.start("join", "-u", "ira", "-p", port);
+  await ira.shows("In the room", "err");
+  const sam = home.start("join", "-u", "sahnawaz", "-p", port);
+  await sam.shows("In the room", "err");
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 5; i++) await ira.type(`line ${round}.${i}\n`);
+    await ira.shows(`ira: line ${round}.0\n`);
+    server.kill("SIGKILL");
+    await server.code;
+    await ira.type(`meanwhile ${round}\n`);
+    server = home.start("serve", "-p", port);
+    await ira.shows(`ira: meanwhile ${round}\n`);
+    await sam.shows(`ira: meanwhile ${round}\n`);
+  }
+  const said = (text: string) => [...text.matchAll(/ira: (.*)\n/g)].map((m) => m[1]);
+  const all = [0, 1, 2].flatMap((r) => [...[0, 1, 2, 3, 4].map((i) => `line ${r}.${i}`), `meanwhile ${r}`]);
+  assertEquals(said(ira.out), all);
+  assertEquals(said(sam.out), all);
+  assertEquals(/histor|backup/.test(ira.err + sam.err), false, ira.err + sam.err);
+});
+
+e2e("kill -9 of a client loses nothing that it was shown, and doubles nothing", async (home) => {
+  const port = String(freePort());
+  const server = home.start("serve", "-p", port);
+  await server.shows("Invite");
+  const ira = home.start("join", "-u", "ira", "-p", port);
+  await ira.shows("In the room", "err");
+  let sam = home.start("join", "-u", "sahnawaz", "-p", port);
+  await sam.shows("In the room", "err");
+  let seen = "";
+  for (let round = 0; round < 4; round++) {
+    await ira.type(`r${round}\n`);
+    await sam.shows(`ira: r${round}\n`);
+    await sam.type(`s${round}\n`);
+    await sam.shows(`sahnawaz: s${round}\n`);
+    sam.kill("SIGKILL");
+    await sam.code;
+    seen += sam.out;
+    await ira.type(`away ${round}\n`);
+    await ira.shows(`ira: away ${round}\n`);
+    sam = home.start("join", "-u", "sahnawaz", "-p", port);
+    await sam.shows(`ira: away ${round}\n`);
+  }
+  seen += sam.out;
+  for (let round = 0; round < 4; round++) {
+    for (const line of [`ira: r${round}\n`, `sahnawaz: s${round}\n`, `ira: away ${round}\n`]) {
+      assertEquals(seen.split(line).length - 1, 1, line);
+    }
+  }
+  assertEquals(/histor|backup|missing/.test(sam.err), false, sam.err);
+});
+
+e2e("a pipe and -m send, wait until it is stored, and end with 0", async (home) => {
+  const port = String(freePort());
+  const server = home.start("serve", "-p", port, "--ephemeral");
+  await server.shows("Invite");
+  const ira = home.start("join", "-u", "ira", "-p", port);
+  await ira.shows("In the room", "err");
+  assertEquals((await home.run(["join", "-u", "bot", "-p", port], "one\ntwo")).code, 0);
+  assertEquals((await home.run(["join", "-u", "bot", "-p", port, "-m", "deploy done"])).code, 0);
+  await ira.shows("bot: deploy done\n");
+  assertStringIncludes(ira.out, "bot: one\n");
+  assertStringIncludes(ira.out, "bot: two\n");
+});
+
+/** Runs one that must fail: the exit code, one error line, one hint line, nothing on stdout, no stack. */
+async function fails(home: Home, args: string[], code: number, error: RegExp): Promise<void> {
+  const result = await home.run(args);
+  const told = result.err.split("\n").filter((line) => /^(error|hint): /.test(line));
+  assertMatch(result.err, error);
+  assertEquals([result.code, told.length], [code, 2], result.err);
+  assertEquals(/\n\s+at /.test(result.err), false, result.err);
+  assert(!result.out.includes("error"), result.out);
+}
+
+e2e("each mistake on the command line is one sentence and a hint, exit code 2", async (home) => {
+  await fails(home, ["jion"], 2, /no command "jion"[^]*did you mean "chat join"/);
+  await fails(home, ["join", "--usr", "ira"], 2, /no flag --usr[^]*--user/);
+  await fails(home, ["serve", "-q"], 2, /no flag -q/);
+  await fails(home, ["join", "-u", "a b"], 2, /"a b" cannot be a name/);
+  await fails(home, ["join", "-u", "ira", "--room", "a/b"], 2, /cannot be a room name/);
+  await fails(home, ["serve", "-p", "99999"], 2, /"99999" is not a port/);
+  await fails(home, ["serve", "-p"], 2, /--port needs a value/);
+  await fails(home, ["join", "-u", "ira", "chat://nonsense"], 2, /not an invite/);
+  await fails(home, ["join", "-u", "ira", "one", "two"], 2, /one argument too many/);
+});
+e2e("each trouble with the network is one sentence and a hint, exit code 3", async (home) => {
+  await home.run(["keygen", "-u", "ira", "--no-passphrase"]);
+  await fails(home, ["join", "-u", "ira", "-p", String(freePort())], 3, /connection was refused/);
+  await fails(
+    home,
+    ["join", "-u", "ira", "-s", "no-such-host.invalid"],
+    3,
+    /There is no host "no-such-host.invalid"/,
+  );
+  const http = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("no"));
+  await fails(home, ["join", "-u", "ira", "-p", String(http.addr.port)], 3, /not a chat server/);
+  await http.shutdown();
+});
+e2e("each trouble with files is one sentence and a hint", async (home) => {
+  const port = String(freePort());
+  const server = home.start("serve", "-p", port);
+  await server.shows("Invite");
+  await fails(home, ["serve", "-p", port], 1, /data directory .* is in use/);
+  await fails(
+    home,
+    ["serve", "-p", port, "--data", `${home.dir}/other`],
+    1,
+    new RegExp(`Port ${port} on "127.0.0.1" is in use`),
+  );
+  await home.run(["keygen", "-u", "ira", "--no-passphrase"]);
+  const path = `${keys(home, "ira")}/client_private_key.pem`;
+  Deno.chmodSync(path, 0o644);
+  await fails(
+    home,
+    ["join", "-u", "ira", "-p", port],
+    1,
+    /other users can read it \(mode 0644\)[^]*chmod 600/,
+  );
+  Deno.chmodSync(path, 0o600);
+  const good = Deno.readTextFileSync(path);
+  Deno.writeTextFileSync(path, good.slice(0, 900));
+  await fails(home, ["join", "-u", "ira", "-p", port], 1, /Cannot read key file/);
+  Deno.writeTextFileSync(path, good);
+  await fails(
+    home,
+    ["keygen", "-u", "ira", "--no-passphrase"],
+    1,
+    /exists and is not overwritten[^]*--force/,
+  );
+  assertEquals((await home.run(["keygen", "-u", "ira", "--no-passphrase", "--force"])).code, 0);
+  assertEquals(Deno.readTextFileSync(`${path}.bak`), good);
+});
+e2e(
+  "a passphrase protects a key: from a file it opens it, a wrong one is told, and it can be changed",
+  async (home) => {
+    const secret = `${home.dir}/passphrase`;
+    const wrong = `${home.dir}/wrong`;
+    for (const [file, text] of [[secret, "correct horse\n"], [wrong, "battery\n"]]) {
+      Deno.writeTextFileSync(
+        file,
+        text,
+        { mode: 0o600 },
+      );
+    }
+    assertEquals((await home.run(["keygen", "-u", "ira", "--passphrase-file", secret])).code, 0);
+    const path = `${keys(home, "ira")}/client_private_key.pem`;
+    assertStringIncludes(Deno.readTextFileSync(path), "BEGIN ENCRYPTED PRIVATE KEY");
+    await fails(home, ["keygen", "--show", path], 1, /protected by a passphrase/);
+    await fails(home, ["keygen", "--show", path, "--passphrase-file", wrong], 1, /passphrase does not open/);
+    const shown = await home.run(["keygen", "--show", path, "--passphrase-file", secret]);
+    assertMatch(
+      shown.out,
+      /^kind +private keys: RSA and Ed25519, with passphrase\nbits +3072 and 256\nfingerprint +[0-9a-f]{16}\ndigits +(\d{5} ){11}\d{5}\n$/,
+    );
+    const changed = await home.run([
+      "keygen",
+      "-u",
+      "ira",
+      "--passphrase",
+      "--old-passphrase-file",
+      secret,
+      "--no-passphrase",
+    ]);
+    assertEquals(changed.code, 0, changed.err);
+    const publicShown = await home.run(["keygen", "--show", `${keys(home, "ira")}/client_public_key.pem`]);
+    assertEquals(publicShown.out.split("digits")[1], shown.out.split("digits")[1]);
+    assertEquals((await home.run(["keygen", "--show", path])).code, 0);
+  },
+);
+e2e("OpenSSL's keys are taken over, and ours are opened by OpenSSL", async (home) => {
+  const rsa = `${home.dir}/rsa.pem`;
+  await run("openssl", ["genrsa", "-out", rsa, "3072"]);
+  Deno.chmodSync(rsa, 0o600);
+  assertEquals((await home.run(["keygen", "--from", rsa, "-u", "old", "--no-passphrase"])).code, 0);
+  const ours = `${keys(home, "old")}/client_private_key.pem`;
+  const modulus = async (file: string) =>
+    (await run("openssl", ["rsa", "-noout", "-modulus", "-in", file])).text;
+  assertEquals(await modulus(ours), await modulus(rsa));
+  await run("openssl", ["genrsa", "-out", rsa, "2048"]);
+  await fails(
+    home,
+    ["keygen", "--from", rsa, "-u", "weak", "--no-passphrase"],
+    1,
+    /2048 bits, and must have 3072/,
+  );
+}, !hasTool("openssl"));
+e2e("a room key file is written once, and shown without showing the key", async (home) => {
+  const path = `${home.dir}/secret.key`;
+  assertEquals((await home.run(["keygen", "--room", path])).code, 0);
+  const key = Deno.readTextFileSync(path);
+  assertMatch(key, /^[A-Za-z0-9_-]{43}=\n$/);
+  await fails(home, ["keygen", "--room", path], 1, /exists/);
+  const shown = await home.run(["keygen", "--show", path]);
+  assertMatch(shown.out, /^kind +room key file\nbits +256\ndigits +(\d{5} ){11}\d{5}\n$/);
+  assertEquals(shown.out.includes(key.slice(0, 10)), false);
+});
+e2e(
+  "a server whose key has changed ends the join with exit code 4 and both fingerprints; --trust accepts it",
+  async (home) => {
+    const port = String(freePort());
+    const server = home.start("serve", "-p", port);
+    await server.shows("Invite");
+    assertEquals((await home.run(["join", "-u", "ira", "-p", port, "-m", "one"])).code, 0);
+    server.kill("SIGTERM");
+    await server.code;
+    const other = home.start("serve", "-p", port, "--data", `${home.dir}/other`);
+    await other.shows("Invite");
+    await fails(
+      home,
+      ["join", "-u", "ira", "-p", port, "-m", "two"],
+      4,
+      /key of .* has changed: known (\d{5} ){11}\d{5}, offered (\d{5} ){11}\d{5}/,
+    );
+    assertEquals(
+      (await home.run(["join", "-u", "ira", "-p", port, "--trust", `127.0.0.1:${port}`, "-m", "two"])).code,
+      0,
+    );
+    const invite = /chat:\/\/\S+/.exec(other.out)![0];
+    const forged = invite.replace(/#.{4}/, "#AAAA");
+    await fails(home, ["join", "-u", "dana", forged, "-m", "x"], 4, /has changed|not/);
+  },
+);
+e2e("help and version go to stdout, with examples", async (home) => {
+  for (const args of [["--help"], ["keygen", "--help"], ["serve", "-h"], ["join", "--help"]]) {
+    const { code, out, err } = await home.run(args);
+    assertEquals([code, err], [0, ""]);
+    assertStringIncludes(out, "chat join -u ira".slice(0, args.length === 1 ? 99 : 5));
+  }
+  assertMatch((await home.run(["--version"])).out, /^chat \d+\.\d+\.\d+\n$/);
+  assertEquals((await home.run([])).code, 2);
+});
+
+e2e("two people talk in two terminals (tmux)", async (home) => {
+  const socket = `${home.dir}/tmux`;
+  const tmux = (...args: string[]) => run("tmux", ["-S", socket, ...args]);
+  const port = String(freePort());
+  const env = Object.entries({ ...home.env, PATH: home.env.PATH }).flatMap(([k, v]) => ["-e", `${k}=${v}`]);
+  const screen = async (window: string) => (await tmux("capture-pane", "-p", "-t", window)).text;
+  const shows = async (window: string, text: string) => {
+    for (let i = 0; i < 400; i++) {
+      if ((await screen(window)).includes(text)) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`never on the screen "${text}":\n${await screen(window)}`);
+  };
+  try {
+    await tmux(
+      "new-session",
+      "-d",
+      "-s",
+      "t",
+      "-x",
+      "100",
+      "-y",
+      "30",
+      ...env,
+      `${executable} serve -p ${port}`,
+    );
+    await shows("t:0", "[+] Invite:");
+    await tmux(
+      "new-window",
+      "-t",
+      "t:1",
+      ...env,
+      `${executable} join -u ira -p ${port}; echo code $?; sleep 60`,
+    );
+    await shows("t:1", "lobby>");
+    for (
+      const line of [
+        "[+] Connected successfully.",
+        "[+] Exchange completed!",
+        "[+] Now you can start to exchange messages",
+      ]
+    ) await shows("t:1", line);
+    await tmux(
+      "new-window",
+      "-t",
+      "t:2",
+      ...env,
+      `${executable} join -u sahnawaz -p ${port}; echo code $?; sleep 60`,
+    );
+    await shows("t:2", "lobby>");
+    await tmux("send-keys", "-t", "t:1", "-l", "half a line");
+    await shows("t:1", "lobby> half a line");
+    await tmux("send-keys", "-t", "t:2", "Hello Ira", "Enter");
+    await shows("t:1", "sahnawaz: Hello Ira");
+    await shows("t:1", "lobby> half a line"); // an incoming message does not break the line being typed
+    await tmux("send-keys", "-t", "t:1", "Enter");
+    await shows("t:2", "ira: half a line");
+    await tmux("send-keys", "-t", "t:2", "EXIT", "Enter");
+    await shows("t:2", "code 0");
+    await tmux("send-keys", "-t", "t:1", "C-d");
+    await shows("t:1", "code 0");
+    await tmux("send-keys", "-t", "t:0", "TERMINATE", "Enter");
+  } finally {
+    await tmux("kill-server");
+  }
+}, !hasTool("tmux"));
+
+Deno.test("the unpacked executable is removed again", () => removeCache());
