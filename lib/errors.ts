@@ -26,6 +26,8 @@ export const exitCodes = {
 /** One sentence that names the thing, a hint with what to do next, and the exit code. */
 export class ChatError extends Error {
   /**
+   * Makes one.
+   *
    * @param message one sentence; values in double quotes; never a secret
    * @param hint what the person can do next; may be empty
    * @param exitCode one of {@link exitCodes}
@@ -38,7 +40,7 @@ export class ChatError extends Error {
 
 /** Bytes from a peer or a file that do not follow the format; the reason is for tests, not for peers. */
 export class Malformed extends ChatError {
-  /** @param what which rule of the format was broken */
+  /** Makes one. @param what which rule of the format was broken */
   constructor(what: string) {
     super(what, "the other side may be broken, of another version, or hostile");
   }

@@ -13,7 +13,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/identity.ts";
 import { ChatError, exitCodes } from "../errors.ts";
 import { skeleton } from "../protocol/name.ts";
-import { appendLine, readPrivate } from "../storage/private_file.ts";
+import { appendLine, readPrivate, writeAtomically } from "../storage/private_file.ts";
 
 /** The server has another key than the pinned one. */
 export class ServerKeyChanged extends ChatError {
@@ -58,10 +58,12 @@ export class KnownKeys {
   constructor(dir: string) {
     this.#path = join(dir, "known.jsonl");
     const bytes = readPrivate(this.#path);
-    const text = bytes ? new TextDecoder().decode(bytes) : "";
+    const all = bytes ? new TextDecoder().decode(bytes) : "";
+    // A last line without its line feed was cut by a crash, before anything relied on it.
+    const text = all.slice(0, all.lastIndexOf("\n") + 1);
+    if (text !== all) writeAtomically(this.#path, new TextEncoder().encode(text));
     for (const [i, line] of text.split("\n").entries()) {
-      // A last line without its line feed was cut by a crash, before anything relied on it.
-      if (line.trim() === "" || i === text.split("\n").length - 1) continue;
+      if (line.trim() === "") continue;
       const parsed = parseLine(line);
       if (!parsed) {
         throw new ChatError(

@@ -23,13 +23,15 @@ export class CfbEncryptor {
   #cbc: Cipheriv;
   #last: Bytes = new Uint8Array(blockBytes);
 
-  /** @param key 32 bytes */
+  /** Makes one. @param key 32 bytes */
   constructor(key: Uint8Array) {
     this.#cbc = createCipheriv("aes-256-cbc", key, new Uint8Array(blockBytes));
     this.#cbc.setAutoPadding(false);
   }
 
   /**
+   * Encrypts.
+   *
    * @param iv 16 bytes, never used before with this key
    * @param plaintext any length
    * @returns as many bytes
@@ -51,13 +53,15 @@ export class CfbEncryptor {
 export class CfbDecryptor {
   #ecb: Cipheriv;
 
-  /** @param key 32 bytes */
+  /** Makes one. @param key 32 bytes */
   constructor(key: Uint8Array) {
     this.#ecb = createCipheriv("aes-256-ecb", key, null);
     this.#ecb.setAutoPadding(false);
   }
 
   /**
+   * Decrypts.
+   *
    * @param iv 16 bytes, those it was sealed with
    * @param ciphertext any length; the caller has verified its MAC
    * @returns as many bytes
@@ -77,7 +81,7 @@ export class CfbDecryptor {
 export class BlockEncryptor {
   #ecb: Cipheriv;
 
-  /** @param key 32 bytes */
+  /** Makes one. @param key 32 bytes */
   constructor(key: Uint8Array) {
     this.#ecb = createCipheriv("aes-256-ecb", key, null);
     this.#ecb.setAutoPadding(false);

@@ -4,7 +4,7 @@ import { ChatError, exitCodes } from "../errors.ts";
 
 /** Says which rule the key breaks. */
 export class KeyRefused extends ChatError {
-  /** @param rule completes "The key is refused: …" */
+  /** Makes one. @param rule completes "The key is refused: …" */
   constructor(readonly rule: string) {
     super(
       `The key is refused: ${rule}`,

@@ -6,4 +6,4 @@ import type { Bytes } from "./bytes.ts";
 export type RandomSource = (length: number) => Bytes;
 
 /** The operating system's generator. */
-export const systemRandom: RandomSource = (length) => crypto.getRandomValues(new Uint8Array(length));
+export const systemRandom: RandomSource = (length): Bytes => crypto.getRandomValues(new Uint8Array(length));

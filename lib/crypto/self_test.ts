@@ -14,7 +14,7 @@ import { importRsaPrivate, oaepDecrypt, oaepLabel } from "./oaep.ts";
 
 /** The runtime's cryptography does not give the known answers. */
 export class SelfTestFailed extends ChatError {
-  /** @param what failed */
+  /** Makes one. @param what failed */
   constructor(what: string) {
     super(`This runtime computes ${what} wrongly; chat refuses to run on it`, "use the released executable");
   }

@@ -103,7 +103,7 @@ export async function sealBox(
 
 /** A box that does not open, for whatever reason: the epoch is unreadable for us. */
 export class BoxUnreadable extends Malformed {
-  /** @param why shown in the log of the room, never reported to a peer */
+  /** Makes one. @param why shown in the log of the room, never reported to a peer */
   constructor(why: string) {
     super(`The box of an epoch does not open: ${why}`);
   }

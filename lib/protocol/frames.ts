@@ -35,7 +35,7 @@ export class FrameReader {
   #start = 0;
   #end = 0;
 
-  /** @param conn read from, never written or closed */
+  /** Makes one. @param conn read from, never written or closed */
   constructor(private readonly conn: ByteConn) {}
 
   /**

@@ -49,7 +49,7 @@ function exactly(kind: "clear" | "record", bytes: number): FrameShape {
 
 /** The one failure of a handshake. The reason is for the local log and for tests; a peer never sees it. */
 export class HandshakeFailed extends Malformed {
-  /** @param reason which check failed */
+  /** Makes one. @param reason which check failed */
   constructor(readonly reason: string) {
     super(`The handshake failed: ${reason}`);
   }

@@ -37,6 +37,8 @@ export class History {
   #first: number;
 
   /**
+   * Begins one.
+   *
    * @param start a position and L there: (0, room), or where a newcomer begins
    * @param following L of the positions after it
    */

@@ -9,7 +9,7 @@ import type { Reader, Writer } from "./wire.ts";
 
 /** How one value stands in bytes. */
 export interface Layout<T> {
-  /** @throws Malformed */
+  /** Reads one. @throws Malformed */
   read(from: Reader): T;
   /** Writes what `read` gives back. */
   write(to: Writer, value: T): void;

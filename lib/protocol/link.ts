@@ -54,6 +54,8 @@ export class Link {
   onDrain: () => void = () => {};
 
   /**
+   * Makes one of an established connection.
+   *
    * @param side which side we are: directions are checked by it, and only the client pings
    */
   constructor(

@@ -103,7 +103,7 @@ const askRef: Layout<number> = {
 };
 
 /** The table: code, who may say it, and its body. */
-const table = {
+export const table = {
   HELLO: [
     0x01,
     "up",
@@ -185,8 +185,10 @@ const table = {
   readonly [number, "up" | "down" | "both", Layout<never> | Layout<unknown>]
 >;
 
-type Table = typeof table;
-type Name = keyof Table;
+/** The table of messages, as a type. */
+export type Table = typeof table;
+/** The name of a message. */
+export type Name = keyof Table;
 
 /** One message of the table; `type` tells which. */
 export type LinkMessage = { [K in Name]: { type: K } & ValueOf<Table[K][2]> }[Name];

@@ -10,7 +10,7 @@ const pattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$/;
 
 /** A name that a person typed and that cannot be one. */
 export class BadName extends ChatError {
-  /** @param what "name" or "room name" */
+  /** Makes one. @param what "name" or "room name" */
   constructor(what: string, name: string) {
     super(
       `"${name.slice(0, 60).replace(/[^\x20-\x7e]/g, "?")}" cannot be a ${what}`,

@@ -19,7 +19,7 @@ import { exportX25519, generateX25519 } from "../crypto/x25519.ts";
 import { Reader, Writer } from "./wire.ts";
 
 /** Length of an encoded prekey. */
-export const prekeyBytes = 1 + 32 + 4 + 8 + 8 + 32 + mlkemPublicBytes + signatureBytes;
+export const prekeyBytes: number = 1 + 32 + 4 + 8 + 8 + 32 + mlkemPublicBytes + signatureBytes;
 /** `not_after` − `not_before`, in seconds. */
 export const prekeyLifeSeconds = 30 * 86_400;
 /** How far ahead of our clock a prekey may begin, in seconds. */

@@ -68,7 +68,7 @@ export class RecordSealer {
   #head = new Uint8Array(12);
   #headView = new DataView(this.#head.buffer);
 
-  /** @param secret the 32 bytes of this direction from the handshake */
+  /** Makes one. @param secret the 32 bytes of this direction from the handshake */
   constructor(secret: Uint8Array) {
     this.#keys = new RecordKeys(secret);
     this.#cipher = new CfbEncryptor(this.#keys.ke);
@@ -97,7 +97,7 @@ export class RecordOpener {
   #head = new Uint8Array(12);
   #headView = new DataView(this.#head.buffer);
 
-  /** @param secret the 32 bytes of this direction from the handshake */
+  /** Makes one. @param secret the 32 bytes of this direction from the handshake */
   constructor(secret: Uint8Array) {
     this.#keys = new RecordKeys(secret);
     this.#cipher = new CfbDecryptor(this.#keys.ke);

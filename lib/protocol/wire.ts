@@ -14,7 +14,7 @@ export class Reader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
 
-  /** @param bytes is read, never changed; what {@link Reader.take} returns is a copy */
+  /** Makes one. @param bytes is read, never changed; what {@link Reader.take} returns is a copy */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -104,7 +104,7 @@ export class Writer {
   #view: DataView<ArrayBuffer>;
   #length = 0;
 
-  /** @param capacity a guess that saves growing */
+  /** Makes one. @param capacity a guess that saves growing */
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
     this.#view = new DataView(this.#bytes.buffer);

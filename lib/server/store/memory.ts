@@ -24,7 +24,7 @@ export class MemoryStore implements Store {
   #roomNames = new Map<string, string>();
   #boxes = new Map<string, Bytes>();
 
-  /** @param random for the run id, fresh at each start */
+  /** Makes one. @param random for the run id, fresh at each start */
   constructor(random: RandomSource) {
     this.runId = random(16);
   }

@@ -145,7 +145,7 @@ export interface Store {
 
 /** The disk would not take it. */
 export class StoreFailed extends ChatError {
-  /** @param path of the store @param why the system's words */
+  /** Makes one. @param path of the store @param why the system's words */
   constructor(path: string, why: string) {
     super(`Cannot write "${path}": ${why}`, hintFor(why));
   }

@@ -1,0 +1,116 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import type { RoomEvent } from "../../lib/client/room_events.ts";
+import { timestamp } from "../../lib/timestamp.ts";
+import { lineOf } from "../../lib/ui/lines.ts";
+import { LinesView } from "../../lib/ui/lines_view.ts";
+import { sanitize, sanitizeLine } from "../../lib/ui/sanitize.ts";
+
+const said = (text: string, over: Partial<RoomEvent & { type: "message" }> = {}): RoomEvent => ({
+  type: "message",
+  room: "lobby",
+  from: "ira",
+  own: false,
+  msgId: "00",
+  timeMs: 0,
+  text,
+  action: false,
+  address: "",
+  ...over,
+});
+
+const hostile: [string, string][] = [
+  ["an escape sequence", "\x1b[2J\x1b[H"],
+  ["a window title", "\x1b]0;root\x07"],
+  ["a link", "\x1b]8;;http://evil\x1b\\x\x1b]8;;\x1b\\"],
+  ["the clipboard", "\x1b]52;c;ZXZpbA==\x07"],
+  ["C1 controls", "\x9b2J\x9d0;x\x9c"],
+  ["a carriage return", "ira\rmallory"],
+  ["a backspace", "a\b\b\bb"],
+  ["a direction override", "\u202egnp.exe\u202c"],
+  ["isolates", "\u2066x\u2069"],
+  ["zero-width characters", "a\u200bb\u2060c\ufeff"],
+  ["a line separator and a forged line", "x\u2028[+] ira left the server."],
+];
+for (const [what, text] of hostile) {
+  Deno.test(`remote text with ${what} reaches no terminal as it is`, () => {
+    // deno-lint-ignore no-control-regex
+    assertEquals(
+      /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b\u2028\u2029\u2060\ufeff]/.test(
+        sanitize(text),
+      ),
+      false,
+    );
+  });
+}
+Deno.test("no text, in any number of lines, makes a line that begins like one of ours", () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.constantFrom("[+] ", "[!] ", "\n", "\r", "\r\n", "\u2028", "x", "\t", "2026-11-21 09:35:24 ira: "),
+      ),
+      (parts) => {
+        for (const action of [false, true]) {
+          const { text } = lineOf(said(parts.join(""), { action }), "lobby")!;
+          const [first, ...rest] = text.split("\n");
+          assert(/^\d{4}-/.test(first));
+          assert(rest.every((line) => line.startsWith("    ")));
+        }
+      },
+    ),
+  );
+});
+Deno.test("emoji families and scripts that need joiners stay whole; marks are capped", () => {
+  for (const text of ["👩‍👩‍👧", "नमस्ते", "ä e\u0301", "日本語", "می\u200cخواهم"]) {
+    assertEquals(sanitizeLine(text), text);
+  }
+  assertEquals(sanitizeLine("e" + "\u0301".repeat(10_000)).length, 9);
+});
+Deno.test("lines are in the product's wording", () => {
+  const time = timestamp(0);
+  const lines: [RoomEvent, string][] = [
+    [said("Hello Ira"), `${time} ira: Hello Ira`],
+    [said("waves", { action: true }), `${time} * ira waves`],
+    [said("x", { room: "other" }), `${time} [other] ira: x`],
+    [said("x", { address: "192.0.2.1:5" }), `${time} 192.0.2.1:5 ira: x`],
+    [{ type: "entered", room: "lobby", members: ["ira", "sam"] }, "[+] In the room: ira, sam"],
+    [
+      { type: "added", room: "lobby", who: "erin", by: "dana", verified: false },
+      "[+] New person joined the room. Username: erin (added by dana, not verified)",
+    ],
+    [{ type: "removed", room: "lobby", who: "erin", by: "dana", left: true }, "[+] erin left the room."],
+    [
+      { type: "removed", room: "lobby", who: "erin", by: "dana", left: false },
+      "[+] dana removed erin from the room.",
+    ],
+    [{ type: "presence", room: "lobby", who: "ira", here: false }, "[+] ira left the server."],
+    [{ type: "warning", room: "lobby", text: "careful" }, "[!] careful"],
+  ];
+  for (const [event, expected] of lines) assertEquals(lineOf(event, "lobby")!.text, expected);
+});
+
+function streams(chunks: string[]) {
+  const out: string[] = [], err: string[] = [];
+  const input = ReadableStream.from(chunks.map((c) => new TextEncoder().encode(c)));
+  return {
+    out,
+    err,
+    streams: { input, out: (t: string) => void out.push(t), err: (t: string) => void err.push(t) },
+  };
+}
+Deno.test("piped output is messages only; the rest goes to stderr", () => {
+  const s = streams([]);
+  const view = new LinesView(s.streams, "lobby", false);
+  view.progress("Connected successfully.");
+  view.event({ type: "presence", room: "lobby", who: "ira", here: true });
+  view.event(said("Hi"));
+  view.warning("careful");
+  assertEquals(s.out, [`${timestamp(0)} ira: Hi\n`]);
+  assertEquals(s.err, ["[+] ira is here.\n", "[!] careful\n"]);
+});
+Deno.test("piped input is cut into lines, however it arrives, with or without a last line feed", async () => {
+  const s = streams(["on", "e\r\ntw", "o\n\nthr", "ee"]);
+  const lines = [];
+  for await (const line of new LinesView(s.streams, "lobby", false).lines()) lines.push(line);
+  assertEquals(lines, ["one", "two", "", "three"]);
+});
