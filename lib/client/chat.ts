@@ -30,7 +30,7 @@ import { decodeName, encodeName, skeleton } from "../protocol/name.ts";
 import { keyFileFlag } from "../protocol/roster.ts";
 import { parseLine } from "./commands.ts";
 import { Connection, type Dial, LinkLost, type Receiver, RequestRefused } from "./connection.ts";
-import { Refused, refusedBy, Unreachable } from "./connection_errors.ts";
+import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection_errors.ts";
 import { ServerKeyChanged, ServerUnknown } from "./known_keys.ts";
 import { makeGenesis } from "./make_commit.ts";
 import type { Profile } from "./profile.ts";
@@ -91,6 +91,7 @@ export class Chat implements Receiver {
   #backoff: Backoff;
   #stop = new AbortController();
   #failure: ChatError | null = null;
+  #cancelGiveUp: () => void = () => {};
   #lastTrouble: ChatError | null = null;
   #inputEnded = false;
   #entered = false;
@@ -131,12 +132,11 @@ export class Chat implements Receiver {
     try {
       for (let first = true; !this.#stop.signal.aborted; first = false) {
         try {
-          await this.#connectOnce();
-          this.#backoff.succeeded();
+          if (await this.#connectOnce()) this.#backoff.succeeded();
         } catch (error) {
           if (!(error instanceof ChatError) || !this.#isTransient(error, first)) throw error;
           this.#lastTrouble = error;
-          if (error.exitCode === exitCodes.unreachable) this.#backoff.handshakeFailed();
+          if (error instanceof HandshakeBroken) this.#backoff.handshakeFailed();
           this.view.warning(error.message);
         }
         if (this.#stop.signal.aborted) break;
@@ -148,6 +148,7 @@ export class Chat implements Receiver {
       return exitCodes.done;
     } finally {
       giveUp();
+      this.#cancelGiveUp();
       this.#stop.abort();
       this.#whenEntered.resolve();
     }
@@ -168,8 +169,8 @@ export class Chat implements Receiver {
     return error instanceof Unreachable;
   }
 
-  /** One connection, from dialling to its end. */
-  async #connectOnce(): Promise<void> {
+  /** One connection, from dialling to its end. @returns false when the server broke the protocol */
+  async #connectOnce(): Promise<boolean> {
     const { clock, random, dial } = this.seams;
     const { host, port, token } = this.options;
     const connection = await Connection.open({
@@ -186,11 +187,12 @@ export class Chat implements Receiver {
       checkServer: (card) => this.#checkServer(card),
       onStep: (step) => this.#showStep(step),
     });
+    this.#pinServer(connection.server);
     this.#openServer(connection.server.id);
     this.#connection = connection;
     const listed = [...this.rooms.values()].filter((room) => room.state.status === "in");
     const { ended } = await connection.enter({
-      runId: this.#server!.about?.runId ?? new Uint8Array(16),
+      runId: (listed.length > 0 && this.#server!.about?.runId) || new Uint8Array(16),
       rooms: listed.slice(0, 1024).map((room) => ({
         room: room.state.id,
         kind: roomKinds.ordinary,
@@ -217,6 +219,7 @@ export class Chat implements Receiver {
     this.#connection = null;
     for (const room of this.rooms.values()) room.disconnect();
     this.#showEnd(end);
+    return end.how !== "fault";
   }
 
   #showStep(step: string): void {
@@ -256,8 +259,17 @@ export class Chat implements Receiver {
     // Not even an invite replaces a pin: a forged one would be enough then.
     if (pinned && trust !== target) throw new ServerKeyChanged(target, pinned, card.id);
     if (!pinned && !expectServer && !acceptNew && !isLoopback(host)) throw new ServerUnknown(target, card.id);
-    known.pinServer(target, card.id);
-    if (!expectServer) this.view.notice(`The key of ${target} is new, and kept: ${fingerprint(card.id)}`);
+  }
+
+  /** Kept only now: the handshake has proved that the server holds the key of the card it showed. */
+  #pinServer(card: Card): void {
+    const target = hostPort(this.options.host, this.options.port);
+    const pinned = this.profile.known.server(target);
+    if (pinned && equals(pinned, card.id)) return;
+    this.profile.known.pinServer(target, card.id);
+    if (!this.options.expectServer) {
+      this.view.notice(`The key of ${target} is new, and kept: ${fingerprint(card.id)}`);
+    }
   }
 
   #openServer(serverId: Bytes): void {
@@ -282,6 +294,7 @@ export class Chat implements Receiver {
       psk: noKeyFile,
       show: (event) => this.view.event(event),
       pace: () => this.#pace(),
+      pinsRooms: () => this.#server!.about?.memoryOnly !== true,
       serverFault: (why) => {
         this.view.warning(`The server broke the protocol (${why}); the connection is ended.`);
         this.#connection?.drop();
@@ -367,6 +380,7 @@ export class Chat implements Receiver {
       this.#publishPrekey(connection).catch((error) => {
         if (!(error instanceof ChatError)) throw error;
       });
+      this.#eraseDue = true;
       cancel = this.seams.clock.after(prekeyCheckMs, again);
     };
     cancel = this.seams.clock.after(prekeyCheckMs, again);
@@ -378,13 +392,28 @@ export class Chat implements Receiver {
     const newest = await prekeys.newest();
     if (this.#published && equals(this.#published, newest.published)) return;
     try {
-      await connection.request((ref) => ({ type: "PREKEY_PUT", ref, prekey: newest.published }), "DONE");
+      await this.#patiently(() =>
+        connection.request((ref) => ({ type: "PREKEY_PUT", ref, prekey: newest.published }), "DONE")
+      );
       this.#published = newest.published;
       prekeys.confirmed();
       this.#eraseDue = true;
     } catch (error) {
       if (!(error instanceof RequestRefused)) throw error;
       this.view.warning("The server refused your prekey: check your clock.");
+    }
+  }
+
+  /** Repeats what the server has no room for now: after 1 s, doubling to 30. */
+  async #patiently<T>(request: () => Promise<T>): Promise<T> {
+    for (let waitMs = 1_000;; waitMs = Math.min(30_000, waitMs * 2)) {
+      try {
+        return await request();
+      } catch (error) {
+        if (!(error instanceof RequestRefused) || error.code !== errorCodes.LIMIT) throw error;
+        await sleep(this.seams.clock, waitMs, this.#stop.signal);
+        if (this.#stop.signal.aborted) throw new LinkLost();
+      }
     }
   }
 
@@ -399,7 +428,7 @@ export class Chat implements Receiver {
   /** Finds the room, or makes it, or asks to be let in; the rest comes as its stream. */
   async #enterRoom(connection: Connection, name: string): Promise<void> {
     const known = [...this.rooms.values()].find((r) =>
-      r.state.status === "in" && skeleton(r.state.name) === skeleton(name)
+      r.state.status === "in" && skeleton(r.state.name) === skeleton(name) && this.#isPinned(r.state.id, name)
     );
     if (known && await this.#stayedIn(connection, known)) return this.#take(known);
     for (let tries = 0;; tries++) {
@@ -420,7 +449,12 @@ export class Chat implements Receiver {
       );
     }
     const decided = Promise.withResolvers<boolean>();
+    let asked = false;
     const check = () => {
+      if (room.isCaughtUp && room.state.leaving && !asked) {
+        asked = true; // the first request may have run out of its time
+        room.leave().catch(() => {});
+      }
       if (room.state.status === "gone") decided.resolve(false);
       else if ((room.isCaughtUp && !room.state.leaving) || room.conflict) decided.resolve(true);
     };
@@ -450,10 +484,15 @@ export class Chat implements Receiver {
     }
   }
 
+  /** Whether a room is the one known by this name, or none is known by it. */
+  #isPinned(id: Bytes, name: string): boolean {
+    const pinned = this.#context!.pinsRooms() ? this.profile.known.room(this.#serverId!, name) : null;
+    return pinned === null || equals(pinned, id);
+  }
+
   async #joinRoom(connection: Connection, info: MessageOf<"ROOM_INFO">): Promise<void> {
     const name = decodeName(info.name);
-    const pinned = this.#server!.about?.memoryOnly ? null : this.profile.known.room(this.#serverId!, name);
-    if (skeleton(name) !== skeleton(this.options.room) || (pinned && !equals(pinned, info.room))) {
+    if (skeleton(name) !== skeleton(this.options.room) || !this.#isPinned(info.room, name)) {
       throw new ChatError(
         `The room "${this.options.room}" is not the one you knew by that name`,
         "ask its members by another way; another room can be chosen with --room",
@@ -473,9 +512,11 @@ export class Chat implements Receiver {
     }
     this.#take(room);
     if ((info.flags & roomFlags.member) !== 0) return; // its stream has begun already
-    const { info: answer } = await connection.request(
-      (ref) => ({ type: "JOIN", ref, room: info.room, kind: roomKinds.ordinary, pos: 0 }),
-      "DONE",
+    const { info: answer } = await this.#patiently(() =>
+      connection.request(
+        (ref) => ({ type: "JOIN", ref, room: info.room, kind: roomKinds.ordinary, pos: 0 }),
+        "DONE",
+      )
     );
     if (answer === joinInfo.nobody) {
       this.view.notice(
@@ -494,7 +535,7 @@ export class Chat implements Receiver {
     );
     room.connect(connection);
     const created = new Promise<boolean>((resolve) => room.onGenesis = resolve);
-    room.sendGenesis();
+    await room.sendGenesis();
     const lost = connection.over.then((): never => {
       throw new LinkLost();
     });
@@ -562,8 +603,7 @@ export class Chat implements Receiver {
       }
       // The input is over: go once everything is stored, unless a person just pressed Ctrl+D.
       if (this.view.interactive && this.options.message === null) return this.quit();
-      this.#inputEnded = true;
-      if (this.#room) this.#afterTurn(this.#room);
+      this.#quitWhenQuiet();
     })();
   }
 
@@ -632,8 +672,13 @@ export class Chat implements Receiver {
     this.quit();
   }
 
+  /** For programs: goes once everything is stored, and says so when that does not come about. */
   #quitWhenQuiet(): void {
     this.#inputEnded = true;
+    const { clock } = this.seams;
+    this.#cancelGiveUp = clock.after(this.options.joinTimeoutMs, () => {
+      if (this.#entered) this.#fail(notStored(this.#room));
+    });
     if (this.#room) this.#afterTurn(this.#room);
   }
 
@@ -667,6 +712,15 @@ function notAdmitted(room: string): ChatError {
   return new ChatError(
     `Nobody has let you in to the room "${room}"`,
     "your place is kept for 7 days; try again when a member is there, or wait longer with --join-timeout",
+  );
+}
+
+function notStored(room: ClientRoom | null): ChatError {
+  const why = room?.state.alarm ? "sending is stopped by a warning" : "the server has not confirmed it";
+  return new ChatError(
+    `Not everything was sent: ${why}`,
+    "it is kept, and sent when you join again; a terminal shows what is wrong",
+    room?.state.alarm ? exitCodes.trust : exitCodes.failed,
   );
 }
 

@@ -83,6 +83,7 @@ export class Connection {
   #receiver: Receiver | null = null;
   #cancelTick: () => void = () => {};
   #over!: () => void;
+  #commitTurn: Promise<void> = Promise.resolve();
   /** Resolves when the link has ended. */
   readonly over: Promise<void> = new Promise((resolve) => this.#over = resolve);
 
@@ -228,6 +229,23 @@ export class Connection {
     this.#pending.set(ref, { stream: room });
     this.link.send(build(ref));
     return ref;
+  }
+
+  /**
+   * Waits for this link's turn to commit: boxes are held for the link's next COMMIT, so from the first
+   * BOX_PUT to the COMMIT's answer only one room may use it.
+   *
+   * @returns gives the turn on; a second call does nothing
+   * @throws LinkLost
+   */
+  async takeCommitTurn(): Promise<() => void> {
+    const before = this.#commitTurn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#commitTurn = promise;
+    await Promise.race([before, this.over]);
+    if (!this.isOver) return resolve;
+    resolve();
+    throw new LinkLost();
   }
 
   /** Sends what needs no answer. */

@@ -11,6 +11,9 @@ export class Unreachable extends ChatError {
   }
 }
 
+/** A connection came about, and the handshake failed: a hostile server gets few of those. */
+export class HandshakeBroken extends Unreachable {}
+
 /** The server said in CLOSE why it does not let us in or go on. */
 export class Refused extends ChatError {
   /** @param reason as in CLOSE */
@@ -53,13 +56,13 @@ export function timedOut(target: string): Unreachable {
 }
 
 /** What answers does not speak our protocol, or failed it silently, as both sides must. */
-export function notChat(target: string, beforeCard: boolean): Unreachable {
+export function notChat(target: string, beforeCard: boolean): HandshakeBroken {
   return beforeCard
-    ? new Unreachable(
+    ? new HandshakeBroken(
       `What answers at "${target}" is not a chat server, or turned us away unheard`,
       "check the port; if it is the right one, wait a minute: it may have too many connections from here",
     )
-    : new Unreachable(
+    : new HandshakeBroken(
       `The handshake with "${target}" failed`,
       "try again in a minute; if it goes on, something between you and the server changes what you send",
     );

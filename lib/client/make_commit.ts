@@ -14,14 +14,7 @@ import type { Card } from "../protocol/card.ts";
 import { type CommitBody, type Leave, leavesMax, makeCommit, roomId } from "../protocol/commit.ts";
 import { isLeaveCurrent, withAdmin } from "../protocol/commit_rules.ts";
 import { epochCheck, noKeyFile } from "../protocol/epoch.ts";
-import {
-  findMember,
-  keyFileFlag,
-  type Member,
-  memberRoles,
-  policies,
-  rosterMax,
-} from "../protocol/roster.ts";
+import { findMember, keyFileFlag, type Member, memberRoles, policies } from "../protocol/roster.ts";
 import type { ClientRoom } from "./room.ts";
 import type { PendingCommit } from "./room_state.ts";
 
@@ -76,7 +69,7 @@ export async function makeSuccessor(room: ClientRoom, change: Change): Promise<M
   const context = { room: head.room, epoch, prev: head.commitHash, author: card.id };
   const leaves = carriedOut(room, epoch);
   const staying = head.roster.filter((m) => !leaves.some((leave) => equals(leave.id, m.id)));
-  const added = change.add.slice(0, rosterMax - staying.length)
+  const added = change.add
     .map((c): Member => ({ id: c.id, role: memberRoles.member, since: epoch, name: c.name, boxHash: zeros }));
   const others = [...staying, ...added].filter((m) => !equals(m.id, card.id));
   const prekeys = await directory.fetchPrekeys(room.connection!, others.map((m) => m.id));

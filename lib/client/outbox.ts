@@ -16,9 +16,16 @@ const firstBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
 const windowMost = 64;
 
+/** A message on its way: what was sent counts, whatever happens to the item meanwhile. */
+interface InFlight {
+  readonly item: OutboxItem;
+  readonly sealed: NonNullable<OutboxItem["sealed"]>;
+}
+
 /** The sending side of one room. */
 export class Outbox {
-  #inFlight = new Map<number, OutboxItem>();
+  #inFlight = new Map<number, InFlight>();
+  #slowed = false;
   #backoffMs = 0;
   #notBefore = 0;
   #cancel: () => void = () => {};
@@ -39,14 +46,14 @@ export class Outbox {
   }
 
   /** The message that a STORED or ERROR with this ref is about. */
-  take(ref: number): OutboxItem | undefined {
-    const item = this.#inFlight.get(ref);
+  take(ref: number): InFlight | undefined {
+    const flying = this.#inFlight.get(ref);
     this.#inFlight.delete(ref);
-    return item;
+    return flying;
   }
 
   #open(): OutboxItem[] {
-    const flying = new Set(this.#inFlight.values());
+    const flying = new Set([...this.#inFlight.values()].map(({ item }) => item));
     return this.room.state.outbox.filter((item) => !item.failed && !flying.has(item));
   }
 
@@ -58,6 +65,8 @@ export class Outbox {
   prepare(): () => void {
     const { clock } = this.room.context;
     if (clock.now() < this.#notBefore) return () => {};
+    // Some of the epoch before are still to come back as STALE: what is typed now must not overtake them.
+    if ([...this.#inFlight.values()].some(({ item }) => item.sealed === null)) return () => {};
     const ready: OutboxItem[] = [];
     for (const item of this.#open()) {
       if (this.#inFlight.size + ready.length >= windowMost) break;
@@ -71,12 +80,12 @@ export class Outbox {
     }
     const { connection, state } = this.room;
     return () => {
+      if (ready.length > 0) this.#slowed = false;
       for (const item of ready) {
-        const message = item.sealed!.bytes;
-        this.#inFlight.set(
-          connection!.sendInStream(state.id, (ref) => ({ type: "SEND", ref, message })),
-          item,
-        );
+        const sealed = item.sealed!;
+        const message = sealed.bytes;
+        const ref = connection!.sendInStream(state.id, (ref) => ({ type: "SEND", ref, message }));
+        this.#inFlight.set(ref, { item, sealed });
       }
     };
   }
@@ -102,15 +111,16 @@ export class Outbox {
   }
 
   /** The server refused a message. */
-  refused(item: OutboxItem, code: number): void {
+  refused({ item, sealed }: InFlight, code: number): void {
     const { state } = this.room;
-    const current = item.sealed !== null && item.sealed.epoch === state.head!.epoch;
+    const current = sealed.epoch === state.head!.epoch;
     if (code === errorCodes.STALE && !current) return; // sealed anew in the next turn
     if (code === errorCodes.DENIED && current) {
       item.failed = true;
       // Its number is spent and the server wants no gaps: a new epoch begins the count again.
       state.suspect = true;
-      for (const other of state.outbox) other.sealed = null;
+      const flying = new Set([...this.#inFlight.values()].map((each) => each.item));
+      for (const other of state.outbox) if (!flying.has(other)) other.sealed = null;
       this.room.event({
         type: "failed",
         room: state.name,
@@ -119,6 +129,9 @@ export class Outbox {
       });
       return;
     }
+    // Those behind a refused one are refused with it: one batch, one step.
+    if (this.#slowed) return;
+    this.#slowed = true;
     this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs * 2 || firstBackoffMs);
     this.#notBefore = this.room.context.clock.now() + this.#backoffMs;
     this.#later(this.#backoffMs);

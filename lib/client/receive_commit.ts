@@ -10,12 +10,18 @@ import { type Bytes, equalSecret } from "../crypto/bytes.ts";
 import { ChatError } from "../errors.ts";
 import { boxDecryptor, BoxUnreadable, openBox } from "../protocol/box.ts";
 import { type Commit, parseCommit } from "../protocol/commit.ts";
-import { cardsNeeded, checkAdmission, checkGenesis, checkSuccessor } from "../protocol/commit_rules.ts";
-import { epochCheck, senderChains } from "../protocol/epoch.ts";
+import {
+  cardsNeeded,
+  checkAdmission,
+  checkBeforeCards,
+  checkGenesis,
+  checkSuccessor,
+} from "../protocol/commit_rules.ts";
+import { epochCheck, noKeyFile, senderChains } from "../protocol/epoch.ts";
 import { entryHash, History } from "../protocol/history.ts";
 import { entryKinds } from "../protocol/messages.ts";
 import { skeleton } from "../protocol/name.ts";
-import { findMember, type Member } from "../protocol/roster.ts";
+import { findMember, keyFileFlag, type Member } from "../protocol/roster.ts";
 import { RequestRefused } from "./connection.ts";
 import type { ClientRoom } from "./room.ts";
 import { ServerFault } from "./room_context.ts";
@@ -35,8 +41,11 @@ export async function receiveCommit(
     room.warn(`The server sent a commit that is not valid (${why}); it is ignored.`);
   };
   if (!commit) return ignore("not a commit");
-  await room.needCards(cardsNeeded(commit));
   const head = room.state.head!;
+  // A forged commit must not keep the room waiting for cards.
+  const forged = checkBeforeCards(commit, pos, head, room.context.directory.card);
+  if (forged) return ignore(`rule ${forged.rule}: ${forged.why}`);
+  await room.needCards(cardsNeeded(commit));
   const broken = checkSuccessor(commit, pos, head, room.context.directory.card);
   if (broken) return ignore(`rule ${broken.rule}: ${broken.why}`);
   await room.needPins(commit.roster);
@@ -78,6 +87,13 @@ export async function receiveAdmission(
     }
     room.state.name = commit.roomName;
   }
+  const pinned = pinOf(room, commit);
+  if (pinned && !equals(pinned, commit.room)) {
+    return room.refuse(`Another room than the known one is called ${commit.roomName}; it is not entered.`);
+  }
+  if ((commit.policy & keyFileFlag) !== 0 && equals(room.context.psk, noKeyFile)) {
+    return room.refuse(`The room ${commit.roomName} needs a room key file; it is not entered.`);
+  }
   await room.needPins(commit.roster);
   const { pos: viewPos, hash } = commit.view;
   const between = hashes?.hashes ?? [];
@@ -96,7 +112,15 @@ export async function receiveAdmission(
     const verified = room.context.known.user(serverId, by)?.verified ? "verified" : "not verified";
     room.notice(`You were admitted by ${by} (${verified}); what was said before stays closed to you.`);
   }
-  room.context.known.pinRoom(serverId, commit.roomName || encodeHex(commit.room).slice(0, 24), commit.room);
+  if (!pinned && commit.roomName !== "" && room.context.pinsRooms()) {
+    room.context.known.pinRoom(serverId, commit.roomName, commit.room);
+  }
+}
+
+/** The room that is known by the name of this one. */
+function pinOf(room: ClientRoom, commit: Commit): Bytes | null {
+  const { known, serverId, pinsRooms } = room.context;
+  return commit.roomName !== "" && pinsRooms() ? known.room(serverId, commit.roomName) : null;
 }
 
 /** E of a valid commit, or null when it leaves us without a key. @throws LinkLost */

@@ -17,7 +17,8 @@ import { contentTypes } from "../protocol/content.ts";
 import { entryHash, History } from "../protocol/history.ts";
 import { entryKinds, errorCodes, type LinkMessage, type MessageOf } from "../protocol/messages.ts";
 import { skeleton } from "../protocol/name.ts";
-import { findMember, keyFileFlag, type Member, policies } from "../protocol/roster.ts";
+import { noKeyFile } from "../protocol/epoch.ts";
+import { findMember, keyFileFlag, type Member, policies, rosterMax } from "../protocol/roster.ts";
 import { type Connection, LinkLost, RequestRefused } from "./connection.ts";
 import { carriedOut, makeSuccessor } from "./make_commit.ts";
 import { Outbox } from "./outbox.ts";
@@ -31,6 +32,8 @@ const epochMaxSeconds = 24 * 3600;
 const epochMaxMessages = 10_000;
 const refreshEveryMs = 60_000;
 const retryCardsMs = 5_000;
+const storageRetryMs = 5_000;
+const hashesMost = 65_536;
 
 /** One room. */
 export class ClientRoom {
@@ -59,6 +62,9 @@ export class ClientRoom {
   #hashes: { first: number; hashes: Bytes[] } | null = null;
   #admit: Bytes[] | null = null;
   #commitRef: number | null = null;
+  #endCommitTurn: () => void = () => {};
+  #refused = false;
+  #storageFails = false;
   #commitNotBefore = 0;
   #commitBackoffMs = 0;
   #presenceKnown = false;
@@ -91,7 +97,10 @@ export class ClientRoom {
       this.#hashes =
       this.#admit =
       this.#commitRef =
+      this.onGenesis =
         null;
+    this.#endCommitTurn();
+    this.#refused = false;
     this.#goneLink.abort();
     this.#wake();
     this.present.clear();
@@ -110,6 +119,7 @@ export class ClientRoom {
 
   /** Takes one message of the stream. */
   receive(message: LinkMessage): void {
+    if (this.#refused) return;
     this.#queue.push(message);
     this.turn();
   }
@@ -162,13 +172,25 @@ export class ClientRoom {
     this.#wake();
   }
 
-  /** Asks to be let go. @throws RequestRefused, LinkLost */
+  /** Asks to be let go, or gives up waiting to be let in. @throws ChatError when nobody else stays; LinkLost */
   async leave(): Promise<void> {
     const { card, identity } = this.context;
-    const { epoch } = this.state.head!;
-    const leave = makeLeave(card.id, this.state.id, epoch, identity.signing);
     const room = this.state.id;
-    await this.request((ref) => ({ type: "LEAVE", ref, room, epoch, signature: leave.signature }), "DONE");
+    if (!this.state.head || this.state.status !== "in") {
+      const signature = new Uint8Array(64);
+      await this.request((ref) => ({ type: "LEAVE", ref, room, epoch: 0, signature }), "DONE");
+      return;
+    }
+    const { epoch, roster } = this.state.head;
+    const stays = (m: Member) => !equals(m.id, card.id) && !this.state.leaves.some((l) => equals(l.id, m.id));
+    if (!roster.some(stays)) {
+      throw new ChatError(
+        "Nobody else stays in this room, so nobody could let you go, or anyone in after you",
+        "EXIT goes and keeps the membership",
+      );
+    }
+    const { signature } = makeLeave(card.id, room, epoch, identity.signing);
+    await this.request((ref) => ({ type: "LEAVE", ref, room, epoch, signature }), "DONE");
     this.state.leaving = true;
     this.state.outbox = [];
     this.#dirty = true;
@@ -182,10 +204,19 @@ export class ClientRoom {
     this.turn();
   }
 
-  /** Sends the commit that makes the room; its state holds it already. */
-  sendGenesis(): void {
+  /** Sends the commit that makes the room, once it and its secret are stored. @throws LinkLost, FileTrouble */
+  async sendGenesis(): Promise<void> {
+    this.#endCommitTurn = await this.connection!.takeCommitTurn();
+    this.#dirty = true;
     this.#store();
     this.#sendCommit(this.state.pendingCommit!.bytes);
+  }
+
+  /** Does not enter the room that the server has shown us into; what follows of its stream is passed over. */
+  refuse(why: string): void {
+    this.#refused = true;
+    this.#queue = [];
+    this.warn(why);
   }
 
   // ---- what the receiving parts need
@@ -209,7 +240,10 @@ export class ClientRoom {
   }
   /** What the person must know. */
   warn(text: string): void {
-    this.event({ type: "warning", room: this.state.name, text });
+    this.event(this.#warning(text));
+  }
+  #warning(text: string): RoomEvent {
+    return { type: "warning", room: this.state.name, text };
   }
   /** The same, once a run. */
   warnOnce(text: string): void {
@@ -273,31 +307,58 @@ export class ClientRoom {
     this.#again = true;
     if (this.#busy) return;
     this.#busy = true;
-    void this.#run().finally(() => this.#busy = false);
+    void this.#run();
   }
 
   async #run(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      try {
-        for (let i = 0; i < 64 && this.#queue.length > 0; i++) {
-          await this.#handle(this.#queue.shift()!);
-        }
-        if (this.#queue.length > 0) this.#again = true;
-        else await this.#settle();
-      } catch (error) {
-        if (error instanceof ServerFault) this.context.serverFault(error.message);
-        else if (error instanceof ChatError && !(error instanceof LinkLost)) {
-          this.warn(`${error.message} (${error.hint})`);
-        } else if (!(error instanceof LinkLost)) throw error;
-      }
-      this.#finishTurn(() => {});
-      this.onTurn();
+    try {
+      while (this.#again) await this.#turnOnce();
+    } finally {
+      this.#busy = false; // at once: a turn asked for between would be lost
     }
   }
 
+  async #turnOnce(): Promise<void> {
+    this.#again = false;
+    try {
+      for (let i = 0; i < 64 && this.#queue.length > 0; i++) await this.#handle(this.#queue.shift()!);
+      if (this.#queue.length > 0) this.#again = true;
+      else await this.#settle();
+    } catch (error) {
+      this.#endCommitTurn();
+      this.#failed(error);
+    }
+    this.#finishTurn(() => {});
+    try {
+      this.onTurn();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** Something did not go: nothing more of this stream is handled; it comes again with the next connection. */
+  #failed(error: unknown): void {
+    if (!(error instanceof ServerFault) && !(error instanceof ChatError)) throw error;
+    if (error instanceof LinkLost) return;
+    this.#queue = [];
+    if (error instanceof ServerFault) return this.context.serverFault(error.message);
+    this.warn(`${error.message}. ${error.hint}`);
+    this.connection?.drop();
+  }
+
+  /** Stores, and only then shows, acknowledges and sends. */
   #finishTurn(send: () => void): void {
-    this.#store();
+    try {
+      this.#store();
+      this.#storageFails = false;
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      // What cannot be stored is not shown, acknowledged or sent; it is tried again.
+      if (!this.#storageFails) this.context.show(this.#warning(`${error.message}. ${error.hint}`));
+      this.#storageFails = true;
+      this.context.clock.after(storageRetryMs, () => this.turn());
+      return;
+    }
     this.#flushEvents();
     const pos = this.history?.view.pos ?? 0;
     if (this.connection && pos > this.#ackPos && this.state.status === "in") {
@@ -362,7 +423,11 @@ export class ClientRoom {
     }
     const before = this.#hashes;
     if (before && first !== before.first + before.hashes.length) throw new ServerFault("hashes with a hole");
-    this.#hashes = { first: before?.first ?? first, hashes: [...before?.hashes ?? [], ...hashes] };
+    this.#hashes = before ?? { first, hashes: [] };
+    this.#hashes.hashes.push(...hashes);
+    if (this.#hashes.hashes.length > hashesMost) {
+      throw new ServerFault("more hashes than any epoch has entries");
+    }
   }
 
   async #onEntry(pos: number, time: number, kind: number, bytes: Bytes, address: string): Promise<void> {
@@ -392,6 +457,7 @@ export class ClientRoom {
       const genesis = this.onGenesis;
       await this.#onEntry(stored.pos, now, entryKinds.commit, bytes, "");
       this.#commitRef = null;
+      this.#endCommitTurn();
       this.#commitBackoffMs = 0;
       this.#admit = null;
       this.onGenesis = null;
@@ -399,22 +465,24 @@ export class ClientRoom {
       genesis?.(true);
       return;
     }
-    const item = this.#outbox.take(stored.ref);
-    if (!item?.sealed || this.state.status !== "in") return;
+    const flying = this.#outbox.take(stored.ref);
+    if (!flying || this.state.status !== "in") return;
     if (stored.pos > this.history!.view.pos) {
-      return await this.#onEntry(stored.pos, now, entryKinds.message, item.sealed.bytes, "");
+      flying.item.sealed = flying.sealed;
+      return await this.#onEntry(stored.pos, now, entryKinds.message, flying.sealed.bytes, "");
     }
     // Handled already, from the log: the answer only confirms.
-    this.state.outbox = this.state.outbox.filter((other) => other !== item);
+    this.state.outbox = this.state.outbox.filter((other) => other !== flying.item);
     this.#dirty = true;
   }
 
   #onError({ ref, code }: MessageOf<"ERROR">): void {
-    const item = this.#outbox.take(ref);
+    const flying = this.#outbox.take(ref);
     this.#dirty = true;
-    if (item) return this.#outbox.refused(item, code);
+    if (flying) return this.#outbox.refused(flying, code);
     if (ref !== this.#commitRef) return;
     this.#commitRef = null;
+    this.#endCommitTurn();
     this.state.pendingCommit = null;
     if (this.onGenesis) {
       this.onGenesis(false);
@@ -425,7 +493,7 @@ export class ClientRoom {
     const conflict = code === errorCodes.CONFLICT;
     if (!conflict) this.#commitBackoffMs = Math.min(60_000, this.#commitBackoffMs * 2 || 1_000);
     const [a, b] = this.context.random(2);
-    this.#commitLater(conflict ? (a * 256 + b) % 500 : this.#commitBackoffMs);
+    this.#commitLater((a * 256 + b) % 500 + (conflict ? 0 : this.#commitBackoffMs));
     if (code === errorCodes.DENIED) {
       this.warn("The server refused a change of the members as against the rules.");
     }
@@ -433,11 +501,13 @@ export class ClientRoom {
 
   async #onLeaving({ id, epoch, signature }: MessageOf<"LEAVING">): Promise<void> {
     const member = findMember(this.state.head?.roster ?? [], id);
-    if (!member || this.state.leaves.some((leave) => equals(leave.id, id))) return;
+    const known = this.state.leaves.find((leave) => equals(leave.id, id));
+    if (!member || (known && known.epoch >= epoch)) return;
     await this.needCards([id]);
     const leave: Leave = { id, epoch, signature };
     if (!isLeaveSigned(leave, this.state.id, this.context.directory.card(id)!.verifying)) return;
-    this.state.leaves.push(leave);
+    // One that has run out of its time must not stand in the way of a newer one.
+    this.state.leaves = [...this.state.leaves.filter((other) => other !== known), leave];
     this.#dirty = true;
     if (!equals(id, this.context.card.id)) this.notice(`${member.name} wants to leave the room.`);
   }
@@ -461,8 +531,8 @@ export class ClientRoom {
 
   async #settle(): Promise<void> {
     const { state } = this;
-    if (!this.connection || !this.isCaughtUp || state.leaving) return;
-    if (!this.#announced) {
+    if (!this.connection || !this.isCaughtUp) return;
+    if (!this.#announced && !state.leaving) {
       this.#announced = true;
       this.event({ type: "entered", room: state.name, members: state.head!.roster.map((m) => m.name) });
     }
@@ -471,7 +541,7 @@ export class ClientRoom {
     const change = await this.#dueChange();
     if (this.connection !== connection) return; // cut meanwhile: the next connection settles anew
     if (change && this.context.clock.now() >= this.#commitNotBefore) return await this.#commit(change);
-    if (change || !state.readable || state.suspect) return;
+    if (change || !state.readable || state.suspect || state.leaving || this.#lacksKeyFile) return;
     const send = this.#outbox.prepare();
     this.#dirty ||= this.#outbox.hasWork;
     this.#finishTurn(send);
@@ -480,26 +550,32 @@ export class ClientRoom {
   /** What a commit is due for now, or null. */
   async #dueChange(): Promise<{ add: NonNullable<ReturnType<RoomContext["directory"]["card"]>>[] } | null> {
     const { state, context } = this;
+    if (this.#lacksKeyFile) return null;
     const head = state.head!;
     if (this.#admit !== null) {
       const ids = this.#admit.filter((id) => !findMember(head.roster, id));
       const open = (head.policy & ~keyFileFlag) === policies.open;
-      const add = open ? await this.#admissible(ids) : [];
       const leaves = carriedOut(this, head.epoch + 1).length;
+      const places = rosterMax - head.roster.length + leaves;
+      const add = open ? (await this.#admissible(ids)).slice(0, places) : [];
       // Kept until a commit of ours is stored: a refused one is tried again, if it is still wanted then.
       if (add.length > 0 || leaves > 0) return { add };
       this.#admit = null;
     }
+    if (state.leaving) return null; // who goes commits for others only
     const sending = this.#outbox.hasWork;
     const age = seconds(context.clock) - state.commitTime;
     const old = age > epochMaxSeconds || state.epochMessages >= epochMaxMessages;
     if (state.suspect) return { add: [] };
     if (sending && (carriedOut(this, head.epoch + 1).length > 0 || old)) return { add: [] };
-    if (!state.readable && context.clock.now() - this.#lastRefreshMs >= refreshEveryMs) {
-      this.#lastRefreshMs = context.clock.now();
-      return { add: [] };
-    }
-    return null;
+    return !state.readable && context.clock.now() - this.#lastRefreshMs >= refreshEveryMs
+      ? { add: [] }
+      : null;
+  }
+
+  /** The room asks for a key file that we do not have: a commit of ours would lock everybody out. */
+  get #lacksKeyFile(): boolean {
+    return (this.state.head!.policy & keyFileFlag) !== 0 && equals(this.context.psk, noKeyFile);
   }
 
   /** Those of the newcomers whom we can let in: card, name and pin fit. @throws LinkLost */
@@ -524,6 +600,7 @@ export class ClientRoom {
   }
 
   async #commit(change: { add: Parameters<typeof makeSuccessor>[1]["add"] }): Promise<void> {
+    this.#endCommitTurn = await this.connection!.takeCommitTurn();
     const made = await makeSuccessor(this, change);
     for (const name of made.without) {
       this.notice(`${name} has no valid prekey and cannot read what follows, until ${name} is back.`);
@@ -533,18 +610,18 @@ export class ClientRoom {
         made.boxes.map((box) => this.request((ref) => ({ type: "BOX_PUT", ref, box }), "DONE")),
       );
     } catch (error) {
+      // The COMMIT is sent all the same: refused, it makes the server drop the boxes that it holds for us.
       if (!(error instanceof RequestRefused)) throw error;
-      return this.#commitLater(1_000);
-    }
-    // Something came meanwhile: it goes first, or our commit would be refused.
-    if (this.#queue.some((m) => m.type === "ENTRY" && m.kind === entryKinds.commit)) {
-      this.#again = true;
-      return;
     }
     if (!this.connection) throw new LinkLost();
     this.state.pendingCommit = made.pending;
     this.#dirty = true;
+    if (!this.state.readable) {
+      this.#lastRefreshMs = this.context.clock.now();
+      this.context.clock.after(refreshEveryMs, () => this.turn());
+    }
     this.#finishTurn(() => this.#sendCommit(made.pending.bytes));
+    if (this.#commitRef === null) this.#endCommitTurn(); // it could not be stored, hence not sent
   }
 
   #commitLater(ms: number): void {

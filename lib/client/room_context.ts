@@ -37,6 +37,8 @@ export interface RoomContext {
   show(event: RoomEvent): void;
   /** One more message may be sent now; otherwise, in how many milliseconds. */
   pace(): number;
+  /** Whether names of rooms stand for the same room for ever: not at a memory-only server. */
+  pinsRooms(): boolean;
   /** The server broke the protocol: the connection must end. */
   serverFault(why: string): void;
 }

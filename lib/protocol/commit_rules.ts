@@ -98,6 +98,22 @@ export function checkSuccessor(
 }
 
 /**
+ * The part of rules 1 and 2 that needs no card but the author's, who is a known member: what fails here need
+ * not wait for anything.
+ */
+export function checkBeforeCards(
+  commit: Commit,
+  pos: number,
+  head: RoomHead,
+  cards: CardOf,
+): BrokenRule | null {
+  const author = findMember(head.roster, commit.author) && cards(commit.author);
+  if (!author) return broken(1, "the author was not in the roster");
+  if (!isCommitSigned(commit, author.verifying)) return broken(1, "the signature is wrong");
+  return checkChain(commit, pos, head);
+}
+
+/**
  * Checks the commit that adds a newcomer, who has no roster before it: rules 1 and 6 within it, and its
  * own entry.
  */

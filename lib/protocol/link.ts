@@ -44,7 +44,8 @@ export class Link {
   #writing = false;
   #scheduled = false;
   #lastReceived: number;
-  #lastMoved: number;
+  #lastSent: number;
+  #lastPing = -Infinity;
   #end: LinkEnd | null = null;
   #closing = false;
   #reading = false;
@@ -65,7 +66,7 @@ export class Link {
     private readonly side: "client" | "server",
     private readonly clock: Clock,
   ) {
-    this.#lastReceived = this.#lastMoved = clock.now();
+    this.#lastReceived = this.#lastSent = clock.now();
   }
 
   /** Bytes that wait to be written. */
@@ -121,14 +122,17 @@ export class Link {
     const now = this.clock.now();
     // A clock that was set back must not make a link look fresh for ever.
     this.#lastReceived = Math.min(this.#lastReceived, now);
-    this.#lastMoved = Math.min(this.#lastMoved, now);
+    this.#lastSent = Math.min(this.#lastSent, now);
+    this.#lastPing = Math.min(this.#lastPing, now);
     this.#waitingSince = Math.min(this.#waitingSince, now);
     if (now - this.#lastReceived >= silentMs) return this.#finish({ how: "silent" });
     if (this.#waiting.length > 0 && now - this.#waitingSince >= queueMaxMs) {
       return this.close(closeReasons.tooSlow);
     }
-    if (this.side === "client" && now - this.#lastMoved >= pingAfterMs) {
-      this.#lastMoved = now;
+    // Sent or received nothing: a client that only listens must be heard of as well.
+    const quietSince = Math.min(this.#lastSent, this.#lastReceived);
+    if (this.side === "client" && now - Math.max(quietSince, this.#lastPing) >= pingAfterMs) {
+      this.#lastPing = now;
       this.send({ type: "PING", any: 0 });
     }
   }
@@ -164,13 +168,8 @@ export class Link {
   /** What ended the link, when it was a fault: for the log's error class and for bugs of ours. */
   fault: Error | null = null;
 
-  /** Opens a record that has been read already (the server reads HELLO itself). @throws Malformed */
-  receive(frame: Bytes): LinkMessage[] {
-    return this.#receive(frame);
-  }
-
   #receive(frame: Bytes): LinkMessage[] {
-    this.#lastReceived = this.#lastMoved = this.clock.now();
+    this.#lastReceived = this.clock.now();
     const peer = this.side === "client" ? "server" : "client";
     const messages = decodeMessages(this.established.opener.open(frame), peer);
     const forUs: LinkMessage[] = [];
@@ -207,8 +206,8 @@ export class Link {
       while (this.#waiting.length > 0 && this.#end === null) {
         const record = this.established.sealer.seal(this.#takeRecord());
         await writeAll(this.conn, record);
-        this.#lastMoved = this.clock.now();
-        this.#waitingSince = this.#lastMoved;
+        this.#lastSent = this.clock.now();
+        this.#waitingSince = this.#lastSent;
         if (this.#waiting.length === 0 && !this.#closing) this.onDrain();
       }
     } catch {

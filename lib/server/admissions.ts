@@ -46,7 +46,10 @@ export class Admissions {
     const ids = this.#waiting();
     const leaves = this.rooms.store.leaves(this.room.id);
     if (ids.length === 0 && leaves.length === 0) return;
-    const candidates = this.room.activePeers().filter((p) => !leaves.some((l) => equals(l.id, p.card.id)));
+    const isLeaving = (peer: Peer) => leaves.some((leave) => equals(leave.id, peer.card.id));
+    const active = this.room.activePeers();
+    // Who wants to go is asked last, but is asked: nobody else may be there to let others in.
+    const candidates = [...active.filter((p) => !isLeaving(p)), ...active.filter(isLeaving)];
     const peer = candidates.find((candidate) => !this.#asked.has(candidate));
     if (peer) {
       this.#asked.add(peer);
@@ -58,7 +61,7 @@ export class Admissions {
   }
 
   #waiting(): Bytes[] {
-    if (!this.room.isOpen) return [];
+    if (!this.room.isOpen || this.room.isFull) return [];
     const oldest = Math.floor(this.rooms.clock.now() / 1000) - joinLifeSeconds;
     return this.rooms.store.joins(this.room.id).filter((join) => join.time > oldest)
       .slice(0, admitMax).map((join) => join.id);

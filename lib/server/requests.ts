@@ -81,8 +81,8 @@ export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): v
 
 const none: Bytes = new Uint8Array(0);
 
-function answer(rooms: Rooms, peer: Peer, message: LinkMessage): void {
-  rooms.afterStaged(() => peer.send(message));
+function answer(rooms: Rooms, peer: Peer, message: LinkMessage & { ref: number }): void {
+  rooms.afterStaged(() => peer.send(message), () => peer.refuse(message.ref, "LIMIT"));
 }
 
 function refuse(rooms: Rooms, peer: Peer, ref: number, code: ErrorCode): void {
@@ -128,7 +128,10 @@ function onRoomFind(rooms: Rooms, peer: Peer, message: MessageOf<"ROOM_FIND">): 
   const stored = rooms.store.roomByName(skeleton(decodeName(message.name)));
   const room = stored && rooms.get(stored.id);
   if (!room) return refuse(rooms, peer, message.ref, "NO_ROOM");
-  rooms.afterStaged(() => peer.send({ type: "ROOM_INFO", ref: message.ref, ...room.infoFor(peer, null) }));
+  rooms.afterStaged(
+    () => peer.send({ type: "ROOM_INFO", ref: message.ref, ...room.infoFor(peer, null) }),
+    () => peer.refuse(message.ref, "LIMIT"),
+  );
 }
 
 function onJoin(rooms: Rooms, peer: Peer, { ref, room: id, kind }: MessageOf<"JOIN">): void {
@@ -141,6 +144,7 @@ function onJoin(rooms: Rooms, peer: Peer, { ref, room: id, kind }: MessageOf<"JO
   if (room.head.policy === policies.direct) return refuse(rooms, peer, ref, "DENIED");
   if (!room.isOpen) return answer(rooms, peer, { type: "DONE", ref, info: joinInfo.closed });
   if (!rooms.store.prekey(peer.card.id)) return refuse(rooms, peer, ref, "DENIED");
+  if (room.isFull) return refuse(rooms, peer, ref, "LIMIT");
   if (ownRooms(rooms, peer) >= rooms.limits.roomsPerUser) return refuse(rooms, peer, ref, "LIMIT");
   stageDone(
     rooms,
@@ -188,7 +192,8 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   const boxes = peer.boxes;
   peer.boxes = new Map();
   const room = rooms.get(commit.room);
-  const refusal = refusalOf(rooms, peer, commit, room) ?? missingBox(commit, boxes);
+  const refusal = refusalOf(rooms, peer, commit, room) ?? missingBox(commit, boxes) ??
+    (commit.epoch === 0 || room!.commits.take() ? null : "LIMIT");
   if (refusal) return refuseInStream(rooms, peer, ref, room, refusal);
   let stored: ServerRoom | undefined = room;
   let pos = 0;
@@ -211,19 +216,11 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
       added = commit.roster.filter((m) => !findMember(before, m.id)).map((m) => m.name);
     },
     () => {
-      ownAnswer(rooms, peer, stored!, pos, ref);
-      stored!.publish(pos);
+      stored!.publish(pos, { peer, ref });
       for (const name of added) rooms.events.joinedRoom(name, commit.roomName);
     },
     () => peer.refuse(ref, "LIMIT"),
   );
-}
-
-/** Has the author's STORED stand in the stream, where its entry would. */
-function ownAnswer(rooms: Rooms, peer: Peer, room: ServerRoom, pos: number, ref: number): void {
-  const subscription = peer.subscriptions.get(room.key);
-  if (subscription) subscription.expectOwn(pos, ref);
-  else rooms.keepCommitRef(room.key, pos, ref);
 }
 
 function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | undefined): ErrorCode | null {
@@ -236,13 +233,14 @@ function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | 
     const within = isDirect ? peer.directRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;
     return within ? null : "LIMIT";
   }
-  if (!room) return "NO_ROOM";
-  if (!room.hasMember(peer.card.id)) return "DENIED";
+  // Somebody whom the winning commit removed has lost a race as well, and shall know it.
+  if (!room || rooms.store.stays(room.id, peer.card.id).length === 0) return "DENIED";
   if (commit.epoch <= room.head.epoch) return "CONFLICT";
+  if (!room.hasMember(peer.card.id)) return "DENIED";
   if (commit.view.pos > room.last || checkSuccessor(commit, room.last + 1, room.head, rooms.card)) {
     return "DENIED";
   }
-  return room.commits.take() ? null : "LIMIT";
+  return null;
 }
 
 function missingBox(commit: Commit, boxes: Map<string, Bytes>): ErrorCode | null {
@@ -265,7 +263,10 @@ function refuseInStream(
   const subscription = room && peer.subscriptions.get(room.key);
   if (!subscription) return refuse(rooms, peer, ref, code);
   const after = room.last;
-  rooms.afterStaged(() => subscription.answer(after, { type: "ERROR", ref, code: errorCodes[code] }));
+  rooms.afterStaged(
+    () => subscription.answer(after, { type: "ERROR", ref, code: errorCodes[code] }),
+    () => peer.refuse(ref, "LIMIT"),
+  );
 }
 
 function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SEND">): void {
@@ -292,10 +293,8 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
       pos = room.appendMessage(peer, bytes, message.n);
     },
     () => {
-      const subscription = peer.subscriptions.get(room.key);
-      if (subscription) subscription.expectOwn(pos, ref);
-      else peer.send({ type: "STORED", ref, room: room.id, pos });
-      room.publish(pos);
+      if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
+      room.publish(pos, { peer, ref });
       rooms.events.exchanged(rooms.clock.now());
     },
     () => peer.refuse(ref, "LIMIT"),

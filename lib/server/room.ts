@@ -11,7 +11,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import { type Commit, parseCommit } from "../protocol/commit.ts";
 import type { RoomHead } from "../protocol/commit_rules.ts";
 import { encodeName } from "../protocol/name.ts";
-import { findMember, keyFileFlag, policies } from "../protocol/roster.ts";
+import { findMember, keyFileFlag, policies, rosterMax } from "../protocol/roster.ts";
 import { encodeMessage, entryKinds, type LinkMessage, roomFlags } from "../protocol/messages.ts";
 import { entryHash, nextHistory } from "../protocol/history.ts";
 import { Admissions } from "./admissions.ts";
@@ -89,6 +89,11 @@ export class ServerRoom {
     return (this.head.policy & ~keyFileFlag) === policies.open;
   }
 
+  /** Whether nobody more fits in. */
+  get isFull(): boolean {
+    return this.head.roster.length >= rosterMax;
+  }
+
   /** Whether an id is in the roster. */
   hasMember(id: Uint8Array): boolean {
     return findMember(this.head.roster, id) !== undefined;
@@ -158,16 +163,25 @@ export class ServerRoom {
     return encodeEntry(this.id, entry, this.rooms.addressOf(entry.sender));
   }
 
-  /** The entry at `pos` is on disk: shows it to everybody who may see it. */
-  publish(pos: number): void {
+  /**
+   * The entry at `pos` is on disk: shows it to everybody who may see it.
+   *
+   * @param own the author's link and the ref of its request: STORED stands there for the entry
+   */
+  publish(pos: number, own: { peer: Peer; ref: number }): void {
+    const stream = own.peer.subscriptions.get(this.key);
+    stream?.expectOwn(pos, own.ref);
     this.flushed = pos;
     const [entry] = this.read(pos, 1);
     const encoded = this.encodeEntry(entry);
     for (const subscription of [...this.#subscriptions]) subscription.deliver(entry, encoded);
-    if (entry.kind === entryKinds.commit) this.#followCommit(parseCommit(entry.bytes!), pos);
+    if (entry.kind === entryKinds.commit) {
+      this.#followCommit(parseCommit(entry.bytes!), pos, stream ? null : own);
+    }
   }
 
-  #followCommit(commit: Commit, pos: number): void {
+  /** @param own the author of a room that begins: its stream does so too */
+  #followCommit(commit: Commit, pos: number, own: { peer: Peer; ref: number } | null): void {
     for (const subscription of [...this.#subscriptions]) {
       if (findMember(commit.roster, subscription.peer.card.id)) continue;
       if (subscription.live) this.unsubscribe(subscription);
@@ -182,8 +196,7 @@ export class ServerRoom {
       const known = peer.subscriptions.get(this.key);
       const subscription = known ?? this.#open(peer, []);
       subscription.goOnWith(stretch);
-      const ref = this.rooms.takeCommitRef(this.key, pos);
-      if (ref !== undefined && equals(member.id, commit.author)) subscription.expectOwn(pos, ref);
+      if (peer === own?.peer) subscription.expectOwn(pos, own.ref);
       subscription.pump();
     }
     this.admissions.newRound();

@@ -35,7 +35,6 @@ export class Rooms {
   #cards = new Map<string, Card>();
   #staged: Staged[] = [];
   #scheduled = false;
-  #commitRefs = new Map<string, number>();
 
   /**
    * @param defer runs something in a later turn of the event loop
@@ -89,19 +88,6 @@ export class Rooms {
     return this.showAddresses ? this.peers.get(encodeHex(id))?.address ?? "" : "";
   }
 
-  /** The ref of a COMMIT that makes a room: its STORED stands in the stream that begins with it. */
-  keepCommitRef(room: string, pos: number, ref: number): void {
-    this.#commitRefs.set(`${room} ${pos}`, ref);
-  }
-
-  /** Takes it back, once. */
-  takeCommitRef(room: string, pos: number): number | undefined {
-    const key = `${room} ${pos}`;
-    const ref = this.#commitRefs.get(key);
-    this.#commitRefs.delete(key);
-    return ref;
-  }
-
   /**
    * Stages writes.
    *
@@ -121,10 +107,28 @@ export class Rooms {
     this.#schedule();
   }
 
-  /** Runs `act` behind everything that is staged now, so that answers keep their order. */
-  afterStaged(act: () => void): void {
+  /**
+   * Runs `act` behind everything that is staged now, so that answers keep their order.
+   *
+   * @param failed instead, when that was undone: what the answer rests on may be gone
+   */
+  afterStaged(act: () => void, failed: () => void): void {
     if (this.#staged.length === 0) act();
-    else this.#staged.push({ done: act, failed: act });
+    else this.#staged.push({ done: act, failed });
+  }
+
+  /** Writes and flushes at once, for what must be on disk before its author hears more. @returns success */
+  writeNow(write: () => void): boolean {
+    this.flush(); // whatever fails below must not take others' writes with it
+    try {
+      write();
+      this.store.flush();
+      return true;
+    } catch (error) {
+      if (!(error instanceof StoreFailed)) throw error;
+      this.events.storeFailed(error);
+      return false;
+    }
   }
 
   #schedule(): void {
@@ -132,7 +136,7 @@ export class Rooms {
     this.#scheduled = true;
     this.defer(() => {
       this.#scheduled = false;
-      this.flush();
+      this.#guard(() => this.flush());
     });
   }
 

@@ -21,7 +21,8 @@ import {
 } from "../protocol/handshake.ts";
 import { advanceServer, type ServerHandshakeConfig, startServer } from "../protocol/handshake_server.ts";
 import { Link } from "../protocol/link.ts";
-import { closeReasons, type MessageOf, welcomeFlags } from "../protocol/messages.ts";
+import { closeReasons, decodeMessages, type MessageOf, welcomeFlags } from "../protocol/messages.ts";
+import { parseCard } from "../protocol/card.ts";
 import { skeleton } from "../protocol/name.ts";
 import { messageMaxBytes } from "../protocol/message.ts";
 import { textMaxBytes } from "../protocol/content.ts";
@@ -111,7 +112,8 @@ async function shakeHands(conn: ByteConn, context: SessionContext) {
     const link = new Link(conn, reader, done.established, "server", clock);
     const frame = await reader.next(trafficRecord);
     if (frame === null) return null;
-    const [hello, ...more] = link.receive(frame);
+    // Decoded without an answer to anything: before this record opens, the client is nobody.
+    const [hello, ...more] = decodeMessages(done.established.opener.open(frame), "client");
     if (hello?.type !== "HELLO" || more.length > 0) {
       throw new Malformed("the first record is not HELLO alone");
     }
@@ -148,6 +150,17 @@ async function serve(
   const directRooms = new Bucket(limits.directRoomsPerHour, 3_600_000 / limits.directRoomsPerHour, clock);
   const peer = new Peer(card, link, ends.remote, sends, directRooms);
   try {
+    // The binding of name and key is on disk before its owner is let in.
+    const { store } = rooms;
+    const isNew = store.card(card.id) === null;
+    const bound = rooms.writeNow(() => {
+      if (isNew) store.putCard(card.id, skeleton(card.name), card.bytes);
+    });
+    if (!bound) {
+      link.close(closeReasons.limit);
+      await link.run(() => {});
+      return;
+    }
     rooms.peers.get(peer.key)?.link.close(closeReasons.replaced);
     enter(peer, hello, context);
     doorkeeper.welcomed(ends.address);
@@ -171,16 +184,15 @@ function refusalOf({ peer: card, token }: Established, context: SessionContext):
   }
   const owner = store.idByName(skeleton(card.name));
   if (owner && !equals(owner, card.id)) return closeReasons.nameTaken;
+  // One id, one name: the card that was seen first stays, but its owner may have lost the file.
   const known = store.card(card.id);
-  // One id, one name: the card that was seen first stays.
-  return known && !equals(known, card.bytes) ? closeReasons.nameTaken : null;
+  return known && parseCard(known).name !== card.name ? closeReasons.nameTaken : null;
 }
 
 /** WELCOME, the streams, and the news to others that this peer is here. */
 function enter(peer: Peer, hello: MessageOf<"HELLO">, context: SessionContext): void {
   const { rooms } = context;
   const { store, limits, clock } = rooms;
-  store.putCard(peer.card.id, skeleton(peer.card.name), peer.card.bytes);
   rooms.peers.set(peer.key, peer);
   peer.send({
     type: "WELCOME",

@@ -94,7 +94,8 @@ export class Subscription {
     const end = Math.min(this.room.flushed, until ?? Infinity);
     if (this.next > end) {
       if (until === null) this.#goLive();
-      else this.#current = null;
+      else if (this.next > until) this.#current = null;
+      else return false; // its end is not on disk yet
       return !this.live;
     }
     const entries = this.room.read(this.next, Math.min(readAhead, end - this.next + 1));

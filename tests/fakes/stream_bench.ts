@@ -71,6 +71,7 @@ export class StreamBench {
       psk: noKeyFile,
       show: (event) => void this.events.push(event),
       pace: () => 0,
+      pinsRooms: () => true,
       serverFault: (why) => void this.faults.push(why),
     };
     const ira = await person("ira");
@@ -132,6 +133,8 @@ export class StreamBench {
         return ref++;
       },
       send: (message: LinkMessage) => void this.sent.push(message),
+      takeCommitTurn: () => Promise.resolve(() => {}),
+      drop: () => void this.faults.push("dropped"),
     };
     return connection as unknown as Connection;
   }
