@@ -10,6 +10,11 @@ import { entryHash } from "../../lib/protocol/history.ts";
 import { entryKinds, type LinkMessage } from "../../lib/protocol/messages.ts";
 import { member, zeros } from "../fakes/commits.ts";
 import { type Person, person } from "../fakes/people.ts";
+import { makeGenesis } from "../../lib/client/make_commit.ts";
+import { ClientRoom } from "../../lib/client/room.ts";
+import { newRoomState, RoomFiles } from "../../lib/client/room_state.ts";
+import { parseMessage } from "../../lib/protocol/message.ts";
+import { FileTrouble } from "../../lib/storage/private_file.ts";
 import { StreamBench } from "../fakes/stream_bench.ts";
 import { settle } from "../fakes/fake_clock.ts";
 
@@ -430,3 +435,126 @@ Deno.test({
     }
   },
 });
+
+// Found by review; each comment names what had gone wrong.
+
+// COMMIT(0) went out before it and its secret were stored: a crash made the creator a stranger.
+benchTest("the commit that makes a room is stored with its secret before it is sent", async (bench) => {
+  const { id, pending } = makeGenesis(bench.room, "fresh");
+  const room = new ClientRoom(bench.context, { ...newRoomState(id, "fresh"), pendingCommit: pending }, null);
+  let storedWhenSent: Bytes | undefined;
+  const connection = Object.create(bench.room.connection!);
+  connection.sendInStream = () => {
+    storedWhenSent = bench.context.files.load().find((r) => r.state.name === "fresh")?.state.pendingCommit
+      ?.secret;
+    return 1;
+  };
+  room.connect(connection);
+  await room.sendGenesis();
+  assertEquals(storedWhenSent, pending.secret);
+});
+// A line typed between the new epoch and the STALE of older ones went out first.
+benchTest("what is typed while others come back as STALE does not overtake them", async (bench) => {
+  bench.room.say("A");
+  bench.room.say("B");
+  await settle(6);
+  const refs = () => bench.sent.flatMap((m) => m.type === "SEND" ? [m.ref] : []);
+  const [a, b] = refs();
+  await bench.feed(bench.accept(await bench.commit(ira)));
+  bench.room.say("C");
+  await settle(6);
+  assertEquals(refs().length, 2);
+  await bench.feed({ type: "ERROR", ref: a, code: 2 }, { type: "ERROR", ref: b, code: 2 });
+  const sent = bench.sent.flatMap((m) => m.type === "SEND" ? [parseMessage(m.message).n] : []);
+  assertEquals(sent.slice(2), [0, 1, 2]);
+  assertEquals(bench.room.state.outbox.map((item) => new TextDecoder().decode(item.body)), ["A", "B", "C"]);
+});
+// DENIED for one message made the client forget the bytes of those behind it; their STORED was not fed to L.
+benchTest(
+  "a message that is stored behind a denied one is fed to the history all the same",
+  async (bench) => {
+    bench.room.say("A");
+    bench.room.say("B");
+    await settle(6);
+    const sends = bench.sent.flatMap((m) => m.type === "SEND" ? [m] : []);
+    await bench.feed({ type: "ERROR", ref: sends[0].ref, code: 5 });
+    assertEquals(bench.events.some((e) => e.type === "failed"), true);
+    bench.append(sends[1].message as Bytes);
+    await bench.feed({ type: "STORED", ref: sends[1].ref, room: bench.head.room, pos: bench.last });
+    assertEquals([bench.said, bench.faults], [["sahnawaz: B"], []]);
+    assertEquals(bench.room.history!.view, bench.history.view);
+  },
+);
+// A forged commit with unknown members kept the room waiting for their cards.
+benchTest("a forged commit keeps nobody waiting for cards", async (bench) => {
+  const ghost = { ...member(erin, 2), id: systemRandom(32) };
+  const forged = await bench.commit(ira, { roster: [...bench.head.roster, ghost] }, { signer: mallory });
+  await bench.feed(bench.append(forged.commit.bytes, entryKinds.commit));
+  await stillHonest(bench);
+});
+// A turn asked for while the last one ended was lost.
+benchTest("what is said the moment a turn ends is not left lying", async (bench) => {
+  let said = false;
+  bench.room.onTurn = () => {
+    if (said) return;
+    said = true;
+    queueMicrotask(() => bench.room.say("in between"));
+  };
+  await bench.feed(bench.append(bench.message(ira, "one")));
+  assertEquals(bench.sent.filter((m) => m.type === "SEND").length, 1);
+});
+// A full disk ended the process, or showed and acknowledged what was not stored.
+benchTest(
+  "what cannot be stored is said once, and is neither shown, acknowledged nor sent until it can",
+  async (bench) => {
+    const { save } = RoomFiles.prototype;
+    const acks = () => bench.sent.filter((m) => m.type === "ACK").length;
+    const before = acks();
+    RoomFiles.prototype.save = () => {
+      throw new FileTrouble("the disk is full", "free some space");
+    };
+    try {
+      bench.room.say("mine");
+      await bench.feed(bench.append(bench.message(ira, "one")), bench.append(bench.message(ira, "two")));
+      assertEquals([bench.said, acks(), bench.sent.some((m) => m.type === "SEND")], [[], before, false]);
+      assertEquals(bench.warnings.filter((w) => w.includes("disk is full")).length, 1);
+    } finally {
+      RoomFiles.prototype.save = save;
+    }
+    bench.room.turn();
+    await settle(6);
+    assertEquals(bench.said, ["ira: one", "ira: two"]);
+    assertEquals([acks() > before, bench.sent.some((m) => m.type === "SEND")], [true, true]);
+  },
+);
+
+for (
+  const [what, says, prepare] of [
+    // A hostile server replaced the pin of a room by showing another one of that name.
+    ["another room than the known one of that name", /Another room than the known one/, (b: StreamBench) => {
+      b.context.known.pinRoom(b.context.serverId, "lobby", systemRandom(32));
+      return {};
+    }],
+    // Without the key file every commit of ours would have locked the others out.
+    ["a room that needs a key file", /needs a room key file/, () => ({ policy: 0x80 })],
+  ] as const
+) {
+  Deno.test({
+    name: `${what} is not entered, and its stream is passed over`,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      const bench = await StreamBench.open();
+      try {
+        const bend = prepare(bench);
+        const made = await bench.commit(ira, { roster: [...bench.head.roster, member(sam, 1)], ...bend });
+        await bench.feed(bench.info(), bench.accept(made), bench.append(bench.message(ira, "x")));
+        assertMatch(bench.warnings.join(), says);
+        assertEquals([bench.room.state.status, bench.said, bench.faults], ["waiting", [], []]);
+        assertEquals(bench.sent.some((m) => m.type === "COMMIT"), false);
+      } finally {
+        bench.close();
+      }
+    },
+  });
+}

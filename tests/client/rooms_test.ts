@@ -272,3 +272,51 @@ worldTest("an access token is asked of everybody", async (world) => {
   assertEquals(refused instanceof ChatError && refused.exitCode, exitCodes.login);
   await world.enter("ira", { token });
 }, { accessToken: new TextEncoder().encode("sesame") });
+
+// Found by review: /leave before being let in ended the process; the last member's closed the room for ever.
+worldTest(
+  "/leave while waiting gives the place up; the last member is told why it cannot go",
+  async (world) => {
+    const ira = await world.enter("ira");
+    ira.view.type("/leave", "/leave");
+    await until("told", () => ira.view.warnings.some((w) => w.includes("Nobody else stays")));
+    ira.view.type("EXIT");
+    await ira.done;
+    const sam = await world.join("sahnawaz");
+    await until("waiting", () => sam.view.notices.some((n) => n.includes("Nobody is here")));
+    sam.view.type("/leave");
+    assertEquals(await sam.done, 0);
+    const back = await world.enter("ira");
+    back.view.type("alone");
+    await back.view.hears("ira: alone");
+    assertEquals(back.chat.room!.state.head!.roster.length, 1);
+  },
+);
+// Found by review: a lost card file locked its owner out, as the new card has other bytes.
+worldTest("who has lost the card file, but has the keys, is let in with a new card", async (world) => {
+  const ira = await world.enter("ira");
+  ira.view.type("EXIT");
+  await ira.done;
+  Deno.removeSync(`${world.dir}/profiles/ira/card`);
+  const again = await world.enter("ira");
+  again.view.type("here");
+  await again.view.hears("ira: here");
+});
+worldTest(
+  "who has lost all state but the keys is warned, makes new keys once, and goes on",
+  async (world) => {
+    const sam = await world.enter("sahnawaz");
+    const ira = await world.enter("ira");
+    ira.view.type("before");
+    await sam.view.hears("ira: before");
+    ira.view.type("EXIT");
+    await ira.done;
+    Deno.removeSync(`${world.dir}/profiles/ira/state`, { recursive: true });
+    const again = await world.enter("ira");
+    again.view.type("after");
+    await sam.view.hears("ira: after");
+    sam.view.type("heard");
+    await again.view.hears("sahnawaz: heard");
+    assertEquals(sam.view.warnings, []);
+  },
+);
