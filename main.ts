@@ -16,6 +16,11 @@ const run: Record<string, (parsed: Parsed, process: Process) => Promise<number>>
 
 async function main(args: string[], process: Process): Promise<number> {
   const [word, ...rest] = args;
+  const helped = word === "help" ? specs.find((s) => s.name === rest[0]) : undefined;
+  if (helped) {
+    process.out(helpOf(helped));
+    return 0;
+  }
   if (word === undefined || word === "help" || word === "--help" || word === "-h") {
     process.out(helpOfAll());
     return word === undefined ? 2 : 0;

@@ -14,7 +14,7 @@ import { TerminalView } from "../ui/terminal/terminal_view.ts";
 import { parseInvite } from "./invite.ts";
 import { type Parsed, parsePort, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
-import { existingPassphrase, readSecretFile } from "./secrets.ts";
+import { existingPassphrase, passphraseFile, readSecretFile } from "./secrets.ts";
 import { userName } from "./user_name.ts";
 
 /** Runs it until the person goes. @returns the exit code @throws ChatError */
@@ -23,9 +23,16 @@ export async function join(parsed: Parsed, process: Process): Promise<number> {
   const name = userName(values.user, process.env);
   const options = optionsOf(parsed);
   const { clock, random } = process;
+  // Read in any case: a path that is wrong shall not go unnoticed.
+  const newSecret = values["passphrase-file"] === undefined
+    ? null
+    : passphraseFile(values["passphrase-file"]);
   const profile = await openProfile(profilesDir(values.home, process.env), name, {
     passphrase: () => Promise.resolve(existingPassphrase(process, values["passphrase-file"], name)),
-    making: () => process.err("Making your keys; this takes a moment.\n"),
+    making() {
+      process.err("Making your keys; this takes a moment.\n");
+      return newSecret;
+    },
   }, { clock, random });
   let interrupt = () => {};
   const view = viewFor(parsed, process, name, options, () => interrupt());
@@ -49,6 +56,12 @@ function optionsOf({ values, switches, positionals }: Parsed): ChatOptions {
   const invite = positionals.length > 0 ? parseInvite(positionals[0]) : null;
   if (invite && (values.server !== undefined || values.port !== undefined || values.room !== undefined)) {
     throw new UsageError("An invite says host, port and room already", "leave out -s, -p and --room");
+  }
+  if (values.server !== undefined && /^[^:]*:\d+$|^\[.*\]|:\/\/|\s/.test(values.server)) {
+    throw new UsageError(
+      `"${values.server}" is not a host name or address`,
+      "give the host alone, and the port with -p",
+    );
   }
   const room = invite?.room ?? values.room ?? "lobby";
   if (!isName(room)) throw new BadName("room name", room);

@@ -5,13 +5,14 @@ import {
   decodeForeignRsa,
   decodePrivatePem,
   decodePublicPem,
+  encodePrivatePem,
   isEncryptedPem,
 } from "../crypto/identity_pem.ts";
 import { fingerprint, generateIdentity, identityId, type IdentitySecrets } from "../crypto/identity.ts";
 import { signingKey } from "../crypto/ed25519.ts";
 import { digits } from "../crypto/digits.ts";
 import { sha256 } from "../crypto/hash.ts";
-import { decodePem } from "../crypto/pem.ts";
+import { decodePem, MalformedPem } from "../crypto/pem.ts";
 import { decodeRoomKey, encodeRoomKey } from "../crypto/room_key.ts";
 import { exitCodes } from "../errors.ts";
 import { profilesDir, serverDir } from "../storage/home.ts";
@@ -21,6 +22,7 @@ import {
   keyPaths,
   openKeys,
   readPrivateKey,
+  refuseExisting,
   setAside,
   writeKeys,
 } from "../storage/key_files.ts";
@@ -32,6 +34,18 @@ import { userName } from "./user_name.ts";
 
 /** Runs it. @returns the exit code @throws ChatError */
 export async function keygen({ values, switches }: Parsed, process: Process): Promise<number> {
+  const misplaced = ["user", "out", "server"].find((flag) =>
+    values[flag] !== undefined || switches.has(flag)
+  );
+  if (misplaced !== undefined && (values.room !== undefined || values.show !== undefined)) {
+    throw new UsageError(
+      `--${misplaced} has no meaning with --room and --show`,
+      "leave it out; they take the path of a file",
+    );
+  }
+  if (switches.has("server") && values.user !== undefined) {
+    throw new UsageError("--server and --user contradict each other", "give one of them");
+  }
   const modes = [values.room, values.show, switches.has("passphrase") ? "" : undefined].filter((m) =>
     m !== undefined
   );
@@ -73,19 +87,16 @@ async function writePair(values: Values, switches: Switches, process: Process): 
   const force = switches.has("force");
   const paths = keyPaths(dir, owner);
   // Before anything is asked or searched for: a refusal shall cost nothing.
-  if (!force) { for (const path of [paths.private, paths.public]) refuseExisting(path); }
+  for (const path of [paths.private, paths.public]) refuseExisting(path, force);
   const foreign = values.from === undefined ? null : await takeOver(values, process);
-  const passphrase = newPassphrase(process, values["passphrase-file"], switches.has("no-passphrase"));
+  const none = switches.has("no-passphrase");
+  const passphrase = newPassphrase(process, values["passphrase-file"], none, foreign?.encrypted === true);
   const secrets: IdentitySecrets = foreign
-    ? { ...foreign, seed: process.random(32) }
+    ? { rsaPkcs8: foreign.rsaPkcs8, rsaSpki: foreign.rsaSpki, seed: process.random(32) }
     : await withProgress(process, () => generateIdentity(process.random));
   await writeKeys(dir, owner, secrets, passphrase, process.random, force);
   process.out(`${paths.private}\n${paths.public}\n`);
   process.err(`Fingerprint: ${fingerprint(idOf(secrets))}\n`);
-}
-
-function refuseExisting(path: string): void {
-  setAside(path, false);
 }
 
 async function takeOver(values: Values, process: Process) {
@@ -93,9 +104,14 @@ async function takeOver(values: Values, process: Process) {
   const text = readText(path);
   const encrypted = inFile(path, () => isEncryptedPem(text));
   const passphrase = encrypted
-    ? existingPassphrase(process, values["old-passphrase-file"], `"${path}"`)
+    ? existingPassphrase(process, values["old-passphrase-file"], `"${path}"`, "--old-passphrase-file")
     : null;
-  return await decodeForeignRsa(text, passphrase);
+  try {
+    return { ...await decodeForeignRsa(text, passphrase), encrypted };
+  } catch (error) {
+    if (!(error instanceof MalformedPem)) throw error;
+    throw new FileTrouble(`Cannot take over "${path}": ${error.message}`, "give a private RSA key as PEM");
+  }
 }
 
 async function withProgress<T>(process: Process, work: () => Promise<T>): Promise<T> {
@@ -117,12 +133,15 @@ async function withProgress<T>(process: Process, work: () => Promise<T>): Promis
 async function changePassphrase(values: Values, switches: Switches, process: Process): Promise<void> {
   const { dir, owner, what } = place(values, switches, process);
   const { text, encrypted } = readPrivateKey(dir, owner);
-  const old = encrypted ? existingPassphrase(process, values["old-passphrase-file"], what) : null;
+  const old = encrypted
+    ? existingPassphrase(process, values["old-passphrase-file"], what, "--old-passphrase-file")
+    : null;
   const secrets = openKeys(dir, owner, text, old);
-  const passphrase = newPassphrase(process, values["passphrase-file"], switches.has("no-passphrase"));
-  await writeKeys(dir, owner, secrets, passphrase, process.random, true);
-  // The copy set aside still opens with the old passphrase, or with none.
-  for (const path of Object.values(keyPaths(dir, owner))) Deno.removeSync(`${path}.bak`);
+  const none = switches.has("no-passphrase");
+  const passphrase = newPassphrase(process, values["passphrase-file"], none, encrypted);
+  // Replaced in one step, and no copy stays that opens with the old passphrase, or with none.
+  const text2 = await encodePrivatePem(secrets, passphrase, process.random);
+  writeAtomically(keyPaths(dir, owner).private, new TextEncoder().encode(text2));
   process.err(passphrase === null ? "The key has no passphrase now.\n" : "The passphrase was changed.\n");
 }
 
@@ -172,6 +191,10 @@ function idOf(secrets: IdentitySecrets): Uint8Array {
 
 function readAny(path: string): Uint8Array {
   try {
+    const { isFile, size } = Deno.statSync(path);
+    if (!isFile || size > 65_536) {
+      throw new FileTrouble(`"${path}" is not a key file`, "give the path of a PEM or room key file");
+    }
     return Deno.readFileSync(path);
   } catch (error) {
     throw trouble("read", path, error);
@@ -181,5 +204,11 @@ function readAny(path: string): Uint8Array {
 function readText(path: string): string {
   const bytes = readPrivate(path);
   if (bytes === null) throw new FileTrouble(`Cannot read "${path}": there is no such file`, "check the path");
+  if (bytes[0] === 0x30) {
+    throw new FileTrouble(
+      `"${path}" is DER, not PEM`,
+      `run "openssl pkey -inform DER -in ${path} -out key.pem" first`,
+    );
+  }
   return new TextDecoder().decode(bytes);
 }

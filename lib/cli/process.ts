@@ -14,8 +14,10 @@ export interface Process {
   readonly inputIsTerminal: boolean;
   /** Whether standard output is a terminal. */
   readonly outputIsTerminal: boolean;
-  /** Writes to standard output. */
+  /** Writes to standard output; when nobody reads it any more, the process ends quietly. */
   out(text: string): void;
+  /** The same for a server, which goes on when its output cannot be written. */
+  log(text: string): void;
   /** Writes to standard error. */
   err(text: string): void;
   /** Asks for a secret without echo; null when nobody is there. */

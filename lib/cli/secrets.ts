@@ -2,6 +2,7 @@
 
 import { ChatError } from "../errors.ts";
 import { FileTrouble, readPrivate } from "../storage/private_file.ts";
+import { UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
 
 /** The first line of a secret file. @throws FileExposed, FileTrouble */
@@ -12,28 +13,58 @@ export function readSecretFile(path: string): string {
 }
 
 /** The passphrase of an existing key: from a file, else asked for. @throws ChatError when nobody can be asked */
-export function existingPassphrase(process: Process, file: string | undefined, what: string): string {
+export function existingPassphrase(
+  process: Process,
+  file: string | undefined,
+  what: string,
+  flag = "--passphrase-file",
+): string {
   if (file !== undefined) return readSecretFile(file);
   const typed = process.inputIsTerminal ? process.askSecret(`Passphrase of ${what}: `) : null;
   if (typed === null) {
     throw new ChatError(
       `The key of ${what} is protected by a passphrase`,
-      "give it with --passphrase-file FILE",
+      `give it with ${flag} FILE`,
     );
   }
   return typed;
 }
 
+/** A passphrase from a file, which must hold one. @throws FileExposed, FileTrouble */
+export function passphraseFile(path: string): string {
+  const passphrase = readSecretFile(path);
+  if (passphrase !== "") return passphrase;
+  throw new FileTrouble(
+    `The first line of "${path}" is empty`,
+    "put the passphrase there, or give --no-passphrase",
+  );
+}
+
 /**
  * The passphrase for a new key: from a file, or asked for twice on a terminal, else none.
  *
+ * @param protectedBefore the key had a passphrase: going without must be asked for
  * @returns null for none
- * @throws ChatError when the two differ
+ * @throws ChatError when the two differ; UsageError when the flags contradict each other
  */
-export function newPassphrase(process: Process, file: string | undefined, none: boolean): string | null {
+export function newPassphrase(
+  process: Process,
+  file: string | undefined,
+  none: boolean,
+  protectedBefore = false,
+): string | null {
+  if (none && file !== undefined) {
+    throw new UsageError("--no-passphrase and --passphrase-file contradict each other", "give one of them");
+  }
   if (none) return null;
-  if (file !== undefined) return readSecretFile(file) || null;
-  if (!process.inputIsTerminal) return null;
+  if (file !== undefined) return passphraseFile(file);
+  if (!process.inputIsTerminal) {
+    if (!protectedBefore) return null;
+    throw new UsageError(
+      "The key had a passphrase, and no new one is given",
+      "give --passphrase-file FILE or --no-passphrase",
+    );
+  }
   const first = process.askSecret("Passphrase (Enter for none): ");
   if (first === null || first === "") {
     process.err("No passphrase: whoever gets the file can use the key.\n");

@@ -42,7 +42,7 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
     const card = openCard(dir, identity, process);
     const listener = listen(host, port);
     const store = openStore(dir, switches.has("ephemeral"), process, listener);
-    const print = (line: string) => process.out(`${line}\n`);
+    const print = (line: string) => process.log(`${line}\n`);
     const server = new ChatServer({
       identity,
       card,
@@ -60,7 +60,9 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
         ? `[+] Invite: chat join -u NAME ${
           formatInvite({ host: reachable(host), port, room, serverId: identity.id })
         }`
-        : `error: "${room.slice(0, 40)}" cannot be a room name`;
+        : `error: "${
+          room.slice(0, 40).replace(/[^\x21-\x7e]/g, "?")
+        }" cannot be a room name\nhint: 1 to 24 letters, digits, - and _`;
     print(`[+] Running on host: ${host}`);
     print(`[+] Running on port: ${port}`);
     print(`[+] Server fingerprint: ${fingerprint(identity.id)}`);
@@ -166,6 +168,12 @@ function listen(host: string, port: number): Deno.TcpListener {
       throw new ChatError(
         `The system does not let you listen on port ${port}`,
         "choose a port above 1023 with -p",
+      );
+    }
+    if (/lookup|resolve|Name or service|invalid host/i.test(String(error))) {
+      throw new ChatError(
+        `There is no host "${host}"`,
+        "give an address of this machine, or 0.0.0.0 for all",
       );
     }
     throw new ChatError(

@@ -14,8 +14,23 @@ export function systemProcess(askSecret: (question: string) => string | null): P
     },
     inputIsTerminal: Deno.stdin.isTerminal(),
     outputIsTerminal: Deno.stdout.isTerminal(),
-    out: (text) => writeAll(Deno.stdout, text),
-    err: (text) => writeAll(Deno.stderr, text),
+    out(text) {
+      try {
+        writeAll(Deno.stdout, text);
+      } catch (error) {
+        // Whoever read our output is gone (`chat join | head -1`): so are we, without noise.
+        if (error instanceof Deno.errors.BrokenPipe) Deno.exit(exitCodes.done);
+        const full = /os error 28|No space left/.test(String(error));
+        const why = full ? "the disk is full" : "it is closed";
+        writeQuietly(
+          Deno.stderr,
+          `error: Cannot write to standard output: ${why}\nhint: send the output elsewhere\n`,
+        );
+        Deno.exit(exitCodes.failed);
+      }
+    },
+    log: (text) => writeQuietly(Deno.stdout, text),
+    err: (text) => writeQuietly(Deno.stderr, text),
     askSecret,
     onStop(act) {
       const signals = Deno.build.os === "windows"
@@ -36,11 +51,13 @@ export function systemProcess(askSecret: (question: string) => string | null): P
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+}
+
+function writeQuietly(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   try {
-    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
-  } catch (error) {
-    // Whoever read our output is gone (`chat join | head -1`): so are we, without noise.
-    if (error instanceof Deno.errors.BrokenPipe) Deno.exit(exitCodes.done);
-    throw error;
+    writeAll(stream, text);
+  } catch {
+    // There is nobody to tell.
   }
 }

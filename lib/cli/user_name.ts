@@ -12,5 +12,8 @@ export function userName(given: string | undefined, env: Environment): string {
   }
   const login = env("USER") ?? env("LOGNAME") ?? env("USERNAME") ?? "";
   if (isName(login)) return login;
-  throw new UsageError("No name is given, and the login name cannot be one", "choose a name with -u NAME");
+  const why = login === ""
+    ? "there is no login name"
+    : `the login name "${login.slice(0, 40)}" cannot be one`;
+  throw new UsageError(`No name is given, and ${why}`, "choose a name with -u NAME");
 }

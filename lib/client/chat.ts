@@ -29,9 +29,9 @@ import {
 import { decodeName, encodeName, skeleton } from "../protocol/name.ts";
 import { keyFileFlag } from "../protocol/roster.ts";
 import { parseLine } from "./commands.ts";
-import { Connection, type Dial, LinkLost, type Receiver, RequestRefused } from "./connection.ts";
+import { Connection, type Dial, hostPort, LinkLost, type Receiver, RequestRefused } from "./connection.ts";
 import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection_errors.ts";
-import { ServerKeyChanged, ServerUnknown } from "./known_keys.ts";
+import { InviteMismatch, ServerKeyChanged, ServerUnknown } from "./known_keys.ts";
 import { makeGenesis } from "./make_commit.ts";
 import type { Profile } from "./profile.ts";
 import { Backoff } from "./reconnect.ts";
@@ -99,6 +99,8 @@ export class Chat implements Receiver {
   #watched: { room: ClientRoom; check: () => void } | null = null;
   #published: Bytes | null = null;
   #eraseDue = false;
+  #trusted = false;
+  #rejected = 0;
   #budget = { level: 0, atMs: 0, burst: 20, rate: 5 };
 
   /** @param view shows and reads */
@@ -145,6 +147,7 @@ export class Chat implements Receiver {
         await sleep(clock, waitMs, this.#stop.signal);
       }
       if (this.#failure) throw this.#failure;
+      if (this.#rejected > 0 && !this.view.interactive) throw notSent(this.#rejected);
       return exitCodes.done;
     } finally {
       giveUp();
@@ -235,7 +238,7 @@ export class Chat implements Receiver {
   #showEnd(end: LinkEnd): void {
     if (this.#stop.signal.aborted) return;
     if (end.how === "peer closed") {
-      const refusal = refusedBy(end.reason, this.profile.name);
+      const refusal = refusedBy(end.reason, this.profile.name, this.options.token.length > 0);
       if (!this.#isTransient(refusal, false)) throw refusal;
       this.view.warning(`${refusal.message}.`);
     } else if (end.how === "silent") this.view.warning("The server has gone silent.");
@@ -253,11 +256,11 @@ export class Chat implements Receiver {
     const target = hostPort(host, port);
     const pinned = known.server(target);
     if (expectServer && !equals(expectServer, card.id)) {
-      throw new ServerKeyChanged(target, expectServer, card.id);
+      throw new InviteMismatch(target, expectServer, card.id);
     }
     if (pinned && equals(pinned, card.id)) return;
     // Not even an invite replaces a pin: a forged one would be enough then.
-    if (pinned && trust !== target) throw new ServerKeyChanged(target, pinned, card.id);
+    if (pinned && trust !== target) throw new ServerKeyChanged(target, pinned, card.id, this.profile.name);
     if (!pinned && !expectServer && !acceptNew && !isLoopback(host)) throw new ServerUnknown(target, card.id);
   }
 
@@ -267,9 +270,12 @@ export class Chat implements Receiver {
     const pinned = this.profile.known.server(target);
     if (pinned && equals(pinned, card.id)) return;
     this.profile.known.pinServer(target, card.id);
-    if (!this.options.expectServer) {
+    if (pinned) {
+      this.view.notice(`The changed key of ${target} is accepted, and kept: ${fingerprint(card.id)}`);
+    } else if (!this.options.expectServer) {
       this.view.notice(`The key of ${target} is new, and kept: ${fingerprint(card.id)}`);
     }
+    this.#trusted ||= pinned !== null;
   }
 
   #openServer(serverId: Bytes): void {
@@ -298,6 +304,9 @@ export class Chat implements Receiver {
       serverFault: (why) => {
         this.view.warning(`The server broke the protocol (${why}); the connection is ended.`);
         this.#connection?.drop();
+      },
+      storageFailed: (error) => {
+        if (!this.view.interactive) this.#fail(error);
       },
     };
     this.rooms.clear();
@@ -351,7 +360,11 @@ export class Chat implements Receiver {
       );
       for (const room of this.rooms.values()) room.state.alarm = "the server";
     } else if (this.rooms.size === 0) this.#openRooms();
-    for (const room of this.rooms.values()) room.connect(this.#connection!);
+    for (const room of this.rooms.values()) {
+      // The known server is back; whether it knows all that we do, its streams will tell.
+      if (change === "same" && room.state.alarm === "the server") room.state.alarm = null;
+      room.connect(this.#connection!);
+    }
   }
 
   /** Everything else that comes: to the room it is about. */
@@ -400,7 +413,9 @@ export class Chat implements Receiver {
       this.#eraseDue = true;
     } catch (error) {
       if (!(error instanceof RequestRefused)) throw error;
-      this.view.warning("The server refused your prekey: check your clock.");
+      this.view.warning(
+        "The server refused your prekey: your clock is wrong, or this profile is an old copy.",
+      );
     }
   }
 
@@ -422,6 +437,7 @@ export class Chat implements Receiver {
     this.#published = null;
     await this.#publishPrekey(connection);
     this.view.progress("Initial set up had been completed!");
+    if (this.#entered && !this.view.interactive) this.view.notice("Connected again.");
     await this.#enterRoom(connection, this.options.room);
   }
 
@@ -456,7 +472,9 @@ export class Chat implements Receiver {
         room.leave().catch(() => {});
       }
       if (room.state.status === "gone") decided.resolve(false);
-      else if ((room.isCaughtUp && !room.state.leaving) || room.conflict) decided.resolve(true);
+      else if ((room.isCaughtUp && !room.state.leaving) || room.conflict || room.state.alarm) {
+        decided.resolve(true);
+      }
     };
     this.#watched = { room, check };
     check();
@@ -570,12 +588,18 @@ export class Chat implements Receiver {
       this.#entered = true;
       this.#whenEntered.resolve();
       this.view.progress("Now you can start to exchange messages");
+      const { trust } = this.options;
+      if (trust !== null && !this.#trusted) {
+        this.view.notice(`There was nothing to accept: no key of ${trust} has changed.`);
+      }
     }
     if (room.state.status === "gone" && this.#entered) {
       this.#fail(
         new ChatError(`You are no longer in the room "${room.state.name}"`, "join again, or ask a member"),
       );
     }
+    // A program cannot judge a warning: it ends, and a person looks.
+    if (room.state.alarm && !this.view.interactive) this.#fail(notStored(room));
     const unsent = room.state.outbox.filter((item) => !item.failed).length;
     const worry = room.conflict
       ? ` (key changed: ${room.conflict.name})`
@@ -620,8 +644,10 @@ export class Chat implements Receiver {
         case "command":
           return await meaning.command.run(this, meaning.rest);
         case "unknown":
+          this.#rejected++;
           return this.view.warning(
-            `There is no command /${meaning.word}; did you mean /${meaning.nearest}? Nothing was sent.`,
+            `There is no command /${meaning.word}; did you mean /${meaning.nearest}? Nothing was sent; a line that ` +
+              "starts with // is said as it stands.",
           );
       }
     } catch (error) {
@@ -634,10 +660,16 @@ export class Chat implements Receiver {
   say(text: string, action = false): void {
     const bytes = new TextEncoder().encode(text).length;
     if (bytes > textMaxBytes) {
+      this.#rejected++;
       this.view.warning(`That is ${bytes} bytes; a message holds at most ${textMaxBytes}. Nothing was sent.`);
-    } else if (text.trim() === "") return;
-    else if (this.#room) this.#room.say(text, action);
-    else this.#unsent.push({ text, action });
+    } else if (text.trim() === "") {
+      if (action) this.view.warning("What do you do? /me ACTION");
+    } else if (this.#room) {
+      this.#room.say(text, action);
+      if (this.#room.state.alarm) {
+        this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
+      }
+    } else this.#unsent.push({ text, action });
   }
 
   /** Whether the person has compared digits with the holder of a name. */
@@ -659,6 +691,7 @@ export class Chat implements Receiver {
 
   #acceptKey(room: ClientRoom): void {
     const { name, id } = room.conflict!;
+    this.#trusted = true;
     this.profile.known.pinUser(this.#serverId!, name, id);
     this.view.notice(`The new key of ${name} is accepted, not verified.`);
     room.pinsChanged();
@@ -715,6 +748,13 @@ function notAdmitted(room: string): ChatError {
   );
 }
 
+function notSent(lines: number): ChatError {
+  return new ChatError(
+    lines === 1 ? "One line was not sent" : `${lines} lines were not sent`,
+    "the reason stands above; everything else was stored",
+  );
+}
+
 function notStored(room: ClientRoom | null): ChatError {
   const why = room?.state.alarm ? "sending is stopped by a warning" : "the server has not confirmed it";
   return new ChatError(
@@ -722,11 +762,6 @@ function notStored(room: ClientRoom | null): ChatError {
     "it is kept, and sent when you join again; a terminal shows what is wrong",
     room?.state.alarm ? exitCodes.trust : exitCodes.failed,
   );
-}
-
-/** `host:port`, with brackets around an IPv6 host: the name of a server in the pins. */
-export function hostPort(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Whether a host is this machine. */

@@ -102,7 +102,7 @@ export class Connection {
    * @throws Unreachable, or what `checkServer` throws
    */
   static async open(config: ConnectionConfig): Promise<Connection> {
-    const target = `${config.host}:${config.port}`;
+    const target = hostPort(config.host, config.port);
     const conn = await dialInTime(config, target);
     config.onStep?.("connected");
     const reader = new FrameReader(conn);
@@ -169,8 +169,10 @@ export class Connection {
     const first = await Promise.race([welcomed, ended]);
     cancel();
     if (first) {
-      if (first.how === "peer closed") throw refusedBy(first.reason, this.config.name);
-      throw notChat(`${this.config.host}:${this.config.port}`, false);
+      if (first.how === "peer closed") {
+        throw refusedBy(first.reason, this.config.name, this.config.token.length > 0);
+      }
+      throw notChat(hostPort(this.config.host, this.config.port), false);
     }
     return { ended };
   }
@@ -267,6 +269,11 @@ export class Connection {
   drop(): void {
     this.link.drop();
   }
+}
+
+/** `host:port`, with brackets around an IPv6 host: the name of a server in the pins. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 async function dialInTime(

@@ -69,7 +69,7 @@ export function notChat(target: string, beforeCard: boolean): HandshakeBroken {
 }
 
 /** CLOSE in place of WELCOME, or later. */
-export function refusedBy(reason: number, name: string): Refused {
+export function refusedBy(reason: number, name: string, hadToken: boolean): Refused {
   const login = exitCodes.login;
   const make = (message: string, hint: string, code: number = exitCodes.unreachable) =>
     new Refused(reason, message, hint, code);
@@ -81,7 +81,9 @@ export function refusedBy(reason: number, name: string): Refused {
         login,
       );
     case closeReasons.accessToken:
-      return make("This server wants an access token", "give it with --token-file FILE", login);
+      return hadToken
+        ? make("The server refused the access token", "ask the operator for the one in use", login)
+        : make("This server wants an access token", "give it with --token-file FILE", login);
     case closeReasons.putOut:
       return make("The operator has put you out", "ask the operator of the server", login);
     case closeReasons.loginRefused:

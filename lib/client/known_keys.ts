@@ -17,11 +17,33 @@ import { appendLine, readPrivate, writeAtomically } from "../storage/private_fil
 
 /** The server has another key than the pinned one. */
 export class ServerKeyChanged extends ChatError {
-  /** @param host `host:port` */
-  constructor(host: string, known: Uint8Array, offered: Uint8Array) {
+  /** @param host `host:port` @param name the person's, so that the hint can be run as it is */
+  constructor(host: string, known: Uint8Array, offered: Uint8Array, name: string) {
     super(
       `The key of "${host}" has changed: known ${fingerprint(known)}, offered ${fingerprint(offered)}`,
-      `ask the operator to read you the fingerprint; if it is the offered one, run "chat join --trust ${host}"`,
+      `ask the operator to read you the fingerprint; if it is the offered one, run "chat join -u ${name} ${
+        flags(host)
+      } --trust ${host}"`,
+      exitCodes.trust,
+    );
+  }
+}
+
+/** `-s HOST -p PORT` of `host:port`. */
+function flags(target: string): string {
+  const at = target.lastIndexOf(":");
+  return `-s ${target.slice(0, at).replace(/^\[|\]$/g, "")} -p ${target.slice(at + 1)}`;
+}
+
+/** An invite names another key than the server has. */
+export class InviteMismatch extends ChatError {
+  /** @param host `host:port` */
+  constructor(host: string, invited: Uint8Array, offered: Uint8Array) {
+    super(
+      `The invite does not fit what answers at "${host}": it names ${fingerprint(invited)}, offered is ${
+        fingerprint(offered)
+      }`,
+      "ask for a new invite, by a way that nobody else can change",
       exitCodes.trust,
     );
   }

@@ -8,9 +8,16 @@ import { type Clock, seconds } from "../clock.ts";
 import { generateIdentity, type Identity, identityFrom } from "../crypto/identity.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { type Card, makeCard, parseCard, roles } from "../protocol/card.ts";
-import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../storage/key_files.ts";
+import { skeleton } from "../protocol/name.ts";
+import { hasKeys, inFile, openKeys, readPrivateKey, writeKeys } from "../storage/key_files.ts";
 import { Lock } from "../storage/lock.ts";
-import { FileTrouble, makePrivateDir, readPrivate, writeAtomically } from "../storage/private_file.ts";
+import {
+  FileTrouble,
+  makePrivateDir,
+  readPrivate,
+  tightenDir,
+  writeAtomically,
+} from "../storage/private_file.ts";
 import { SealedFiles } from "../storage/sealed_files.ts";
 import { KnownKeys } from "./known_keys.ts";
 
@@ -34,8 +41,8 @@ export interface Profile {
 export interface ProfileAsks {
   /** The passphrase of the key file at this path. @throws ChatError when there is nobody to ask */
   passphrase(path: string): Promise<string>;
-  /** Keys are about to be made: it takes a moment. */
-  making(): void;
+  /** Keys are about to be made, which takes a moment. @returns the passphrase for them, or null for none */
+  making(): string | null;
 }
 
 /**
@@ -52,6 +59,7 @@ export async function openProfile(
 ): Promise<Profile> {
   const own = join(dir, name);
   makePrivateDir(own);
+  tightenDir(own);
   const lock = Lock.take(
     join(own, "lock"),
     `The profile "${name}"`,
@@ -59,8 +67,9 @@ export async function openProfile(
   );
   try {
     if (!hasKeys(own, "client")) {
-      asks.making();
-      await writeKeys(own, "client", await generateIdentity(random), null, random, false);
+      refuseRemains(dir, name);
+      const fresh = asks.making();
+      await writeKeys(own, "client", await generateIdentity(random), fresh, random, false);
     }
     const { text, encrypted } = readPrivateKey(own, "client");
     const passphrase = encrypted ? await asks.passphrase(own) : null;
@@ -74,11 +83,41 @@ export async function openProfile(
   }
 }
 
+/** Nothing may be there that belongs to keys which are gone, or to the same name in another spelling. */
+function refuseRemains(dir: string, name: string): void {
+  const own = join(dir, name);
+  for (const left of ["client_public_key.pem", "card"]) {
+    if (!exists(join(own, left))) continue;
+    throw new FileTrouble(
+      `The private key of "${name}" is gone: "${join(own, "client_private_key.pem")}"`,
+      `restore it from a copy (maybe .bak), or move "${own}" away to begin anew under another key`,
+    );
+  }
+  const twin = [...Deno.readDirSync(dir)].find((e) =>
+    e.name !== name && skeleton(e.name) === skeleton(name) && hasKeys(join(dir, e.name), "client")
+  );
+  if (twin) {
+    throw new FileTrouble(
+      `There is a profile "${twin.name}", which is the same name as "${name}" to a server`,
+      `use -u ${twin.name}`,
+    );
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function openCard(dir: string, name: string, identity: Identity, clock: Clock): Card {
   const path = join(dir, "card");
   const stored = readPrivate(path);
   if (stored) {
-    const card = parseCard(stored);
+    const card = inFile(path, () => parseCard(stored));
     if (card.id.every((byte, i) => byte === identity.id[i])) return card;
     throw new FileTrouble(
       `"${path}" belongs to other keys`,

@@ -53,6 +53,7 @@ export class ClientRoom {
   readonly #outbox = new Outbox(this);
   #queue: LinkMessage[] = [];
   #busy = false;
+  #pausing = false;
   #again = false;
   #dirty = false;
   #events: RoomEvent[] = [];
@@ -110,6 +111,11 @@ export class ClientRoom {
   /** Whether all that the server had has been handled. */
   get isCaughtUp(): boolean {
     return this.#target !== null && this.state.status === "in" && this.history!.view.pos >= this.#target;
+  }
+
+  /** Whether no turn is running, or the one that is waits for a card or for the person. */
+  get isIdle(): boolean {
+    return this.#pausing || (!this.#busy && this.#queue.length === 0);
   }
 
   /** Whether nothing waits to be stored by the server. */
@@ -289,6 +295,7 @@ export class ClientRoom {
 
   async #pause(ms: number | null): Promise<void> {
     const link = this.#goneLink.signal;
+    this.#pausing = true;
     await new Promise<void>((resolve) => {
       const cancel = ms === null ? () => {} : this.context.clock.after(ms, resolve);
       this.#wake = () => {
@@ -297,6 +304,7 @@ export class ClientRoom {
       };
     });
     this.#wake = () => {};
+    this.#pausing = false;
     if (link.aborted) throw new LinkLost();
   }
 
@@ -356,6 +364,7 @@ export class ClientRoom {
       // What cannot be stored is not shown, acknowledged or sent; it is tried again.
       if (!this.#storageFails) this.context.show(this.#warning(`${error.message}. ${error.hint}`));
       this.#storageFails = true;
+      this.context.storageFailed(error);
       this.context.clock.after(storageRetryMs, () => this.turn());
       return;
     }

@@ -5,6 +5,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import type { Identity } from "../crypto/identity.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import type { Card } from "../protocol/card.ts";
+import type { ChatError } from "../errors.ts";
 import type { Directory } from "./directory.ts";
 import type { KnownKeys } from "./known_keys.ts";
 import type { OwnPrekeys } from "./own_prekeys.ts";
@@ -39,6 +40,8 @@ export interface RoomContext {
   pace(): number;
   /** Whether names of rooms stand for the same room for ever: not at a memory-only server. */
   pinsRooms(): boolean;
+  /** Something could not be stored; it is tried again, but a program may want to end. */
+  storageFailed(error: ChatError): void;
   /** The server broke the protocol: the connection must end. */
   serverFault(why: string): void;
 }

@@ -41,8 +41,12 @@ export class KeyExists extends ChatError {
 
 /** Whether a private key file is there. */
 export function hasKeys(dir: string, owner: KeyOwner): boolean {
+  return isThere(keyPaths(dir, owner).private);
+}
+
+function isThere(path: string): boolean {
   try {
-    Deno.lstatSync(keyPaths(dir, owner).private);
+    Deno.lstatSync(path);
     return true;
   } catch {
     return false;
@@ -67,21 +71,58 @@ export async function writeKeys(
   makePrivateDir(dir);
   const paths = keyPaths(dir, owner);
   const text = await encodePrivatePem(secrets, passphrase, random);
-  for (const path of [paths.private, paths.public]) setAside(path, force);
-  writeAtomically(paths.private, new TextEncoder().encode(text));
-  writeAtomically(paths.public, new TextEncoder().encode(encodePublicPem(secrets)), 0o644);
+  for (const path of [paths.private, paths.public]) refuseExisting(path, force);
+  // Written whole before the old ones move: a full disk must not leave nobody with a key.
+  const fresh: [string, string, number][] = [
+    [paths.private, text, 0o600],
+    [paths.public, encodePublicPem(secrets), 0o644],
+  ];
+  try {
+    for (const [path, content, mode] of fresh) {
+      writeAtomically(`${path}.new`, new TextEncoder().encode(content), mode);
+    }
+  } catch (error) {
+    for (const [path] of fresh) removeQuietly(`${path}.new`);
+    throw error;
+  }
+  for (const [path] of fresh) {
+    setAside(path, force);
+    Deno.renameSync(`${path}.new`, path);
+  }
 }
 
-/** Moves a file to `.bak`. @throws KeyExists unless `force` */
+function removeQuietly(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Not there.
+  }
+}
+
+/** Leaves what is there alone. @throws KeyExists unless `force`; FileTrouble for what is no file */
+export function refuseExisting(path: string, force: boolean): void {
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.lstatSync(path);
+  } catch {
+    return;
+  }
+  if (!info.isFile) throw new FileTrouble(`"${path}" is not a file`, "give the path of a file");
+  if (!force) throw new KeyExists(path);
+}
+
+/** Moves a file to `.bak`, or `.bak.1` and so on: no key is ever lost. @throws KeyExists unless `force` */
 export function setAside(path: string, force: boolean): void {
+  refuseExisting(path, force);
   try {
     Deno.lstatSync(path);
   } catch {
     return;
   }
-  if (!force) throw new KeyExists(path);
+  let backup = `${path}.bak`;
+  for (let i = 1; isThere(backup); i++) backup = `${path}.bak.${i}`;
   try {
-    Deno.renameSync(path, `${path}.bak`);
+    Deno.renameSync(path, backup);
   } catch (error) {
     throw trouble("replace", path, error);
   }
@@ -136,7 +177,7 @@ export function inFile<T>(path: string, parse: () => T): T {
   } catch (error) {
     if (error instanceof Malformed) {
       throw new FileTrouble(
-        `Cannot read key file "${path}": ${error.message}`,
+        `Cannot read "${path}": ${error.message}`,
         "restore it from a copy, or make a new one",
       );
     }

@@ -32,6 +32,16 @@ export function makePrivateDir(path: string): void {
   }
 }
 
+/** Makes a directory of ours that was there already 0700: nobody else has business in it. @throws FileTrouble */
+export function tightenDir(path: string): void {
+  try {
+    const { mode } = Deno.statSync(path);
+    if (Deno.build.os !== "windows" && mode !== null && (mode & 0o077) !== 0) Deno.chmodSync(path, 0o700);
+  } catch (error) {
+    throw trouble("protect", path, error);
+  }
+}
+
 /**
  * Reads a private file.
  *
@@ -78,6 +88,11 @@ export function writeAtomically(path: string, bytes: Uint8Array, mode = 0o600): 
     Deno.renameSync(temporary, path);
     syncDirectory(dirname(path));
   } catch (error) {
+    try {
+      Deno.removeSync(temporary);
+    } catch {
+      // Never made, or in place already.
+    }
     throw trouble("write", path, error);
   }
 }

@@ -16,7 +16,6 @@ import { newRoomState, RoomFiles } from "../../lib/client/room_state.ts";
 import { parseMessage } from "../../lib/protocol/message.ts";
 import { FileTrouble } from "../../lib/storage/private_file.ts";
 import { StreamBench } from "../fakes/stream_bench.ts";
-import { settle } from "../fakes/fake_clock.ts";
 
 const [ira, sam, dana, erin, mallory] = await Promise.all(
   ["ira", "sahnawaz", "dana", "erin", "mallory"].map(person),
@@ -135,10 +134,10 @@ benchTest(
     await bench.feed(bench.append(bench.message(ira, "crossing")));
     assertMatch(bench.warnings.join(), /shown you and ira different histories/);
     bench.room.say("must not go out");
-    await settle(6);
+    await bench.idle();
     assertEquals(bench.sent.some((m) => m.type === "SEND"), false);
     bench.room.retry();
-    await settle(6);
+    await bench.idle();
     assertEquals(bench.sent.some((m) => m.type === "SEND"), true);
   },
 );
@@ -165,7 +164,7 @@ benchTest("a server that knows less than we do has lost or hides history: sendin
   await bench.feed(bench.info(1));
   assertMatch(bench.warnings.join(), /lost or hides history/);
   bench.room.say("x");
-  await settle(6);
+  await bench.idle();
   assertEquals(bench.sent.some((m) => m.type === "SEND"), false);
 });
 
@@ -243,7 +242,7 @@ benchTest(
     assertMatch(bench.warnings.join(), /key of erin has changed/);
     bench.context.known.pinUser(bench.context.serverId, "erin", erin.card.id);
     bench.room.pinsChanged();
-    await settle(10);
+    await bench.idle();
     assertEquals(bench.said, ["ira: after"]);
   },
 );
@@ -278,7 +277,7 @@ benchTest(
   async (bench) => {
     await bench.feed(bench.accept(await bench.commit(ira, {}, { box: "none" })));
     bench.room.say("typed meanwhile");
-    await settle(6);
+    await bench.idle();
     const commit = bench.sent.find((m) => m.type === "COMMIT");
     if (commit?.type !== "COMMIT") throw new Error("no refresh");
     assertEquals(bench.sent.some((m) => m.type === "SEND"), false);
@@ -294,7 +293,7 @@ benchTest(
     await bench.feed(bench.append(bench.message(sam, "from the thief")));
     assertMatch(bench.warnings.join(), /restored from a backup, or somebody else holds your keys/);
     bench.room.say("x");
-    await settle(6);
+    await bench.idle();
     const kinds = bench.sent.filter((m) => m.type === "SEND" || m.type === "COMMIT").map((m) => m.type);
     assertEquals(kinds[0], "COMMIT");
   },
@@ -346,7 +345,7 @@ benchTest(
   "what is said is sealed and stored before it is sent, and resent byte for byte after a cut",
   async (bench) => {
     bench.room.say("hello");
-    await settle(6);
+    await bench.idle();
     const send = () =>
       bench.sent.filter((m) => m.type === "SEND").map((m) => m.type === "SEND" ? m.message : null);
     const [first] = send();
@@ -367,7 +366,7 @@ benchTest(
   "STORED for another position than the next ends the connection; a repeated one only confirms",
   async (bench) => {
     bench.room.say("hello");
-    await settle(6);
+    await bench.idle();
     const send = bench.sent.find((m) => m.type === "SEND");
     if (send?.type !== "SEND") throw new Error("nothing sent");
     await bench.feed({ type: "STORED", ref: send.ref, room: bench.head.room, pos: bench.last + 2 });
@@ -457,12 +456,12 @@ benchTest("the commit that makes a room is stored with its secret before it is s
 benchTest("what is typed while others come back as STALE does not overtake them", async (bench) => {
   bench.room.say("A");
   bench.room.say("B");
-  await settle(6);
+  await bench.idle();
   const refs = () => bench.sent.flatMap((m) => m.type === "SEND" ? [m.ref] : []);
   const [a, b] = refs();
   await bench.feed(bench.accept(await bench.commit(ira)));
   bench.room.say("C");
-  await settle(6);
+  await bench.idle();
   assertEquals(refs().length, 2);
   await bench.feed({ type: "ERROR", ref: a, code: 2 }, { type: "ERROR", ref: b, code: 2 });
   const sent = bench.sent.flatMap((m) => m.type === "SEND" ? [parseMessage(m.message).n] : []);
@@ -475,7 +474,7 @@ benchTest(
   async (bench) => {
     bench.room.say("A");
     bench.room.say("B");
-    await settle(6);
+    await bench.idle();
     const sends = bench.sent.flatMap((m) => m.type === "SEND" ? [m] : []);
     await bench.feed({ type: "ERROR", ref: sends[0].ref, code: 5 });
     assertEquals(bench.events.some((e) => e.type === "failed"), true);
@@ -522,7 +521,7 @@ benchTest(
       RoomFiles.prototype.save = save;
     }
     bench.room.turn();
-    await settle(6);
+    await bench.idle();
     assertEquals(bench.said, ["ira: one", "ira: two"]);
     assertEquals([acks() > before, bench.sent.some((m) => m.type === "SEND")], [true, true]);
   },

@@ -222,7 +222,7 @@ e2e("each trouble with files is one sentence and a hint", async (home) => {
   Deno.chmodSync(path, 0o600);
   const good = Deno.readTextFileSync(path);
   Deno.writeTextFileSync(path, good.slice(0, 900));
-  await fails(home, ["join", "-u", "ira", "-p", port], 1, /Cannot read key file/);
+  await fails(home, ["join", "-u", "ira", "-p", port], 1, /Cannot read ".*client_private_key.pem"/);
   Deno.writeTextFileSync(path, good);
   await fails(
     home,
@@ -321,6 +321,154 @@ e2e(
     const invite = /chat:\/\/\S+/.exec(other.out)![0];
     const forged = invite.replace(/#.{4}/, "#AAAA");
     await fails(home, ["join", "-u", "dana", forged, "-m", "x"], 4, /has changed|not/);
+  },
+);
+// Found by a new user.
+e2e(
+  "a known server that comes back without its data ends a pipe with exit code 4; with its data, all goes on",
+  async (home) => {
+    const port = String(freePort());
+    const data = `${home.dir}/data`;
+    const say = (text: string) => home.run(["join", "-u", "ira", "-p", port, "-m", text]);
+    for (const [flags, code] of [[[], 0], [["--ephemeral"], 4], [[], 0]] as const) {
+      const server = home.start("serve", "-p", port, "--data", data, ...flags);
+      await server.shows("Invite");
+      const result = await say("x");
+      assertEquals(result.code, code, result.err);
+      if (code === 4) assertMatch(result.err, /error: Not everything was sent/);
+      server.kill("SIGTERM");
+      await server.code;
+    }
+  },
+);
+e2e(
+  "join makes a protected key when a passphrase file is given, and notices one that is not there",
+  async (home) => {
+    const secret = `${home.dir}/passphrase`;
+    Deno.writeTextFileSync(secret, "correct horse\n", { mode: 0o600 });
+    await fails(
+      home,
+      ["join", "-u", "ira", "-p", "1", "--passphrase-file", `${secret}x`],
+      1,
+      /there is no such file/,
+    );
+    await fails(home, ["join", "-u", "ira", "-p", "1", "--passphrase-file", secret], 3, /refused/);
+    assertStringIncludes(Deno.readTextFileSync(`${keys(home, "ira")}/client_private_key.pem`), "ENCRYPTED");
+    await fails(home, ["join", "-u", "ira", "-p", "1"], 1, /protected by a passphrase/);
+    await fails(
+      home,
+      ["keygen", "-u", "ira", "--passphrase", "--old-passphrase-file", secret],
+      2,
+      /had a passphrase/,
+    );
+    await fails(home, ["keygen", "-u", "x", "--passphrase-file", secret, "--no-passphrase"], 2, /contradict/);
+  },
+);
+e2e(
+  "no key is ever lost: --force twice keeps both old ones, and a lost private key is not replaced in silence",
+  async (home) => {
+    const path = `${keys(home, "ira")}/client_private_key.pem`;
+    const seen = [];
+    for (let i = 0; i < 3; i++) {
+      assertEquals((await home.run(["keygen", "-u", "ira", "--no-passphrase", "--force"])).code, 0);
+      seen.push(Deno.readTextFileSync(path));
+    }
+    assertEquals([`${path}.bak`, `${path}.bak.1`].map((p) => Deno.readTextFileSync(p)), seen.slice(0, 2));
+    Deno.removeSync(path);
+    await fails(home, ["join", "-u", "ira", "-p", "1"], 1, /private key of "ira" is gone[^]*restore it/);
+    await home.run(["keygen", "-u", "Bill", "--no-passphrase"]);
+    await fails(home, ["join", "-u", "BI11", "-p", "1"], 1, /There is a profile "Bill"[^]*-u Bill/);
+  },
+);
+e2e("a program is told by exit code 1 when one of its lines was not sent", async (home) => {
+  const port = String(freePort());
+  const server = home.start("serve", "-p", port);
+  await server.shows("Invite");
+  const result = await home.run(
+    ["join", "-u", "ira", "-p", port],
+    `good\n/etc/passwd changed\n${"x".repeat(16_385)}\nalso good\n`,
+  );
+  assertEquals(result.code, 1);
+  assertMatch(result.out, /ira: good\n.*ira: also good\n$/);
+  assertMatch(result.err, /error: 2 lines were not sent/);
+});
+e2e("a server whose output nobody reads goes on serving", async (home) => {
+  const port = String(freePort());
+  const command =
+    `'${executable}' serve -p ${port} --data '${home.dir}/d' </dev/null 2>/dev/null & echo $!; sleep 0.1`;
+  // head takes the first line (the process id) and goes: every later line of the server finds nobody.
+  const { text } = await run("sh", [
+    "-c",
+    `(export HOME='${home.dir}' XDG_CACHE_HOME='${home.env.XDG_CACHE_HOME}'; ${command}) | head -1`,
+  ]);
+  try {
+    for (let i = 0;; i++) {
+      const { code, err } = await home.run(["join", "-u", "ira", "-p", port, "-m", "still there"]);
+      if (code === 0) break;
+      if (i === 20) throw new Error(err);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  } finally {
+    Deno.kill(Number(text.trim()), "SIGKILL");
+  }
+}, Deno.build.os === "windows");
+
+e2e(
+  "property 24: no passphrase, token or text is in any output but the one that asked for it",
+  async (home) => {
+    const [passphrase, wrong, token, said] = [
+      "canary-passphrase",
+      "canary-wrong",
+      "canary-token",
+      "canary-text",
+    ];
+    const file = (name: string, text: string) => {
+      Deno.writeTextFileSync(`${home.dir}/${name}`, `${text}\n`, { mode: 0o600 });
+      return `${home.dir}/${name}`;
+    };
+    const port = String(freePort());
+    const tokens = ["--token-file", file("token", token)];
+    await home.run(["keygen", "--server", "--passphrase-file", file("pp", passphrase)]);
+    const server = home.start("serve", "-p", port, "--passphrase-file", file("pp", passphrase), ...tokens);
+    await server.shows("Invite");
+    const outputs = [
+      await home.run(["keygen", "-u", "ira", "--passphrase-file", file("pp", passphrase)]),
+      await home.run(["join", "-u", "ira", "-p", port, "--passphrase-file", file("wrong", wrong), ...tokens]),
+      await home.run([
+        "join",
+        "-u",
+        "ira",
+        "-p",
+        port,
+        "--passphrase-file",
+        file("pp", passphrase),
+        "--token-file",
+        file("bad", wrong),
+      ]),
+      await home.run([
+        "keygen",
+        "--show",
+        `${keys(home, "ira")}/client_private_key.pem`,
+        "--passphrase-file",
+        file("wrong", wrong),
+      ]),
+      await home.run([
+        "join",
+        "-u",
+        "ira",
+        "-p",
+        port,
+        "--passphrase-file",
+        file("pp", passphrase),
+        ...tokens,
+        "-m",
+        said,
+      ]),
+    ];
+    assertEquals(outputs.map((o) => o.code), [0, 1, 5, 1, 0]);
+    const told = outputs.map((o) => o.out + o.err).join("").replaceAll(`ira: ${said}`, "") + server.out +
+      server.err;
+    for (const secret of [passphrase, wrong, token, said]) assertEquals(told.includes(secret), false, secret);
   },
 );
 e2e("help and version go to stdout, with examples", async (home) => {

@@ -72,6 +72,7 @@ export class StreamBench {
       show: (event) => void this.events.push(event),
       pace: () => 0,
       pinsRooms: () => true,
+      storageFailed: () => {},
       serverFault: (why) => void this.faults.push(why),
     };
     const ira = await person("ira");
@@ -146,7 +147,12 @@ export class StreamBench {
   /** Feeds the room as the server would. */
   async feed(...messages: LinkMessage[]): Promise<void> {
     for (const message of messages) this.room.receive(message);
-    await settle(6);
+    await this.idle();
+  }
+
+  /** Waits until the room has nothing left to do, however long the cryptography takes. */
+  async idle(): Promise<void> {
+    do await settle(2); while (!this.room.isIdle);
   }
 
   info(last = this.last): LinkMessage {

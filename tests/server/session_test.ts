@@ -103,14 +103,14 @@ for (const [what, when, act] of faults) {
     async fn() {
       const s = await session();
       await act(s.client);
-      await settle();
+      await settle(100);
       const bytes = s.conn.written.length;
       const deadline = when === "M1" ? 3_000 : 10_000;
       s.clock.advance(deadline - 1);
-      await settle();
+      await settle(100);
       assertEquals([s.isOver(), s.conn.isClosed], [false, false]);
       s.clock.advance(1);
-      await settle();
+      await settle(100);
       assertEquals([s.isOver(), s.conn.isClosed], [true, true]);
       assertEquals(s.conn.written.length, bytes);
       assertEquals(s.context.rooms.peers.size, 0);
@@ -121,7 +121,7 @@ for (const [what, when, act] of faults) {
 Deno.test("a peer that closes first is let go at once", async () => {
   const s = await session();
   s.client.inject(systemRandom(100));
-  await settle();
+  await settle(100);
   s.client.close();
   await s.done;
   assertEquals(s.context.doorkeeper.pendingTotal, 0);
@@ -129,7 +129,7 @@ Deno.test("a peer that closes first is let go at once", async () => {
 Deno.test("before its first traffic record opens, a client is nobody", async () => {
   const s = await session();
   await handshakeUntil(s.client, "done");
-  await settle();
+  await settle(100);
   assertEquals([s.context.rooms.peers.size, s.log.some((l) => l.includes("New connection"))], [0, false]);
   s.client.close();
   await s.done;
@@ -137,7 +137,7 @@ Deno.test("before its first traffic record opens, a client is nobody", async () 
 Deno.test("a good handshake is welcomed, and its place given back", async () => {
   const s = await session();
   await handshakeUntil(s.client, "done", "HELLO");
-  await settle();
+  await settle(100);
   assertEquals(s.context.rooms.peers.size, 1);
   assertEquals(s.counts.decryptions, 1);
   assertEquals(s.log.slice(0, 3), [
@@ -153,7 +153,7 @@ Deno.test("one ClientHello too many this second is a failure like any other", as
   const s = await session({ hellosPerSecond: 1 });
   s.context.doorkeeper.hello();
   s.client.inject((await startClient(await clientConfig())).send);
-  await settle();
+  await settle(100);
   assertEquals([s.conn.written.length, s.isOver()], [0, false]);
   s.clock.advance(3_000);
   await s.done;
