@@ -552,12 +552,10 @@ export class Chat implements Receiver {
       new ClientRoom(this.#context!, { ...newRoomState(id, name), pendingCommit: pending }, null),
     );
     room.connect(connection);
-    const created = new Promise<boolean>((resolve) => room.onGenesis = resolve);
-    await room.sendGenesis();
     const lost = connection.over.then((): never => {
       throw new LinkLost();
     });
-    if (await Promise.race([created, lost])) {
+    if (await Promise.race([room.create(), lost])) {
       this.#take(room);
       return true;
     }

@@ -11,16 +11,13 @@ import { encodeHex } from "@std/encoding/hex";
 import { seconds } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { ChatError } from "../errors.ts";
-import { roles } from "../protocol/card.ts";
 import { type Commit, isLeaveSigned, type Leave, makeLeave } from "../protocol/commit.ts";
 import { contentTypes } from "../protocol/content.ts";
 import { entryHash, History } from "../protocol/history.ts";
-import { entryKinds, errorCodes, type LinkMessage, type MessageOf } from "../protocol/messages.ts";
-import { skeleton } from "../protocol/name.ts";
-import { noKeyFile } from "../protocol/epoch.ts";
-import { findMember, keyFileFlag, type Member, policies, rosterMax } from "../protocol/roster.ts";
-import { type Connection, LinkLost, RequestRefused } from "./connection.ts";
-import { carriedOut, makeSuccessor } from "./make_commit.ts";
+import { entryKinds, type LinkMessage, type MessageOf } from "../protocol/messages.ts";
+import { findMember, type Member } from "../protocol/roster.ts";
+import { type Connection, LinkLost } from "./connection.ts";
+import { Committer } from "./committer.ts";
 import { Outbox } from "./outbox.ts";
 import { receiveAdmission, receiveCommit } from "./receive_commit.ts";
 import { receiveMessage } from "./receive_message.ts";
@@ -28,9 +25,6 @@ import { type RoomContext, ServerFault } from "./room_context.ts";
 import type { RoomEvent } from "./room_events.ts";
 import type { RoomState } from "./room_state.ts";
 
-const epochMaxSeconds = 24 * 3600;
-const epochMaxMessages = 10_000;
-const refreshEveryMs = 60_000;
 const retryCardsMs = 5_000;
 const storageRetryMs = 5_000;
 const hashesMost = 65_536;
@@ -47,10 +41,8 @@ export class ClientRoom {
   conflict: { name: string; id: Bytes } | null = null;
   /** Called after each turn: the chat's chance to notice that it is in, or gone. */
   onTurn: () => void = () => {};
-  /** The answer to our commit of epoch 0. */
-  onGenesis: ((created: boolean) => void) | null = null;
-
   readonly #outbox = new Outbox(this);
+  readonly #committer = new Committer(this);
   #queue: LinkMessage[] = [];
   #busy = false;
   #pausing = false;
@@ -61,15 +53,9 @@ export class ClientRoom {
   #target: number | null = null;
   #ackPos = 0;
   #hashes: { first: number; hashes: Bytes[] } | null = null;
-  #admit: Bytes[] | null = null;
-  #commitRef: number | null = null;
-  #endCommitTurn: () => void = () => {};
   #refused = false;
   #storageFails = false;
-  #commitNotBefore = 0;
-  #commitBackoffMs = 0;
   #presenceKnown = false;
-  #lastRefreshMs = -Infinity;
   #warned = new Set<string>();
   #wake: () => void = () => {};
   #goneLink = new AbortController();
@@ -94,13 +80,8 @@ export class ClientRoom {
     this.connection = null;
     this.#queue = [];
     this.#outbox.reset();
-    this.#target =
-      this.#hashes =
-      this.#admit =
-      this.#commitRef =
-      this.onGenesis =
-        null;
-    this.#endCommitTurn();
+    this.#committer.reset();
+    this.#target = this.#hashes = null;
     this.#refused = false;
     this.#goneLink.abort();
     this.#wake();
@@ -126,6 +107,7 @@ export class ClientRoom {
   /** Takes one message of the stream. */
   receive(message: LinkMessage): void {
     if (this.#refused) return;
+    this.#committer.arrived(message);
     this.#queue.push(message);
     this.turn();
   }
@@ -210,12 +192,17 @@ export class ClientRoom {
     this.turn();
   }
 
-  /** Sends the commit that makes the room, once it and its secret are stored. @throws LinkLost, FileTrouble */
-  async sendGenesis(): Promise<void> {
-    this.#endCommitTurn = await this.connection!.takeCommitTurn();
+  /**
+   * Makes the room, by the commit that its state holds.
+   *
+   * @returns false when somebody else was faster; never, when the connection is cut before the answer
+   * @throws LinkLost, FileTrouble
+   */
+  async create(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#dirty = true;
-    this.#store();
-    this.#sendCommit(this.state.pendingCommit!.bytes);
+    await this.#committer.sendGenesis(resolve);
+    return await promise;
   }
 
   /** Does not enter the room that the server has shown us into; what follows of its stream is passed over. */
@@ -333,10 +320,9 @@ export class ClientRoom {
       if (this.#queue.length > 0) this.#again = true;
       else await this.#settle();
     } catch (error) {
-      this.#endCommitTurn();
       this.#failed(error);
     }
-    this.#finishTurn(() => {});
+    this.finishTurn(() => {});
     try {
       this.onTurn();
     } catch (error) {
@@ -355,9 +341,9 @@ export class ClientRoom {
   }
 
   /** Stores, and only then shows, acknowledges and sends. */
-  #finishTurn(send: () => void): void {
+  finishTurn(send: () => void): void {
     try {
-      this.#store();
+      this.store();
       this.#storageFails = false;
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
@@ -377,7 +363,8 @@ export class ClientRoom {
     send();
   }
 
-  #store(): void {
+  /** Writes the state, if anything changed. @throws FileTrouble */
+  store(): void {
     if (!this.#dirty || !this.history && !this.state.pendingCommit) return;
     this.context.files.save(this.state, this.history ?? new History({ pos: 0, hash: this.state.id }));
     this.#dirty = false;
@@ -404,8 +391,7 @@ export class ClientRoom {
       case "PRESENCE":
         return this.#onPresence(message);
       case "ADMIT":
-        this.#admit = message.ids;
-        return;
+        return this.#committer.admit(message.ids);
     }
   }
 
@@ -460,19 +446,10 @@ export class ClientRoom {
   async #onStored(stored: MessageOf<"STORED">): Promise<void> {
     const now = seconds(this.context.clock);
     this.#outbox.accepted(stored);
-    if (stored.ref === this.#commitRef) {
-      if (!this.state.pendingCommit) throw new ServerFault("a commit was stored that had lost");
-      const { bytes } = this.state.pendingCommit;
-      const genesis = this.onGenesis;
-      await this.#onEntry(stored.pos, now, entryKinds.commit, bytes, "");
-      this.#commitRef = null;
-      this.#endCommitTurn();
-      this.#commitBackoffMs = 0;
-      this.#admit = null;
-      this.onGenesis = null;
+    if (this.#committer.isAnswer(stored)) {
+      await this.#onEntry(stored.pos, now, entryKinds.commit, this.#committer.stored(), "");
       this.#target ??= stored.pos;
-      genesis?.(true);
-      return;
+      return this.#committer.done();
     }
     const flying = this.#outbox.take(stored.ref);
     if (!flying || this.state.status !== "in") return;
@@ -485,27 +462,11 @@ export class ClientRoom {
     this.#dirty = true;
   }
 
-  #onError({ ref, code }: MessageOf<"ERROR">): void {
-    const flying = this.#outbox.take(ref);
+  #onError(error: MessageOf<"ERROR">): void {
+    const flying = this.#outbox.take(error.ref);
     this.#dirty = true;
-    if (flying) return this.#outbox.refused(flying, code);
-    if (ref !== this.#commitRef) return;
-    this.#commitRef = null;
-    this.#endCommitTurn();
-    this.state.pendingCommit = null;
-    if (this.onGenesis) {
-      this.onGenesis(false);
-      this.onGenesis = null;
-      return;
-    }
-    // The winner is applied by now; whether our change is still wanted is asked anew, a little later.
-    const conflict = code === errorCodes.CONFLICT;
-    if (!conflict) this.#commitBackoffMs = Math.min(60_000, this.#commitBackoffMs * 2 || 1_000);
-    const [a, b] = this.context.random(2);
-    this.#commitLater((a * 256 + b) % 500 + (conflict ? 0 : this.#commitBackoffMs));
-    if (code === errorCodes.DENIED) {
-      this.warn("The server refused a change of the members as against the rules.");
-    }
+    if (flying) this.#outbox.refused(flying, error.code);
+    else if (this.#committer.isAnswer(error)) this.#committer.refused(error.code);
   }
 
   async #onLeaving({ id, epoch, signature }: MessageOf<"LEAVING">): Promise<void> {
@@ -545,103 +506,17 @@ export class ClientRoom {
       this.#announced = true;
       this.event({ type: "entered", room: state.name, members: state.head!.roster.map((m) => m.name) });
     }
-    if (this.#commitRef !== null || state.alarm !== null) return;
+    if (this.#committer.isWaiting || state.alarm !== null) return;
     const connection = this.connection;
-    const change = await this.#dueChange();
+    const change = await this.#committer.due(this.#outbox.hasWork);
     if (this.connection !== connection) return; // cut meanwhile: the next connection settles anew
-    if (change && this.context.clock.now() >= this.#commitNotBefore) return await this.#commit(change);
-    if (change || !state.readable || state.suspect || state.leaving || this.#lacksKeyFile) return;
+    if (change && this.#committer.mayCommit) {
+      this.#dirty = true;
+      return await this.#committer.commit(change);
+    }
+    if (change || !state.readable || state.suspect || state.leaving || this.#committer.lacksKeyFile) return;
     const send = this.#outbox.prepare();
     this.#dirty ||= this.#outbox.hasWork;
-    this.#finishTurn(send);
-  }
-
-  /** What a commit is due for now, or null. */
-  async #dueChange(): Promise<{ add: NonNullable<ReturnType<RoomContext["directory"]["card"]>>[] } | null> {
-    const { state, context } = this;
-    if (this.#lacksKeyFile) return null;
-    const head = state.head!;
-    if (this.#admit !== null) {
-      const ids = this.#admit.filter((id) => !findMember(head.roster, id));
-      const open = (head.policy & ~keyFileFlag) === policies.open;
-      const leaves = carriedOut(this, head.epoch + 1).length;
-      const places = rosterMax - head.roster.length + leaves;
-      const add = open ? (await this.#admissible(ids)).slice(0, places) : [];
-      // Kept until a commit of ours is stored: a refused one is tried again, if it is still wanted then.
-      if (add.length > 0 || leaves > 0) return { add };
-      this.#admit = null;
-    }
-    if (state.leaving) return null; // who goes commits for others only
-    const sending = this.#outbox.hasWork;
-    const age = seconds(context.clock) - state.commitTime;
-    const old = age > epochMaxSeconds || state.epochMessages >= epochMaxMessages;
-    if (state.suspect) return { add: [] };
-    if (sending && (carriedOut(this, head.epoch + 1).length > 0 || old)) return { add: [] };
-    return !state.readable && context.clock.now() - this.#lastRefreshMs >= refreshEveryMs
-      ? { add: [] }
-      : null;
-  }
-
-  /** The room asks for a key file that we do not have: a commit of ours would lock everybody out. */
-  get #lacksKeyFile(): boolean {
-    return (this.state.head!.policy & keyFileFlag) !== 0 && equals(this.context.psk, noKeyFile);
-  }
-
-  /** Those of the newcomers whom we can let in: card, name and pin fit. @throws LinkLost */
-  async #admissible(ids: Bytes[]) {
-    const { directory, known, serverId } = this.context;
-    if (ids.length > 0) await directory.fetchCards(this.connection!, ids);
-    const names = new Set(this.state.head!.roster.map((m) => skeleton(m.name)));
-    return ids.flatMap((id) => {
-      const card = directory.card(id);
-      if (!card || card.role !== roles.user || names.has(skeleton(card.name))) return [];
-      if (known.conflicts(serverId, card.name, id)) {
-        this.warnOnce(
-          `Somebody with another key than the known one wants to join as ${card.name}, and is not let in. ` +
-            `"/trust ${card.name}" accepts the new key.`,
-        );
-        this.conflict = { name: card.name, id };
-        return [];
-      }
-      names.add(skeleton(card.name));
-      return [card];
-    });
-  }
-
-  async #commit(change: { add: Parameters<typeof makeSuccessor>[1]["add"] }): Promise<void> {
-    this.#endCommitTurn = await this.connection!.takeCommitTurn();
-    const made = await makeSuccessor(this, change);
-    for (const name of made.without) {
-      this.notice(`${name} has no valid prekey and cannot read what follows, until ${name} is back.`);
-    }
-    try {
-      await Promise.all(
-        made.boxes.map((box) => this.request((ref) => ({ type: "BOX_PUT", ref, box }), "DONE")),
-      );
-    } catch (error) {
-      // The COMMIT is sent all the same: refused, it makes the server drop the boxes that it holds for us.
-      if (!(error instanceof RequestRefused)) throw error;
-    }
-    if (!this.connection) throw new LinkLost();
-    this.state.pendingCommit = made.pending;
-    this.#dirty = true;
-    if (!this.state.readable) {
-      this.#lastRefreshMs = this.context.clock.now();
-      this.context.clock.after(refreshEveryMs, () => this.turn());
-    }
-    this.#finishTurn(() => this.#sendCommit(made.pending.bytes));
-    if (this.#commitRef === null) this.#endCommitTurn(); // it could not be stored, hence not sent
-  }
-
-  #commitLater(ms: number): void {
-    this.#commitNotBefore = this.context.clock.now() + ms;
-    this.context.clock.after(ms, () => this.turn());
-  }
-
-  #sendCommit(commit: Bytes): void {
-    this.#commitRef = this.connection!.sendInStream(
-      this.state.id,
-      (ref) => ({ type: "COMMIT", ref, commit }),
-    );
+    this.finishTurn(send);
   }
 }
