@@ -12,27 +12,23 @@ import type { Bytes } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/identity.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { ChatError, exitCodes, Malformed } from "../errors.ts";
-import type { Card } from "../protocol/card.ts";
 import { textMaxBytes } from "../protocol/content.ts";
 import { noKeyFile } from "../protocol/epoch.ts";
 import type { LinkEnd } from "../protocol/link.ts";
 import {
   closeReasons,
-  errorCodes,
-  joinInfo,
   type LinkMessage,
   type MessageOf,
-  roomFlags,
   roomKinds,
   welcomeFlags,
 } from "../protocol/messages.ts";
-import { decodeName, encodeName, skeleton } from "../protocol/name.ts";
-import { keyFileFlag } from "../protocol/roster.ts";
+import { skeleton } from "../protocol/name.ts";
 import { parseLine } from "./commands.ts";
+import { enterRoom, type Entrance, patiently } from "./enter_room.ts";
+import { notAdmitted, notMember, notSent, notStored } from "./giving_up.ts";
+import { checkServerPin, keepServerPin, type ServerTrust } from "./server_pin.ts";
 import { Connection, type Dial, hostPort, LinkLost, type Receiver, RequestRefused } from "./connection.ts";
 import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection_errors.ts";
-import { InviteMismatch, ServerKeyChanged, ServerUnknown } from "./known_keys.ts";
-import { makeGenesis } from "./make_commit.ts";
 import type { Profile } from "./profile.ts";
 import { Backoff } from "./reconnect.ts";
 import { ClientRoom } from "./room.ts";
@@ -47,21 +43,11 @@ const lastWordsMs = 3_000;
 const clockSkewSeconds = 300;
 
 /** Where to go, and how. */
-export interface ChatOptions {
-  /** Host name or address. */
-  readonly host: string;
-  /** TCP port. */
-  readonly port: number;
+export interface ChatOptions extends ServerTrust {
   /** Room name. */
   readonly room: string;
   /** Access token, maybe empty. */
   readonly token: Bytes;
-  /** A server id that the person vouches for: an invite, or --trust. */
-  readonly expectServer: Bytes | null;
-  /** Accept the key of a server that is not known yet. */
-  readonly acceptNew: boolean;
-  /** A person, or a server as `host:port`, whose changed key the person accepts. */
-  readonly trust: string | null;
   /** After how long somebody who is not there to wait gives up. */
   readonly joinTimeoutMs: number;
   /** Say this and go, instead of reading lines. */
@@ -187,10 +173,10 @@ export class Chat implements Receiver {
       name: this.profile.name,
       identity: this.profile.identity,
       card: this.profile.card.bytes,
-      checkServer: (card) => this.#checkServer(card),
+      checkServer: (card) => checkServerPin(this.profile.known, this.options, card.id, this.profile.name),
       onStep: (step) => this.#showStep(step),
     });
-    this.#pinServer(connection.server);
+    this.#keepServer(connection.server.id);
     this.#openServer(connection.server.id);
     this.#connection = connection;
     const listed = [...this.rooms.values()].filter((room) => room.state.status === "in");
@@ -250,32 +236,16 @@ export class Chat implements Receiver {
 
   // ---- the server
 
-  #checkServer(card: Card): void {
-    const { known } = this.profile;
-    const { host, port, expectServer, acceptNew, trust } = this.options;
-    const target = hostPort(host, port);
-    const pinned = known.server(target);
-    if (expectServer && !equals(expectServer, card.id)) {
-      throw new InviteMismatch(target, expectServer, card.id);
-    }
-    if (pinned && equals(pinned, card.id)) return;
-    // Not even an invite replaces a pin: a forged one would be enough then.
-    if (pinned && trust !== target) throw new ServerKeyChanged(target, pinned, card.id, this.profile.name);
-    if (!pinned && !expectServer && !acceptNew && !isLoopback(host)) throw new ServerUnknown(target, card.id);
-  }
-
   /** Kept only now: the handshake has proved that the server holds the key of the card it showed. */
-  #pinServer(card: Card): void {
+  #keepServer(id: Bytes): void {
+    const news = keepServerPin(this.profile.known, this.options, id);
     const target = hostPort(this.options.host, this.options.port);
-    const pinned = this.profile.known.server(target);
-    if (pinned && equals(pinned, card.id)) return;
-    this.profile.known.pinServer(target, card.id);
-    if (pinned) {
-      this.view.notice(`The changed key of ${target} is accepted, and kept: ${fingerprint(card.id)}`);
-    } else if (!this.options.expectServer) {
-      this.view.notice(`The key of ${target} is new, and kept: ${fingerprint(card.id)}`);
+    if (news === "changed") {
+      this.#trusted = true;
+      this.view.notice(`The changed key of ${target} is accepted, and kept: ${fingerprint(id)}`);
+    } else if (news === "new" && !this.options.expectServer) {
+      this.view.notice(`The key of ${target} is new, and kept: ${fingerprint(id)}`);
     }
-    this.#trusted ||= pinned !== null;
   }
 
   #openServer(serverId: Bytes): void {
@@ -405,8 +375,9 @@ export class Chat implements Receiver {
     const newest = await prekeys.newest();
     if (this.#published && equals(this.#published, newest.published)) return;
     try {
-      await this.#patiently(() =>
-        connection.request((ref) => ({ type: "PREKEY_PUT", ref, prekey: newest.published }), "DONE")
+      await patiently(
+        this.#entrance,
+        () => connection.request((ref) => ({ type: "PREKEY_PUT", ref, prekey: newest.published }), "DONE"),
       );
       this.#published = newest.published;
       prekeys.confirmed();
@@ -419,17 +390,24 @@ export class Chat implements Receiver {
     }
   }
 
-  /** Repeats what the server has no room for now: after 1 s, doubling to 30. */
-  async #patiently<T>(request: () => Promise<T>): Promise<T> {
-    for (let waitMs = 1_000;; waitMs = Math.min(30_000, waitMs * 2)) {
-      try {
-        return await request();
-      } catch (error) {
-        if (!(error instanceof RequestRefused) || error.code !== errorCodes.LIMIT) throw error;
-        await sleep(this.seams.clock, waitMs, this.#stop.signal);
-        if (this.#stop.signal.aborted) throw new LinkLost();
-      }
-    }
+  /** What entering a room may use of us. */
+  get #entrance(): Entrance {
+    return {
+      rooms: this.rooms,
+      context: this.#context!,
+      view: this.view,
+      signal: this.#stop.signal,
+      addRoom: (room) => this.#addRoom(room),
+      dropRoom: (room) => {
+        this.rooms.delete(encodeHex(room.state.id));
+        this.#context!.files.remove(room.state.id);
+      },
+      take: (room) => this.#take(room),
+      watch: (room, check) => {
+        this.#watched = { room, check };
+        return () => this.#watched = null;
+      },
+    };
   }
 
   async #settleIn(connection: Connection): Promise<void> {
@@ -438,130 +416,7 @@ export class Chat implements Receiver {
     await this.#publishPrekey(connection);
     this.view.progress("Initial set up had been completed!");
     if (this.#entered && !this.view.interactive) this.view.notice("Connected again.");
-    await this.#enterRoom(connection, this.options.room);
-  }
-
-  /** Finds the room, or makes it, or asks to be let in; the rest comes as its stream. */
-  async #enterRoom(connection: Connection, name: string): Promise<void> {
-    const known = [...this.rooms.values()].find((r) =>
-      r.state.status === "in" && skeleton(r.state.name) === skeleton(name) && this.#isPinned(r.state.id, name)
-    );
-    if (known && await this.#stayedIn(connection, known)) return this.#take(known);
-    for (let tries = 0;; tries++) {
-      const info = await this.#findRoom(connection, name);
-      if (info) return await this.#joinRoom(connection, info);
-      if (await this.#createRoom(connection, name)) return;
-      if (tries === 3) {
-        throw new ChatError(`The room "${name}" can be neither found nor made`, "try another room name");
-      }
-    }
-  }
-
-  /** Whether we are still in a room we were in: removed while away, or gone by our own wish, we join anew. */
-  async #stayedIn(connection: Connection, room: ClientRoom): Promise<boolean> {
-    if (room.state.leaving) {
-      this.view.notice(
-        "You have asked to leave this room; you are let in again once a member has carried it out.",
-      );
-    }
-    const decided = Promise.withResolvers<boolean>();
-    let asked = false;
-    const check = () => {
-      if (room.isCaughtUp && room.state.leaving && !asked) {
-        asked = true; // the first request may have run out of its time
-        room.leave().catch(() => {});
-      }
-      if (room.state.status === "gone") decided.resolve(false);
-      else if ((room.isCaughtUp && !room.state.leaving) || room.conflict || room.state.alarm) {
-        decided.resolve(true);
-      }
-    };
-    this.#watched = { room, check };
-    check();
-    try {
-      return await Promise.race([
-        decided.promise,
-        connection.over.then((): never => {
-          throw new LinkLost();
-        }),
-      ]);
-    } finally {
-      this.#watched = null;
-    }
-  }
-
-  async #findRoom(connection: Connection, name: string): Promise<MessageOf<"ROOM_INFO"> | null> {
-    try {
-      return await connection.request(
-        (ref) => ({ type: "ROOM_FIND", ref, name: encodeName(name) }),
-        "ROOM_INFO",
-      );
-    } catch (error) {
-      if (error instanceof RequestRefused && error.code === errorCodes.NO_ROOM) return null;
-      throw error;
-    }
-  }
-
-  /** Whether a room is the one known by this name, or none is known by it. */
-  #isPinned(id: Bytes, name: string): boolean {
-    const pinned = this.#context!.pinsRooms() ? this.profile.known.room(this.#serverId!, name) : null;
-    return pinned === null || equals(pinned, id);
-  }
-
-  async #joinRoom(connection: Connection, info: MessageOf<"ROOM_INFO">): Promise<void> {
-    const name = decodeName(info.name);
-    if (skeleton(name) !== skeleton(this.options.room) || !this.#isPinned(info.room, name)) {
-      throw new ChatError(
-        `The room "${this.options.room}" is not the one you knew by that name`,
-        "ask its members by another way; another room can be chosen with --room",
-        exitCodes.trust,
-      );
-    }
-    if ((info.policy & keyFileFlag) !== 0) {
-      throw new ChatError(
-        `The room "${name}" needs a room key file`,
-        "this version cannot join such rooms yet",
-      );
-    }
-    let room = this.rooms.get(encodeHex(info.room));
-    if (!room) {
-      room = this.#addRoom(new ClientRoom(this.#context!, newRoomState(info.room, name), null));
-      room.connect(connection);
-    }
-    this.#take(room);
-    if ((info.flags & roomFlags.member) !== 0) return; // its stream has begun already
-    const { info: answer } = await this.#patiently(() =>
-      connection.request(
-        (ref) => ({ type: "JOIN", ref, room: info.room, kind: roomKinds.ordinary, pos: 0 }),
-        "DONE",
-      )
-    );
-    if (answer === joinInfo.nobody) {
-      this.view.notice(
-        `Nobody is here who could let you in to "${name}". Your place is kept: you are in as soon as a member comes.`,
-      );
-    } else if (answer === joinInfo.closed) {
-      throw new ChatError(`The room "${name}" is closed`, "an admin of the room must invite you");
-    }
-  }
-
-  /** @returns false when somebody else was faster */
-  async #createRoom(connection: Connection, name: string): Promise<boolean> {
-    const { id, pending } = makeGenesis({ context: this.#context! }, name);
-    const room = this.#addRoom(
-      new ClientRoom(this.#context!, { ...newRoomState(id, name), pendingCommit: pending }, null),
-    );
-    room.connect(connection);
-    const lost = connection.over.then((): never => {
-      throw new LinkLost();
-    });
-    if (await Promise.race([room.create(), lost])) {
-      this.#take(room);
-      return true;
-    }
-    this.rooms.delete(encodeHex(id));
-    this.#context!.files.remove(id);
-    return false;
+    await enterRoom(this.#entrance, connection, this.options.room);
   }
 
   #take(room: ClientRoom): void {
@@ -592,12 +447,10 @@ export class Chat implements Receiver {
       }
     }
     if (room.state.status === "gone" && this.#entered) {
-      this.#fail(
-        new ChatError(`You are no longer in the room "${room.state.name}"`, "join again, or ask a member"),
-      );
+      this.#fail(notMember(room.state.name));
     }
     // A program cannot judge a warning: it ends, and a person looks.
-    if (room.state.alarm && !this.view.interactive) this.#fail(notStored(room));
+    if (room.state.alarm && !this.view.interactive) this.#fail(notStored(true));
     const unsent = room.state.outbox.filter((item) => !item.failed).length;
     const worry = room.conflict
       ? ` (key changed: ${room.conflict.name})`
@@ -708,7 +561,7 @@ export class Chat implements Receiver {
     this.#inputEnded = true;
     const { clock } = this.seams;
     this.#cancelGiveUp = clock.after(this.options.joinTimeoutMs, () => {
-      if (this.#entered) this.#fail(notStored(this.#room));
+      if (this.#entered) this.#fail(notStored(this.#room?.state.alarm != null));
     });
     if (this.#room) this.#afterTurn(this.#room);
   }
@@ -737,32 +590,4 @@ export class Chat implements Receiver {
     this.#failure ??= error;
     this.#stop.abort();
   }
-}
-
-function notAdmitted(room: string): ChatError {
-  return new ChatError(
-    `Nobody has let you in to the room "${room}"`,
-    "your place is kept for 7 days; try again when a member is there, or wait longer with --join-timeout",
-  );
-}
-
-function notSent(lines: number): ChatError {
-  return new ChatError(
-    lines === 1 ? "One line was not sent" : `${lines} lines were not sent`,
-    "the reason stands above; everything else was stored",
-  );
-}
-
-function notStored(room: ClientRoom | null): ChatError {
-  const why = room?.state.alarm ? "sending is stopped by a warning" : "the server has not confirmed it";
-  return new ChatError(
-    `Not everything was sent: ${why}`,
-    "it is kept, and sent when you join again; a terminal shows what is wrong",
-    room?.state.alarm ? exitCodes.trust : exitCodes.failed,
-  );
-}
-
-/** Whether a host is this machine. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -2,6 +2,8 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { Malformed } from "../../lib/errors.ts";
+import { equals } from "@std/bytes/equals";
+import { makeCard, parseCard, roles } from "../../lib/protocol/card.ts";
 import { compareBytes } from "../../lib/crypto/bytes.ts";
 import { directRoomId, makeLeave, parseCommit } from "../../lib/protocol/commit.ts";
 import {
@@ -271,6 +273,29 @@ Deno.test("withAdmin() makes the first member admin where none would remain", ()
   assertEquals(withAdmin([member(sam), member(dana)], 0).map((m) => m.role), [1, 0]);
   assertEquals(withAdmin([member(sam), member(dana, 0, 1)], 0).map((m) => m.role), [0, 1]);
   assertEquals(withAdmin([member(sam), member(dana)], 2).map((m) => m.role), [0, 0]);
+});
+Deno.test("not even by a signed wish is a direct room left", () => {
+  const d = headOf(genesis(ira, direct), 1);
+  const wish = makeLeave(sam.card.id, d.room, 0, sam.identity.signing);
+  assertEquals(check(successor(d, ira, { roster: [d.roster[0]], leaves: [wish] }), d, 2), 4);
+});
+Deno.test("a direct room with oneself, and a newcomer's commit with an id twice, break rule 6", () => {
+  const room = directRoomId(server.card.id, ira.card.id, ira.card.id);
+  const alone = genesis(ira, {
+    ...direct,
+    room,
+    view: { pos: 0, hash: room },
+    roster: [member(ira), member(ira)],
+  });
+  assertEquals(begin(alone)?.rule, 6);
+  const twice = successor(head, sam, { roster: [...roster, member(erin, 6), member(dana, 2)] });
+  assertEquals(checkAdmission(twice, 11, erin.card.id, cards)?.rule, 6);
+});
+Deno.test("two members whose names look alike break rule 6", () => {
+  const likeIra = parseCard(makeCard(mallory.identity, roles.user, "1RA", 1));
+  const book = (id: Uint8Array) => equals(id, mallory.card.id) ? likeIra : cards(id);
+  const adds = successor(head, ira, { roster: [...roster, { ...member(mallory, 6), name: "1RA" }] });
+  assertEquals(checkSuccessor(adds, 11, head, book)?.rule, 6);
 });
 const malformed: [string, () => Uint8Array][] = [
   ["a direct room with a name", () => genesis(ira, { policy: 2 }).bytes],

@@ -325,6 +325,9 @@ Deno.test("R1 must hold a card of role 2, and R3 one of role 1 and a token of at
     HandshakeFailed,
     "token",
   );
+  const dirtyServer = pad(new Writer().raw(server.card.bytes));
+  dirtyServer[639] = 1;
+  assertThrows(() => parseServerCard(dirtyServer), Malformed, "padding");
   const dirty = pad(new Writer().raw(ira.card.bytes).vec8(token));
   dirty[639] = 1;
   assertThrows(() => parseClientCard(dirty), Malformed, "padding");

@@ -1,0 +1,190 @@
+/**
+ * Entering a room (protocol §11 "create", "newcomer", "return"): still in it, found and joined, or made.
+ *
+ * The server's word on names is held against the pins; what makes us a member is only ever a commit in the
+ * room's stream.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import { sleep } from "../clock.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import { ChatError, exitCodes } from "../errors.ts";
+import { errorCodes, joinInfo, type MessageOf, roomFlags, roomKinds } from "../protocol/messages.ts";
+import { decodeName, encodeName, skeleton } from "../protocol/name.ts";
+import { keyFileFlag } from "../protocol/roster.ts";
+import { type Connection, LinkLost, RequestRefused } from "./connection.ts";
+import { makeGenesis } from "./make_commit.ts";
+import { ClientRoom } from "./room.ts";
+import type { RoomContext } from "./room_context.ts";
+import { newRoomState } from "./room_state.ts";
+import type { View } from "./view.ts";
+
+const createTries = 4;
+const firstWaitMs = 1_000;
+const longestWaitMs = 30_000;
+
+/** What entering needs of the chat. */
+export interface Entrance {
+  /** All rooms at the server, by id in hex. */
+  readonly rooms: ReadonlyMap<string, ClientRoom>;
+  /** What they share. */
+  readonly context: RoomContext;
+  /** For what the person shall know. */
+  readonly view: View;
+  /** Aborted when the person goes. */
+  readonly signal: AbortSignal;
+  /** Keeps a room. */
+  addRoom(room: ClientRoom): void;
+  /** Forgets it. */
+  dropRoom(room: ClientRoom): void;
+  /** This is the room: lines go there as soon as they can. */
+  take(room: ClientRoom): void;
+  /** Calls `check` after each turn of a room. @returns ends it */
+  watch(room: ClientRoom, check: () => void): () => void;
+}
+
+/**
+ * Finds the room, or makes it, or asks to be let in; the rest comes as its stream.
+ *
+ * @throws ChatError when it is not to be entered; LinkLost
+ */
+export async function enterRoom(entrance: Entrance, connection: Connection, name: string): Promise<void> {
+  const known = [...entrance.rooms.values()].find((room) =>
+    room.state.status === "in" && skeleton(room.state.name) === skeleton(name) &&
+    isPinned(entrance.context, room.state.id, name)
+  );
+  if (known && await stayedIn(entrance, connection, known)) return entrance.take(known);
+  for (let i = 0; i < createTries; i++) {
+    const info = await findRoom(connection, name);
+    if (info) return await joinRoom(entrance, connection, info, name);
+    if (await createRoom(entrance, connection, name)) return;
+  }
+  throw new ChatError(`The room "${name}" can be neither found nor made`, "try another room name");
+}
+
+/** Repeats what the server has no room for now: after 1 s, doubling to 30. @throws LinkLost, RequestRefused */
+export async function patiently<T>(
+  { context, signal }: Pick<Entrance, "context" | "signal">,
+  request: () => Promise<T>,
+): Promise<T> {
+  for (let waitMs = firstWaitMs;; waitMs = Math.min(longestWaitMs, waitMs * 2)) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof RequestRefused) || error.code !== errorCodes.LIMIT) throw error;
+      await sleep(context.clock, waitMs, signal);
+      if (signal.aborted) throw new LinkLost();
+    }
+  }
+}
+
+/** Whether we are still in a room we were in: removed while away, or gone by our own wish, we join anew. */
+async function stayedIn(entrance: Entrance, connection: Connection, room: ClientRoom): Promise<boolean> {
+  if (room.state.leaving) {
+    entrance.view.notice(
+      "You have asked to leave this room; you are let in again once a member has carried it out.",
+    );
+  }
+  const decided = Promise.withResolvers<boolean>();
+  let asked = false;
+  const check = () => {
+    const { status, leaving, alarm } = room.state;
+    if (room.isCaughtUp && leaving && !asked) {
+      asked = true; // the first request may have run out of its time
+      room.leave().catch(() => {});
+    }
+    if (status === "gone") decided.resolve(false);
+    else if ((room.isCaughtUp && !leaving) || room.conflict || alarm) decided.resolve(true);
+  };
+  const unwatch = entrance.watch(room, check);
+  check();
+  try {
+    return await Promise.race([decided.promise, lost(connection)]);
+  } finally {
+    unwatch();
+  }
+}
+
+async function findRoom(connection: Connection, name: string): Promise<MessageOf<"ROOM_INFO"> | null> {
+  try {
+    return await connection.request(
+      (ref) => ({ type: "ROOM_FIND", ref, name: encodeName(name) }),
+      "ROOM_INFO",
+    );
+  } catch (error) {
+    if (error instanceof RequestRefused && error.code === errorCodes.NO_ROOM) return null;
+    throw error;
+  }
+}
+
+/** Whether a room is the one known by this name, or none is known by it. */
+function isPinned(context: RoomContext, id: Bytes, name: string): boolean {
+  const pinned = context.pinsRooms() ? context.known.room(context.serverId, name) : null;
+  return pinned === null || equals(pinned, id);
+}
+
+async function joinRoom(
+  entrance: Entrance,
+  connection: Connection,
+  info: MessageOf<"ROOM_INFO">,
+  asked: string,
+): Promise<void> {
+  const { context } = entrance;
+  const name = decodeName(info.name);
+  if (skeleton(name) !== skeleton(asked) || !isPinned(context, info.room, name)) {
+    throw new ChatError(
+      `The room "${asked}" is not the one you knew by that name`,
+      "ask its members by another way; another room can be chosen with --room",
+      exitCodes.trust,
+    );
+  }
+  if ((info.policy & keyFileFlag) !== 0) {
+    throw new ChatError(
+      `The room "${name}" needs a room key file`,
+      "this version cannot join such rooms yet",
+    );
+  }
+  let room = entrance.rooms.get(encodeHex(info.room));
+  if (!room) {
+    room = new ClientRoom(context, newRoomState(info.room, name), null);
+    entrance.addRoom(room);
+    room.connect(connection);
+  }
+  entrance.take(room);
+  if ((info.flags & roomFlags.member) !== 0) return; // its stream has begun already
+  const join = () =>
+    connection.request(
+      (ref) => ({ type: "JOIN", ref, room: info.room, kind: roomKinds.ordinary, pos: 0 }),
+      "DONE",
+    );
+  const { info: answer } = await patiently(entrance, join);
+  if (answer === joinInfo.nobody) {
+    entrance.view.notice(
+      `Nobody is here who could let you in to "${name}". Your place is kept: you are in as soon as a member comes.`,
+    );
+  } else if (answer === joinInfo.closed) {
+    throw new ChatError(`The room "${name}" is closed`, "an admin of the room must invite you");
+  }
+}
+
+/** @returns false when somebody else was faster */
+async function createRoom(entrance: Entrance, connection: Connection, name: string): Promise<boolean> {
+  const { context } = entrance;
+  const { id, pending } = makeGenesis({ context }, name);
+  const room = new ClientRoom(context, { ...newRoomState(id, name), pendingCommit: pending }, null);
+  entrance.addRoom(room);
+  room.connect(connection);
+  if (await Promise.race([room.create(), lost(connection)])) {
+    entrance.take(room);
+    return true;
+  }
+  entrance.dropRoom(room);
+  return false;
+}
+
+function lost(connection: Connection): Promise<never> {
+  return connection.over.then(() => {
+    throw new LinkLost();
+  });
+}

@@ -1,0 +1,34 @@
+/** Giving up: what a program is told when it ends without having done all that it was asked to. */
+
+import { ChatError, exitCodes } from "../errors.ts";
+
+/** Nobody has let us in, in the time that a program waits. */
+export function notAdmitted(room: string): ChatError {
+  return new ChatError(
+    `Nobody has let you in to the room "${room}"`,
+    "your place is kept for 7 days; try again when a member is there, or wait longer with --join-timeout",
+  );
+}
+
+/** Some of its lines were no messages. */
+export function notSent(lines: number): ChatError {
+  return new ChatError(
+    lines === 1 ? "One line was not sent" : `${lines} lines were not sent`,
+    "the reason stands above; everything else was stored",
+  );
+}
+
+/** Something waits that the server has not confirmed. @param alarm whether a warning stops sending */
+export function notStored(alarm: boolean): ChatError {
+  const why = alarm ? "sending is stopped by a warning" : "the server has not confirmed it";
+  return new ChatError(
+    `Not everything was sent: ${why}`,
+    'it is kept, and sent when you join again; on a terminal, "/retry" goes on in spite of a warning',
+    alarm ? exitCodes.trust : exitCodes.failed,
+  );
+}
+
+/** We are no longer a member. */
+export function notMember(room: string): ChatError {
+  return new ChatError(`You are no longer in the room "${room}"`, "join again, or ask a member");
+}

@@ -1,0 +1,65 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { InviteMismatch, KnownKeys, ServerKeyChanged, ServerUnknown } from "../../lib/client/known_keys.ts";
+import { checkServerPin, keepServerPin, type ServerTrust } from "../../lib/client/server_pin.ts";
+
+const [a, b] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+const away: ServerTrust = {
+  host: "chat.example.org",
+  port: 9443,
+  expectServer: null,
+  acceptNew: false,
+  trust: null,
+};
+const target = "chat.example.org:9443";
+
+function withPins(pinned: Uint8Array | null, act: (known: KnownKeys) => void): void {
+  const dir = Deno.makeTempDirSync();
+  try {
+    const known = new KnownKeys(dir);
+    if (pinned) known.pinServer(target, pinned);
+    act(known);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+const check = (known: KnownKeys, said: Partial<ServerTrust>, id: Uint8Array<ArrayBuffer>) =>
+  checkServerPin(known, { ...away, ...said }, id, "ira");
+
+Deno.test("an unknown server is taken on loopback, with an invite that names it, or with --accept-new; never otherwise", () => {
+  withPins(null, (known) => {
+    assertThrows(() => check(known, {}, a), ServerUnknown);
+    check(known, { acceptNew: true }, a);
+    check(known, { expectServer: a }, a);
+    for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"]) check(known, { host }, a);
+    for (const host of ["127.0.0.1.example.org", "10.0.0.1", "localhost.example.org"]) {
+      assertThrows(() => check(known, { host }, a), ServerUnknown);
+    }
+  });
+});
+Deno.test("an invite for another key is refused before anything else is asked", () => {
+  withPins(
+    null,
+    (known) => void assertThrows(() => check(known, { expectServer: b, acceptNew: true }, a), InviteMismatch),
+  );
+});
+Deno.test("a changed key is a hard error that only --trust of just that server mends; not an invite, not --accept-new", () => {
+  withPins(a, (known) => {
+    check(known, {}, a);
+    for (
+      const said of [{}, { acceptNew: true }, { expectServer: b }, { trust: "ira" }, {
+        trust: "chat.example.org:1",
+      }]
+    ) {
+      const error = assertThrows(() => check(known, said, b), ServerKeyChanged);
+      assertEquals(
+        error.hint.includes(`chat join -u ira -s chat.example.org -p 9443 --trust ${target}`),
+        true,
+      );
+    }
+    check(known, { trust: target }, b);
+    assertEquals(known.server(target), a); // nothing is kept before the handshake is through
+    assertEquals(keepServerPin(known, { ...away, trust: target }, b), "changed");
+    assertEquals([known.server(target), keepServerPin(known, away, b)], [b, "known"]);
+  });
+  withPins(null, (known) => assertEquals(keepServerPin(known, away, a), "new"));
+});
