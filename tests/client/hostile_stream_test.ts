@@ -6,6 +6,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
+import { makeLeave, parseCommit } from "../../lib/protocol/commit.ts";
 import { entryHash } from "../../lib/protocol/history.ts";
 import { entryKinds, type LinkMessage } from "../../lib/protocol/messages.ts";
 import { member, zeros } from "../fakes/commits.ts";
@@ -149,6 +150,42 @@ benchTest("a view that matches raises nothing, even an older one of this epoch",
   );
   assertEquals(bench.warnings, []);
 });
+benchTest(
+  "a commit whose author saw another history raises the alarm, and counts: it is tied to the same rosters",
+  async (bench) => {
+    const bent = await bench.commit(ira, { view: { pos: bench.last, hash: zeros } });
+    await bench.feed(bench.accept(bent));
+    assertMatch(bench.warnings.join(), /shown you and ira different histories/);
+    assertEquals(bench.room.state.head!.epoch, 2);
+    await stillHonest(bench);
+  },
+);
+benchTest(
+  "/trust for views: a member's claims are ignored from then on, and sending goes on",
+  async (bench) => {
+    await bench.feed(bench.append(bench.message(ira, "liar", { view: { pos: bench.last, hash: zeros } })));
+    assertEquals(bench.room.state.alarm, "ira");
+    bench.room.ignoreViews(ira.card.id);
+    await bench.feed(bench.append(bench.message(ira, "again", { view: { pos: bench.last, hash: zeros } })));
+    assertEquals([bench.warnings.length, bench.room.state.alarm], [1, null]);
+  },
+);
+benchTest(
+  "a wish to leave that its owner did not sign is passed over; a true one is carried out before we send",
+  async (bench) => {
+    const { room } = bench.head;
+    const wish = (signer: Person) => makeLeave(dana.card.id, room, 1, signer.identity.signing);
+    await bench.feed({ type: "LEAVING", room, ...wish(mallory) });
+    bench.room.say("one");
+    await bench.idle();
+    assertEquals(bench.sent.filter((m) => m.type === "COMMIT").length, 0);
+    await bench.feed({ type: "LEAVING", room, ...wish(dana) });
+    bench.room.say("two");
+    await bench.idle();
+    const commit = bench.sent.find((m) => m.type === "COMMIT");
+    assertEquals(commit?.type === "COMMIT" && parseCommit(commit.commit as Bytes).leaves.length, 1);
+  },
+);
 benchTest("a hole in the positions ends the connection", async (bench) => {
   await bench.feed(bench.entry(bench.message(ira, "x"), entryKinds.message, bench.last + 2));
   assertMatch(bench.faults.join(), /missing/);
