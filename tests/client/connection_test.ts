@@ -1,0 +1,224 @@
+/** Dialling and the client's side of failure (protocol §13, product §5), with a fake clock and a fake wire. */
+
+import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { Connection, type ConnectionConfig, LinkLost, type Receiver } from "../../lib/client/connection.ts";
+import {
+  dialError,
+  HandshakeBroken,
+  Refused,
+  refusedBy,
+  Unreachable,
+} from "../../lib/client/connection_errors.ts";
+import { ChatError, exitCodes } from "../../lib/errors.ts";
+import { driveHandshake } from "../../lib/protocol/handshake.ts";
+import { advanceServer, startServer } from "../../lib/protocol/handshake_server.ts";
+import { FrameReader, trafficRecord } from "../../lib/protocol/frames.ts";
+import { Link } from "../../lib/protocol/link.ts";
+import {
+  closeReasons,
+  decodeMessages,
+  type LinkMessage,
+  type MessageOf,
+} from "../../lib/protocol/messages.ts";
+import { FakeClock, settle } from "../fakes/fake_clock.ts";
+import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
+import { type MemoryConn, memoryConnPair } from "../fakes/memory_conn.ts";
+
+async function config(
+  dial: ConnectionConfig["dial"],
+  clock = new FakeClock(),
+  over: Partial<ConnectionConfig> = {},
+): Promise<ConnectionConfig> {
+  return { ...await clientConfig(), host: "chat.example.org", port: 9443, name: "ira", dial, clock, ...over };
+}
+const wired = () => {
+  const [client, server] = memoryConnPair();
+  return { client, server, dial: () => Promise.resolve(client) };
+};
+
+const dialErrors: [string, Error, RegExp][] = [
+  ["refused", new Deno.errors.ConnectionRefused("x"), /Nothing answers at "h:1"/],
+  [
+    "no such host",
+    new Error("failed to lookup address information: Name or service not known"),
+    /There is no host "h"/,
+  ],
+  ["timed out", new Deno.errors.TimedOut("x"), /"h:1" does not answer: timed out/],
+  ["no way there", new Error("Network is unreachable (os error 101)"), /cannot be reached from here/],
+  ["not allowed", new Deno.errors.PermissionDenied("x"), /does not allow/],
+  ["anything else", new Error("odd (os error 5)"), /Cannot connect to "h:1": odd$/],
+];
+for (const [what, error, says] of dialErrors) {
+  Deno.test(`dialling: ${what} is one sentence and a hint, exit code 3`, () => {
+    const told = dialError("h:1", "h", error);
+    assertEquals([says.test(told.message), told.hint !== "", told.exitCode], [
+      true,
+      true,
+      exitCodes.unreachable,
+    ], told.message);
+  });
+}
+Deno.test("every CLOSE reason is a sentence and a hint; those of the login have exit code 5", () => {
+  for (const reason of [...Object.values(closeReasons), 99]) {
+    const told = refusedBy(reason, "ira", false);
+    assertEquals([told.message.length > 10, told.hint.length > 5], [true, true]);
+    const login = [3, 4, 5, 6, 7].includes(reason);
+    assertEquals(told.exitCode === exitCodes.login, login);
+  }
+  assertEquals(refusedBy(4, "ira", true).message === refusedBy(4, "ira", false).message, false);
+});
+Deno.test("a host that never answers times out after 10 s; a connection that comes later is closed", async () => {
+  const clock = new FakeClock();
+  const late = wired();
+  const { promise, resolve } = Promise.withResolvers<MemoryConn>();
+  const opening = Connection.open(await config(() => promise, clock));
+  opening.catch(() => {});
+  await settle(2);
+  clock.advance(10_000);
+  assertStringIncludes((await assertRejects(() => opening, Unreachable)).message, "timed out");
+  resolve(late.client);
+  await settle(2);
+  assertEquals(late.client.isClosed, true);
+});
+for (
+  const [what, act] of [
+    ["sends garbage", (server: MemoryConn) => server.inject(systemRandom(3000))],
+    ["says nothing", () => {}],
+  ] as const
+) {
+  Deno.test(`a server that ${what} is left at the deadline, and gets nothing after the hello`, async () => {
+    const clock = new FakeClock();
+    const { client, server, dial } = wired();
+    const opening = Connection.open(await config(dial, clock));
+    opening.catch(() => {});
+    await settle(50);
+    act(server);
+    await settle(50);
+    assertEquals([client.isClosed, client.written.length], [false, 1]);
+    clock.advance(10_000);
+    const error = await assertRejects(() => opening, HandshakeBroken);
+    assertStringIncludes(error.message, "not a chat server");
+    assertEquals(client.written.length, 1);
+  });
+}
+Deno.test("a peer that closes is told of at once", async () => {
+  const { server, dial } = wired();
+  const opening = Connection.open(await config(dial));
+  opening.catch(() => {});
+  await settle(20);
+  server.close();
+  await assertRejects(() => opening, HandshakeBroken);
+});
+
+/** Runs the server's side; the rest is the test's. */
+async function handshaken(over: Partial<ConnectionConfig> = {}) {
+  const clock = new FakeClock();
+  const { client, server, dial } = wired();
+  const { config: s } = await serverConfig();
+  const reader = new FrameReader(server);
+  const serving = driveHandshake(
+    server,
+    reader,
+    startServer(),
+    (state, frame) => advanceServer(state, frame, s),
+  );
+  serving.catch(() => {});
+  const opening = Connection.open(await config(dial, clock, over));
+  return { clock, client, server, reader, serving, opening };
+}
+Deno.test("a pin mismatch closes at once, before anything about us was sent", async () => {
+  class Mismatch extends ChatError {}
+  const { client, opening } = await handshaken({
+    checkServer: () => {
+      throw new Mismatch("another key", "ask");
+    },
+  });
+  await assertRejects(() => opening, Mismatch);
+  assertEquals([client.isClosed, client.written.length], [true, 1]);
+});
+
+async function entered(runId = new Uint8Array(16), rooms: MessageOf<"HELLO">["rooms"] = []) {
+  const h = await handshaken();
+  const connection = await h.opening;
+  const done = await h.serving;
+  if (done.step !== "done") throw new Error("not done");
+  const received: LinkMessage[] = [];
+  const receiver: Receiver = { welcome: (m) => void received.push(m), receive: (m) => void received.push(m) };
+  const entering = connection.enter({ runId, rooms }, receiver);
+  entering.catch(() => {});
+  const frame = await h.reader.next(trafficRecord);
+  const hello = decodeMessages(done.established.opener.open(frame!), "client");
+  const link = new Link(h.server, h.reader, done.established, "server", h.clock);
+  return { ...h, connection, link, hello, entering, received };
+}
+const welcome: LinkMessage = {
+  type: "WELCOME",
+  time: 1,
+  runId: new Uint8Array(16),
+  flags: 0,
+  messageBytes: 1,
+  textBytes: 1,
+  members: 1,
+  rooms: 1,
+  burst: 1,
+  rate: 1,
+  fileBytes: 0,
+  blobBytes: 0,
+  retainSeconds: 1,
+};
+
+Deno.test("HELLO is alone in the first record; CLOSE in place of WELCOME is the server's reason", async () => {
+  const { hello, link, entering } = await entered();
+  assertEquals(hello.map((m) => m.type), ["HELLO"]);
+  link.close(closeReasons.nameTaken);
+  const error = await assertRejects(() => entering, Refused);
+  assertEquals([error.reason, error.exitCode], [closeReasons.nameTaken, exitCodes.login]);
+});
+for (
+  const [what, message] of [
+    ["an answer to nothing", { type: "DONE", ref: 77, info: 0 }],
+    ["a second WELCOME", welcome],
+  ] as [string, LinkMessage][]
+) {
+  Deno.test(`${what} ends the link`, async () => {
+    const { link, entering } = await entered();
+    link.send(welcome);
+    const { ended } = await entering;
+    link.send(message);
+    assertEquals((await ended).how, "fault");
+  });
+}
+Deno.test("a request gets its answer by ref, whatever the order; a cut ends all that wait", async () => {
+  const { link, entering, connection, server } = await entered();
+  link.send(welcome);
+  await entering;
+  const asked: number[] = [];
+  const ask = () =>
+    connection.request((ref) => (asked.push(ref), { type: "CARD_GET", ref, ids: [] }), "CARD");
+  const [one, two, three] = [ask(), ask(), ask()];
+  three.catch(() => {});
+  link.send({ type: "CARD", ref: asked[1], cards: [new Uint8Array(2)] });
+  link.send({ type: "CARD", ref: asked[0], cards: [new Uint8Array(1)] });
+  assertEquals([(await one).cards[0].length, (await two).cards[0].length], [1, 2]);
+  server.close();
+  assertInstanceOf(await three.catch((error) => error), LinkLost);
+  await assertRejects(() => ask(), LinkLost);
+});
+Deno.test("only one room at a time has the link's commit turn; a cut ends the waiting", async () => {
+  const { link, entering, connection, server } = await entered();
+  link.send(welcome);
+  await entering;
+  const end = await connection.takeCommitTurn();
+  let second = false;
+  const waiting = connection.takeCommitTurn().then((next) => (second = true, next));
+  await settle(5);
+  assertEquals(second, false);
+  end();
+  (await waiting)();
+  await connection.takeCommitTurn();
+  const stuck = connection.takeCommitTurn();
+  stuck.catch(() => {});
+  server.close();
+  await assertRejects(() => stuck, LinkLost);
+});
