@@ -26,10 +26,15 @@ const targets: readonly Target[] = [
 
 const dist = "dist";
 
-async function run(command: string, args: string[], cwd?: string): Promise<{ ok: boolean; text: string }> {
+async function run(
+  command: string,
+  args: string[],
+  cwd?: string,
+): Promise<{ ok: boolean; out: string; text: string }> {
   const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd }).output();
   const decoder = new TextDecoder();
-  return { ok: success, text: decoder.decode(stdout) + decoder.decode(stderr) };
+  const out = decoder.decode(stdout);
+  return { ok: success, out, text: out + decoder.decode(stderr) };
 }
 
 /** `deno compile` with the narrow permissions baked in. @returns false when there is no stub */
@@ -85,7 +90,7 @@ async function headFor(sum: string): Promise<Uint8Array> {
 async function fetchDeno(target: Target, work: string): Promise<string | null> {
   const fetched = await run("npm", ["pack", "--silent", `${target.npm}@${Deno.version.deno}`], work);
   if (!fetched.ok) return null;
-  const archive = fetched.text.trim().split("\n").at(-1)!;
+  const archive = fetched.out.trim().split("\n").at(-1)!;
   const unpacked = await run("tar", ["-xzf", archive, "package/deno"], work);
   return unpacked.ok ? `${work}/package/deno` : null;
 }
