@@ -16,6 +16,7 @@ import {
   checkBeforeCards,
   checkGenesis,
   checkSuccessor,
+  headAfter,
 } from "../protocol/commit_rules.ts";
 import { epochCheck, noKeyFile, senderChains } from "../protocol/epoch.ts";
 import { entryHash, History } from "../protocol/history.ts";
@@ -165,15 +166,7 @@ function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secr
     secret.fill(0);
   }
   state.readable = secret !== null;
-  state.head = {
-    room: state.id,
-    epoch: commit.epoch,
-    commitHash: commit.hash,
-    commitPos: pos,
-    policy: commit.policy,
-    roomName: commit.roomName,
-    roster: commit.roster,
-  };
+  state.head = headAfter(commit, pos);
   state.commitTime = Math.min(time, seconds(context.clock));
   state.epochMessages = 0;
   state.seen = [state.seen[1], []];

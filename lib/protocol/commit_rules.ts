@@ -32,6 +32,19 @@ export interface RoomHead {
   readonly roster: readonly Member[];
 }
 
+/** What a valid commit leaves behind. @param pos its position in the log */
+export function headAfter(commit: Commit, pos: number): RoomHead {
+  return {
+    room: commit.room,
+    epoch: commit.epoch,
+    commitHash: commit.hash,
+    commitPos: pos,
+    policy: commit.policy,
+    roomName: commit.roomName,
+    roster: commit.roster,
+  };
+}
+
 /** The card of an id; the rules are only asked once every card they need is here. */
 export type CardOf = (id: Uint8Array) => Card | undefined;
 

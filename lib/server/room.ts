@@ -9,7 +9,7 @@ import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../crypto/bytes.ts";
 import { type Commit, parseCommit } from "../protocol/commit.ts";
-import type { RoomHead } from "../protocol/commit_rules.ts";
+import { headAfter, type RoomHead } from "../protocol/commit_rules.ts";
 import { encodeName } from "../protocol/name.ts";
 import { findMember, keyFileFlag, policies, rosterMax } from "../protocol/roster.ts";
 import { encodeMessage, entryKinds, type LinkMessage, roomFlags } from "../protocol/messages.ts";
@@ -73,15 +73,7 @@ export class ServerRoom {
 
   #setHead(commit: Commit, pos: number): void {
     this.#numbers.clear();
-    this.head = {
-      room: this.id,
-      epoch: commit.epoch,
-      commitHash: commit.hash,
-      commitPos: pos,
-      policy: commit.policy,
-      roomName: commit.roomName,
-      roster: commit.roster,
-    };
+    this.head = headAfter(commit, pos);
   }
 
   /** Whether newcomers are let in without asking. */

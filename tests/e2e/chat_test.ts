@@ -409,7 +409,7 @@ e2e("a server whose output nobody reads goes on serving", async (home) => {
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   } finally {
-    Deno.kill(Number(text.trim()), "SIGKILL");
+    await run("sh", ["-c", `kill -9 ${Number(text.trim())}`]);
   }
 }, Deno.build.os === "windows");
 

@@ -4,7 +4,7 @@ import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { encodeHex } from "@std/encoding/hex";
 import type { Card } from "../../lib/protocol/card.ts";
 import { type Commit, type CommitBody, makeCommit, parseCommit, roomId } from "../../lib/protocol/commit.ts";
-import type { RoomHead } from "../../lib/protocol/commit_rules.ts";
+import { headAfter, type RoomHead } from "../../lib/protocol/commit_rules.ts";
 import type { Member } from "../../lib/protocol/roster.ts";
 import { type Person, person } from "./people.ts";
 
@@ -45,17 +45,7 @@ export function genesis(author: Person, bend: Partial<CommitBody> = {}, signer =
   return parseCommit(makeCommit(body, signer.identity.signing));
 }
 
-export function headOf(commit: Commit, pos: number): RoomHead {
-  return {
-    room: commit.room,
-    epoch: commit.epoch,
-    commitHash: commit.hash,
-    commitPos: pos,
-    policy: commit.policy,
-    roomName: commit.roomName,
-    roster: commit.roster,
-  };
-}
+export { headAfter as headOf };
 
 export function successor(
   head: RoomHead,
