@@ -169,14 +169,14 @@ export class Chat implements Receiver {
       clock,
       random,
       token,
-      minVersion: 1,
+      minVersion: this.profile.known.serverVersion(hostPort(host, port)),
       name: this.profile.name,
       identity: this.profile.identity,
       card: this.profile.card.bytes,
       checkServer: (card) => checkServerPin(this.profile.known, this.options, card.id, this.profile.name),
       onStep: (step) => this.#showStep(step),
     });
-    this.#keepServer(connection.server.id);
+    this.#keepServer(connection);
     this.#openServer(connection.server.id);
     this.#connection = connection;
     const listed = [...this.rooms.values()].filter((room) => room.state.status === "in");
@@ -237,8 +237,8 @@ export class Chat implements Receiver {
   // ---- the server
 
   /** Kept only now: the handshake has proved that the server holds the key of the card it showed. */
-  #keepServer(id: Bytes): void {
-    const news = keepServerPin(this.profile.known, this.options, id);
+  #keepServer({ server: { id }, version }: Connection): void {
+    const news = keepServerPin(this.profile.known, this.options, id, version);
     const target = hostPort(this.options.host, this.options.port);
     if (news === "changed") {
       this.#trusted = true;

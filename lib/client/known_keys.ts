@@ -69,6 +69,8 @@ interface Line {
   name?: string;
   id: string;
   verified?: boolean;
+  /** The highest protocol version that a server has spoken. */
+  version?: number;
 }
 
 /** The pins of one profile. */
@@ -100,7 +102,7 @@ export class KnownKeys {
   #pin(line: Line): void {
     const at = key(line.kind, line.where, line.name);
     const old = this.#lines.get(at);
-    if (old && old.id === line.id && old.verified === line.verified) return;
+    if (old && old.id === line.id && old.verified === line.verified && old.version === line.version) return;
     appendLine(this.#path, JSON.stringify(line));
     this.#lines.set(at, line);
   }
@@ -109,9 +111,13 @@ export class KnownKeys {
   server(host: string): Bytes | null {
     return asId(this.#lines.get(key("server", host)));
   }
-  /** Pins it; replaces what was there: only after the person said so. */
-  pinServer(host: string, id: Uint8Array): void {
-    this.#pin({ kind: "server", where: host, id: encodeHex(id) });
+  /** The highest version that this server has spoken: less is refused (protocol §5). */
+  serverVersion(host: string): number {
+    return this.#lines.get(key("server", host))?.version ?? 1;
+  }
+  /** Pins it; replaces another key: only after the person said so. */
+  pinServer(host: string, id: Uint8Array, version: number): void {
+    this.#pin({ kind: "server", where: host, id: encodeHex(id), version });
   }
 
   /** The user pinned for a name, by skeleton. */

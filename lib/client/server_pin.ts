@@ -45,13 +45,22 @@ export function checkServerPin(known: KnownKeys, said: ServerTrust, id: Bytes, n
   }
 }
 
-/** Keeps the key that has proved itself. @returns what is news about it */
-export function keepServerPin(known: KnownKeys, said: ServerTrust, id: Bytes): "known" | "new" | "changed" {
+/**
+ * Keeps the key that has proved itself, and the version it spoke.
+ *
+ * @returns what is news about the key
+ */
+export function keepServerPin(
+  known: KnownKeys,
+  said: ServerTrust,
+  id: Bytes,
+  version: number,
+): "known" | "new" | "changed" {
   const target = hostPort(said.host, said.port);
   const pinned = known.server(target);
-  if (pinned && equals(pinned, id)) return "known";
-  known.pinServer(target, id);
-  return pinned ? "changed" : "new";
+  const isKnown = pinned !== null && equals(pinned, id);
+  known.pinServer(target, id, isKnown ? Math.max(version, known.serverVersion(target)) : version);
+  return isKnown ? "known" : pinned ? "changed" : "new";
 }
 
 /** Whether a host is this machine. */

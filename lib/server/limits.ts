@@ -52,6 +52,8 @@ export const defaultLimits: Limits = {
   directRoomsPerHour: 20,
 };
 
+const usersMost = 10_000;
+
 /** A token bucket: `burst` at once, then one per `everyMs`. */
 export class Bucket {
   #level: number;
@@ -118,6 +120,36 @@ export class Counter {
     const left = this.of(key) - 1;
     if (left <= 0) this.#counts.delete(key);
     else this.#counts.set(key, left);
+  }
+}
+
+/** The rates of each user, whatever link they come by. */
+export class UserRates {
+  #users = new Map<string, { sends: Bucket; directRooms: Bucket }>();
+
+  /** @param limits of the server */
+  constructor(private readonly limits: Limits, private readonly clock: Clock) {}
+
+  /** A user's buckets, by id in hex. */
+  of(key: string): { sends: Bucket; directRooms: Bucket } {
+    let rates = this.#users.get(key);
+    if (!rates) {
+      if (this.#users.size >= usersMost) this.#forgetFull();
+      const { sendBurst, sendsPerSecond, directRoomsPerHour } = this.limits;
+      rates = {
+        sends: new Bucket(sendBurst, 1000 / sendsPerSecond, this.clock),
+        directRooms: new Bucket(directRoomsPerHour, 3_600_000 / directRoomsPerHour, this.clock),
+      };
+      this.#users.set(key, rates);
+    }
+    return rates;
+  }
+
+  /** Full buckets remember nothing: memory stays bounded by who did something lately. */
+  #forgetFull(): void {
+    for (const [key, { sends, directRooms }] of this.#users) {
+      if (sends.isFull && directRooms.isFull) this.#users.delete(key);
+    }
   }
 }
 

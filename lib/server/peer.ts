@@ -5,7 +5,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import type { Card } from "../protocol/card.ts";
 import type { Link } from "../protocol/link.ts";
 import { errorCodes, type LinkMessage } from "../protocol/messages.ts";
-import type { Bucket } from "./limits.ts";
+import type { Bucket, UserRates } from "./limits.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Most boxes that wait for a link's next commit. */
@@ -19,19 +19,23 @@ export class Peer {
   readonly subscriptions = new Map<string, Subscription>();
   /** Boxes for the next commit, by hash in hex. */
   boxes = new Map<string, Bytes>();
+  /** How fast the user may talk. */
+  readonly sends: Bucket;
+  /** How many direct rooms the user may begin. */
+  readonly directRooms: Bucket;
 
   /**
    * @param address the remote `host:port`, for `--show-addresses` and the console
-   * @param sends how fast it may talk
+   * @param rates of all users
    */
   constructor(
     readonly card: Card,
     readonly link: Link,
     readonly address: string,
-    readonly sends: Bucket,
-    readonly directRooms: Bucket,
+    rates: UserRates,
   ) {
     this.key = encodeHex(card.id);
+    ({ sends: this.sends, directRooms: this.directRooms } = rates.of(this.key));
     link.onDrain = () => {
       for (const subscription of this.subscriptions.values()) subscription.pump();
     };

@@ -11,7 +11,7 @@ import { encodeHex } from "@std/encoding/hex";
 import type { Clock } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { type Card, parseCard } from "../protocol/card.ts";
-import type { Limits } from "./limits.ts";
+import { type Limits, UserRates } from "./limits.ts";
 import type { Peer } from "./peer.ts";
 import { ServerRoom } from "./room.ts";
 import type { ServerEvents } from "./events.ts";
@@ -31,6 +31,8 @@ interface Staged {
 export class Rooms {
   /** Everybody who is linked, by id in hex. */
   readonly peers = new Map<string, Peer>();
+  /** How fast each user may talk, by id in hex: reconnecting does not fill a bucket. */
+  readonly rates: UserRates;
   #rooms = new Map<string, ServerRoom>();
   #cards = new Map<string, Card>();
   #staged: Staged[] = [];
@@ -49,6 +51,7 @@ export class Rooms {
     private readonly defer: (act: () => void) => void,
     private readonly showAddresses = false,
   ) {
+    this.rates = new UserRates(limits, clock);
     for (const stored of store.rooms()) this.#rooms.set(encodeHex(stored.id), new ServerRoom(stored, this));
   }
 

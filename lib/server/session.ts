@@ -27,7 +27,7 @@ import { skeleton } from "../protocol/name.ts";
 import { messageMaxBytes } from "../protocol/message.ts";
 import { textMaxBytes } from "../protocol/content.ts";
 import { rosterMax } from "../protocol/roster.ts";
-import { Bucket, type Doorkeeper } from "./limits.ts";
+import type { Doorkeeper } from "./limits.ts";
 import { Peer } from "./peer.ts";
 import { handleRequest } from "./requests.ts";
 import type { Rooms } from "./rooms.ts";
@@ -145,10 +145,7 @@ async function serve(
     context.links.delete(link);
     return;
   }
-  const { limits, clock } = rooms;
-  const sends = new Bucket(limits.sendBurst, 1000 / limits.sendsPerSecond, clock);
-  const directRooms = new Bucket(limits.directRoomsPerHour, 3_600_000 / limits.directRoomsPerHour, clock);
-  const peer = new Peer(card, link, ends.remote, sends, directRooms);
+  const peer = new Peer(card, link, ends.remote, rooms.rates);
   try {
     // The binding of name and key is on disk before its owner is let in.
     const { store } = rooms;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { addressKey, Bucket, defaultLimits, Doorkeeper } from "../../lib/server/limits.ts";
+import { addressKey, Bucket, defaultLimits, Doorkeeper, UserRates } from "../../lib/server/limits.ts";
 import { acceptConnections } from "../../lib/server/listener.ts";
 import { RsaQueue } from "../../lib/server/rsa_queue.ts";
 import { Backoff } from "../../lib/client/reconnect.ts";
@@ -166,4 +166,14 @@ Deno.test("reconnecting waits 1 s doubling to 5 min with jitter, and 12 failures
   assertEquals(backoff.nextMs(), 3_600_000);
   clock.advance(3_600_001);
   assertEquals(backoff.nextMs() < 5000, true);
+});
+
+Deno.test("a user's rate is the user's, whatever link it comes by, and the memory of users is bounded", () => {
+  const clock = new FakeClock();
+  const rates = new UserRates(defaultLimits, clock);
+  for (let i = 0; i < defaultLimits.sendBurst; i++) rates.of("ira").sends.take();
+  assertEquals([rates.of("ira").sends.take(), rates.of("sam").sends.take()], [false, true]);
+  clock.advance(10_000);
+  for (let i = 0; i < 30_000; i++) rates.of(`u${i}`);
+  assertEquals(rates.of("ira").sends.take(), true);
 });

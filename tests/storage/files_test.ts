@@ -133,7 +133,7 @@ inDir("pins are kept, replaced by a later line, and compared by skeleton", (dir)
   const server = new Uint8Array(32).fill(1);
   const [a, b] = [ira.card.id, new Uint8Array(32).fill(9)];
   const known = new KnownKeys(dir);
-  known.pinServer("127.0.0.1:9443", a);
+  known.pinServer("127.0.0.1:9443", a, 1);
   known.pinUser(server, "Bill", a);
   known.pinUser(server, "Bill", b, true);
   known.pinRoom(server, "lobby", b);
@@ -149,7 +149,7 @@ inDir("pins are kept, replaced by a later line, and compared by skeleton", (dir)
 });
 inDir("a last pin line that a crash cut is passed over; a broken line inside is not", (dir) => {
   const known = new KnownKeys(dir);
-  known.pinServer("h:1", ira.card.id);
+  known.pinServer("h:1", ira.card.id, 1);
   Deno.writeTextFileSync(`${dir}/known.jsonl`, '{"kind":"serv', { append: true });
   assertEquals(new KnownKeys(dir).server("h:1"), ira.card.id);
   Deno.writeTextFileSync(`${dir}/known.jsonl`, "x\n", { append: true });
