@@ -20,6 +20,7 @@ export class RawClient implements Receiver {
     name: string,
     rooms: MessageOf<"HELLO">["rooms"] = [],
     runId = new Uint8Array(16),
+    cardBytes?: Bytes,
   ): Promise<RawClient> {
     const { identity, card } = await person(name);
     const connection = await Connection.open({
@@ -32,7 +33,7 @@ export class RawClient implements Receiver {
       minVersion: 1,
       name,
       identity,
-      card: card.bytes,
+      card: cardBytes ?? card.bytes,
       checkServer: () => {},
     });
     const client = new RawClient(connection, card.bytes);

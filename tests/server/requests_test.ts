@@ -5,6 +5,8 @@ import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
+import { makeCard, roles } from "../../lib/protocol/card.ts";
+import { closeReasons } from "../../lib/protocol/messages.ts";
 import { boxHash, sealBox } from "../../lib/protocol/box.ts";
 import { makeLeave } from "../../lib/protocol/commit.ts";
 import { makePrekey, parsePrekey } from "../../lib/protocol/prekey.ts";
@@ -153,6 +155,9 @@ worldTest("every box must be there before its commit, for the member whose entry
   assertEquals(await commit(client, adds(sam).bytes), "NO_BOX");
   await nextSecond();
   assertEquals([await put(), await commit(client, adds(dana).bytes)], ["DONE 0", "DENIED"]); // dana has no card there yet
+  (await RawClient.open(world.port, "dana")).close();
+  await nextSecond();
+  assertEquals([await put(), await commit(client, adds(dana).bytes)], ["DONE 0", "NO_BOX"]); // it is sam's
   await nextSecond();
   assertEquals(await commit(client, adds(sam).bytes), "NO_BOX"); // dropped after any COMMIT
   await nextSecond();
@@ -314,3 +319,38 @@ worldTest("a removed member gets the entry that removes, and none after it", asy
   back.close();
   client.close();
 });
+worldTest("a member cannot hand in another member's commit or message, however valid", async (world) => {
+  const client = await room(world);
+  const other = await RawClient.open(world.port, "sahnawaz");
+  await nextSecond();
+  const adds = successor(head, ira, { roster: [...head.roster, member(sam, 1)] });
+  assertEquals(await commit(client, adds.bytes), "STORED 2");
+  await nextSecond();
+  const byIra = successor(headOf(adds, 2), ira);
+  assertEquals(await commit(other, byIra.bytes), "DENIED");
+  const said = message(0, { epoch: 1, view: { pos: 2, hash: zeros } });
+  assertEquals(await send(other, said), "DENIED");
+  assertEquals(await commit(client, byIra.bytes), "STORED 3");
+  client.close();
+  other.close();
+});
+worldTest(
+  "a name belongs to one key, in any spelling that looks like it, and a key to one name",
+  async (world) => {
+    const client = await RawClient.open(world.port, "ira");
+    const enter = async (p: Person, name: string) => {
+      try {
+        (await RawClient.open(world.port, p.name, [], undefined, makeCard(p.identity, roles.user, name, 1)))
+          .close();
+        return "welcome";
+      } catch (error) {
+        return (error as { reason?: number }).reason;
+      }
+    };
+    assertEquals(await enter(sam, "lra"), closeReasons.nameTaken);
+    assertEquals(await enter(ira, "other"), closeReasons.nameTaken);
+    assertEquals(await enter(ira, "ira"), "welcome");
+    assertEquals(await enter(sam, "sahnawaz"), "welcome");
+    client.close();
+  },
+);
