@@ -12,7 +12,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/identity.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { ChatError, exitCodes, Malformed } from "../errors.ts";
-import { textMaxBytes } from "../protocol/content.ts";
+import { contentTypes, textMaxBytes } from "../protocol/content.ts";
 import { noKeyFile } from "../protocol/epoch.ts";
 import type { LinkEnd } from "../protocol/link.ts";
 import {
@@ -133,7 +133,9 @@ export class Chat implements Receiver {
         await sleep(clock, waitMs, this.#stop.signal);
       }
       if (this.#failure) throw this.#failure;
-      if (this.#rejected > 0 && !this.view.interactive) throw notSent(this.#rejected);
+      const refused = this.#room?.state.outbox.filter((item) => item.failed).length ?? 0;
+      const lost = this.#rejected + refused;
+      if (lost > 0 && !this.view.interactive) throw notSent(lost);
       return exitCodes.done;
     } finally {
       giveUp();
@@ -323,6 +325,7 @@ export class Chat implements Receiver {
     const change = this.#server!.welcome({ runId: message.runId, memoryOnly });
     if (change === "restarted") {
       this.view.notice("The server was restarted: rooms begin anew.");
+      this.#unsent.unshift(...this.#unconfirmed());
       this.#openRooms();
     } else if (change === "lost") {
       this.view.warning(
@@ -335,6 +338,15 @@ export class Chat implements Receiver {
       if (change === "same" && room.state.alarm === "the server") room.state.alarm = null;
       room.connect(this.#connection!);
     }
+  }
+
+  /** Lines that the run of a memory-only server which is over did not confirm: they stay unsent. */
+  #unconfirmed(): { text: string; action: boolean }[] {
+    const items = this.#room?.state.outbox.filter((item) => !item.failed) ?? [];
+    return items.map((item) => ({
+      text: new TextDecoder().decode(item.body),
+      action: item.type === contentTypes.action,
+    }));
   }
 
   /** Everything else that comes: to the room it is about. */
@@ -479,7 +491,10 @@ export class Chat implements Receiver {
       // The input is over: go once everything is stored, unless a person just pressed Ctrl+D.
       if (this.view.interactive && this.options.message === null) return this.quit();
       this.#quitWhenQuiet();
-    })();
+    })().catch((error) => {
+      if (!(error instanceof ChatError)) throw error;
+      this.#fail(error);
+    });
   }
 
   async #enterLine(line: string): Promise<void> {

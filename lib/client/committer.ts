@@ -9,6 +9,7 @@
 import { equals } from "@std/bytes/equals";
 import { seconds } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
+import { fingerprint } from "../crypto/identity.ts";
 import { type Card, roles } from "../protocol/card.ts";
 import { noKeyFile } from "../protocol/epoch.ts";
 import { errorCodes, type LinkMessage } from "../protocol/messages.ts";
@@ -106,10 +107,11 @@ export class Committer {
       if (!card || card.role !== roles.user || names.has(skeleton(card.name))) return [];
       if (known.conflicts(serverId, card.name, id)) {
         this.room.warnOnce(
-          `Somebody with another key than the known one wants to join as ${card.name}, and is not let in. ` +
-            `"/trust ${card.name}" accepts the new key.`,
+          `Somebody with the key ${fingerprint(id)} wants to join as ${card.name}, whose known key is ${
+            fingerprint(known.user(serverId, card.name)!.id)
+          }, and is not let in. "/trust ${card.name}" accepts the new key.`,
         );
-        this.room.conflict = { name: card.name, id };
+        this.room.conflict ??= { name: card.name, id }; // the one that was shown first stays the one in question
         return [];
       }
       names.add(skeleton(card.name));

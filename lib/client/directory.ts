@@ -62,7 +62,7 @@ export class Directory {
       const answer = await connection.request((ref) => ({ type: "CARD_GET", ref, ids: some }), "CARD");
       answer.cards.forEach((bytes, k) => this.#take(some[k], bytes));
     }
-    this.#save();
+    this.save();
   }
 
   /** Looks a name up: the server's claim, to be held against the pins. @throws LinkLost */
@@ -74,7 +74,7 @@ export class Directory {
     const card = answer.cards.length === 1 ? tryParse(answer.cards[0]) : null;
     if (!card || card.role !== roles.user) return null;
     this.#take(card.id, card.bytes);
-    this.#save();
+    this.save();
     return this.card(card.id)!;
   }
 
@@ -104,7 +104,7 @@ export class Directory {
         if (prekey) found.set(encodeHex(id), prekey);
       });
     }
-    this.#save();
+    this.save();
     return found;
   }
 
@@ -128,7 +128,8 @@ export class Directory {
     }
   }
 
-  #save(): void {
+  /** Writes what is new. @throws FileTrouble */
+  save(): void {
     if (!this.#dirty) return;
     this.files.write(file, encodeState(this.#kept));
     this.#dirty = false;

@@ -146,6 +146,14 @@ async function joinRoom(
     );
   }
   let room = entrance.rooms.get(encodeHex(info.room));
+  if (room && room.state.name !== "" && skeleton(room.state.name) !== skeleton(asked)) {
+    throw new ChatError(
+      `The server shows the room "${room.state.name}" as "${asked}"`,
+      "do not use this server for either; ask its operator",
+      exitCodes.trust,
+    );
+  }
+  if (room) room.state.name ||= name; // what admits us there must bear the name that was asked for
   if (!room) {
     room = new ClientRoom(context, newRoomState(info.room, name), null);
     entrance.addRoom(room);

@@ -36,8 +36,10 @@ export class OwnPrekeys {
     this.#kept = bytes ? decodeState<Kept>(bytes) : { lastId: 0, keys: [] };
   }
 
-  #save(): void {
-    this.files.write(file, encodeState(this.#kept));
+  /** Written first, believed then: what is not on disk must not be published, erased or counted on. */
+  #keep(kept: Kept): void {
+    this.files.write(file, encodeState(kept));
+    this.#kept = kept;
   }
 
   /** The newest, made anew (and stored) when it is a day old. */
@@ -47,23 +49,20 @@ export class OwnPrekeys {
     // One from the future, by a clock since set back, would be refused by others.
     if (newest && now - newest.notBefore < daySeconds && newest.notBefore <= now + 300) return newest;
     const made = await makePrekey(this.identity.id, this.identity.signing, this.#kept.lastId, now);
-    this.#kept.keys.push({ ...made, notBefore: now, supersededAt: null });
-    this.#kept.lastId = made.prekeyId;
-    this.#save();
+    const keys = [...this.#kept.keys, { ...made, notBefore: now, supersededAt: null }];
+    this.#keep({ lastId: made.prekeyId, keys });
     return made;
   }
 
   /** The server has confirmed the newest: the ones before it live 48 hours more. */
   confirmed(): void {
     const now = seconds(this.clock);
-    let changed = false;
-    for (const key of this.#kept.keys.slice(0, -1)) {
-      if (key.supersededAt === null) {
-        key.supersededAt = now;
-        changed = true;
-      }
-    }
-    if (changed) this.#save();
+    const { keys, lastId } = this.#kept;
+    if (keys.slice(0, -1).every((key) => key.supersededAt !== null)) return;
+    const marked = keys.map((key, i) =>
+      i < keys.length - 1 ? { ...key, supersededAt: key.supersededAt ?? now } : key
+    );
+    this.#keep({ lastId, keys: marked });
   }
 
   /** Erases what is past its time; to be called once all rooms have caught up. */
@@ -73,8 +72,7 @@ export class OwnPrekeys {
       now < key.notAfter && (key.supersededAt === null || now < key.supersededAt + graceSeconds)
     );
     if (kept.length === this.#kept.keys.length) return;
-    this.#kept.keys = kept;
-    this.#save();
+    this.#keep({ lastId: this.#kept.lastId, keys: kept });
   }
 
   /** The private part with this id. */

@@ -51,7 +51,8 @@ export async function receiveCommit(
   if (broken) return ignore(`rule ${broken.rule}: ${broken.why}`);
   await room.needPins(commit.roster);
   const secret = findMember(commit.roster, room.context.card.id) ? await openEpoch(room, commit) : null;
-  // From here on nothing waits: state and history move together.
+  keepPins(room, commit.roster);
+  // From here on nothing waits or fails: state and history move together.
   checkView(room, commit.author, commit.view);
   room.history!.feed(e);
   showDifference(room, commit, head.roster);
@@ -73,6 +74,10 @@ export async function receiveAdmission(
 ): Promise<void> {
   const commit = tryParse(bytes);
   if (!commit || !equals(commit.room, room.state.id)) throw new ServerFault("a room begins with no commit");
+  // Whoever was removed keeps the old keys: being taken back to them would let her read on.
+  if (room.state.head && commit.epoch <= room.state.head.epoch) {
+    throw new ServerFault("an admission from before the removal");
+  }
   await room.needCards(cardsNeeded(commit));
   const { card, directory, serverId } = room.context;
   const broken = commit.epoch === 0
@@ -102,6 +107,10 @@ export async function receiveAdmission(
     throw new ServerFault("the entries before the admission are missing");
   }
   const secret = await openEpoch(room, commit);
+  keepPins(room, commit.roster);
+  if (!pinned && commit.roomName !== "" && room.context.pinsRooms()) {
+    room.context.known.pinRoom(serverId, commit.roomName, commit.room);
+  }
   const history = new History({ pos: viewPos, hash });
   for (const each of between) history.feed(each);
   history.feed(entryHash(entryKinds.commit, bytes));
@@ -113,9 +122,11 @@ export async function receiveAdmission(
     const verified = room.context.known.user(serverId, by)?.verified ? "verified" : "not verified";
     room.notice(`You were admitted by ${by} (${verified}); what was said before stays closed to you.`);
   }
-  if (!pinned && commit.roomName !== "" && room.context.pinsRooms()) {
-    room.context.known.pinRoom(serverId, commit.roomName, commit.room);
-  }
+}
+
+/** Pins the members who are new to us. @throws FileTrouble: nothing has moved yet, and it is done again */
+function keepPins({ context: { known, serverId } }: ClientRoom, roster: readonly Member[]): void {
+  for (const { name, id } of roster) if (!known.user(serverId, name)) known.pinUser(serverId, name, id);
 }
 
 /** The room that is known by the name of this one. */
@@ -176,11 +187,6 @@ function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secr
   if (state.pendingCommit && state.pendingCommit.epoch <= commit.epoch) {
     if (equals(state.pendingCommit.hash, commit.hash) && state.readable) state.suspect = false;
     state.pendingCommit = null;
-  }
-  for (const member of commit.roster) {
-    if (!context.known.user(context.serverId, member.name)) {
-      context.known.pinUser(context.serverId, member.name, member.id);
-    }
   }
   if (!findMember(commit.roster, context.card.id)) {
     state.status = "gone";

@@ -10,10 +10,11 @@ import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import { seconds } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
+import { fingerprint } from "../crypto/identity.ts";
 import { ChatError } from "../errors.ts";
 import { type Commit, isLeaveSigned, type Leave, makeLeave } from "../protocol/commit.ts";
 import { contentTypes } from "../protocol/content.ts";
-import { entryHash, History } from "../protocol/history.ts";
+import { entryHash, History, nextHistory } from "../protocol/history.ts";
 import { entryKinds, type LinkMessage, type MessageOf } from "../protocol/messages.ts";
 import { findMember, type Member } from "../protocol/roster.ts";
 import { type Connection, LinkLost } from "./connection.ts";
@@ -256,11 +257,12 @@ export class ClientRoom {
     while (directory.missing(ids).length > 0) {
       if (!this.connection) throw new LinkLost();
       await directory.fetchCards(this.connection, ids);
-      if (directory.missing(ids).length === 0) return;
+      if (directory.missing(ids).length === 0) break;
       this.warnOnce("The server withholds the card of a member; the room waits for it.");
-      this.#flushEvents();
+      this.finishTurn(() => {}); // stored before it is shown, as ever
       await this.#pause(retryCardsMs);
     }
+    directory.save(); // what is about to rely on them must find them after a crash
   }
 
   /** Waits until no name conflicts with a pin. @throws LinkLost */
@@ -271,10 +273,12 @@ export class ClientRoom {
       if (!member) return;
       this.conflict = { name: member.name, id: member.id };
       this.warnOnce(
-        `The key of ${member.name} has changed. The room waits: "/verify ${member.name}" shows the digits to ` +
+        `The key of ${member.name} has changed from ${
+          fingerprint(known.user(serverId, member.name)!.id)
+        } to ${fingerprint(member.id)}. The room waits: "/verify ${member.name}" shows the digits to ` +
           `compare, "/trust ${member.name}" accepts the new key.`,
       );
-      this.#flushEvents();
+      this.finishTurn(() => {}); // stored before it is shown, as ever
       this.onTurn();
       if (this.conflict) await this.#pause(null);
     }
@@ -300,7 +304,11 @@ export class ClientRoom {
   /** Handles what is there, then settles; one turn at a time. */
   turn(): void {
     this.#again = true;
-    if (this.#busy) return;
+    if (this.#busy) {
+      // A turn that waits, maybe for the person, must not keep what is typed from being stored.
+      if (this.#pausing) this.finishTurn(() => {});
+      return;
+    }
     this.#busy = true;
     void this.#run();
   }
@@ -377,7 +385,7 @@ export class ClientRoom {
   async #handle(message: LinkMessage): Promise<void> {
     switch (message.type) {
       case "ROOM_INFO":
-        return this.#onStream(message);
+        return await this.#onStream(message);
       case "HASHES":
         return this.#onHashes(message);
       case "ENTRY":
@@ -395,7 +403,9 @@ export class ClientRoom {
     }
   }
 
-  #onStream(info: MessageOf<"ROOM_INFO">): void {
+  async #onStream(info: MessageOf<"ROOM_INFO">): Promise<void> {
+    // The room's file and the cards' are two: after a crash one may be ahead of the other.
+    if (this.state.head) await this.needCards(this.state.head.roster.map((member) => member.id));
     this.#target = info.last;
     this.#hashes = null;
     const pos = this.history?.view.pos ?? 0;
@@ -411,9 +421,11 @@ export class ClientRoom {
 
   #onHashes({ first, hashes }: MessageOf<"HASHES">): void {
     if (this.state.status === "in" && first === this.history!.view.pos + 1) {
+      // What has never come whole cannot have expired: hashes alone would hide it, and raise no alarm.
+      if (this.isCaughtUp) throw new ServerFault("entries are hidden behind their hashes");
       for (const e of hashes) this.history!.feed(e);
       this.#dirty = true;
-      if (!this.#announced) this.notice(`${hashes.length} entries have expired while you were away.`);
+      this.notice(`${hashes.length} entries have expired while you were away, or are withheld.`);
       return;
     }
     const before = this.#hashes;
@@ -457,8 +469,15 @@ export class ClientRoom {
       flying.item.sealed = flying.sealed;
       return await this.#onEntry(stored.pos, now, entryKinds.message, flying.sealed.bytes, "");
     }
-    // Handled already, from the log: the answer only confirms.
-    this.state.outbox = this.state.outbox.filter((other) => other !== flying.item);
+    // Handled already, from the log: the answer only confirms, if it is our message that stands there.
+    if (this.state.outbox.includes(flying.item)) {
+      const [before, there] = [this.history!.at(stored.pos - 1), this.history!.at(stored.pos)];
+      const e = entryHash(entryKinds.message, flying.sealed.bytes);
+      if (!before || !there || !equals(nextHistory(before, e), there)) {
+        throw new ServerFault("a message is said to be stored where another one stands");
+      }
+      this.state.outbox = this.state.outbox.filter((other) => other !== flying.item);
+    }
     this.#dirty = true;
   }
 

@@ -83,6 +83,7 @@ export class Subscription {
     if (this.#current === null) {
       const stretch = this.#stretches.shift();
       if (!stretch) {
+        for (const { message } of this.#answers.splice(0)) this.peer.send(message);
         this.room.unsubscribe(this);
         return false;
       }

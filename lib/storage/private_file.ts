@@ -102,9 +102,15 @@ export function appendLine(path: string, line: string): void {
   try {
     const file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
     try {
-      const bytes = new TextEncoder().encode(line + "\n");
-      for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-      file.syncSync();
+      const { size } = file.statSync();
+      try {
+        const bytes = new TextEncoder().encode(line + "\n");
+        for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+        file.syncSync();
+      } catch (error) {
+        file.truncateSync(size); // half a line would spoil the next one
+        throw error;
+      }
     } finally {
       file.close();
     }

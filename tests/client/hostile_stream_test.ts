@@ -595,3 +595,67 @@ for (
     },
   });
 }
+
+// Found by the second review.
+
+// A removed client took an old admission again, and spoke with keys that others who were removed still hold.
+benchTest("an admission from before one's removal is refused", async (bench) => {
+  const [genesisEntry] = [bench.head];
+  const withVictim = bench.head.roster;
+  await bench.feed(
+    bench.accept(await bench.commit(ira, { roster: withVictim.filter((m) => m.name !== "sahnawaz") })),
+  );
+  assertEquals(bench.room.state.status, "gone");
+  const old = await bench.commit(ira, { epoch: genesisEntry.epoch, roster: withVictim });
+  await bench.feed(bench.entry(old.commit.bytes, entryKinds.commit, bench.last + 1));
+  assertEquals(bench.room.state.status, "gone");
+  assertMatch(bench.faults.join(), /before the removal/);
+});
+// STORED for any position that was handled took the message out of the outbox: it was lost unnoticed.
+benchTest(
+  "a STORED that names another entry's position ends the connection, and the message is kept",
+  async (bench) => {
+    await bench.feed(bench.append(bench.message(ira, "one")));
+    bench.room.say("mine");
+    await bench.idle();
+    const send = bench.sent.find((m) => m.type === "SEND");
+    await bench.feed({
+      type: "STORED",
+      ref: send?.type === "SEND" ? send.ref : 0,
+      room: bench.head.room,
+      pos: bench.last,
+    });
+    assertMatch(bench.faults.join(), /another one stands/);
+    assertEquals(bench.room.state.outbox.length, 1);
+  },
+);
+// Hashes in place of live entries kept everybody's history equal, and hid what was said.
+benchTest(
+  "entries hidden behind their hashes are noticed: told while catching up, a fault after it",
+  async (bench) => {
+    bench.reload();
+    const hidden = bench.message(ira, "hidden");
+    bench.append(hidden);
+    await bench.feed(bench.info(), {
+      type: "HASHES",
+      room: bench.head.room,
+      first: bench.last,
+      hashes: [entryHash(2, hidden)],
+    });
+    assertMatch(JSON.stringify(bench.events), /1 entries have expired while you were away, or are withheld/);
+    await stillHonest(bench);
+    await bench.feed({ type: "HASHES", room: bench.head.room, first: bench.last + 1, hashes: [zeros] });
+    assertMatch(bench.faults.join(), /hidden behind their hashes/);
+  },
+);
+// While a room waited for a card, messages were shown before they were stored, and typed lines not stored.
+benchTest("a room that waits stores what it shows, and what is typed", async (bench) => {
+  bench.withheld.add(Array.from(erin.card.id, (b) => b.toString(16).padStart(2, "0")).join(""));
+  const message = bench.append(bench.message(ira, "before"));
+  const commit = bench.accept(await bench.commit(ira, { roster: [...bench.head.roster, member(erin, 2)] }));
+  await bench.feed(message, commit);
+  bench.room.say("typed while it waits");
+  const [stored] = bench.context.files.load();
+  assertEquals(bench.said, ["ira: before"]);
+  assertEquals([stored.history.view.pos, stored.state.outbox.length], [bench.last - 1, 1]);
+});

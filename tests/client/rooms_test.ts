@@ -320,3 +320,12 @@ worldTest(
     assertEquals(sam.view.warnings, []);
   },
 );
+// Found by review: a line said during the cut was dropped with the run that had not confirmed it.
+worldTest("a line that a memory-only run did not confirm is said in the next one", async (world) => {
+  const ira = await world.enter("ira");
+  await world.server.stop();
+  ira.view.type("said during the cut");
+  const { memoryStore } = await import("../fakes/world.ts");
+  await world.startServer({ store: memoryStore() });
+  await ira.view.hears("ira: said during the cut");
+}, { store: await (async () => (await import("../fakes/world.ts")).memoryStore())() });

@@ -184,3 +184,21 @@ inDir(
     assertEquals(prekeys.find(second.prekeyId), undefined);
   },
 );
+// Found by review: a prekey whose private part could not be stored was published all the same.
+inDir("a prekey that cannot be stored is not used", async (dir) => {
+  const clock = new FakeClock();
+  const files = await SealedFiles.open(dir, ira.identity, systemRandom);
+  const prekeys = new OwnPrekeys(files, ira.identity, clock);
+  const { write } = SealedFiles.prototype;
+  SealedFiles.prototype.write = () => {
+    throw new FileTrouble("the disk is full", "free some space");
+  };
+  try {
+    await assertRejects(() => prekeys.newest(), FileTrouble);
+    await assertRejects(() => prekeys.newest(), FileTrouble);
+  } finally {
+    SealedFiles.prototype.write = write;
+  }
+  const made = await prekeys.newest();
+  assertEquals(new OwnPrekeys(files, ira.identity, clock).find(made.prekeyId)?.prekeyId, made.prekeyId);
+});
