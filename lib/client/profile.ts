@@ -12,6 +12,7 @@ import { skeleton } from "../protocol/name.ts";
 import { hasKeys, inFile, openKeys, readPrivateKey, writeKeys } from "../storage/key_files.ts";
 import { Lock } from "../storage/lock.ts";
 import {
+  exists,
   FileTrouble,
   makePrivateDir,
   readPrivate,
@@ -101,15 +102,6 @@ function refuseRemains(dir: string, name: string): void {
       `There is a profile "${twin.name}", which is the same name as "${name}" to a server`,
       `use -u ${twin.name}`,
     );
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }
 

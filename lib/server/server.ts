@@ -71,7 +71,6 @@ export class ChatServer {
     const context: SessionContext = {
       rooms: this.rooms,
       doorkeeper,
-      random: parts.random,
       accessToken: parts.accessToken ?? null,
       links: this.#links,
       handshake: {

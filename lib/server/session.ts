@@ -8,7 +8,6 @@
 import { equals } from "@std/bytes/equals";
 import { type Bytes, equalSecret } from "../crypto/bytes.ts";
 import { sha256 } from "../crypto/hash.ts";
-import type { RandomSource } from "../crypto/random.ts";
 import { Malformed } from "../errors.ts";
 import { type ByteConn, closeQuietly } from "../protocol/conn.ts";
 import { FrameReader, trafficRecord } from "../protocol/frames.ts";
@@ -40,8 +39,6 @@ export interface SessionContext {
   readonly doorkeeper: Doorkeeper;
   /** Keys, puzzle and the RSA queue. */
   readonly handshake: ServerHandshakeConfig;
-  /** Randomness. */
-  readonly random: RandomSource;
   /** Everybody must know it, when set. */
   readonly accessToken: Bytes | null;
   /** Links that are alive: for ticking, and for goodbye at shutdown. */

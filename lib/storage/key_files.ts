@@ -15,7 +15,14 @@ import {
 } from "../crypto/identity_pem.ts";
 import type { IdentitySecrets } from "../crypto/identity.ts";
 import { ChatError, Malformed } from "../errors.ts";
-import { FileTrouble, makePrivateDir, readPrivate, trouble, writeAtomically } from "./private_file.ts";
+import {
+  exists,
+  FileTrouble,
+  makePrivateDir,
+  readPrivate,
+  trouble,
+  writeAtomically,
+} from "./private_file.ts";
 
 /** Whose keys. */
 export type KeyOwner = "client" | "server";
@@ -41,16 +48,7 @@ export class KeyExists extends ChatError {
 
 /** Whether a private key file is there. */
 export function hasKeys(dir: string, owner: KeyOwner): boolean {
-  return isThere(keyPaths(dir, owner).private);
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
+  return exists(keyPaths(dir, owner).private);
 }
 
 /**
@@ -114,13 +112,9 @@ export function refuseExisting(path: string, force: boolean): void {
 /** Moves a file to `.bak`, or `.bak.1` and so on: no key is ever lost. @throws KeyExists unless `force` */
 export function setAside(path: string, force: boolean): void {
   refuseExisting(path, force);
-  try {
-    Deno.lstatSync(path);
-  } catch {
-    return;
-  }
+  if (!exists(path)) return;
   let backup = `${path}.bak`;
-  for (let i = 1; isThere(backup); i++) backup = `${path}.bak.${i}`;
+  for (let i = 1; exists(backup); i++) backup = `${path}.bak.${i}`;
   try {
     Deno.renameSync(path, backup);
   } catch (error) {

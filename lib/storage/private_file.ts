@@ -23,6 +23,16 @@ export class FileExposed extends ChatError {
   }
 }
 
+/** Whether anything stands at `path`, a broken link included. */
+export function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Makes a directory for private files, 0700, with its parents. @throws FileTrouble */
 export function makePrivateDir(path: string): void {
   try {

@@ -16,7 +16,7 @@ import { Status } from "../../lib/server/status.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { SqliteStore } from "../../lib/server/store/sqlite.ts";
 import type { Store } from "../../lib/server/store/store.ts";
-import { makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
+import { exists, makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { person } from "./people.ts";
 import { ScriptedView } from "./scripted_view.ts";
@@ -132,15 +132,6 @@ export class World {
     }
     await this.server.stop().catch(() => {});
     await Deno.remove(this.dir, { recursive: true });
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }
 

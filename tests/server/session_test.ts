@@ -28,7 +28,6 @@ async function session(limits: Partial<Limits> = {}) {
     rooms: new Rooms(new MemoryStore(systemRandom), clock, all, server, events, (act) => setTimeout(act, 0)),
     doorkeeper,
     handshake: config,
-    random: systemRandom,
     accessToken: null,
     links: new Set(),
   };
