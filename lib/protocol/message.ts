@@ -56,7 +56,8 @@ export interface Message extends MessageHeader {
   readonly bytes: Bytes;
 }
 
-function encodeHeader(h: MessageHeader): Bytes {
+/** The 130 bytes. */
+export function encodeHeader(h: MessageHeader): Bytes {
   return new Writer(headerBytes).u8(1).u8(h.kind).raw(h.room).u32(h.epoch).raw(h.sender).u32(h.n)
     .u64(h.view.pos).raw(h.view.hash).raw(h.salt).done();
 }
