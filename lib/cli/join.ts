@@ -11,10 +11,10 @@ import { tokenMaxBytes } from "../protocol/handshake.ts";
 import { profilesDir } from "../storage/home.ts";
 import { LinesView } from "../ui/lines_view.ts";
 import { TerminalView } from "../ui/terminal/terminal_view.ts";
-import { parseInvite } from "./invite.ts";
+import { parseInvite } from "../protocol/invite.ts";
 import { type Parsed, parsePort, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
-import { existingPassphrase, passphraseFile, readSecretFile } from "./secrets.ts";
+import { existingPassphrase, passphraseFile, readRoomKey, readSecretFile } from "./secrets.ts";
 import { userName } from "./user_name.ts";
 
 /** Runs it until the person goes. @returns the exit code @throws ChatError */
@@ -65,6 +65,12 @@ function optionsOf({ values, switches, positionals }: Parsed): ChatOptions {
   }
   const room = invite?.room ?? values.room ?? "lobby";
   if (!isName(room)) throw new BadName("room name", room);
+  if (values.key !== undefined && values.fernet !== undefined) {
+    throw new UsageError(
+      "--key and --fernet contradict each other",
+      "--key FILE mixes a key file into an ordinary room; --fernet FILE enters a room of everybody who has it",
+    );
+  }
   const timeout = Number(values["join-timeout"] ?? 60);
   if (!(timeout > 0 && timeout <= 86_400)) {
     throw new UsageError(
@@ -82,6 +88,9 @@ function optionsOf({ values, switches, positionals }: Parsed): ChatOptions {
     trust: values.trust ?? null,
     joinTimeoutMs: timeout * 1000,
     message: values.message ?? null,
+    key: values.key === undefined ? null : readRoomKey(values.key),
+    fernet: values.fernet === undefined ? null : readRoomKey(values.fernet),
+    pins: invite?.pins ?? null,
   };
 }
 

@@ -1,7 +1,7 @@
 /** Report: an error as one sentence and a hint on stderr, and the exit code it means. */
 
 import { ChatError, exitCodes } from "../errors.ts";
-import { sanitize } from "../ui/sanitize.ts";
+import { sanitize } from "../sanitize.ts";
 
 /**
  * Writes an error for a person.

@@ -1,6 +1,9 @@
 /** Secrets of a command line: read from files or asked for without echo, never taken as arguments. */
 
+import type { Bytes } from "../crypto/bytes.ts";
+import { decodeRoomKey } from "../crypto/room_key.ts";
 import { ChatError } from "../errors.ts";
+import { inFile } from "../storage/key_files.ts";
 import { FileTrouble, readPrivate } from "../storage/private_file.ts";
 import { UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
@@ -10,6 +13,18 @@ export function readSecretFile(path: string): string {
   const bytes = readPrivate(path);
   if (bytes === null) throw new FileTrouble(`Cannot read "${path}": there is no such file`, "check the path");
   return new TextDecoder().decode(bytes).split(/\r?\n/, 1)[0];
+}
+
+/** The 32 bytes of a room key file. @throws FileExposed, FileTrouble */
+export function readRoomKey(path: string): Bytes {
+  const bytes = readPrivate(path);
+  if (bytes === null) {
+    throw new FileTrouble(
+      `Cannot read "${path}": there is no such file`,
+      `make one: chat keygen --room ${path}`,
+    );
+  }
+  return inFile(path, () => decodeRoomKey(bytes));
 }
 
 /** The passphrase of an existing key: from a file, else asked for. @throws ChatError when nobody can be asked */

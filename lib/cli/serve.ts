@@ -13,6 +13,8 @@ import { Console } from "../server/console.ts";
 import { defaultLimits } from "../server/limits.ts";
 import { ChatServer } from "../server/server.ts";
 import { Status } from "../server/status.ts";
+import { Answering } from "../server/answering.ts";
+import { defaultRetention, type Retention } from "../server/rooms.ts";
 import { MemoryStore } from "../server/store/memory.ts";
 import { SqliteStore } from "../server/store/sqlite.ts";
 import type { Store } from "../server/store/store.ts";
@@ -20,10 +22,10 @@ import { serverDir } from "../storage/home.ts";
 import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../storage/key_files.ts";
 import { Lock } from "../storage/lock.ts";
 import { makePrivateDir, readPrivate, writeAtomically } from "../storage/private_file.ts";
-import { formatInvite } from "./invite.ts";
-import { type Parsed, parsePort } from "./options.ts";
+import { formatInvite } from "../protocol/invite.ts";
+import { type Parsed, parsePort, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
-import { existingPassphrase, readSecretFile } from "./secrets.ts";
+import { existingPassphrase, readRoomKey, readSecretFile } from "./secrets.ts";
 
 /** Runs it until TERMINATE or a signal. @returns the exit code @throws ChatError */
 export async function serve({ values, switches }: Parsed, process: Process): Promise<number> {
@@ -31,6 +33,11 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
   const port = parsePort(values.port);
   const dir = values.data ?? serverDir(values.home, process.env);
   const token = values["token-file"] === undefined ? null : readToken(values["token-file"]);
+  const retention = retentionOf(values);
+  const answerKey = values.answer === undefined ? null : readRoomKey(values.answer);
+  if (switches.has("answer-ack") && !answerKey) {
+    throw new UsageError("--answer-ack needs a key to answer with", "add --answer FILE");
+  }
   makePrivateDir(dir);
   const lock = Lock.take(
     join(dir, "lock"),
@@ -43,6 +50,16 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
     const listener = listen(host, port);
     const store = openStore(dir, switches.has("ephemeral"), process, listener);
     const print = (line: string) => process.log(`${line}\n`);
+    const status = new Status(print, process.inputIsTerminal && process.outputIsTerminal);
+    const answering = answerKey && new Answering({
+      key: answerKey,
+      identity,
+      clock: process.clock,
+      random: process.random,
+      acknowledge: switches.has("answer-ack"),
+      heard: (name, timeMs, text) => status.heard(name, timeMs, text),
+      partner: () => {},
+    });
     const server = new ChatServer({
       identity,
       card,
@@ -51,14 +68,17 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
       limits: defaultLimits,
       clock: process.clock,
       random: process.random,
-      events: new Status(print, process.inputIsTerminal && process.outputIsTerminal),
+      events: status,
+      showAddresses: switches.has("show-addresses"),
+      retention,
+      answering,
       accessToken: token,
       defer: (act) => void setImmediate(act),
     });
     const invite = (room: string) =>
       isName(room)
         ? `[+] Invite: chat join -u NAME ${
-          formatInvite({ host: reachable(host), port, room, serverId: identity.id })
+          formatInvite({ host: reachable(host), port, room, serverId: identity.id, pins: null })
         }`
         : `error: "${
           room.slice(0, 40).replace(/[^\x21-\x7e]/g, "?")
@@ -68,8 +88,13 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
     print(`[+] Server fingerprint: ${fingerprint(identity.id)}`);
     print(invite("lobby"));
     if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
+    if (answering) print("[+] Rooms of your key file are read by this server, and their members are told so");
     if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");
-    await untilStopped(process, new Console({ server, invite, now: () => process.clock.now() }), print);
+    await untilStopped(
+      process,
+      new Console({ server, answering, invite, now: () => process.clock.now() }),
+      print,
+    );
     await server.stop();
     print("[+] All connections had been terminated");
     print("[+] Server is shut down");
@@ -190,6 +215,38 @@ function readToken(path: string): Bytes {
     `The access token in "${path}" has ${token.length} bytes`,
     `it must have 1 to ${tokenMaxBytes}`,
   );
+}
+
+const units: Record<string, number> = {
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: 86_400,
+  K: 1024,
+  M: 1024 ** 2,
+  G: 1024 ** 3,
+};
+
+/** `--retain` and `--retain-bytes`. @throws UsageError */
+function retentionOf(values: Parsed["values"]): Retention {
+  const amount = (flag: string, pattern: RegExp, least: number, most: number, example: string) => {
+    const text = values[flag]!;
+    const match = pattern.exec(text);
+    const value = match ? Number(match[1]) * (units[match[2]] ?? 1) : NaN;
+    if (value >= least && value <= most) return value;
+    throw new UsageError(`--${flag} cannot be "${text}"`, example);
+  };
+  const { retain, "retain-bytes": bytes } = values;
+  const time = "give a time from 1m to 365d, as 30d, 12h or 90m";
+  const size = "give a size from 256K to 64G, as 64M";
+  return {
+    seconds: retain === undefined
+      ? defaultRetention.seconds
+      : amount("retain", /^(\d{1,6})([smhd])$/, 60, 365 * 86_400, time),
+    bytes: bytes === undefined
+      ? defaultRetention.bytes
+      : amount("retain-bytes", /^(\d{1,12})([KMG]?)$/, 256 * 1024, 64 * 1024 ** 3, size),
+  };
 }
 
 /** What others can dial: nobody dials 0.0.0.0. */

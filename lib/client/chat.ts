@@ -22,9 +22,15 @@ import {
   roomKinds,
   welcomeFlags,
 } from "../protocol/messages.ts";
-import { skeleton } from "../protocol/name.ts";
-import { parseLine } from "./commands.ts";
-import { enterRoom, type Entrance, patiently } from "./enter_room.ts";
+import { BadName, isName, skeleton } from "../protocol/name.ts";
+import { type Command, parseLine } from "./commands.ts";
+import { beginDirectRoom, directRoomWith } from "./direct_rooms.ts";
+import { enterKeyFileRoom } from "./enter_key_file_room.ts";
+import { KeyFileRoom } from "./key_file_room.ts";
+import { RoomInviteMismatch, ServerUnknown } from "./known_keys.ts";
+import { findPerson } from "./people.ts";
+import type { RoomStream } from "./room_stream.ts";
+import { enterRoom, type Entrance, patiently, type Wanted } from "./enter_room.ts";
 import { notAdmitted, notMember, notSent, notStored } from "./giving_up.ts";
 import { checkServerPin, keepServerPin, type ServerTrust } from "./server_pin.ts";
 import { Connection, type Dial, hostPort, LinkLost, type Receiver, RequestRefused } from "./connection.ts";
@@ -32,8 +38,8 @@ import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection_e
 import type { Profile } from "./profile.ts";
 import { Backoff } from "./reconnect.ts";
 import { ClientRoom } from "./room.ts";
-import type { RoomContext } from "./room_context.ts";
-import { newRoomState } from "./room_state.ts";
+import { type RoomContext, WrongKeyFile } from "./room_context.ts";
+import { newRoomState, type OutboxItem } from "./room_state.ts";
 import { ServerState } from "./server_state.ts";
 import type { View } from "./view.ts";
 
@@ -52,6 +58,12 @@ export interface ChatOptions extends ServerTrust {
   readonly joinTimeoutMs: number;
   /** Say this and go, instead of reading lines. */
   readonly message: string | null;
+  /** 32 bytes of the room's key file, which is mixed into its keys; null for none. */
+  readonly key: Bytes | null;
+  /** 32 bytes of a key file whose Fernet room is entered instead of an ordinary one. */
+  readonly fernet: Bytes | null;
+  /** The room, and who vouches for it, by an invite. */
+  readonly pins: { readonly roomId: Bytes; readonly inviterId: Bytes } | null;
 }
 
 /** What is passed in. */
@@ -67,12 +79,14 @@ export interface ChatSeams {
 /** One run of `chat join`. */
 export class Chat implements Receiver {
   /** All rooms at the server, by id in hex. */
-  readonly rooms = new Map<string, ClientRoom>();
+  readonly rooms = new Map<string, RoomStream>();
   #server: ServerState | null = null;
   #serverId: Bytes | null = null;
   #context: RoomContext | null = null;
   #connection: Connection | null = null;
-  #room: ClientRoom | null = null;
+  #room: RoomStream | null = null;
+  #main: RoomStream | null = null;
+  #wanted: Wanted[];
   #unsent: { text: string; action: boolean }[] = [];
   #backoff: Backoff;
   #stop = new AbortController();
@@ -82,7 +96,9 @@ export class Chat implements Receiver {
   #inputEnded = false;
   #entered = false;
   #whenEntered = Promise.withResolvers<void>();
-  #watched: { room: ClientRoom; check: () => void } | null = null;
+  #watched = new Set<{ room: RoomStream; check: () => void }>();
+  #question: ((answer: boolean) => void) | null = null;
+  #accepted: Bytes | null = null;
   #published: Bytes | null = null;
   #eraseDue = false;
   #trusted = false;
@@ -97,11 +113,36 @@ export class Chat implements Receiver {
     private readonly seams: ChatSeams,
   ) {
     this.#backoff = new Backoff(seams.clock, seams.random);
+    const { room, key, pins } = options;
+    this.#wanted = options.fernet
+      ? []
+      : [{ name: room, psk: key ?? noKeyFile, inviter: pins?.inviterId ?? null }];
   }
 
   /** The room in which lines are said; null before it is entered. */
-  get room(): ClientRoom | null {
+  get room(): RoomStream | null {
     return this.#room;
+  }
+  /** The same, if it has members and admins. @throws ChatError */
+  get membersRoom(): ClientRoom {
+    if (this.#room instanceof ClientRoom && this.#room.state.head) return this.#room;
+    throw new ChatError(
+      this.#room ? "That is for rooms with members; this one has only a key file" : "You are in no room yet",
+      "/rooms shows where you are",
+    );
+  }
+  /** What all rooms share. @throws ChatError before the first connection */
+  get context(): RoomContext {
+    if (this.#context) return this.#context;
+    throw new LinkLost();
+  }
+  /** While there is one. */
+  get connection(): Connection | null {
+    return this.#connection;
+  }
+  /** Where we are connected to. */
+  get target(): { readonly host: string; readonly port: number } {
+    return this.options;
   }
 
   /**
@@ -118,10 +159,15 @@ export class Chat implements Receiver {
     });
     this.#readInput();
     try {
-      for (let first = true; !this.#stop.signal.aborted; first = false) {
+      let first = true;
+      while (!this.#stop.signal.aborted) {
         try {
           if (await this.#connectOnce()) this.#backoff.succeeded();
         } catch (error) {
+          if (error instanceof ServerUnknown && this.view.interactive && await this.#acceptServer(error)) {
+            first = true;
+            continue;
+          }
           if (!(error instanceof ChatError) || !this.#isTransient(error, first)) throw error;
           this.#lastTrouble = error;
           if (error instanceof HandshakeBroken) this.#backoff.handshakeFailed();
@@ -130,10 +176,11 @@ export class Chat implements Receiver {
         if (this.#stop.signal.aborted) break;
         const waitMs = this.#backoff.nextMs();
         this.view.notice(`Trying again in ${Math.max(1, Math.round(waitMs / 1000))} s.`);
+        first = false;
         await sleep(clock, waitMs, this.#stop.signal);
       }
       if (this.#failure) throw this.#failure;
-      const refused = this.#room?.state.outbox.filter((item) => item.failed).length ?? 0;
+      const refused = this.#allItems().filter((item) => item.failed).length;
       const lost = this.#rejected + refused;
       if (lost > 0 && !this.view.interactive) throw notSent(lost);
       return exitCodes.done;
@@ -175,13 +222,15 @@ export class Chat implements Receiver {
       name: this.profile.name,
       identity: this.profile.identity,
       card: this.profile.card.bytes,
-      checkServer: (card) => checkServerPin(this.profile.known, this.options, card.id, this.profile.name),
+      checkServer: (card) =>
+        checkServerPin(this.profile.known, this.#trustOfServer, card.id, this.profile.name),
       onStep: (step) => this.#showStep(step),
     });
     this.#keepServer(connection);
     this.#openServer(connection.server.id);
     this.#connection = connection;
-    const listed = [...this.rooms.values()].filter((room) => room.state.status === "in");
+    this.#givePsk();
+    const listed = this.#clientRooms().filter((room) => room.state.status === "in" && this.#isFollowed(room));
     const { ended } = await connection.enter({
       runId: (listed.length > 0 && this.#server!.about?.runId) || new Uint8Array(16),
       rooms: listed.slice(0, 1024).map((room) => ({
@@ -240,14 +289,38 @@ export class Chat implements Receiver {
 
   /** Kept only now: the handshake has proved that the server holds the key of the card it showed. */
   #keepServer({ server: { id }, version }: Connection): void {
-    const news = keepServerPin(this.profile.known, this.options, id, version);
+    const news = keepServerPin(this.profile.known, this.#trustOfServer, id, version);
     const target = hostPort(this.options.host, this.options.port);
+    const { pins, room } = this.options;
+    if (pins) this.#keepInvitePins(id, room, pins.roomId);
     if (news === "changed") {
       this.#trusted = true;
       this.view.notice(`The changed key of ${target} is accepted, and kept: ${fingerprint(id)}`);
     } else if (news === "new" && !this.options.expectServer) {
       this.view.notice(`The key of ${target} is new, and kept: ${fingerprint(id)}`);
     }
+  }
+
+  /** An invite names the room; it does not replace one that is known by another identity. */
+  #keepInvitePins(serverId: Bytes, room: string, roomId: Bytes): void {
+    const { known } = this.profile;
+    const pinned = known.room(serverId, room);
+    if (pinned && !equals(pinned, roomId) && this.options.trust !== room) throw new RoomInviteMismatch(room);
+    known.pinRoom(serverId, room, roomId);
+  }
+
+  /** What the person has said of the server, on the command line or when asked. */
+  get #trustOfServer(): ServerTrust {
+    return this.#accepted ? { ...this.options, expectServer: this.#accepted } : this.options;
+  }
+
+  /** First contact: shows the digits and asks. */
+  async #acceptServer({ host, id }: ServerUnknown): Promise<boolean> {
+    this.view.notice(`The key of ${host} is not known yet. Ask its operator to read the fingerprint to you:`);
+    this.view.notice(`  ${fingerprint(id)}`);
+    if (!await this.ask("Is it the same, and do you want to go on?")) return false;
+    this.#accepted = id;
+    return true;
   }
 
   #openServer(serverId: Bytes): void {
@@ -269,10 +342,14 @@ export class Chat implements Receiver {
       files: this.#server!.rooms(),
       clock,
       random,
-      psk: noKeyFile,
       show: (event) => this.view.event(event),
       pace: () => this.#pace(),
       pinsRooms: () => this.#server!.about?.memoryOnly !== true,
+      gaveUp: (error) => {
+        if (!(error instanceof WrongKeyFile)) return false;
+        this.#fail(error);
+        return true;
+      },
       serverFault: (why) => {
         this.view.warning(`The server broke the protocol (${why}); the connection is ended.`);
         this.#connection?.drop();
@@ -282,13 +359,13 @@ export class Chat implements Receiver {
       },
     };
     this.rooms.clear();
-    this.#room = null;
+    this.#room = this.#main = null;
     for (const { state, history } of this.#context.files.load()) {
       this.#addRoom(new ClientRoom(this.#context, state, state.status === "waiting" ? null : history));
     }
   }
 
-  #addRoom(room: ClientRoom): ClientRoom {
+  #addRoom<Room extends RoomStream>(room: Room): Room {
     this.rooms.set(encodeHex(room.state.id), room);
     room.onTurn = () => this.#afterTurn(room);
     return room;
@@ -333,16 +410,36 @@ export class Chat implements Receiver {
       );
       for (const room of this.rooms.values()) room.state.alarm = "the server";
     } else if (this.rooms.size === 0) this.#openRooms();
+    this.#givePsk();
     for (const room of this.rooms.values()) {
       // The known server is back; whether it knows all that we do, its streams will tell.
       if (change === "same" && room.state.alarm === "the server") room.state.alarm = null;
       room.connect(this.#connection!);
+      if (room instanceof ClientRoom && !this.#isFollowed(room)) room.refuse(null);
     }
+  }
+
+  #clientRooms(): ClientRoom[] {
+    return [...this.rooms.values()].filter((room) => room instanceof ClientRoom);
+  }
+
+  /** The key files that the person has given are not kept: each run gives them anew. */
+  #givePsk(): void {
+    for (const room of this.#clientRooms()) {
+      const wanted = this.#wanted.find(({ name }) => skeleton(name) === skeleton(room.state.name));
+      const mark = room.state.keyFile;
+      if (wanted && mark && equals(mark, room.keyFileMark(wanted.psk))) room.psk = wanted.psk;
+    }
+  }
+
+  /** A room whose key file is not at hand is passed over: we could neither read nor mend anything there. */
+  #isFollowed(room: ClientRoom): boolean {
+    return !room.state.keyFile || !equals(room.psk, noKeyFile);
   }
 
   /** Lines that the run of a memory-only server which is over did not confirm: they stay unsent. */
   #unconfirmed(): { text: string; action: boolean }[] {
-    const items = this.#room?.state.outbox.filter((item) => !item.failed) ?? [];
+    const items = this.#main?.unsent ?? [];
     return items.map((item) => ({
       text: new TextDecoder().decode(item.body),
       action: item.type === contentTypes.action,
@@ -352,7 +449,6 @@ export class Chat implements Receiver {
   /** Everything else that comes: to the room it is about. */
   receive(message: LinkMessage, room: Bytes | null): void {
     if (message.type === "NOTICE") return this.view.notice(`The operator says: ${message.text}`);
-    if (message.type === "ANSWER") return; // Key-file rooms are not there yet.
     const id = room ?? ("room" in message ? message.room : null);
     if (!id) throw new Malformed("a message about nothing");
     let target = this.rooms.get(encodeHex(id));
@@ -388,7 +484,7 @@ export class Chat implements Receiver {
     if (this.#published && equals(this.#published, newest.published)) return;
     try {
       await patiently(
-        this.#entrance,
+        this.#entrance(false),
         () => connection.request((ref) => ({ type: "PREKEY_PUT", ref, prekey: newest.published }), "DONE"),
       );
       this.#published = newest.published;
@@ -402,22 +498,24 @@ export class Chat implements Receiver {
     }
   }
 
-  /** What entering a room may use of us. */
-  get #entrance(): Entrance {
+  /** What entering a room may use of us. @param isMain the room that the command line names */
+  #entrance(isMain: boolean): Entrance {
     return {
-      rooms: this.rooms,
+      rooms: this.#clientRooms(),
       context: this.#context!,
       view: this.view,
       signal: this.#stop.signal,
+      trust: this.options.trust,
       addRoom: (room) => this.#addRoom(room),
       dropRoom: (room) => {
         this.rooms.delete(encodeHex(room.state.id));
         this.#context!.files.remove(room.state.id);
       },
-      take: (room) => this.#take(room),
+      take: (room) => this.#take(room, isMain),
       watch: (room, check) => {
-        this.#watched = { room, check };
-        return () => this.#watched = null;
+        const watch = { room, check };
+        this.#watched.add(watch);
+        return () => void this.#watched.delete(watch);
       },
     };
   }
@@ -428,28 +526,69 @@ export class Chat implements Receiver {
     await this.#publishPrekey(connection);
     this.view.progress("Initial set up had been completed!");
     if (this.#entered && !this.view.interactive) this.view.notice("Connected again.");
-    await enterRoom(this.#entrance, connection, this.options.room);
+    await this.#enterFernet(connection);
+    for (const [i, wanted] of this.#wanted.entries()) {
+      const isMain = i === 0 && !this.options.fernet;
+      await this.#tell(isMain, () => enterRoom(this.#entrance(isMain), connection, wanted));
+    }
+    for (const room of this.#clientRooms()) {
+      if (room.state.status === "waiting" && room.isDirect) {
+        await this.#tell(false, () => this.#beginDirect(room));
+      }
+    }
   }
 
-  #take(room: ClientRoom): void {
-    this.#room = room;
-    for (const { text, action } of this.#unsent.splice(0)) room.say(text, action);
+  async #enterFernet(connection: Connection): Promise<void> {
+    const { fernet, room } = this.options;
+    if (!fernet) return;
+    const entrance = {
+      context: this.#context!,
+      signal: this.#stop.signal,
+      room: this.#main instanceof KeyFileRoom ? this.#main : null,
+      take: (entered: KeyFileRoom) => {
+        this.#addRoom(entered);
+        this.#take(entered, true);
+      },
+    };
+    await enterKeyFileRoom(entrance, connection, room, fernet, connection.server);
+  }
+
+  /** What goes wrong in a room beside the main one is told, and ends nothing. */
+  async #tell(isMain: boolean, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (isMain || error instanceof LinkLost || !(error instanceof ChatError)) throw error;
+      this.view.warning(`${error.message}. ${error.hint}`);
+    }
+  }
+
+  #take(room: RoomStream, isMain: boolean): void {
+    const isFirst = this.#room === null;
+    if (isMain) this.#main = room;
+    // Coming back after a cut leaves the person in the room that was on the screen.
+    if (isFirst || !this.#entered) this.#show(room);
+    if (isMain) { for (const { text, action } of this.#unsent.splice(0)) room.say(text, action); }
     this.#afterTurn(room);
   }
 
-  #afterTurn(room: ClientRoom): void {
-    if (this.#watched?.room === room) this.#watched.check();
+  #show(room: RoomStream): void {
+    this.#room = room;
+    this.view.current(room.label);
+  }
+
+  #afterTurn(room: RoomStream): void {
+    for (const watched of [...this.#watched]) if (watched.room === room) watched.check();
     const { trust } = this.options;
     if (room.conflict && trust !== null && skeleton(room.conflict.name) === skeleton(trust)) {
       this.#acceptKey(room);
     }
     // What was sealed to an old prekey while we were away is open by now, in every room.
-    if (this.#eraseDue && [...this.rooms.values()].every((r) => r.isCaughtUp || r.state.status !== "in")) {
+    if (this.#eraseDue && this.#clientRooms().every((r) => r.isCaughtUp || r.state.status !== "in")) {
       this.#eraseDue = false;
       this.#server!.prekeys.erase();
     }
-    if (room !== this.#room) return;
-    if (room.isCaughtUp && !this.#entered) {
+    if (room === this.#main && room.isCaughtUp && !this.#entered) {
       this.#entered = true;
       this.#whenEntered.resolve();
       this.view.progress("Now you can start to exchange messages");
@@ -458,21 +597,37 @@ export class Chat implements Receiver {
         this.view.notice(`There was nothing to accept: no key of ${trust} has changed.`);
       }
     }
-    if (room.state.status === "gone" && this.#entered) {
-      this.#fail(notMember(room.state.name));
-    }
+    if (room === this.#room && room.state.status === "gone" && this.#entered) this.#outOf(room);
     // A program cannot judge a warning: it ends, and a person looks.
     if (room.state.alarm && !this.view.interactive) this.#fail(notStored(true));
-    const unsent = room.state.outbox.filter((item) => !item.failed).length;
-    const worry = room.conflict
-      ? ` (key changed: ${room.conflict.name})`
-      : room.state.alarm
-      ? " (sending stopped)"
-      : unsent > 0
-      ? ` (${unsent} unsent)`
-      : "";
-    this.view.prompt(`${room.state.name}${worry}> `);
-    if (this.#inputEnded && this.#entered && this.#unsent.length === 0 && room.isQuiet) this.#stop.abort();
+    this.#prompt();
+    if (this.#inputEnded && this.#entered && this.#isQuiet) this.#stop.abort();
+  }
+
+  /** We are no longer in the room on the screen: another one takes its place, or it is over. */
+  #outOf(room: RoomStream): void {
+    const next = [...this.rooms.values()].find((other) =>
+      other.state.status === "in" && !other.state.retired
+    );
+    if (room === this.#main || !next) return this.#fail(notMember(room.label));
+    this.view.notice(`You are no longer in ${room.label}.`);
+    this.#show(next);
+  }
+
+  #prompt(): void {
+    const room = this.#room;
+    if (this.#question || !room) return;
+    this.view.current(room.label);
+    this.view.prompt(`${room.label}${room.worry === "" ? "" : ` (${room.worry})`}> `);
+  }
+
+  #allItems(): OutboxItem[] {
+    return [...this.rooms.values()].flatMap((room) => room.state.outbox);
+  }
+
+  /** Whether nothing that was said waits to be stored by the server. */
+  get #isQuiet(): boolean {
+    return this.#unsent.length === 0 && [...this.rooms.values()].every((room) => room.unsent.length === 0);
   }
 
   // ---- what the person does
@@ -498,6 +653,8 @@ export class Chat implements Receiver {
   }
 
   async #enterLine(line: string): Promise<void> {
+    const question = this.#question;
+    if (question) return question(/^\s*y(es)?\s*$/i.test(line));
     const meaning = parseLine(line);
     try {
       switch (meaning.kind) {
@@ -508,6 +665,8 @@ export class Chat implements Receiver {
         case "say":
           return this.say(meaning.text);
         case "command":
+          // What asks a question must not keep the next line, its answer, from being read.
+          if (this.view.interactive) return void this.#run(meaning.command, meaning.rest);
           return await meaning.command.run(this, meaning.rest);
         case "unknown":
           this.#rejected++;
@@ -522,6 +681,31 @@ export class Chat implements Receiver {
     }
   }
 
+  async #run(command: Command, rest: string): Promise<void> {
+    try {
+      await command.run(this, rest);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      this.view.warning(`${error.message}. ${error.hint}`);
+    }
+  }
+
+  /** Asks the person; the next line that is typed answers. @returns false for anything but yes, and for programs */
+  async ask(question: string): Promise<boolean> {
+    if (!this.view.interactive || this.#question) return false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#question = resolve;
+    this.view.prompt(`${question} (yes or no) `);
+    const stopped = () => resolve(false);
+    this.#stop.signal.addEventListener("abort", stopped);
+    const answer = await promise;
+    this.#stop.signal.removeEventListener("abort", stopped);
+    this.#question = null;
+    this.view.prompt("> ");
+    this.#prompt();
+    return answer;
+  }
+
   /** Says something in the room, now or as soon as it is entered. */
   say(text: string, action = false): void {
     const bytes = new TextEncoder().encode(text).length;
@@ -530,12 +714,100 @@ export class Chat implements Receiver {
       this.view.warning(`That is ${bytes} bytes; a message holds at most ${textMaxBytes}. Nothing was sent.`);
     } else if (text.trim() === "") {
       if (action) this.view.warning("What do you do? /me ACTION");
-    } else if (this.#room) {
-      this.#room.say(text, action);
-      if (this.#room.state.alarm) {
-        this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
-      }
-    } else this.#unsent.push({ text, action });
+    } else if (this.#room) this.sayIn(this.#room, text, action);
+    else this.#unsent.push({ text, action });
+  }
+
+  /** Says something in one of the rooms. */
+  sayIn(room: RoomStream, text: string, action = false): void {
+    try {
+      room.say(text, action);
+    } catch (error) {
+      this.#rejected++;
+      throw error;
+    }
+    if (room.state.alarm) {
+      this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
+    }
+  }
+
+  // ---- several rooms
+
+  /** Enters another room, or shows it. @throws ChatError */
+  async joinRoom(name: string): Promise<void> {
+    if (!isName(name)) throw new BadName("room name", name);
+    const known = this.#clientRooms().find((room) =>
+      !room.isDirect && room.state.status === "in" && !room.state.retired &&
+      skeleton(room.state.name) === skeleton(name)
+    );
+    if (known) return this.switchTo(known);
+    const connection = this.#connection;
+    if (!connection) throw new LinkLost();
+    const wanted: Wanted = { name, psk: noKeyFile, inviter: null };
+    await enterRoom(this.#entrance(false), connection, wanted);
+    if (!this.#wanted.some((other) => skeleton(other.name) === skeleton(name))) this.#wanted.push(wanted);
+    const room = this.#clientRooms().find((other) =>
+      !other.isDirect && !other.state.retired && skeleton(other.state.name) === skeleton(name)
+    );
+    if (room) this.switchTo(room);
+  }
+
+  /** The room that a person calls by this label. */
+  roomCalled(label: string): RoomStream | undefined {
+    const said = label.replace(/^@/, "");
+    const all = [...this.rooms.values()].filter((room) => room.state.status !== "gone");
+    return all.find((room) => room.label === label) ??
+      all.find((room) => skeleton(room.label.replace(/^@/, "")) === skeleton(said));
+  }
+
+  /** What is typed from now on is said there. */
+  switchTo(room: RoomStream): void {
+    this.#show(room);
+    this.#prompt();
+  }
+
+  /** The room of two with somebody, begun if need be. @throws ChatError */
+  async directRoom(name: string): Promise<ClientRoom> {
+    const other = await findPerson(this.context, this.#connection, name);
+    return directRoomWith({
+      context: this.context,
+      room: (key) => {
+        const room = this.rooms.get(key);
+        return room instanceof ClientRoom ? room : undefined;
+      },
+      addRoom: (room) => {
+        this.#addRoom(room);
+        if (this.#connection) room.connect(this.#connection);
+      },
+    }, other);
+  }
+
+  /** Says something to one person alone. @throws ChatError */
+  async tell(name: string, text: string): Promise<void> {
+    const bytes = new TextEncoder().encode(text).length;
+    if (bytes > textMaxBytes) return this.say(text); // which says why not
+    let room: ClientRoom;
+    try {
+      room = await this.directRoom(name);
+    } catch (error) {
+      this.#rejected++;
+      throw error;
+    }
+    this.sayIn(room, text);
+    await this.#beginDirect(room);
+  }
+
+  async #beginDirect(room: ClientRoom): Promise<void> {
+    if (room.state.status !== "waiting" || room.state.outbox.length === 0 || room.state.with === undefined) {
+      return;
+    }
+    await beginDirectRoom(room, await findPerson(this.context, this.#connection, room.state.with));
+  }
+
+  /** Begins the rooms of two whose lines wait. */
+  async retry(): Promise<void> {
+    this.#room?.retry();
+    if (this.#room instanceof ClientRoom && this.#room.isDirect) await this.#beginDirect(this.#room);
   }
 
   /** Whether the person has compared digits with the holder of a name. */
@@ -547,28 +819,40 @@ export class Chat implements Receiver {
   trust(name: string): void {
     const room = this.#room;
     if (!room || name === "") return this.view.warning("Whom? /trust NAME");
-    if (room.conflict && skeleton(room.conflict.name) === skeleton(name)) return this.#acceptKey(room);
-    const member = room.state.head?.roster.find((m) => skeleton(m.name) === skeleton(name));
-    if (!member || room.state.alarm !== member.name) {
+    const inConflict = [room, ...this.rooms.values()].find((other) =>
+      other.conflict && skeleton(other.conflict.name) === skeleton(name)
+    );
+    if (inConflict) return this.#acceptKey(inConflict);
+    const pinned = this.profile.known.user(this.#serverId!, name);
+    if (!pinned || room.state.alarm === null || skeleton(room.state.alarm) !== skeleton(name)) {
       return this.view.warning(`Nothing is wrong with ${name}.`);
     }
-    room.ignoreViews(member.id);
+    room.ignoreViews(pinned.id);
   }
 
-  #acceptKey(room: ClientRoom): void {
+  #acceptKey(room: RoomStream): void {
     const { name, id } = room.conflict!;
     this.#trusted = true;
     this.profile.known.pinUser(this.#serverId!, name, id);
     this.view.notice(`The new key of ${name} is accepted, not verified.`);
-    room.pinsChanged();
+    // The name may have kept several rooms waiting.
+    for (const other of this.rooms.values()) {
+      if (other.conflict && skeleton(other.conflict.name) === skeleton(name)) other.pinsChanged();
+    }
   }
 
-  /** Gives up the membership and goes. */
+  /** Gives up the membership of the room on the screen, and goes if it was the only one. */
   async leave(): Promise<void> {
-    if (!this.#room) return this.quit();
-    await this.#room.leave();
-    this.view.notice("You have asked to leave the room; a member carries it out.");
-    this.quit();
+    const room = this.#room;
+    if (!room) return this.quit();
+    if (room instanceof ClientRoom) {
+      await room.leave();
+      this.view.notice("You have asked to leave the room; a member carries it out.");
+    }
+    this.#wanted = this.#wanted.filter(({ name }) => name !== room.state.name);
+    const next = [...this.rooms.values()].find((other) => other !== room && other.isCaughtUp);
+    if (room === this.#main || !next) return this.quit();
+    this.switchTo(next);
   }
 
   /** For programs: goes once everything is stored, and says so when that does not come about. */
@@ -576,21 +860,22 @@ export class Chat implements Receiver {
     this.#inputEnded = true;
     const { clock } = this.seams;
     this.#cancelGiveUp = clock.after(this.options.joinTimeoutMs, () => {
-      if (this.#entered) this.#fail(notStored(this.#room?.state.alarm != null));
+      if (this.#entered) {
+        this.#fail(notStored([...this.rooms.values()].some((room) => room.state.alarm !== null)));
+      }
     });
     if (this.#room) this.#afterTurn(this.#room);
   }
 
   /** Goes; what is not stored yet has a moment, and is otherwise kept for the next time. */
   quit(): void {
-    const room = this.#room;
-    if (!room || room.isQuiet || !room.connection) return this.#endNow();
+    if (!this.#room || this.#isQuiet || !this.#connection) return this.#endNow();
     this.#inputEnded = true;
     this.seams.clock.after(lastWordsMs, () => this.#endNow());
   }
 
   #endNow(): void {
-    const waiting = this.#room?.state.outbox.filter((item) => !item.failed).length ?? 0;
+    const waiting = [...this.rooms.values()].reduce((sum, room) => sum + room.unsent.length, 0);
     if (waiting > 0 && !this.#stop.signal.aborted) {
       this.view.warning(
         `${

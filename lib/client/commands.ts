@@ -1,8 +1,11 @@
 /** Commands: what a person can type in a room, as one table that drives parsing and /help. */
 
 import { closestString } from "@std/text/closest-string";
-import { encodeHex } from "@std/encoding/hex";
+import { ChatError } from "../errors.ts";
+import { close, invite, kick, open } from "./administration.ts";
+import { rooms, who, whois } from "./answers.ts";
 import type { Chat } from "./chat.ts";
+import { verify } from "./verify.ts";
 
 /** One command of the table. */
 export interface Command {
@@ -27,23 +30,59 @@ export const commands: readonly Command[] = [
   {
     name: "who",
     args: "",
-    help: "Who is in the room, and who is here now",
+    help: "Who is in the room, who is here now, and how far they confirm what you see",
     run: (chat) => chat.view.answer(who(chat)),
+  },
+  {
+    name: "whois",
+    args: "NAME",
+    help: "The key of NAME, and how it was checked",
+    run: async (chat, rest) => chat.view.answer(await whois(chat, rest)),
+  },
+  { name: "msg", args: "NAME TEXT", help: "Say TEXT to NAME alone, also while NAME is away", run: message },
+  { name: "query", args: "NAME", help: "Show the room of you and NAME alone", run: query },
+  {
+    name: "join",
+    args: "ROOM",
+    help: "Enter another room, or make it",
+    run: (chat, rest) => chat.joinRoom(rest),
+  },
+  { name: "switch", args: "ROOM", help: "Show another room: what you type is said there", run: switchRoom },
+  { name: "rooms", args: "", help: "The rooms you are in", run: (chat) => chat.view.answer(rooms(chat)) },
+  {
+    name: "invite",
+    args: "[NAME]",
+    help: "Let NAME into the room; alone: the command that joins it, to hand on",
+    run: invite,
+  },
+  { name: "kick", args: "NAME", help: "Put NAME out of the room (admins)", run: kick },
+  { name: "close", args: "", help: "Let only admins let others in (admins)", run: close },
+  { name: "open", args: "", help: "Let anyone in again (admins)", run: open },
+  {
+    name: "verify",
+    args: "[NAME]",
+    help: "Compare digits with NAME, and mark the key as verified; alone: digits of room, server and you",
+    run: verify,
+  },
+  {
+    name: "trust",
+    args: "NAME",
+    help: "Accept the changed key of NAME, or ignore what NAME claims to have seen",
+    run: (chat, rest) => chat.trust(rest),
   },
   { name: "me", args: "ACTION", help: "Say what you do", run: (chat, rest) => chat.say(rest, true) },
   {
     name: "retry",
     args: "",
     help: "Send again what failed; go on after a warning",
-    run: (chat) => chat.room?.retry(),
+    run: (chat) => chat.retry(),
   },
   {
-    name: "trust",
-    args: "NAME",
-    help: "Accept the changed key of NAME",
-    run: (chat, rest) => chat.trust(rest),
+    name: "rekey",
+    args: "",
+    help: "Make new keys for the room now",
+    run: (chat) => chat.membersRoom.rekey(),
   },
-  { name: "rekey", args: "", help: "Make new keys for the room now", run: (chat) => chat.room?.rekey() },
   { name: "leave", args: "", help: "Give up the membership, and go", run: (chat) => chat.leave() },
   {
     name: "quit",
@@ -82,14 +121,23 @@ function help(word: string): string[] {
   return name === "" ? [...lines, `${"//TEXT".padEnd(16)} Say a line that starts with a slash`] : lines;
 }
 
-function who(chat: Chat): string[] {
-  const room = chat.room;
-  if (!room?.state.head) return ["You are in no room yet."];
-  return room.state.head.roster.map((member) => {
-    const own = member.name === chat.profile.card.name;
-    const here = own || room.present.has(encodeHex(member.id));
-    const role = member.role === 1 ? ", admin" : "";
-    const verified = chat.isVerified(member.name) ? "verified" : "not verified";
-    return `${member.name.padEnd(24)} ${here ? "here" : "away"}${role}${own ? ", you" : `, ${verified}`}`;
-  });
+async function message(chat: Chat, rest: string): Promise<void> {
+  const [, name, text] = /^(\S*)\s*(.*)$/s.exec(rest)!;
+  if (name === "" || text === "") {
+    throw new ChatError("To whom, and what? /msg NAME TEXT", "nothing was sent");
+  }
+  await chat.tell(name, text);
+}
+
+async function query(chat: Chat, rest: string): Promise<void> {
+  if (rest === "") throw new ChatError("Whom? /query NAME", "/rooms shows the rooms you are in");
+  chat.switchTo(await chat.directRoom(rest));
+}
+
+function switchRoom(chat: Chat, rest: string): void {
+  const room = rest === "" ? undefined : chat.roomCalled(rest);
+  if (!room) {
+    throw new ChatError(`You are in no room called "${rest}"`, "/rooms shows all; /join ROOM enters one");
+  }
+  chat.switchTo(room);
 }

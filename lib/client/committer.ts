@@ -6,12 +6,10 @@
  * before it is sent, and nothing is sent into the room until it is answered.
  */
 
-import { equals } from "@std/bytes/equals";
 import { seconds } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/identity.ts";
 import { type Card, roles } from "../protocol/card.ts";
-import { noKeyFile } from "../protocol/epoch.ts";
 import { errorCodes, type LinkMessage } from "../protocol/messages.ts";
 import { skeleton } from "../protocol/name.ts";
 import { findMember, keyFileFlag, policies, rosterMax } from "../protocol/roster.ts";
@@ -38,6 +36,7 @@ export class Committer {
   #notBefore = 0;
   #backoffMs = 0;
   #lastRefreshMs = -Infinity;
+  #wish: Required<Change> | null = null;
 
   /** @param room whose committer it is */
   constructor(private readonly room: ClientRoom) {}
@@ -58,10 +57,34 @@ export class Committer {
     return this.#ref !== null;
   }
 
-  /** The room asks for a key file that we do not have: a commit of ours would lock everybody out. */
-  get lacksKeyFile(): boolean {
-    const { state, context } = this.room;
-    return (state.head!.policy & keyFileFlag) !== 0 && equals(context.psk, noKeyFile);
+  /** The person wants this changed; it is kept until it has come about, or cannot any more. */
+  wish({ add, remove = [], policy }: Change): void {
+    const before = this.#wish;
+    this.#wish = {
+      add: [...before?.add ?? [], ...add],
+      remove: [...before?.remove ?? [], ...remove],
+      policy: policy ?? before?.policy ?? -1,
+    };
+  }
+
+  /** What of the wish is still to be done, by the room as it is now. */
+  #wished(): Change | null {
+    const { head, leaving } = this.room.state;
+    if (!this.#wish || !head || leaving) return null;
+    const { roster } = head;
+    const isClosed = (head.policy & ~keyFileFlag) === policies.closed;
+    const { isAdmin } = this.room;
+    const names = new Set(roster.map((m) => skeleton(m.name)));
+    const isNew = (card: Card) => !findMember(roster, card.id) && !names.has(skeleton(card.name));
+    const add = !isClosed || isAdmin ? this.#wish.add.filter(isNew).slice(0, rosterMax - roster.length) : [];
+    const remove = isAdmin ? this.#wish.remove.filter((id) => findMember(roster, id)) : [];
+    const { policy } = this.#wish;
+    const turns = isAdmin && policy >= 0 && policy !== (head.policy & ~keyFileFlag);
+    if (add.length + remove.length === 0 && !turns) {
+      this.#wish = null;
+      return null;
+    }
+    return turns ? { add, remove, policy } : { add, remove };
   }
 
   /**
@@ -73,7 +96,9 @@ export class Committer {
    */
   async due(sending: boolean): Promise<Change | null> {
     const { state, context } = this.room;
-    if (this.lacksKeyFile) return null;
+    if (this.room.lacksKeyFile) return null;
+    const wished = this.#wished();
+    if (wished) return wished;
     const asked = this.#admit && await this.#wanted(this.#admit);
     if (asked) return asked;
     this.#admit = null;
@@ -165,11 +190,14 @@ export class Committer {
    * Sends the commit that makes the room, once it and its secret are stored.
    *
    * @param answered told whether the room was made, or somebody else was faster
+   * @param boxes of the others who are in it from the start
    * @throws LinkLost, FileTrouble
    */
-  async sendGenesis(answered: (created: boolean) => void): Promise<void> {
+  async sendGenesis(answered: (created: boolean) => void, boxes: Bytes[]): Promise<void> {
     this.#endTurn = await this.room.connection!.takeCommitTurn();
     this.#genesis = answered;
+    await this.#upload(boxes);
+    if (!this.room.connection) throw new LinkLost();
     this.room.store();
     this.#send(this.room.state.pendingCommit!.bytes);
   }
@@ -222,6 +250,7 @@ export class Committer {
     this.#notBefore = clock.now() + waitMs;
     clock.after(waitMs, () => this.room.turn());
     if (code === errorCodes.DENIED) {
+      this.#wish = null;
       this.room.warn("The server refused a change of the members as against the rules.");
     }
   }

@@ -10,7 +10,7 @@ import { equals } from "@std/bytes/equals";
 import { type Clock, seconds } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { type Card, parseCard, roles } from "../protocol/card.ts";
-import { encodeName } from "../protocol/name.ts";
+import { encodeName, skeleton } from "../protocol/name.ts";
 import { isPrekeyUsable, parsePrekey, type Prekey, verifyPrekey } from "../protocol/prekey.ts";
 import { ChatError } from "../errors.ts";
 import type { SealedFiles } from "../storage/sealed_files.ts";
@@ -42,6 +42,16 @@ export class Directory {
 
   /** A card that is here. */
   card = (id: Uint8Array): Card | undefined => this.#cards.get(encodeHex(id));
+
+  /** The same by id in hex. */
+  cardByKey(key: string): Card | undefined {
+    return this.#cards.get(key);
+  }
+
+  /** A card that is here, by name, in any spelling that is the same name. */
+  cardNamed(name: string): Card | undefined {
+    return [...this.#cards.values()].find((card) => skeleton(card.name) === skeleton(name));
+  }
 
   /** Those of `ids` whose cards are not here. */
   missing(ids: readonly Bytes[]): Bytes[] {

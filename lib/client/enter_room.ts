@@ -6,7 +6,6 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
 import { sleep } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { ChatError, exitCodes } from "../errors.ts";
@@ -14,9 +13,10 @@ import { errorCodes, joinInfo, type MessageOf, roomFlags, roomKinds } from "../p
 import { decodeName, encodeName, skeleton } from "../protocol/name.ts";
 import { keyFileFlag } from "../protocol/roster.ts";
 import { type Connection, LinkLost, RequestRefused } from "./connection.ts";
+import { noKeyFile } from "../protocol/epoch.ts";
 import { makeGenesis } from "./make_commit.ts";
 import { ClientRoom } from "./room.ts";
-import type { RoomContext } from "./room_context.ts";
+import { type RoomContext, WrongKeyFile } from "./room_context.ts";
 import { newRoomState } from "./room_state.ts";
 import type { View } from "./view.ts";
 
@@ -26,14 +26,16 @@ const longestWaitMs = 30_000;
 
 /** What entering needs of the chat. */
 export interface Entrance {
-  /** All rooms at the server, by id in hex. */
-  readonly rooms: ReadonlyMap<string, ClientRoom>;
+  /** All rooms with members at the server. */
+  readonly rooms: readonly ClientRoom[];
   /** What they share. */
   readonly context: RoomContext;
   /** For what the person shall know. */
   readonly view: View;
   /** Aborted when the person goes. */
   readonly signal: AbortSignal;
+  /** A name whose changed key, or room whose new identity, is accepted. */
+  readonly trust: string | null;
   /** Keeps a room. */
   addRoom(room: ClientRoom): void;
   /** Forgets it. */
@@ -44,21 +46,36 @@ export interface Entrance {
   watch(room: ClientRoom, check: () => void): () => void;
 }
 
+/** Which room is meant. */
+export interface Wanted {
+  /** As the person typed it. */
+  readonly name: string;
+  /** 32 bytes of its key file; zeros for none. */
+  readonly psk: Bytes;
+  /** Who vouches for it by an invite. */
+  readonly inviter: Bytes | null;
+}
+
 /**
  * Finds the room, or makes it, or asks to be let in; the rest comes as its stream.
  *
  * @throws ChatError when it is not to be entered; LinkLost
  */
-export async function enterRoom(entrance: Entrance, connection: Connection, name: string): Promise<void> {
-  const known = [...entrance.rooms.values()].find((room) =>
-    room.state.status === "in" && skeleton(room.state.name) === skeleton(name) &&
-    isPinned(entrance.context, room.state.id, name)
+export async function enterRoom(entrance: Entrance, connection: Connection, wanted: Wanted): Promise<void> {
+  const { name } = wanted;
+  const known = entrance.rooms.find((room) =>
+    room.state.status === "in" && !room.state.retired && skeleton(room.state.name) === skeleton(name) &&
+    isPinned(entrance, room.state.id, name)
   );
-  if (known && await stayedIn(entrance, connection, known)) return entrance.take(known);
+  if (known) {
+    checkKeyFile(known, wanted);
+    if (await stayedIn(entrance, connection, known)) return entrance.take(known);
+  }
   for (let i = 0; i < createTries; i++) {
     const info = await findRoom(connection, name);
-    if (info) return await joinRoom(entrance, connection, info, name);
-    if (await createRoom(entrance, connection, name)) return;
+    if (info) return await joinRoom(entrance, connection, info, wanted);
+    if (pinOf(entrance, name)) throw roomGone(name);
+    if (await createRoom(entrance, connection, wanted)) return;
   }
   throw new ChatError(`The room "${name}" can be neither found nor made`, "try another room name");
 }
@@ -118,34 +135,72 @@ async function findRoom(connection: Connection, name: string): Promise<MessageOf
   }
 }
 
+/** The room known by this name; null when none is, or the person accepts another. */
+function pinOf({ context, trust }: Entrance, name: string): Bytes | null {
+  if (trust !== null && skeleton(trust) === skeleton(name)) return null;
+  return context.pinsRooms() ? context.known.room(context.serverId, name) : null;
+}
+
 /** Whether a room is the one known by this name, or none is known by it. */
-function isPinned(context: RoomContext, id: Bytes, name: string): boolean {
-  const pinned = context.pinsRooms() ? context.known.room(context.serverId, name) : null;
+function isPinned(entrance: Entrance, id: Bytes, name: string): boolean {
+  const pinned = pinOf(entrance, name);
   return pinned === null || equals(pinned, id);
+}
+
+function roomGone(name: string): ChatError {
+  return new ChatError(
+    `The server does not know the room "${name}" that you know by that name`,
+    `ask its operator; "chat join --room ${name} --trust ${name}" makes a new room of that name`,
+    exitCodes.trust,
+  );
+}
+
+/** A client refuses a room whose flag and its own key file disagree (protocol §7.1). @throws ChatError */
+function checkKeyFile(room: ClientRoom, { name, psk }: Wanted): void {
+  const mark = room.state.keyFile ?? null;
+  const given = !equals(psk, noKeyFile);
+  if (mark === null && given) throw noKeyFileThere(name);
+  if (mark !== null && !given) throw keyFileNeeded(name);
+  if (mark !== null && !equals(mark, room.keyFileMark(psk))) throw new WrongKeyFile(name);
+  room.psk = psk;
+}
+
+function keyFileNeeded(name: string): ChatError {
+  return new ChatError(`The room "${name}" needs its key file`, "give it with --key FILE; a member has it");
+}
+
+function noKeyFileThere(name: string): ChatError {
+  return new ChatError(
+    `The room "${name}" has no key file`,
+    "leave out --key, or choose another room name with --room to make a room with one",
+  );
 }
 
 async function joinRoom(
   entrance: Entrance,
   connection: Connection,
   info: MessageOf<"ROOM_INFO">,
-  asked: string,
+  wanted: Wanted,
 ): Promise<void> {
   const { context } = entrance;
+  const asked = wanted.name;
   const name = decodeName(info.name);
-  if (skeleton(name) !== skeleton(asked) || !isPinned(context, info.room, name)) {
+  if (skeleton(name) !== skeleton(asked) || !isPinned(entrance, info.room, name)) {
     throw new ChatError(
       `The room "${asked}" is not the one you knew by that name`,
-      "ask its members by another way; another room can be chosen with --room",
+      `ask its members by another way; "chat join --room ${asked} --trust ${asked}" accepts it, ` +
+        "--room NAME chooses another",
       exitCodes.trust,
     );
   }
-  if ((info.policy & keyFileFlag) !== 0) {
-    throw new ChatError(
-      `The room "${name}" needs a room key file`,
-      "this version cannot join such rooms yet",
-    );
+  const given = !equals(wanted.psk, noKeyFile);
+  if ((info.policy & keyFileFlag) !== 0 && !given) throw keyFileNeeded(name);
+  if ((info.policy & keyFileFlag) === 0 && given) throw noKeyFileThere(name);
+  if (context.pinsRooms() && pinOf(entrance, name) === null) {
+    // The person has accepted another room by this name, or it is the first: the commit that admits is held to it.
+    if (context.known.room(context.serverId, name)) context.known.pinRoom(context.serverId, name, info.room);
   }
-  let room = entrance.rooms.get(encodeHex(info.room));
+  let room = entrance.rooms.find((other) => equals(other.state.id, info.room));
   if (room && room.state.name !== "" && skeleton(room.state.name) !== skeleton(asked)) {
     throw new ChatError(
       `The server shows the room "${room.state.name}" as "${asked}"`,
@@ -159,6 +214,8 @@ async function joinRoom(
     entrance.addRoom(room);
     room.connect(connection);
   }
+  room.psk = wanted.psk;
+  if (room.state.status !== "in") room.state.inviter = wanted.inviter;
   entrance.take(room);
   if ((info.flags & roomFlags.member) !== 0) return; // its stream has begun already
   const join = () =>
@@ -172,15 +229,26 @@ async function joinRoom(
       `Nobody is here who could let you in to "${name}". Your place is kept: you are in as soon as a member comes.`,
     );
   } else if (answer === joinInfo.closed) {
-    throw new ChatError(`The room "${name}" is closed`, "an admin of the room must invite you");
-  }
+    entrance.view.notice(
+      `The room "${name}" is closed: only an admin of it can let you in, with /invite ${context.card.name}. ` +
+        "You are in as soon as that is done.",
+    );
+  } else if (answer === joinInfo.asked) entrance.view.notice(`A member of "${name}" is asked to let you in.`);
 }
 
 /** @returns false when somebody else was faster */
-async function createRoom(entrance: Entrance, connection: Connection, name: string): Promise<boolean> {
+async function createRoom(
+  entrance: Entrance,
+  connection: Connection,
+  { name, psk }: Wanted,
+): Promise<boolean> {
   const { context } = entrance;
-  const { id, pending } = makeGenesis({ context }, name);
+  const { id, pending } = makeGenesis({ context }, name, psk);
   const room = new ClientRoom(context, { ...newRoomState(id, name), pendingCommit: pending }, null);
+  room.psk = psk;
+  if (context.pinsRooms() && context.known.room(context.serverId, name)) {
+    context.known.pinRoom(context.serverId, name, id); // the person has accepted that the old one is gone
+  }
   entrance.addRoom(room);
   room.connect(connection);
   if (await Promise.race([room.create(), lost(connection)])) {

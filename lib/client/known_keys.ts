@@ -9,6 +9,7 @@
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { equals } from "@std/bytes/equals";
 import { join } from "@std/path";
+import { type Clock, seconds, systemClock } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/identity.ts";
 import { ChatError, exitCodes } from "../errors.ts";
@@ -49,6 +50,18 @@ export class InviteMismatch extends ChatError {
   }
 }
 
+/** An invite names another room than the one known by its name. */
+export class RoomInviteMismatch extends ChatError {
+  /** @param room its name */
+  constructor(room: string) {
+    super(
+      `The invite names another room "${room}" than the one you know by that name`,
+      `ask whoever invited you by another way; "--trust ${room}" accepts the invite's`,
+      exitCodes.trust,
+    );
+  }
+}
+
 /** The server is not known yet, and nobody has said to trust it. */
 export class ServerUnknown extends ChatError {
   /** @param id of the card that it showed */
@@ -69,8 +82,23 @@ interface Line {
   name?: string;
   id: string;
   verified?: boolean;
+  /** Seconds since 1970: when it was first kept, and when its holder was verified. */
+  at?: number;
+  verifiedAt?: number;
   /** The highest protocol version that a server has spoken. */
   version?: number;
+}
+
+/** What is known of a name. */
+export interface PinnedUser {
+  /** 32 bytes. */
+  readonly id: Bytes;
+  /** Somebody has compared digits. */
+  readonly verified: boolean;
+  /** Seconds since 1970 when it was first kept. */
+  readonly at?: number;
+  /** Seconds since 1970 when it was verified. */
+  readonly verifiedAt?: number;
 }
 
 /** The pins of one profile. */
@@ -79,7 +107,7 @@ export class KnownKeys {
   #path: string;
 
   /** Reads the file. @throws ChatError when a line is not ours */
-  constructor(dir: string) {
+  constructor(dir: string, private readonly clock: Clock = systemClock) {
     this.#path = join(dir, "known.jsonl");
     const bytes = readPrivate(this.#path);
     const all = bytes ? new TextDecoder().decode(bytes) : "";
@@ -103,8 +131,11 @@ export class KnownKeys {
     const at = key(line.kind, line.where, line.name);
     const old = this.#lines.get(at);
     if (old && old.id === line.id && old.verified === line.verified && old.version === line.version) return;
-    appendLine(this.#path, JSON.stringify(line));
-    this.#lines.set(at, line);
+    const now = seconds(this.clock);
+    const dated: Line = { ...line, at: old?.id === line.id && old.at !== undefined ? old.at : now };
+    if (line.verified) dated.verifiedAt = now;
+    appendLine(this.#path, JSON.stringify(dated));
+    this.#lines.set(at, dated);
   }
 
   /** The server pinned for `host:port`. */
@@ -121,9 +152,11 @@ export class KnownKeys {
   }
 
   /** The user pinned for a name, by skeleton. */
-  user(server: Uint8Array, name: string): { id: Bytes; verified: boolean } | null {
+  user(server: Uint8Array, name: string): PinnedUser | null {
     const line = this.#lines.get(key("user", encodeHex(server), skeleton(name)));
-    return line ? { id: decodeHex(line.id), verified: line.verified === true } : null;
+    if (!line) return null;
+    const { verified, at, verifiedAt } = line;
+    return { id: decodeHex(line.id), verified: verified === true, at, verifiedAt };
   }
   /** Pins it. */
   pinUser(server: Uint8Array, name: string, id: Uint8Array, verified = false): void {

@@ -6,11 +6,39 @@
  */
 
 import { encodeHex } from "@std/encoding/hex";
-import { chainStep } from "../protocol/epoch.ts";
-import { messageKinds, sealMessage } from "../protocol/message.ts";
-import { errorCodes, type MessageOf } from "../protocol/messages.ts";
-import type { ClientRoom } from "./room.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import { errorCodes } from "../protocol/messages.ts";
+import type { Connection } from "./connection.ts";
+import type { RoomContext } from "./room_context.ts";
+import type { RoomEvent } from "./room_events.ts";
 import type { OutboxItem } from "./room_state.ts";
+
+/** A message as it was sealed. */
+export type Sealed = NonNullable<OutboxItem["sealed"]>;
+
+/** What an outbox needs of its room. */
+export interface OutboxOwner {
+  /** Clock and pace. */
+  readonly context: RoomContext;
+  /** Where to send. */
+  readonly connection: Connection | null;
+  /** What waits. */
+  readonly state: { readonly id: Bytes; outbox: OutboxItem[] };
+  /** For events. */
+  readonly label: string;
+  /** Seals one message. */
+  seal(item: OutboxItem): Sealed;
+  /** Whether a sealed message still fits; if not, it is sealed anew. */
+  isCurrent(sealed: Sealed): boolean;
+  /** The server refused a message for good. */
+  messageDenied(item: OutboxItem): void;
+  /** The server refused a message's number. */
+  numberRefused(item: OutboxItem): void;
+  /** Shows. */
+  event(event: RoomEvent): void;
+  /** Tries again. */
+  turn(): void;
+}
 
 const firstBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
@@ -19,7 +47,7 @@ const windowMost = 64;
 /** A message on its way: what was sent counts, whatever happens to the item meanwhile. */
 interface InFlight {
   readonly item: OutboxItem;
-  readonly sealed: NonNullable<OutboxItem["sealed"]>;
+  readonly sealed: Sealed;
 }
 
 /** The sending side of one room. */
@@ -31,7 +59,7 @@ export class Outbox {
   #cancel: () => void = () => {};
 
   /** @param room whose outbox it is */
-  constructor(private readonly room: ClientRoom) {}
+  constructor(private readonly room: OutboxOwner) {}
 
   /** A new connection: nothing is in flight any more. */
   reset(): void {
@@ -75,7 +103,7 @@ export class Outbox {
         this.#later(waitMs);
         break;
       }
-      if (item.sealed === null) this.#seal(item);
+      item.sealed ??= this.room.seal(item);
       ready.push(item);
     }
     const { connection, state } = this.room;
@@ -90,45 +118,27 @@ export class Outbox {
     };
   }
 
-  #seal(item: OutboxItem): void {
-    const { state, context, history } = this.room;
-    const head = state.head!;
-    const chain = state.chains[encodeHex(context.card.id)];
-    const { messageKey, next } = chainStep(chain.key);
-    const header = {
-      kind: messageKinds.ordinary,
-      room: state.id,
-      epoch: head.epoch,
-      sender: context.card.id,
-      n: chain.n,
-      view: history!.view,
-      salt: context.random(16),
-    };
-    const bytes = sealMessage(header, item, messageKey, head.commitHash, context.identity.signing);
-    item.sealed = { epoch: head.epoch, n: chain.n, bytes };
-    chain.key = next;
-    chain.n++;
+  /** Whether this one is on its way now. */
+  isFlying(item: OutboxItem): boolean {
+    return [...this.#inFlight.values()].some((flying) => flying.item === item);
   }
 
   /** The server refused a message. */
   refused({ item, sealed }: InFlight, code: number): void {
-    const { state } = this.room;
-    const current = sealed.epoch === state.head!.epoch;
+    const current = this.room.isCurrent(sealed);
     if (code === errorCodes.STALE && !current) return; // sealed anew in the next turn
     if (code === errorCodes.DENIED && current) {
       item.failed = true;
-      // Its number is spent and the server wants no gaps: a new epoch begins the count again.
-      state.suspect = true;
-      const flying = new Set([...this.#inFlight.values()].map((each) => each.item));
-      for (const other of state.outbox) if (!flying.has(other)) other.sealed = null;
+      this.room.messageDenied(item);
       this.room.event({
         type: "failed",
-        room: state.name,
+        room: this.room.label,
         msgId: encodeHex(item.msgId),
         why: "the server refused it",
       });
       return;
     }
+    if (code === errorCodes.ORDER) this.room.numberRefused(item);
     // Those behind a refused one are refused with it: one batch, one step.
     if (this.#slowed) return;
     this.#slowed = true;
@@ -138,7 +148,7 @@ export class Outbox {
   }
 
   /** Something was stored: the server takes messages again. */
-  accepted(_stored: MessageOf<"STORED">): void {
+  accepted(): void {
     this.#backoffMs = 0;
   }
 

@@ -77,7 +77,7 @@ export async function openProfile(
     const identity = await identityFrom(openKeys(own, "client", text, passphrase));
     const card = openCard(own, name, identity, clock);
     const files = await SealedFiles.open(join(own, "state"), identity, random);
-    return { name, identity, card, known: new KnownKeys(own), files, close: () => lock.release() };
+    return { name, identity, card, known: new KnownKeys(own, clock), files, close: () => lock.release() };
   } catch (error) {
     lock.release();
     throw error;

@@ -17,15 +17,17 @@ import {
   checkGenesis,
   checkSuccessor,
   headAfter,
+  type RoomHead,
 } from "../protocol/commit_rules.ts";
 import { epochCheck, noKeyFile, senderChains } from "../protocol/epoch.ts";
 import { entryHash, History } from "../protocol/history.ts";
 import { entryKinds } from "../protocol/messages.ts";
 import { skeleton } from "../protocol/name.ts";
-import { findMember, keyFileFlag, type Member } from "../protocol/roster.ts";
+import { findMember, keyFileFlag, policies } from "../protocol/roster.ts";
 import { RequestRefused } from "./connection.ts";
 import type { ClientRoom } from "./room.ts";
-import { ServerFault } from "./room_context.ts";
+import { confirmRoom } from "./receive_message.ts";
+import { ServerFault, WrongKeyFile } from "./room_context.ts";
 import { checkView } from "./view_check.ts";
 
 /** Handles a commit of a room we are in; feeds the history. @throws LinkLost */
@@ -51,12 +53,14 @@ export async function receiveCommit(
   if (broken) return ignore(`rule ${broken.rule}: ${broken.why}`);
   await room.needPins(commit.roster);
   const secret = findMember(commit.roster, room.context.card.id) ? await openEpoch(room, commit) : null;
-  keepPins(room, commit.roster);
+  room.keepPins(commit.roster);
   // From here on nothing waits or fails: state and history move together.
-  checkView(room, commit.author, commit.view);
+  if (checkView(room, commit.author, commit.view)) room.confirmations.seen(commit.author, commit.view);
   room.history!.feed(e);
-  showDifference(room, commit, head.roster);
+  showDifference(room, commit, head);
   apply(room, commit, pos, time, secret);
+  room.confirmations.needs(pos, commit.author, time * 1000);
+  if (room.state.inviter && equals(commit.author, room.state.inviter)) confirmRoom(room);
 }
 
 /**
@@ -97,17 +101,25 @@ export async function receiveAdmission(
   if (pinned && !equals(pinned, commit.room)) {
     return room.refuse(`Another room than the known one is called ${commit.roomName}; it is not entered.`);
   }
-  if ((commit.policy & keyFileFlag) !== 0 && equals(room.context.psk, noKeyFile)) {
-    return room.refuse(`The room ${commit.roomName} needs a room key file; it is not entered.`);
+  if ((commit.policy & keyFileFlag) !== 0 && equals(room.psk, noKeyFile)) {
+    return room.refuse(
+      `The room ${commit.roomName} needs its key file; it is not entered. "chat join --room ${commit.roomName} ` +
+        `--key FILE" enters it.`,
+    );
+  }
+  if ((commit.policy & keyFileFlag) === 0 && !equals(room.psk, noKeyFile)) {
+    return room.refuse(`The room ${commit.roomName} has no key file, but you gave one; it is not entered.`);
   }
   await room.needPins(commit.roster);
+  const own = equals(commit.author, card.id);
   const { pos: viewPos, hash } = commit.view;
   const between = hashes?.hashes ?? [];
   if (viewPos + between.length !== pos - 1 || (between.length > 0 && hashes!.first !== viewPos + 1)) {
     throw new ServerFault("the entries before the admission are missing");
   }
   const secret = await openEpoch(room, commit);
-  keepPins(room, commit.roster);
+  room.keepPins(commit.roster);
+  if ((commit.policy & keyFileFlag) !== 0) room.state.keyFile = room.keyFileMark(room.psk);
   if (!pinned && commit.roomName !== "" && room.context.pinsRooms()) {
     room.context.known.pinRoom(serverId, commit.roomName, commit.room);
   }
@@ -117,16 +129,22 @@ export async function receiveAdmission(
   room.history = history;
   room.state.status = "in";
   apply(room, commit, pos, time, secret);
-  if (!equals(commit.author, card.id)) {
-    const by = room.nameOf(commit.author);
-    const verified = room.context.known.user(serverId, by)?.verified ? "verified" : "not verified";
-    room.notice(`You were admitted by ${by} (${verified}); what was said before stays closed to you.`);
-  }
+  room.confirmations.needs(pos, commit.author, time * 1000);
+  if (!own) showAdmission(room, commit);
 }
 
-/** Pins the members who are new to us. @throws FileTrouble: nothing has moved yet, and it is done again */
-function keepPins({ context: { known, serverId } }: ClientRoom, roster: readonly Member[]): void {
-  for (const { name, id } of roster) if (!known.user(serverId, name)) known.pinUser(serverId, name, id);
+function showAdmission(room: ClientRoom, commit: Commit): void {
+  const { known, serverId } = room.context;
+  const by = room.nameOf(commit.author);
+  const verified = known.user(serverId, by)?.verified ? "verified" : "not verified";
+  if (room.isDirect) {
+    return room.notice(`${by} (${verified}) writes to you alone; /query ${by} answers there.`);
+  }
+  room.notice(`You were admitted by ${by} (${verified}); what was said before stays closed to you.`);
+  const { inviter } = room.state;
+  if (!inviter) return;
+  if (equals(inviter, commit.author)) room.state.inviter = null;
+  else room.notice("Whoever invited you has not been seen here yet: until then the room is unconfirmed.");
 }
 
 /** The room that is known by the name of this one. */
@@ -137,7 +155,8 @@ function pinOf(room: ClientRoom, commit: Commit): Bytes | null {
 
 /** E of a valid commit, or null when it leaves us without a key. @throws LinkLost */
 async function openEpoch(room: ClientRoom, commit: Commit): Promise<Bytes | null> {
-  const { card, identity, prekeys, psk } = room.context;
+  const { card, identity, prekeys } = room.context;
+  const { psk } = room;
   const author = room.rosterName(commit, commit.author);
   if (equals(commit.author, card.id)) {
     const pending = room.state.pendingCommit;
@@ -158,6 +177,8 @@ async function openEpoch(room: ClientRoom, commit: Commit): Promise<Bytes | null
     const { box } = await room.request((ref) => ({ type: "BOX_GET", ref, hash: boxHash }), "BOX");
     const secret = await openBox(box, boxHash, commit, card.id, prekeys.find, boxDecryptor(identity.rsa));
     if (equalSecret(epochCheck(secret, psk, commit), commit.check)) return secret;
+    // The first box of a room with a key file: it is the file that does not fit (protocol §7.2).
+    if (room.state.status !== "in" && !equals(psk, noKeyFile)) throw new WrongKeyFile(commit.roomName);
     room.warn(`${author}'s commit left you without a key: what the box holds is not what was signed.`);
   } catch (error) {
     if (!(error instanceof BoxUnreadable) && !(error instanceof RequestRefused)) throw error;
@@ -172,7 +193,7 @@ function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secr
   state.chains = {};
   room.unreadableNext.clear();
   if (secret) {
-    const keys = senderChains(secret, context.psk, commit.hash, ids);
+    const keys = senderChains(secret, room.psk, commit.hash, ids);
     ids.forEach((id, i) => state.chains[encodeHex(id)] = { key: keys[i], n: 0 });
     secret.fill(0);
   }
@@ -180,6 +201,7 @@ function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secr
   state.head = headAfter(commit, pos);
   state.commitTime = Math.min(time, seconds(context.clock));
   state.epochMessages = 0;
+  state.expired = 0;
   state.seen = [state.seen[1], []];
   // What was sealed for the epoch before and is not in the log by now never will be.
   for (const item of state.outbox) item.sealed = null;
@@ -195,10 +217,10 @@ function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secr
   }
 }
 
-function showDifference(room: ClientRoom, commit: Commit, before: readonly Member[]): void {
+function showDifference(room: ClientRoom, commit: Commit, { roster: before, policy }: RoomHead): void {
   const { known, serverId, card } = room.context;
   const by = room.nameOf(commit.author);
-  const common = { room: room.state.name, by };
+  const common = { room: room.label, by };
   for (const member of before) {
     if (findMember(commit.roster, member.id)) continue;
     const left = commit.leaves.some((leave) => equals(leave.id, member.id));
@@ -208,6 +230,14 @@ function showDifference(room: ClientRoom, commit: Commit, before: readonly Membe
     if (findMember(before, member.id) || equals(member.id, card.id)) continue;
     const verified = known.user(serverId, member.name)?.verified === true;
     room.event({ type: "added", ...common, who: member.name, verified });
+  }
+  if (commit.policy !== policy) {
+    const closed = (commit.policy & ~keyFileFlag) === policies.closed;
+    room.notice(
+      `${by} ${
+        closed ? "closed the room: only admins let others in" : "opened the room: anyone may come in"
+      }.`,
+    );
   }
   for (const member of commit.roster) {
     const old = findMember(before, member.id);

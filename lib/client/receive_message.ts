@@ -22,7 +22,13 @@ import type { ClientRoom } from "./room.ts";
 import { checkView } from "./view_check.ts";
 
 /** Handles the message at `pos`; the caller feeds it to the history afterwards. */
-export function receiveMessage(room: ClientRoom, pos: number, bytes: Bytes, address: string): void {
+export function receiveMessage(
+  room: ClientRoom,
+  pos: number,
+  time: number,
+  bytes: Bytes,
+  address: string,
+): void {
   const { state } = room;
   const head = state.head!;
   const message = parse(bytes);
@@ -49,8 +55,10 @@ export function receiveMessage(room: ClientRoom, pos: number, bytes: Bytes, addr
   if (message.view.pos < head.commitPos || message.view.pos >= pos) {
     return room.warn(`A message of ${member.name} claims an impossible view.`);
   }
-  checkView(room, message.sender, message.view);
+  if (checkView(room, message.sender, message.view)) room.confirmations.seen(message.sender, message.view);
+  if (state.inviter && equals(message.sender, state.inviter)) confirmRoom(room);
   if (known !== null) {
+    if (known.type !== contentTypes.attest) room.confirmations.needs(pos, message.sender, time * 1000);
     showOwn(room, known);
     return;
   }
@@ -64,6 +72,7 @@ export function receiveMessage(room: ClientRoom, pos: number, bytes: Bytes, addr
   state.epochMessages++;
   if (!chain) {
     room.unreadableNext.set(key, message.n + 1);
+    room.confirmations.needs(pos, message.sender, time * 1000);
     return room.notice(`${member.name} said something that you have no key for.`);
   }
   let content: Content;
@@ -78,10 +87,21 @@ export function receiveMessage(room: ClientRoom, pos: number, bytes: Bytes, addr
     if (!(error instanceof ChatError)) throw error;
     return room.warn(`A message of ${member.name} does not open.`);
   }
-  if (message.n > chain.n) room.notice(`${message.n - chain.n} messages of ${member.name} are missing.`);
+  // Expired entries, told of already, explain missing numbers.
+  if (message.n > chain.n && !state.expired) {
+    room.notice(`${message.n - chain.n} messages of ${member.name} are missing.`);
+  }
+  if (content.type !== contentTypes.attest) room.confirmations.needs(pos, message.sender, time * 1000);
   chain.key = chainKey;
   chain.n = message.n + 1;
   showContent(room, member.name, own, content, address);
+}
+
+/** Whoever invited us speaks here: it is the room that was meant. */
+export function confirmRoom(room: ClientRoom): void {
+  const name = room.nameOf(room.state.inviter!);
+  room.state.inviter = null;
+  room.notice(`The room is confirmed: ${name}, who invited you, is in it.`);
 }
 
 function parse(bytes: Bytes): Message | null {
@@ -132,7 +152,7 @@ function showContent(
     case contentTypes.action:
       return room.event({
         type: "message",
-        room: room.state.name,
+        room: room.label,
         from,
         own,
         msgId: encodeHex(content.msgId),

@@ -5,7 +5,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import type { Identity } from "../crypto/identity.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import type { Card } from "../protocol/card.ts";
-import type { ChatError } from "../errors.ts";
+import { ChatError, exitCodes } from "../errors.ts";
 import type { Directory } from "./directory.ts";
 import type { KnownKeys } from "./known_keys.ts";
 import type { OwnPrekeys } from "./own_prekeys.ts";
@@ -32,8 +32,6 @@ export interface RoomContext {
   readonly clock: Clock;
   /** Randomness. */
   readonly random: RandomSource;
-  /** 32 bytes of the room key file; zeros for none. */
-  readonly psk: Bytes;
   /** Shows. */
   show(event: RoomEvent): void;
   /** One more message may be sent now; otherwise, in how many milliseconds. */
@@ -42,8 +40,22 @@ export interface RoomContext {
   pinsRooms(): boolean;
   /** Something could not be stored; it is tried again, but a program may want to end. */
   storageFailed(error: ChatError): void;
+  /** A room cannot go on, by something only the person can mend. @returns whether the chat ends for it */
+  gaveUp(error: ChatError): boolean;
   /** The server broke the protocol: the connection must end. */
   serverFault(why: string): void;
+}
+
+/** The box opens, but not with the secret that the commit has signed: the file is another one. */
+export class WrongKeyFile extends ChatError {
+  /** @param room its name */
+  constructor(room: string) {
+    super(
+      `The key file does not fit the room "${room}"`,
+      "ask a member for the right one; nothing was read, sent or changed",
+      exitCodes.trust,
+    );
+  }
 }
 
 /** The server broke a rule that no honest server breaks. */

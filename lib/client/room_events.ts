@@ -17,6 +17,8 @@ export type RoomEvent =
     readonly action: boolean;
     /** The server's claim of the sender's address; empty unless the operator shows them. */
     readonly address: string;
+    /** The server answers us alone (protocol §8.5): `from` is the server. */
+    readonly answer?: boolean;
   }
   /** An own line waits to be stored. */
   | {
@@ -32,6 +34,8 @@ export type RoomEvent =
   | { readonly type: "failed"; readonly room: string; readonly msgId: string; readonly why: string }
   /** We are in the room and have seen all that was said. */
   | { readonly type: "entered"; readonly room: string; readonly members: readonly string[] }
+  /** What follows was said while we were away. */
+  | { readonly type: "unread"; readonly room: string }
   /** A commit has added somebody. */
   | {
     readonly type: "added";

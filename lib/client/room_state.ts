@@ -49,14 +49,26 @@ export interface PendingCommit {
   readonly secret: Bytes;
 }
 
-/** Everything of a room that must survive. */
-export interface RoomState {
+/** What the state of every kind of room has. */
+export interface StreamState {
   /** Room id. */
   readonly id: Bytes;
   /** Its name; empty for a direct room. */
   name: string;
   /** `waiting`: not in it (yet). `in`: a member. `gone`: was one. */
   status: "waiting" | "in" | "gone";
+  /** Not confirmed yet, oldest first. */
+  outbox: OutboxItem[];
+  /** Ids in hex whose views do not count, by the person's word. */
+  ignoredViews: string[];
+  /** A fork was seen: sending stops until the person says so. */
+  alarm: string | null;
+  /** Ended by the operator. */
+  retired?: boolean;
+}
+
+/** Everything of an ordinary or direct room that must survive. */
+export interface RoomState extends StreamState {
   /** As the last valid commit left it. */
   head: RoomHead | null;
   /** Seconds: the earlier of the commit's server time and its arrival. */
@@ -69,8 +81,6 @@ export interface RoomState {
   epochMessages: number;
   /** `sender msg_id` in hex, of the epoch before and this one. */
   seen: [string[], string[]];
-  /** Not confirmed yet, oldest first. */
-  outbox: OutboxItem[];
   /** On its way. */
   pendingCommit: PendingCommit | null;
   /** Requests of members who want to go. */
@@ -79,10 +89,16 @@ export interface RoomState {
   leaving: boolean;
   /** Something points to a restored backup: a refresh commit comes before the next message. */
   suspect: boolean;
-  /** Ids in hex whose views do not count, by the person's word. */
-  ignoredViews: string[];
-  /** A fork was seen: sending stops until the person says so. */
-  alarm: string | null;
+  /** The other person of a direct room that has no roster yet. */
+  with?: string;
+  /** An invite named this person: until something of hers is seen, the room is not confirmed. */
+  inviter?: Bytes | null;
+  /** Which key file the room was entered with: a hash that tells another one, and nothing else. */
+  keyFile?: Bytes | null;
+  /** Entries of this epoch that had expired: why numbers of senders are missing. */
+  expired?: number;
+  /** How far others have confirmed what we see: a position, and when its entry was made, in milliseconds. */
+  confirmed?: { pos: number; timeMs: number } | null;
 }
 
 /** A room that is not entered yet. */
@@ -109,8 +125,8 @@ export function newRoomState(id: Bytes, name: string): RoomState {
 
 const segment = 1024;
 
-interface Stored {
-  state: RoomState;
+interface Stored<State> {
+  state: State;
   /** Position of the first of `tail`. */
   tailFirst: number;
   tail: Bytes[];
@@ -126,8 +142,8 @@ export class RoomFiles {
   constructor(private readonly files: SealedFiles) {}
 
   /** Writes a room; old hashes first, so that the room's file never refers to what is not there. */
-  save(state: RoomState, history: History): void {
-    const name = `room-${encodeHex(state.id)}`;
+  save(state: StreamState, history: History, kind: "room" | "key-file-room" = "room"): void {
+    const name = `${kind}-${encodeHex(state.id)}`;
     const { pos } = history.view;
     const tailFirst = Math.max(history.first, pos - pos % segment);
     let next = Math.max(this.#written.get(name) ?? 0, Math.floor(history.first / segment));
@@ -138,19 +154,34 @@ export class RoomFiles {
       this.files.remove(`${name}.history-${next - historyKept / segment - 1}`);
     }
     this.#written.set(name, next);
-    const stored: Stored = { state, tailFirst, tail: history.since(tailFirst), historyFirst: history.first };
+    const stored: Stored<StreamState> = {
+      state,
+      tailFirst,
+      tail: history.since(tailFirst),
+      historyFirst: history.first,
+    };
     this.files.write(`${name}.state`, encodeState(stored));
   }
 
-  /** All rooms. @throws FileTrouble when a file was changed */
+  /** All ordinary and direct rooms. @throws FileTrouble when a file was changed */
   load(): { state: RoomState; history: History }[] {
-    return this.files.names().filter((name) => /^room-[0-9a-f]{64}\.state$/.test(name)).map((name) => {
-      const stored = decodeState<Stored>(this.files.read(name)!);
-      return { state: stored.state, history: this.#history(name.slice(0, -6), stored) };
-    });
+    return this.files.names().filter((name) => /^room-[0-9a-f]{64}\.state$/.test(name))
+      .map((name) => this.#read<RoomState>(name.slice(0, -6))!);
   }
 
-  #history(name: string, { tail, tailFirst, historyFirst }: Stored): History {
+  /** A key-file room, if it was entered before. @throws FileTrouble when a file was changed */
+  loadKeyFileRoom<State extends StreamState>(id: Bytes): { state: State; history: History } | null {
+    return this.#read<State>(`key-file-room-${encodeHex(id)}`);
+  }
+
+  #read<State>(name: string): { state: State; history: History } | null {
+    const bytes = this.files.read(`${name}.state`);
+    if (!bytes) return null;
+    const stored = decodeState<Stored<State>>(bytes);
+    return { state: stored.state, history: this.#history(name, stored) };
+  }
+
+  #history(name: string, { tail, tailFirst, historyFirst }: Stored<unknown>): History {
     let hashes = tail;
     let first = tailFirst;
     for (let k = Math.floor((tailFirst - 1) / segment); first > historyFirst && k >= 0; k--) {

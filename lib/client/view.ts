@@ -21,6 +21,8 @@ export interface View {
   warning(text: string): void;
   /** An answer to what the person asked for. */
   answer(lines: readonly string[]): void;
+  /** The room on the screen: lines of others say which. */
+  current(room: string): void;
   /** What the prompt shall say. */
   prompt(text: string): void;
   /** Gives the terminal back. */

@@ -3,18 +3,21 @@
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { View } from "../protocol/history.ts";
-import type { ClientRoom } from "./room.ts";
+import type { RoomStream } from "./room_stream.ts";
 
 /**
  * Holds an author's view, once the signature over it holds, against our own history.
  *
  * A mismatch raises the alarm and stops sending until the person says so; it is never repaired in silence.
+ *
+ * @returns whether the view fits, and so confirms what we have seen up to there
  */
-export function checkView(room: ClientRoom, author: Uint8Array, view: View): void {
+export function checkView(room: RoomStream, author: Uint8Array, view: View): boolean {
   const own = room.history!.at(view.pos);
-  if (own === null || equals(own, view.hash)) return; // older than what is kept: confirms nothing
+  if (own === null) return false; // older than what is kept: confirms nothing
+  if (equals(own, view.hash)) return true;
   const key = encodeHex(author);
-  if (room.state.ignoredViews.includes(key)) return;
+  if (room.state.ignoredViews.includes(key)) return false;
   const name = room.nameOf(author);
   room.state.alarm = name;
   room.warn(
@@ -22,4 +25,5 @@ export function checkView(room: ClientRoom, author: Uint8Array, view: View): voi
       `Compare by another way with ${name}; then "/retry" goes on with what you have seen, ` +
       `and "/trust ${name}" ignores what ${name} claims from now on.`,
   );
+  return false;
 }

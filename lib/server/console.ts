@@ -2,12 +2,19 @@
  * Console: the operator's commands, a line in, an answer out (product §3).
  *
  * Words work in any letter case. Nothing but TERMINATE ends the server, and it asks once when people are
- * connected: a stray line must not put a room out.
+ * connected: a stray line must not put a room out. On an answering server a line that is no command is an
+ * answer to whoever spoke last, and `@NAME TEXT` one to NAME.
  */
 
 import { closestString } from "@std/text/closest-string";
+import { skeleton } from "../protocol/name.ts";
+import { sanitizeLine } from "../sanitize.ts";
+import type { Answering } from "./answering.ts";
+import { banOf } from "./bans.ts";
+import { addressKey } from "./limits.ts";
 import type { ServerRoom } from "./room.ts";
 import type { ChatServer } from "./server.ts";
+import { closeReasons } from "../protocol/messages.ts";
 
 /** What a console line leads to. */
 export interface ConsoleAnswer {
@@ -21,6 +28,8 @@ export interface ConsoleAnswer {
 export interface ConsoleContext {
   /** The server it belongs to. */
   readonly server: ChatServer;
+  /** Where lines that are no commands go; null when the server does not answer. */
+  readonly answering?: Answering | null;
   /** The command that lets somebody join a room. */
   invite(room: string): string;
   /** Milliseconds since 1970. */
@@ -39,48 +48,88 @@ const commands: readonly ConsoleCommand[] = [
   { word: "WHO", args: "", help: "Who is connected", run: who },
   { word: "ROOMS", args: "", help: "All rooms, their members and messages", run: rooms },
   { word: "INVITE", args: "[ROOM]", help: "The command that lets somebody join", run: invite },
+  { word: "NOTICE", args: "TEXT", help: "Show TEXT to everybody, as your words", run: notice },
+  { word: "KICK", args: "NAME", help: "End the connection of NAME, who may come back", run: kick },
+  {
+    word: "BAN",
+    args: "[NAME|ADDRESS]",
+    help: "Let nobody of that name or address in; alone: who is banned",
+    run: ban,
+  },
+  { word: "UNBAN", args: "NAME|ADDRESS", help: "Let in again", run: unban },
+  { word: "RETIRE", args: "ROOM", help: "End a room for good; its name is free for a new one", run: retire },
   { word: "STATS", args: "", help: "Connections, messages, memory, uptime", run: stats },
   { word: "TERMINATE", args: "", help: "Tell everybody, save everything, end the server", run: () => [] },
 ];
 
-/** One console: remembers only whether TERMINATE was asked about. */
+/** One console: remembers only what it has asked about. */
 export class Console {
-  #confirming = false;
+  #confirming: string | null = null;
 
   /** @param context of the running server */
   constructor(private readonly context: ConsoleContext) {}
 
   /** Answers one line. */
   enter(line: string): ConsoleAnswer {
-    const [word = "", ...rest] = line.trim().split(/\s+/);
+    const [, word, rest] = /^\s*(\S*)\s*(.*?)\s*$/s.exec(line)!;
     const upper = word.toUpperCase();
-    if (upper === "TERMINATE" && rest.length === 0) return this.#terminate();
-    this.#confirming = false;
+    const confirmed = this.#confirming === `${upper} ${rest}`;
+    this.#confirming = null;
     if (upper === "") return { lines: [] };
-    const command = commands.find((c) => c.word === upper);
-    if (!command || upper === "TERMINATE") {
-      const nearest = closestString(upper, commands.map((c) => c.word));
-      return {
-        lines: [
-          `error: "${printable(word)}" is not a command`,
-          `hint: did you mean ${nearest}? HELP lists all`,
-        ],
-      };
+    const { answering } = this.context;
+    if (answering && word.startsWith("@")) return { lines: answering.answer(word.slice(1), rest) };
+    const command = commands.find((c) => c.word === upper && (c.args !== "" || rest === ""));
+    // Where lines are answers, a command that takes words must be meant: NOTICE would show them to all.
+    if (answering && answering.partner !== null && (!command || (rest !== "" && word !== upper))) {
+      return { lines: answering.answer(null, line.trim()) };
     }
-    return { lines: command.run(this.context, rest.join(" ")) };
+    if (!command) return { lines: unknown(upper, word, rest) };
+    const question = confirmed ? null : this.#question(upper, rest);
+    if (question !== null) {
+      this.#confirming = `${upper} ${rest}`;
+      return { lines: [question] };
+    }
+    if (upper === "TERMINATE") return { lines: [], terminate: true };
+    return { lines: command.run(this.context, rest) };
   }
 
-  #terminate(): ConsoleAnswer {
-    const { linked } = this.context.server;
-    if (linked === 0 || this.#confirming) return { lines: [], terminate: true };
-    this.#confirming = true;
-    const people = linked === 1 ? "1 person is" : `${linked} people are`;
-    return { lines: [`${people} connected. Type TERMINATE again to end the server.`] };
+  /** What is asked before it is done; null for nothing. */
+  #question(upper: string, rest: string): string | null {
+    const { server } = this.context;
+    if (upper === "TERMINATE" && server.linked > 0) {
+      const people = server.linked === 1 ? "1 person is" : `${server.linked} people are`;
+      return `${people} connected. Type TERMINATE again to end the server.`;
+    }
+    const room = upper === "RETIRE" ? roomNamed(this.context, rest) : undefined;
+    if (!room) return null;
+    const { length } = room.head.roster;
+    return `${room.name} has ${
+      length === 1 ? "1 member" : `${length} members`
+    }; nothing more can be said there ` +
+      `afterwards. Type RETIRE ${rest} again to end it.`;
   }
 }
 
-function help(): string[] {
-  return commands.map((c) => `${`${c.word} ${c.args}`.padEnd(16)} ${c.help}`);
+function unknown(upper: string, word: string, rest: string): string[] {
+  const withRest = commands.find((c) => c.word === upper);
+  if (withRest) {
+    return [
+      `error: ${upper} takes nothing after it`,
+      `hint: type ${upper} alone; "${printable(rest)}" did nothing`,
+    ];
+  }
+  const nearest = closestString(upper, commands.map((c) => c.word));
+  return [`error: "${printable(word)}" is not a command`, `hint: did you mean ${nearest}? HELP lists all`];
+}
+
+function help({ answering }: ConsoleContext): string[] {
+  const lines = commands.map((c) => `${`${c.word} ${c.args}`.padEnd(20)} ${c.help}`);
+  if (!answering) return lines;
+  return [
+    ...lines,
+    `${"@NAME TEXT".padEnd(20)} Answer NAME`,
+    `${"TEXT".padEnd(20)} Answer whoever spoke last; commands with words after them in CAPITALS only`,
+  ];
 }
 
 function who({ server }: ConsoleContext): string[] {
@@ -91,22 +140,95 @@ function who({ server }: ConsoleContext): string[] {
 
 function rooms({ server }: ConsoleContext): string[] {
   const all = server.rooms.all();
-  if (all.length === 0) return ["No room has been made yet."];
-  return all.map((room) =>
-    `${nameOf(room).padEnd(24)} ${room.head.roster.length} members, ${room.last} entries`
-  );
+  const keyFile = server.rooms.keyFileRooms();
+  if (all.length + keyFile.length === 0) return ["No room has been made yet."];
+  return [
+    ...all.map((room) =>
+      `${nameOf(room).padEnd(24)} ${room.head.roster.length} members, ${room.last} entries${
+        room.isRetired ? ", retired" : ""
+      }`
+    ),
+    ...keyFile.map((room) =>
+      `${`(key file ${room.key.slice(0, 8)})`.padEnd(24)} ${room.last} entries${
+        room.isReadByServer ? ", you hold its key" : ""
+      }`
+    ),
+  ];
 }
 
 function nameOf(room: ServerRoom): string {
   return room.name === "" ? `(direct ${room.key.slice(0, 8)})` : room.name;
 }
 
+function roomNamed({ server }: ConsoleContext, name: string): ServerRoom | undefined {
+  return server.rooms.all().find((room) =>
+    room.name !== "" && !room.isRetired && skeleton(room.name) === skeleton(name)
+  );
+}
+
 function invite(context: ConsoleContext, rest: string): string[] {
   return [context.invite(rest === "" ? "lobby" : rest)];
 }
 
+function notice({ server }: ConsoleContext, text: string): string[] {
+  if (text === "") return ["error: There is no text to show", "hint: NOTICE TEXT"];
+  if (server.linked === 0) return ["error: Nobody is connected", "hint: WHO shows who is"];
+  server.notice(text.slice(0, 2000));
+  return [`[+] Shown to ${server.linked === 1 ? "1 person" : `${server.linked} people`}`];
+}
+
+function kick({ server }: ConsoleContext, name: string): string[] {
+  const peer = server.rooms.peerNamed(name);
+  if (!peer) return [`error: "${printable(name)}" is not connected`, "hint: WHO shows who is"];
+  peer.link.close(closeReasons.putOut);
+  return [`[+] ${peer.card.name} was put out; BAN ${peer.card.name} keeps out for good`];
+}
+
+function ban({ server }: ConsoleContext, rest: string): string[] {
+  const { bans, peers } = server.rooms;
+  if (rest === "") {
+    const all = bans.all();
+    return all.length === 0 ? ["Nobody is banned."] : all;
+  }
+  const made = banOf(rest);
+  if (!made) {
+    return [
+      `error: "${printable(rest)}" is neither a name nor an address`,
+      "hint: BAN NAME, or BAN 192.0.2.7",
+    ];
+  }
+  const stored = bans.add(made);
+  const out = [...peers.values()].filter((peer) => bans.has(peer.card.name, addressOf(peer.address)));
+  for (const peer of out) peer.link.close(closeReasons.putOut);
+  const names = out.length > 0 ? `; put out: ${out.map((peer) => peer.card.name).join(", ")}` : "";
+  const lines = [`[+] ${rest} is banned${names}`];
+  return stored
+    ? lines
+    : [...lines, "error: The ban could not be stored", "hint: it ends with this server; see above"];
+}
+
+function unban({ server }: ConsoleContext, rest: string): string[] {
+  const made = banOf(rest);
+  if (!made || !server.rooms.bans.remove(made)) {
+    return [`error: "${printable(rest)}" is not banned`, "hint: BAN alone shows who is"];
+  }
+  return [`[+] ${rest} may come in again`];
+}
+
+function retire(context: ConsoleContext, rest: string): string[] {
+  const room = roomNamed(context, rest);
+  if (!room) return [`error: There is no room "${printable(rest)}"`, "hint: ROOMS shows all"];
+  if (!context.server.rooms.retire(room)) return ["error: The room could not be retired", "hint: see above"];
+  return [`[+] ${room.name} is retired; its members are told, and the name is free`];
+}
+
+/** An address as bans count it, of `host:port`. */
+function addressOf(hostPort: string): string {
+  return addressKey(hostPort.slice(0, hostPort.lastIndexOf(":")).replace(/^\[|\]$/g, ""));
+}
+
 function stats({ server, now }: ConsoleContext): string[] {
-  const all = server.rooms.all();
+  const all = [...server.rooms.all(), ...server.rooms.keyFileRooms()];
   const upSeconds = Math.floor((now() - server.startedMs) / 1000);
   return [
     `connected   ${server.linked}`,
@@ -121,5 +243,5 @@ function stats({ server, now }: ConsoleContext): string[] {
 }
 
 function printable(word: string): string {
-  return word.slice(0, 40).replace(/[^\x21-\x7e]/g, "?");
+  return sanitizeLine(word).slice(0, 40).replace(/[^\x20-\x7e]/g, "?");
 }

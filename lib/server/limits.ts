@@ -31,7 +31,7 @@ export interface Limits {
   readonly sendsPerSecond: number;
   /** Rooms per user, not counting direct rooms. */
   readonly roomsPerUser: number;
-  /** New direct rooms per user and hour. */
+  /** New direct and key-file rooms per user and hour. */
   readonly directRoomsPerHour: number;
 }
 
@@ -125,20 +125,20 @@ export class Counter {
 
 /** The rates of each user, whatever link they come by. */
 export class UserRates {
-  #users = new Map<string, { sends: Bucket; directRooms: Bucket }>();
+  #users = new Map<string, { sends: Bucket; newRooms: Bucket }>();
 
   /** @param limits of the server */
   constructor(private readonly limits: Limits, private readonly clock: Clock) {}
 
   /** A user's buckets, by id in hex. */
-  of(key: string): { sends: Bucket; directRooms: Bucket } {
+  of(key: string): { sends: Bucket; newRooms: Bucket } {
     let rates = this.#users.get(key);
     if (!rates) {
       if (this.#users.size >= usersMost) this.#forgetFull();
       const { sendBurst, sendsPerSecond, directRoomsPerHour } = this.limits;
       rates = {
         sends: new Bucket(sendBurst, 1000 / sendsPerSecond, this.clock),
-        directRooms: new Bucket(directRoomsPerHour, 3_600_000 / directRoomsPerHour, this.clock),
+        newRooms: new Bucket(directRoomsPerHour, 3_600_000 / directRoomsPerHour, this.clock),
       };
       this.#users.set(key, rates);
     }
@@ -147,8 +147,8 @@ export class UserRates {
 
   /** Full buckets remember nothing: memory stays bounded by who did something lately. */
   #forgetFull(): void {
-    for (const [key, { sends, directRooms }] of this.#users) {
-      if (sends.isFull && directRooms.isFull) this.#users.delete(key);
+    for (const [key, { sends, newRooms }] of this.#users) {
+      if (sends.isFull && newRooms.isFull) this.#users.delete(key);
     }
   }
 }

@@ -21,8 +21,8 @@ export class Peer {
   boxes = new Map<string, Bytes>();
   /** How fast the user may talk. */
   readonly sends: Bucket;
-  /** How many direct rooms the user may begin. */
-  readonly directRooms: Bucket;
+  /** How many direct and key-file rooms the user may begin. */
+  readonly newRooms: Bucket;
 
   /**
    * @param address the remote `host:port`, for `--show-addresses` and the console
@@ -35,7 +35,7 @@ export class Peer {
     rates: UserRates,
   ) {
     this.key = encodeHex(card.id);
-    ({ sends: this.sends, directRooms: this.directRooms } = rates.of(this.key));
+    ({ sends: this.sends, newRooms: this.newRooms } = rates.of(this.key));
     link.onDrain = () => {
       for (const subscription of this.subscriptions.values()) subscription.pump();
     };

@@ -13,7 +13,8 @@ import { boxHash, parseBox } from "../protocol/box.ts";
 import { type Commit, isLeaveSigned, parseCommit } from "../protocol/commit.ts";
 import { checkGenesis, checkSuccessor, isLeaveCurrent } from "../protocol/commit_rules.ts";
 import { entryHash } from "../protocol/history.ts";
-import { messageKinds, messageMaxBytes, parseMessage } from "../protocol/message.ts";
+import { parseKeyFileMessage } from "../protocol/key_file_message.ts";
+import { messageKinds, parseMessage } from "../protocol/message.ts";
 import {
   entryKinds,
   errorCodes,
@@ -26,6 +27,7 @@ import { decodeName, skeleton } from "../protocol/name.ts";
 import { isPrekeyUsable, parsePrekey, verifyPrekey } from "../protocol/prekey.ts";
 import { findMember, policies } from "../protocol/roster.ts";
 import { boxesMax, type Peer } from "./peer.ts";
+import type { KeyFileRoom } from "./key_file_room.ts";
 import type { ServerRoom } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
 
@@ -124,6 +126,33 @@ function onPrekeyPut(rooms: Rooms, peer: Peer, { ref, prekey: bytes }: MessageOf
   stageDone(rooms, peer, ref, () => rooms.store.putPrekey(peer.card.id, prekey.prekeyId, bytes));
 }
 
+function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: MessageOf<"JOIN">): void {
+  const room = rooms.keyFileRoom(id);
+  if (rooms.get(id)) return refuse(rooms, peer, ref, "DENIED");
+  const joined = [...peer.subscriptions.values()].filter((s) => s.room.kind === roomKinds.keyFile).length;
+  if (joined >= rooms.limits.roomsPerUser) return refuse(rooms, peer, ref, "LIMIT");
+  if (room) {
+    return rooms.afterStaged(() => {
+      peer.send({ type: "DONE", ref, info: joinInfo.already });
+      room.join(peer, pos);
+    }, () => peer.refuse(ref, "LIMIT"));
+  }
+  if (!peer.newRooms.take()) return refuse(rooms, peer, ref, "LIMIT");
+  const row = { id, kind: roomKinds.keyFile, name: "" };
+  let made: KeyFileRoom;
+  stageDone(
+    rooms,
+    peer,
+    ref,
+    () => {
+      rooms.store.createRoom(row, null);
+      made = rooms.addKeyFileRoom({ ...row, retired: false });
+    },
+    () => joinInfo.already,
+    () => made.join(peer, pos),
+  );
+}
+
 function onRoomFind(rooms: Rooms, peer: Peer, message: MessageOf<"ROOM_FIND">): void {
   const stored = rooms.store.roomByName(skeleton(decodeName(message.name)));
   const room = stored && rooms.get(stored.id);
@@ -134,10 +163,12 @@ function onRoomFind(rooms: Rooms, peer: Peer, message: MessageOf<"ROOM_FIND">): 
   );
 }
 
-function onJoin(rooms: Rooms, peer: Peer, { ref, room: id, kind }: MessageOf<"JOIN">): void {
+function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
+  const { ref, room: id, kind } = message;
+  if (kind === roomKinds.keyFile) return onJoinKeyFileRoom(rooms, peer, message);
   const room = rooms.get(id);
-  if (kind !== roomKinds.ordinary) return refuse(rooms, peer, ref, "DENIED"); // Key-file rooms are not there yet.
   if (!room) return refuse(rooms, peer, ref, "NO_ROOM");
+  if (room.isRetired) return refuse(rooms, peer, ref, "DENIED");
   if (room.hasMember(peer.card.id)) {
     return answer(rooms, peer, { type: "DONE", ref, info: joinInfo.already });
   }
@@ -163,6 +194,11 @@ function ownRooms(rooms: Rooms, peer: Peer): number {
 
 function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
   const { ref, room: id, epoch, signature } = message;
+  const keyFileStream = peer.subscriptions.get(encodeHex(id));
+  if (rooms.keyFileRoom(id)) {
+    if (keyFileStream) keyFileStream.room.unsubscribe(keyFileStream);
+    return answer(rooms, peer, { type: "DONE", ref, info: 0 });
+  }
   const room = rooms.get(id);
   if (!room) return refuse(rooms, peer, ref, "NO_ROOM");
   const member = findMember(room.head.roster, peer.card.id);
@@ -204,7 +240,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
         const name = commit.roomName === "" ? null : skeleton(commit.roomName);
         const row = { id: commit.room, kind: roomKinds.ordinary, name: commit.roomName };
         rooms.store.createRoom(row, name);
-        stored = rooms.add(row);
+        stored = rooms.add({ ...row, retired: false });
       }
       for (const member of commit.roster) {
         const box = boxes.get(encodeHex(member.boxHash));
@@ -228,15 +264,16 @@ function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | 
   if (commit.epoch === 0) {
     const taken = commit.roomName !== "" && rooms.store.roomByName(skeleton(commit.roomName));
     if (room || taken) return "CONFLICT";
+    if (rooms.keyFileRoom(commit.room)) return "DENIED";
     if (checkGenesis(commit, 1, rooms.serverId, rooms.card)) return "DENIED";
     const isDirect = commit.policy === policies.direct;
-    const within = isDirect ? peer.directRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;
+    const within = isDirect ? peer.newRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;
     return within ? null : "LIMIT";
   }
   // Somebody whom the winning commit removed has lost a race as well, and shall know it.
   if (!room || rooms.store.stays(room.id, peer.card.id).length === 0) return "DENIED";
   if (commit.epoch <= room.head.epoch) return "CONFLICT";
-  if (!room.hasMember(peer.card.id)) return "DENIED";
+  if (room.isRetired || !room.hasMember(peer.card.id)) return "DENIED";
   if (commit.view.pos > room.last || checkSuccessor(commit, room.last + 1, room.head, rooms.card)) {
     return "DENIED";
   }
@@ -271,10 +308,10 @@ function refuseInStream(
 
 function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SEND">): void {
   const message = parseMessage(bytes);
+  if (message.kind === messageKinds.keyFile) return onSendKeyFile(rooms, peer, ref, bytes);
   const room = rooms.get(message.room);
   if (!room || !room.hasMember(peer.card.id)) return refuse(rooms, peer, ref, "NO_ROOM");
-  const isOwn = equals(message.sender, peer.card.id) && message.kind === messageKinds.ordinary;
-  if (!isOwn || bytes.length > messageMaxBytes) return refuse(rooms, peer, ref, "DENIED");
+  if (!equals(message.sender, peer.card.id) || room.isRetired) return refuse(rooms, peer, ref, "DENIED");
 
   const before = rooms.store.message(room.id, peer.card.id, message.epoch, message.n);
   if (before) {
@@ -296,6 +333,36 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
       if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
       room.publish(pos, { peer, ref });
       rooms.events.exchanged(rooms.clock.now());
+    },
+    () => peer.refuse(ref, "LIMIT"),
+  );
+}
+
+function onSendKeyFile(rooms: Rooms, peer: Peer, ref: number, bytes: Bytes): void {
+  const message = parseKeyFileMessage(bytes);
+  const room = rooms.keyFileRoom(message.room);
+  const joined = room && peer.subscriptions.has(room.key);
+  if (!joined || room.isRetired || !equals(message.sender, peer.card.id)) {
+    return refuse(rooms, peer, ref, "DENIED");
+  }
+  const before = rooms.store.message(room.id, peer.card.id, 0, message.n);
+  if (before) {
+    if (!equals(before.hash, entryHash(entryKinds.message, bytes))) return refuse(rooms, peer, ref, "DENIED");
+    return answer(rooms, peer, { type: "STORED", ref, room: room.id, pos: before.pos });
+  }
+  if (message.view.pos > room.last) return refuse(rooms, peer, ref, "DENIED");
+  if (message.n < room.nextNumber(peer)) return refuse(rooms, peer, ref, "ORDER");
+  if (!peer.sends.take()) return refuse(rooms, peer, ref, "LIMIT");
+  let pos = 0;
+  rooms.stage(
+    () => {
+      pos = room.appendMessage(peer, message);
+    },
+    () => {
+      if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
+      room.publish(pos, peer, ref);
+      rooms.events.exchanged(rooms.clock.now());
+      rooms.onKeyFileMessage(room, pos, peer);
     },
     () => peer.refuse(ref, "LIMIT"),
   );

@@ -1,6 +1,6 @@
 /**
- * ServerRoom: one room as the server sees it: a log of sealed entries, a roster it can read, and the
- * streams to those of its members who are linked (protocol §7.1, §11).
+ * ServerRoom: an ordinary or direct room as the server sees it: beside the log, a roster that it can read
+ * (protocol §7.1, §11).
  *
  * Everything here is checked to protect the server and its users; clients never rely on it.
  */
@@ -12,57 +12,36 @@ import { type Commit, parseCommit } from "../protocol/commit.ts";
 import { headAfter, type RoomHead } from "../protocol/commit_rules.ts";
 import { encodeName } from "../protocol/name.ts";
 import { findMember, keyFileFlag, policies, rosterMax } from "../protocol/roster.ts";
-import { encodeMessage, entryKinds, type LinkMessage, roomFlags } from "../protocol/messages.ts";
-import { entryHash, nextHistory } from "../protocol/history.ts";
+import { entryKinds, roomFlags } from "../protocol/messages.ts";
 import { Admissions } from "./admissions.ts";
 import { Bucket } from "./limits.ts";
 import type { Peer } from "./peer.ts";
+import { type RoomInfo, RoomLog } from "./room_log.ts";
 import type { Rooms } from "./rooms.ts";
-import { encodeEntry, type Stretch, Subscription } from "./subscription.ts";
-import type { Stay, StoredEntry, StoredRoom } from "./store/store.ts";
+import type { Stretch, Subscription } from "./subscription.ts";
+import type { Stay, StoredRoom } from "./store/store.ts";
 
-/** One room. */
-export class ServerRoom {
-  /** Room id. */
-  readonly id: Bytes;
-  /** In hex, for maps. */
-  readonly key: string;
-  /** 1 ordinary, 2 key-file room. */
-  readonly kind: number;
-  /** As its creator typed it. */
-  readonly name: string;
+/** One room with a roster. */
+export class ServerRoom extends RoomLog {
   /** As its last valid commit left it; set once epoch 0 is in. */
   head!: RoomHead;
-  /** Last position, flushed or not. */
-  last = 0;
-  /** Last position that is on disk: nothing after it is shown to anyone. */
-  flushed = 0;
   /** How often it may get a new commit. */
   readonly commits: Bucket;
   /** Who waits to be let in, and who is asked to do it. */
   readonly admissions: Admissions;
-  #history!: Bytes;
   #numbers = new Map<string, number>();
-  #subscriptions = new Set<Subscription>();
 
   /** @param rooms the server's rooms, for its store, clock and peers */
-  constructor(stored: StoredRoom, private readonly rooms: Rooms) {
-    this.id = stored.id;
-    this.key = encodeHex(stored.id);
-    this.kind = stored.kind;
-    this.name = stored.name;
+  constructor(stored: StoredRoom, rooms: Rooms) {
+    super(stored, rooms);
     this.commits = new Bucket(1, 1000, rooms.clock);
     this.admissions = new Admissions(this, rooms);
     this.reload();
   }
 
-  /** Takes everything from the store: at the start, and after a batch was undone. */
-  reload(): void {
+  override reload(): void {
+    super.reload();
     const { store } = this.rooms;
-    const last = store.last(this.id);
-    this.last = last.pos;
-    this.flushed = Math.min(this.flushed || last.pos, last.pos);
-    this.#history = last.history;
     const stored = store.lastCommit(this.id);
     if (!stored) return;
     this.#setHead(parseCommit(stored.bytes), stored.pos);
@@ -74,6 +53,10 @@ export class ServerRoom {
   #setHead(commit: Commit, pos: number): void {
     this.#numbers.clear();
     this.head = headAfter(commit, pos);
+  }
+
+  protected override get epochBegan(): number {
+    return this.head.commitPos;
   }
 
   /** Whether newcomers are let in without asking. */
@@ -100,7 +83,7 @@ export class ServerRoom {
   appendCommit(commit: Commit): void {
     const { store } = this.rooms;
     const before = commit.epoch === 0 ? [] : this.head.roster;
-    const pos = this.#append(entryKinds.commit, commit.bytes, commit.author, commit.epoch, -1);
+    const pos = this.append(entryKinds.commit, commit.bytes, commit.author, commit.epoch, -1);
     for (const member of commit.roster) {
       if (findMember(before, member.id)) continue;
       store.beginStay(this.id, member.id, pos, commit.epoch === 0 ? 0 : commit.view.pos);
@@ -119,40 +102,9 @@ export class ServerRoom {
 
   /** Writes a message that has passed all checks. @returns its position */
   appendMessage(peer: Peer, bytes: Bytes, n: number): number {
-    const pos = this.#append(entryKinds.message, bytes, peer.card.id, this.head.epoch, n);
+    const pos = this.append(entryKinds.message, bytes, peer.card.id, this.head.epoch, n);
     this.#numbers.set(peer.key, n + 1);
     return pos;
-  }
-
-  #append(kind: number, bytes: Bytes, sender: Bytes, epoch: number, n: number): number {
-    const { store, clock } = this.rooms;
-    const pos = this.last + 1;
-    const hash = entryHash(kind, bytes);
-    const history = nextHistory(this.#history, hash);
-    store.append(this.id, {
-      pos,
-      time: Math.floor(clock.now() / 1000),
-      kind,
-      bytes,
-      hash,
-      history,
-      sender,
-      epoch,
-      n,
-    });
-    this.last = pos;
-    this.#history = history;
-    return pos;
-  }
-
-  /** Entries from the log that are on disk. */
-  read(from: number, most: number): StoredEntry[] {
-    return this.rooms.store.entries(this.id, from, Math.min(most, this.flushed - from + 1));
-  }
-
-  /** The ENTRY message of an entry, with its sender's address if the operator shows addresses. */
-  encodeEntry(entry: StoredEntry): Bytes {
-    return encodeEntry(this.id, entry, this.rooms.addressOf(entry.sender));
   }
 
   /**
@@ -163,10 +115,7 @@ export class ServerRoom {
   publish(pos: number, own: { peer: Peer; ref: number }): void {
     const stream = own.peer.subscriptions.get(this.key);
     stream?.expectOwn(pos, own.ref);
-    this.flushed = pos;
-    const [entry] = this.read(pos, 1);
-    const encoded = this.encodeEntry(entry);
-    for (const subscription of [...this.#subscriptions]) subscription.deliver(entry, encoded);
+    const entry = this.show(pos);
     if (entry.kind === entryKinds.commit) {
       this.#followCommit(parseCommit(entry.bytes!), pos, stream ? null : own);
     }
@@ -174,7 +123,7 @@ export class ServerRoom {
 
   /** @param own the author of a room that begins: its stream does so too */
   #followCommit(commit: Commit, pos: number, own: { peer: Peer; ref: number } | null): void {
-    for (const subscription of [...this.#subscriptions]) {
+    for (const subscription of [...this.subscriptions]) {
       if (findMember(commit.roster, subscription.peer.card.id)) continue;
       if (subscription.live) this.unsubscribe(subscription);
       else subscription.endAt(pos);
@@ -186,19 +135,12 @@ export class ServerRoom {
       this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [member.id] }, peer);
       const stretch = { first: commit.epoch === 0 ? 1 : commit.view.pos + 1, whole: pos, until: null };
       const known = peer.subscriptions.get(this.key);
-      const subscription = known ?? this.#open(peer, []);
+      const subscription = known ?? this.open(peer, []);
       subscription.goOnWith(stretch);
       if (peer === own?.peer) subscription.expectOwn(pos, own.ref);
       subscription.pump();
     }
     this.admissions.newRound();
-  }
-
-  #open(peer: Peer, stretches: Stretch[]): Subscription {
-    const subscription = new Subscription(peer, this, stretches);
-    this.#subscriptions.add(subscription);
-    peer.subscriptions.set(this.key, subscription);
-    return subscription;
   }
 
   /**
@@ -213,19 +155,10 @@ export class ServerRoom {
     const stretches = at < 0
       ? stays.slice(-1).map(fresh)
       : [{ first: pos! + 1, whole: pos! + 1, until: stays[at].until }, ...stays.slice(at + 1).map(fresh)];
-    if (stretches.length > 0) this.#open(peer, stretches).pump();
+    if (stretches.length > 0) this.open(peer, stretches).pump();
     else peer.send({ type: "ROOM_INFO", ref: 0, ...this.infoFor(peer, 0) });
   }
 
-  /** Ends a stream. */
-  unsubscribe(subscription: Subscription): void {
-    this.#subscriptions.delete(subscription);
-    if (subscription.peer.subscriptions.get(this.key) === subscription) {
-      subscription.peer.subscriptions.delete(this.key);
-    }
-  }
-
-  /** A stream has reached the end of the log. */
   caughtUp(subscription: Subscription): void {
     const { peer } = subscription;
     const linked = this.head.roster.filter((m) => this.rooms.peers.has(encodeHex(m.id))).map((m) => m.id);
@@ -238,14 +171,6 @@ export class ServerRoom {
     this.admissions.newRound();
   }
 
-  /** Sends to all members whose streams are live. */
-  broadcast(message: LinkMessage, except?: Peer): void {
-    const encoded = encodeMessage(message);
-    for (const { live, peer } of this.#subscriptions) {
-      if (live && peer !== except) peer.link.sendEncoded(encoded);
-    }
-  }
-
   /** Members with live streams, in order of the roster: who can be asked to commit. */
   activePeers(): Peer[] {
     return this.head.roster.flatMap((member) => {
@@ -254,8 +179,12 @@ export class ServerRoom {
     });
   }
 
+  infoOf(peer: Peer, { until }: Stretch): RoomInfo {
+    return this.infoFor(peer, until);
+  }
+
   /** The body of ROOM_INFO for one peer. @param last overrides: the end of a stay that is over */
-  infoFor(peer: Peer, last: number | null) {
+  infoFor(peer: Peer, last: number | null): RoomInfo {
     const member = this.hasMember(peer.card.id);
     const stays = this.rooms.store.stays(this.id, peer.card.id);
     const end = last ?? (member ? this.flushed : stays.at(-1)?.until ?? 0);
@@ -266,7 +195,8 @@ export class ServerRoom {
       room: this.id,
       kind: this.kind,
       policy: this.head.policy,
-      flags: (member ? roomFlags.member : 0) | (others ? roomFlags.othersLinked : 0),
+      flags: (member ? roomFlags.member : 0) | (others ? roomFlags.othersLinked : 0) |
+        (this.isRetired ? roomFlags.retired : 0),
       last: end,
       start: 0,
       startHash: new Uint8Array(32),

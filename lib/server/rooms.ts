@@ -9,15 +9,32 @@
 
 import { encodeHex } from "@std/encoding/hex";
 import type { Clock } from "../clock.ts";
+import { roomKinds } from "../protocol/messages.ts";
+import { skeleton } from "../protocol/name.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { type Card, parseCard } from "../protocol/card.ts";
 import { type Limits, UserRates } from "./limits.ts";
 import type { Peer } from "./peer.ts";
-import { ServerRoom } from "./room.ts";
+import { Bans } from "./bans.ts";
 import type { ServerEvents } from "./events.ts";
+import { KeyFileRoom } from "./key_file_room.ts";
+import { ServerRoom } from "./room.ts";
+import type { RoomLog } from "./room_log.ts";
 import { type Store, type StoredRoom, StoreFailed } from "./store/store.ts";
 
 const cardsCached = 4096;
+const expireEveryMs = 3_600_000;
+
+/** How long sealed messages wait for members who are away (protocol §10). */
+export interface Retention {
+  /** Seconds; also how long boxes wait. */
+  readonly seconds: number;
+  /** Bytes of messages per room. */
+  readonly bytes: number;
+}
+
+/** 30 days, 64 MiB. */
+export const defaultRetention: Retention = { seconds: 30 * 86_400, bytes: 64 * 1024 * 1024 };
 
 /** What happens to a staged write. */
 interface Staged {
@@ -33,7 +50,17 @@ export class Rooms {
   readonly peers = new Map<string, Peer>();
   /** How fast each user may talk, by id in hex: reconnecting does not fill a bucket. */
   readonly rates: UserRates;
+  /** Whom the operator does not let in. */
+  readonly bans: Bans;
+  /** Told of each key-file room that is made. */
+  onKeyFileRoom: (room: KeyFileRoom) => void = () => {};
+  /** Told when somebody's link is over. */
+  onLeft: (peer: Peer) => void = () => {};
+  /** Told of each message of a key-file room, once it is on disk and shown. */
+  onKeyFileMessage: (room: KeyFileRoom, pos: number, peer: Peer) => void = () => {};
   #rooms = new Map<string, ServerRoom>();
+  #keyFileRooms = new Map<string, KeyFileRoom>();
+  #cancelExpire: () => void;
   #cards = new Map<string, Card>();
   #staged: Staged[] = [];
   #scheduled = false;
@@ -49,26 +76,70 @@ export class Rooms {
     readonly serverId: Bytes,
     readonly events: ServerEvents,
     private readonly defer: (act: () => void) => void,
-    private readonly showAddresses = false,
+    readonly showAddresses = false,
+    readonly retention = defaultRetention,
   ) {
     this.rates = new UserRates(limits, clock);
-    for (const stored of store.rooms()) this.#rooms.set(encodeHex(stored.id), new ServerRoom(stored, this));
+    this.bans = new Bans(store, (write) => this.writeNow(write));
+    for (const stored of store.rooms()) {
+      if (stored.kind === roomKinds.keyFile) this.addKeyFileRoom(stored);
+      else this.add(stored);
+    }
+    const expire = () => {
+      for (const room of this.#everything()) room.expire();
+      this.#cancelExpire = clock.after(expireEveryMs, expire);
+    };
+    this.#cancelExpire = clock.after(0, expire);
   }
 
-  /** All rooms. */
+  /** All rooms that have members. */
   all(): ServerRoom[] {
     return [...this.#rooms.values()];
   }
 
-  /** A room by id. */
+  /** All rooms that have none. */
+  keyFileRooms(): KeyFileRoom[] {
+    return [...this.#keyFileRooms.values()];
+  }
+
+  #everything(): RoomLog[] {
+    return [...this.#rooms.values(), ...this.#keyFileRooms.values()];
+  }
+
+  /** Somebody who is linked, by name. */
+  peerNamed(name: string): Peer | undefined {
+    return [...this.peers.values()].find((peer) => skeleton(peer.card.name) === skeleton(name));
+  }
+
+  /** A room with members, by id. */
   get(id: Bytes): ServerRoom | undefined {
     return this.#rooms.get(encodeHex(id));
+  }
+
+  /** A key-file room by id. */
+  keyFileRoom(id: Bytes): KeyFileRoom | undefined {
+    return this.#keyFileRooms.get(encodeHex(id));
+  }
+
+  /** Ends a room for good; its name is free again. @returns whether it is on disk */
+  retire(room: RoomLog): boolean {
+    if (!this.writeNow(() => this.store.retireRoom(room.id))) return false;
+    room.isRetired = true;
+    room.announce();
+    return true;
   }
 
   /** Makes a room object for a row that was just staged. */
   add(stored: StoredRoom): ServerRoom {
     const room = new ServerRoom(stored, this);
     this.#rooms.set(room.key, room);
+    return room;
+  }
+  /** The same for a key-file room. */
+  addKeyFileRoom(stored: StoredRoom): KeyFileRoom {
+    const room = new KeyFileRoom(stored, this);
+    this.#keyFileRooms.set(room.key, room);
+    this.onKeyFileRoom(room);
     return room;
   }
 
@@ -168,15 +239,18 @@ export class Rooms {
     this.events.storeFailed(error);
     const staged = this.#staged.splice(0);
     const kept = new Set(this.store.rooms().map((room) => encodeHex(room.id)));
-    for (const [key, room] of this.#rooms) {
-      if (kept.has(key)) room.reload();
-      else this.#rooms.delete(key);
+    for (const rooms of [this.#rooms, this.#keyFileRooms]) {
+      for (const [key, room] of rooms) {
+        if (kept.has(key)) room.reload();
+        else rooms.delete(key);
+      }
     }
     for (const { failed } of staged) this.#guard(failed);
   }
 
   /** Ends all timers. */
   stop(): void {
+    this.#cancelExpire();
     for (const room of this.#rooms.values()) room.admissions.stop();
   }
 }

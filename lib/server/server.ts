@@ -12,10 +12,11 @@ import { oaepDecrypt } from "../crypto/oaep.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import type { Link } from "../protocol/link.ts";
 import { closeReasons } from "../protocol/messages.ts";
+import type { Answering } from "./answering.ts";
 import type { ServerEvents } from "./events.ts";
 import { Doorkeeper, type Limits } from "./limits.ts";
 import { acceptConnections, type Acceptor } from "./listener.ts";
-import { Rooms } from "./rooms.ts";
+import { type Retention, Rooms } from "./rooms.ts";
 import { RsaQueue } from "./rsa_queue.ts";
 import { runSession, type SessionContext } from "./session.ts";
 import type { Store } from "./store/store.ts";
@@ -43,6 +44,12 @@ export interface ServerParts {
   readonly events: ServerEvents;
   /** Everybody who joins must know it, when set. */
   readonly accessToken?: Bytes | null;
+  /** Members see each sender's address. */
+  readonly showAddresses?: boolean;
+  /** How long sealed messages wait. */
+  readonly retention?: Retention;
+  /** Holds a room key file and answers (protocol §8.5). */
+  readonly answering?: Answering | null;
   /** Runs something in a later turn of the event loop: when staged writes are flushed. */
   readonly defer: (act: () => void) => void;
 }
@@ -65,7 +72,17 @@ export class ChatServer {
   constructor(private readonly parts: ServerParts) {
     const { clock, limits, identity } = parts;
     this.startedMs = clock.now();
-    this.rooms = new Rooms(parts.store, clock, limits, identity.id, parts.events, parts.defer);
+    this.rooms = new Rooms(
+      parts.store,
+      clock,
+      limits,
+      identity.id,
+      parts.events,
+      parts.defer,
+      parts.showAddresses,
+      parts.retention,
+    );
+    parts.answering?.begin(this.rooms);
     const doorkeeper = new Doorkeeper(limits, clock);
     const rsa = new RsaQueue(limits.rsaAtOnce, limits.rsaQueued);
     const context: SessionContext = {
@@ -106,6 +123,11 @@ export class ChatServer {
   /** How many are linked. */
   get linked(): number {
     return this.rooms.peers.size;
+  }
+
+  /** Shows everybody the operator's words. */
+  notice(text: string): void {
+    for (const peer of this.rooms.peers.values()) peer.send({ type: "NOTICE", text });
   }
 
   /** Drains and stops; 5 s at most. @throws StoreFailed when the last flush fails */

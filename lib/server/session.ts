@@ -20,7 +20,13 @@ import {
 } from "../protocol/handshake.ts";
 import { advanceServer, type ServerHandshakeConfig, startServer } from "../protocol/handshake_server.ts";
 import { Link } from "../protocol/link.ts";
-import { closeReasons, decodeMessages, type MessageOf, welcomeFlags } from "../protocol/messages.ts";
+import {
+  closeReasons,
+  decodeMessages,
+  type MessageOf,
+  roomKinds,
+  welcomeFlags,
+} from "../protocol/messages.ts";
 import { parseCard } from "../protocol/card.ts";
 import { skeleton } from "../protocol/name.ts";
 import { messageMaxBytes } from "../protocol/message.ts";
@@ -134,9 +140,9 @@ async function serve(
   const { rooms, doorkeeper } = context;
   const { peer: card } = established;
   context.links.add(link);
-  const refusal = refusalOf(established, context);
+  const refusal = refusalOf(established, ends.address, context);
   if (refusal !== null) {
-    rooms.events.refused(card.name, refusal === closeReasons.nameTaken ? "name taken" : "access token");
+    rooms.events.refused(card.name, refusalWords[refusal]);
     link.close(refusal);
     await link.run(() => {});
     context.links.delete(link);
@@ -169,13 +175,24 @@ async function serve(
   }
 }
 
+const refusalWords: Record<number, string> = {
+  [closeReasons.nameTaken]: "name taken",
+  [closeReasons.accessToken]: "access token",
+  [closeReasons.putOut]: "banned",
+};
+
 /** Check 8 of the handshake: token, bans, names. @returns a CLOSE reason */
-function refusalOf({ peer: card, token }: Established, context: SessionContext): number | null {
-  const { store } = context.rooms;
+function refusalOf(
+  { peer: card, token }: Established,
+  address: string,
+  context: SessionContext,
+): number | null {
+  const { store, bans } = context.rooms;
   // Hashed first, so that the comparison sees equal lengths and tells nothing of the token's.
   if (context.accessToken && !equalSecret(sha256(token), sha256(context.accessToken))) {
     return closeReasons.accessToken;
   }
+  if (bans.has(card.name, address)) return closeReasons.putOut;
   const owner = store.idByName(skeleton(card.name));
   if (owner && !equals(owner, card.id)) return closeReasons.nameTaken;
   // One id, one name: the card that was seen first stays, but its owner may have lost the file.
@@ -192,7 +209,8 @@ function enter(peer: Peer, hello: MessageOf<"HELLO">, context: SessionContext): 
     type: "WELCOME",
     time: Math.floor(clock.now() / 1000),
     runId: store.runId,
-    flags: store.memoryOnly ? welcomeFlags.memoryOnly : 0,
+    flags: (store.memoryOnly ? welcomeFlags.memoryOnly : 0) |
+      (rooms.showAddresses ? welcomeFlags.addresses : 0),
     messageBytes: messageMaxBytes,
     textBytes: textMaxBytes,
     members: rosterMax,
@@ -201,13 +219,18 @@ function enter(peer: Peer, hello: MessageOf<"HELLO">, context: SessionContext): 
     rate: limits.sendsPerSecond,
     fileBytes: 0,
     blobBytes: 0,
-    retainSeconds: 30 * 86_400,
+    retainSeconds: rooms.retention.seconds,
   });
   const listed = new Set<string>();
   if (equals(hello.runId, store.runId)) {
     for (const { room: id, pos, kind } of hello.rooms) {
-      const room = rooms.get(id);
-      if (!room || room.kind !== kind) peer.send({ type: "ROOM_INFO", ref: 0, ...unknownRoom(id, kind) });
+      const keyFileRoom = kind === roomKinds.keyFile ? rooms.keyFileRoom(id) : undefined;
+      if (keyFileRoom) {
+        keyFileRoom.join(peer, pos);
+        continue;
+      }
+      const room = kind === roomKinds.ordinary ? rooms.get(id) : undefined;
+      if (!room) peer.send({ type: "ROOM_INFO", ref: 0, ...unknownRoom(id, kind) });
       else if (!listed.has(room.key)) room.resume(peer, pos);
       if (room) listed.add(room.key);
     }
@@ -228,6 +251,7 @@ function goodbye(peer: Peer, rooms: Rooms): void {
   const wasCurrent = rooms.peers.get(peer.key) === peer;
   if (wasCurrent) rooms.peers.delete(peer.key);
   for (const subscription of [...peer.subscriptions.values()]) subscription.room.unsubscribe(subscription);
+  rooms.onLeft(peer);
   rooms.events.left(peer.card.name);
   if (!wasCurrent) return;
   for (const id of rooms.store.roomsOf(peer.card.id)) {

@@ -1,6 +1,7 @@
 /** Status: the server's lines in the product's wording (product §3), for the operator's terminal or log. */
 
 import type { ChatError } from "../errors.ts";
+import { sanitize } from "../sanitize.ts";
 import { timestamp } from "../timestamp.ts";
 import type { ServerEvents } from "./events.ts";
 
@@ -27,6 +28,10 @@ export class Status implements ServerEvents {
   }
   exchanged(timeMs: number) {
     this.print(`${timestamp(timeMs)} Message exchanged`);
+  }
+  /** Something said in a room whose key the operator holds; the one line with content, asked for by --answer. */
+  heard(name: string, timeMs: number, text: string) {
+    this.print(`${timestamp(timeMs)} ${name}: ${sanitize(text)}`);
   }
   left(name: string) {
     this.print(`[+] ${name} left the server.`);

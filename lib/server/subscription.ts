@@ -8,7 +8,7 @@
 import type { Bytes } from "../crypto/bytes.ts";
 import { encodeMessage, type LinkMessage } from "../protocol/messages.ts";
 import type { Peer } from "./peer.ts";
-import type { ServerRoom } from "./room.ts";
+import type { RoomLog } from "./room_log.ts";
 import type { StoredEntry } from "./store/store.ts";
 
 const readAhead = 64;
@@ -40,7 +40,7 @@ export class Subscription {
   /**
    * @param stretches at least one, in order; only the last may be live
    */
-  constructor(readonly peer: Peer, readonly room: ServerRoom, stretches: Stretch[]) {
+  constructor(readonly peer: Peer, readonly room: RoomLog, stretches: Stretch[]) {
     this.#stretches = [...stretches];
   }
 
@@ -58,6 +58,15 @@ export class Subscription {
   /** The peer was added (again): a stretch follows those before. */
   goOnWith(stretch: Stretch): void {
     this.#stretches.push(stretch);
+  }
+
+  /** Sends ROOM_INFO again, with the stream going on where it stands. */
+  announce(): void {
+    if (!this.live) return; // what is still to begin says it by itself
+    this.live = false;
+    this.#current = null;
+    this.#stretches.push({ first: this.next, whole: this.next, until: null });
+    this.pump();
   }
 
   /** Sends `message` once everything up to position `after` has been sent. */
@@ -89,7 +98,7 @@ export class Subscription {
       }
       this.#current = stretch;
       this.next = stretch.first;
-      this.peer.send({ type: "ROOM_INFO", ref: 0, ...this.room.infoFor(this.peer, stretch.until) });
+      this.peer.send({ type: "ROOM_INFO", ref: 0, ...this.room.infoOf(this.peer, stretch) });
     }
     const { whole, until } = this.#current;
     const end = Math.min(this.room.flushed, until ?? Infinity);

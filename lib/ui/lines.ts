@@ -2,7 +2,7 @@
 
 import type { RoomEvent } from "../client/room_events.ts";
 import { timestamp } from "../timestamp.ts";
-import { sanitize } from "./sanitize.ts";
+import { sanitize } from "../sanitize.ts";
 
 /** What kind of line it is: messages are data, the rest is not. */
 export interface Line {
@@ -28,9 +28,9 @@ export function lineOf(event: RoomEvent, currentRoom: string): Line | null {
   switch (event.type) {
     case "message": {
       const address = event.address === "" ? "" : `${sanitize(event.address)} `;
-      const said = event.action
-        ? `* ${event.from} ${sanitize(event.text)}`
-        : `${event.from}: ${sanitize(event.text)}`;
+      // No name has brackets: nobody can pass for the server.
+      const from = event.answer ? `(${event.from})` : event.from;
+      const said = event.action ? `* ${from} ${sanitize(event.text)}` : `${from}: ${sanitize(event.text)}`;
       return { kind: "message", text: `${timestamp(event.timeMs)} ${where}${address}${said}` };
     }
     case "pending":
@@ -41,6 +41,8 @@ export function lineOf(event: RoomEvent, currentRoom: string): Line | null {
         text:
           `${warningPrefix} ${where}A line of yours was not delivered (${event.why}); /retry sends it again`,
       };
+    case "unread":
+      return news("---- unread begins here ----");
     case "entered":
       return news(`In the room: ${event.members.join(", ")}`);
     case "added":

@@ -23,7 +23,7 @@ export class LinesView implements View {
   /** @param room whose lines need no room name @param interactive a person reads and types here */
   constructor(
     private readonly streams: Streams,
-    private readonly room: string,
+    private room: string,
     readonly interactive: boolean,
   ) {}
 
@@ -60,6 +60,12 @@ export class LinesView implements View {
   answer(lines: readonly string[]): void {
     this.#aside(lines.join("\n"));
   }
-  prompt(): void {}
+  current(room: string): void {
+    this.room = room;
+  }
+  prompt(text: string): void {
+    // A person without a redrawn prompt still has to see what is asked.
+    if (this.interactive && /\(yes or no\) $/.test(text)) this.#aside(text.trim());
+  }
   close(): void {}
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { formatInvite, parseInvite } from "../../lib/cli/invite.ts";
+import { BadInvite, formatInvite, parseInvite } from "../../lib/protocol/invite.ts";
 import {
   helpOf,
   joinSpec,
@@ -58,8 +58,12 @@ Deno.test("every flag is in its command's help", () => {
 const serverId = new Uint8Array(32).fill(7);
 Deno.test("an invite says host, port, room and server, also for IPv6", () => {
   for (const host of ["chat.example.org", "127.0.0.1", "::1", "2001:db8::1"]) {
-    const invite = { host, port: 9443, room: "lobby", serverId };
-    assertEquals(parseInvite(formatInvite(invite)), invite);
+    for (
+      const pins of [null, { roomId: new Uint8Array(32).fill(9), inviterId: new Uint8Array(32).fill(8) }]
+    ) {
+      const invite = { host, port: 9443, room: "lobby", serverId, pins };
+      assertEquals(parseInvite(formatInvite(invite)), invite);
+    }
   }
   assertEquals(
     parseInvite(`chat://h/lobby#${"A".repeat(43)}.${"A".repeat(43)}.${"A".repeat(43)}`).port,
@@ -77,7 +81,7 @@ for (
   ]
 ) {
   Deno.test(`"${bad.slice(0, 30)}" is not an invite`, () =>
-    void assertThrows(() => parseInvite(bad), UsageError));
+    void assertThrows(() => parseInvite(bad), BadInvite));
 }
 Deno.test("the name is the given one, else the login name, if it can be a name", () => {
   assertEquals(userName("Ira", () => "x"), "Ira");

@@ -10,6 +10,7 @@ export class ScriptedView implements View {
   readonly answers: string[] = [];
   readonly steps: string[] = [];
   promptText = "";
+  room = "";
   #lines: string[] = [];
   #ended = false;
   #wake: () => void = () => {};
@@ -49,6 +50,9 @@ export class ScriptedView implements View {
   }
   answer(lines: readonly string[]): void {
     this.answers.push(...lines);
+  }
+  current(room: string): void {
+    this.room = room;
   }
   prompt(text: string): void {
     this.promptText = text;

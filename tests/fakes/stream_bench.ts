@@ -68,11 +68,11 @@ export class StreamBench {
       files: new RoomFiles(files.folder("rooms")),
       clock: systemClock,
       random: systemRandom,
-      psk: noKeyFile,
       show: (event) => void this.events.push(event),
       pace: () => 0,
       pinsRooms: () => true,
       storageFailed: () => {},
+      gaveUp: () => false,
       serverFault: (why) => void this.faults.push(why),
     };
     const ira = await person("ira");

@@ -9,9 +9,13 @@ import { systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { Chat, type ChatOptions } from "../../lib/client/chat.ts";
 import { dialTcp } from "../../lib/client/connection.ts";
+import { ClientRoom } from "../../lib/client/room.ts";
+import type { RoomHead } from "../../lib/protocol/commit_rules.ts";
 import { openProfile, type Profile } from "../../lib/client/profile.ts";
 import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { ChatServer } from "../../lib/server/server.ts";
+import type { Answering } from "../../lib/server/answering.ts";
+import type { Retention } from "../../lib/server/rooms.ts";
 import { Status } from "../../lib/server/status.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { SqliteStore } from "../../lib/server/store/sqlite.ts";
@@ -27,6 +31,9 @@ export interface ServerOptions {
   port?: number;
   accessToken?: Uint8Array<ArrayBuffer> | null;
   clock?: Clock;
+  showAddresses?: boolean;
+  retention?: Retention;
+  answering?: Answering | null;
 }
 
 export interface Client {
@@ -74,6 +81,9 @@ export class World {
       random: systemRandom,
       events: new Status((line) => void this.log.push(line), true),
       accessToken: options.accessToken ?? null,
+      showAddresses: options.showAddresses,
+      retention: options.retention,
+      answering: options.answering,
       defer: (act) => void setImmediate(act),
     });
   }
@@ -107,6 +117,9 @@ export class World {
         trust: null,
         joinTimeoutMs: 20_000,
         message: null,
+        key: null,
+        fernet: null,
+        pins: null,
         ...options,
       },
       view,
@@ -167,4 +180,10 @@ export async function until(what: string, condition: () => boolean, timeoutMs = 
     if (performance.now() - start > timeoutMs) throw new Error(`never: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** The room on a client's screen, as its last valid commit left it. */
+export function headIn(client: Client): RoomHead | null {
+  const { room } = client.chat;
+  return room instanceof ClientRoom ? room.state.head : null;
 }

@@ -69,7 +69,6 @@ const refused: [string, string, () => Bytes][] = [
   ["of a future epoch", "DENIED", () => message(0, { epoch: 1 })],
   ["with a view before the epoch's commit", "DENIED", () => message(0, { view: { pos: 0, hash: zeros } })],
   ["with a view after the last entry", "DENIED", () => message(0, { view: { pos: 2, hash: zeros } })],
-  ["of the key-file kind", "DENIED", () => message(0, { kind: 2 })],
   ["into an unknown room", "NO_ROOM", () => message(0, { room: zeros })],
 ];
 for (const [what, code, make] of refused) {

@@ -59,6 +59,50 @@ for (const [kind, open] of kinds) {
     assertEquals(store.entries(bytes(9), 1, 3), []);
     assertEquals(store.last(bytes(9)), { pos: 0, history: bytes(9) });
   });
+  storeTest("6. what expires loses its bytes and nothing else; the newest bytes are kept", (store) => {
+    store.append(room, entry(1, { kind: 1, n: -1 }));
+    for (let pos = 2; pos <= 10; pos++) store.append(room, entry(pos));
+    store.putBox(bytes(70), room, 1, bytes(71));
+    store.putBox(bytes(72), room, 8, bytes(73));
+    store.flush();
+    assertEquals([store.messageBytes(room), store.expiredUpTo(room)], [450, 0]);
+    assertEquals(store.lastBeyond(room, 450), 0);
+    assertEquals(store.lastBeyond(room, 449), 2);
+    assertEquals(store.lastBeyond(room, 100), 8);
+    assertEquals([0, 3, 10].map((from) => store.lastBefore(room, 105, from)), [4, 4, 10]);
+    assertEquals(store.lastBefore(room, 1000, 0), 10);
+    store.expire(room, 4, 1);
+    store.flush();
+    const gone = store.entries(room, 1, 20).filter((e) => e.bytes === null).map((e) => e.pos);
+    assertEquals(gone, [2, 3, 4]);
+    assertEquals([store.messageBytes(room), store.expiredUpTo(room)], [300, 4]);
+    assertEquals([0, 3, 4, 11].map((pos) => store.historyAt(room, pos)), [
+      room,
+      bytes(103),
+      bytes(104),
+      null,
+    ]);
+    assertEquals([store.box(bytes(70)), store.box(bytes(72))], [null, bytes(73)]);
+    assertEquals(store.lastCommit(room)!.pos, 1);
+    assertEquals(store.message(room, ira, 1, 3), { pos: 3, hash: bytes(3) });
+  });
+  storeTest("7. a retired room keeps its log and gives its name back", (store) => {
+    store.append(room, entry(1));
+    store.retireRoom(room);
+    store.createRoom({ id: bytes(8), kind: 1, name: "Lobby" }, "lobby");
+    store.flush();
+    assertEquals(store.roomByName("lobby")!.id, bytes(8));
+    assertEquals(store.rooms().map((r) => r.retired).sort(), [false, true]);
+    assertEquals(store.last(room).pos, 1);
+  });
+  storeTest("5. a ban is there once, and goes", (store) => {
+    store.putBan({ kind: "name", value: "lra", shown: "ira" });
+    store.putBan({ kind: "name", value: "lra", shown: "IRA" });
+    store.putBan({ kind: "address", value: "lra", shown: "lra" });
+    assertEquals(store.bans().length, 2);
+    store.dropBan("name", "lra");
+    assertEquals(store.bans(), [{ kind: "address", value: "lra", shown: "lra" }]);
+  });
   storeTest("5. the first card of an id and of a name stays", (store) => {
     store.putCard(ira, "lra", bytes(5));
     store.putCard(ira, "other", bytes(6));

@@ -16,6 +16,7 @@ import { InUse, Lock } from "../../lib/storage/lock.ts";
 import { FileExposed, FileTrouble, readPrivate, writeAtomically } from "../../lib/storage/private_file.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { FakeClock } from "../fakes/fake_clock.ts";
+import { FakeClock } from "../fakes/fake_clock.ts";
 import { person } from "../fakes/people.ts";
 
 const ira = await person("ira");
@@ -132,14 +133,18 @@ inDir("a room comes back with its whole history, across segments, and files stay
 inDir("pins are kept, replaced by a later line, and compared by skeleton", (dir) => {
   const server = new Uint8Array(32).fill(1);
   const [a, b] = [ira.card.id, new Uint8Array(32).fill(9)];
-  const known = new KnownKeys(dir);
+  const clock = new FakeClock();
+  const at = clock.now() / 1000;
+  const known = new KnownKeys(dir, clock);
   known.pinServer("127.0.0.1:9443", a, 1);
   known.pinUser(server, "Bill", a);
+  known.pinUser(server, "Bill", b);
+  clock.advance(60_000);
   known.pinUser(server, "Bill", b, true);
   known.pinRoom(server, "lobby", b);
   const again = new KnownKeys(dir);
   assertEquals(again.server("127.0.0.1:9443"), a);
-  assertEquals(again.user(server, "bi1l"), { id: b, verified: true });
+  assertEquals(again.user(server, "bi1l"), { id: b, verified: true, at, verifiedAt: at + 60 });
   assertEquals([
     again.conflicts(server, "BILL", a),
     again.conflicts(server, "BILL", b),

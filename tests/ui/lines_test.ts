@@ -4,7 +4,7 @@ import type { RoomEvent } from "../../lib/client/room_events.ts";
 import { timestamp } from "../../lib/timestamp.ts";
 import { lineOf } from "../../lib/ui/lines.ts";
 import { LinesView } from "../../lib/ui/lines_view.ts";
-import { sanitize, sanitizeLine } from "../../lib/ui/sanitize.ts";
+import { sanitize, sanitizeLine } from "../../lib/sanitize.ts";
 
 const said = (text: string, over: Partial<RoomEvent & { type: "message" }> = {}): RoomEvent => ({
   type: "message",

@@ -3,10 +3,22 @@
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
-import type { NewEntry, Stay, Store, StoredLeave, StoredRoom } from "./store.ts";
+import type {
+  NewEntry,
+  NewRoom,
+  Stay,
+  Store,
+  StoredBan,
+  StoredEntry,
+  StoredLeave,
+  StoredRoom,
+} from "./store.ts";
+
+type Kept = Omit<NewEntry, "bytes"> & StoredEntry;
 
 interface MemoryRoom extends StoredRoom {
-  log: NewEntry[];
+  retired: boolean;
+  log: Kept[];
   numbers: Map<string, number>;
   stays: Map<string, { id: Bytes; stays: Stay[] }>;
   joins: Map<string, { id: Bytes; time: number }>;
@@ -22,7 +34,8 @@ export class MemoryStore implements Store {
   #prekeys = new Map<string, { prekeyId: number; bytes: Bytes }>();
   #rooms = new Map<string, MemoryRoom>();
   #roomNames = new Map<string, string>();
-  #boxes = new Map<string, Bytes>();
+  #boxes = new Map<string, { room: string; pos: number; box: Bytes }>();
+  #bans = new Map<string, StoredBan>();
 
   /** Makes one. @param random for the run id, fresh at each start */
   constructor(random: RandomSource) {
@@ -56,10 +69,11 @@ export class MemoryStore implements Store {
   roomByName(skeleton: string) {
     return this.#rooms.get(this.#roomNames.get(skeleton) ?? "") ?? null;
   }
-  createRoom(room: StoredRoom, skeleton: string | null) {
+  createRoom(room: NewRoom, skeleton: string | null) {
     const key = encodeHex(room.id);
     this.#rooms.set(key, {
       ...room,
+      retired: false,
       log: [],
       numbers: new Map(),
       stays: new Map(),
@@ -67,6 +81,11 @@ export class MemoryStore implements Store {
       leaves: new Map(),
     });
     if (skeleton !== null) this.#roomNames.set(skeleton, key);
+  }
+  retireRoom(id: Bytes) {
+    const key = encodeHex(id);
+    this.#rooms.get(key)!.retired = true;
+    for (const [skeleton, room] of this.#roomNames) if (room === key) this.#roomNames.delete(skeleton);
   }
 
   #room(id: Bytes): MemoryRoom | undefined {
@@ -85,9 +104,41 @@ export class MemoryStore implements Store {
     const entry = this.#room(room)?.log.at(-1);
     return entry ? { pos: entry.pos, history: entry.history } : { pos: 0, history: room };
   }
+  historyAt(room: Bytes, pos: number) {
+    return pos === 0 ? room : this.#room(room)?.log[pos - 1]?.history ?? null;
+  }
+  #messages(room: Bytes): (Kept & { bytes: Bytes })[] {
+    const kept = (e: Kept): e is Kept & { bytes: Bytes } => e.kind === 2 && e.bytes !== null;
+    return this.#room(room)?.log.filter(kept) ?? [];
+  }
+  messageBytes(room: Bytes) {
+    return this.#messages(room).reduce((sum, e) => sum + e.bytes.length, 0);
+  }
+  expiredUpTo(room: Bytes) {
+    return this.#room(room)?.log.findLast((e) => e.bytes === null)?.pos ?? 0;
+  }
+  lastBefore(room: Bytes, time: number, from: number) {
+    const log = this.#room(room)?.log ?? [];
+    const young = log.slice(from).find((e) => e.time >= time);
+    return young ? young.pos - 1 : log.length;
+  }
+  lastBeyond(room: Bytes, keep: number) {
+    let sum = 0;
+    return this.#messages(room).findLast((e) => (sum += e.bytes.length) > keep)?.pos ?? 0;
+  }
+  expire(room: Bytes, pos: number, boxesUpTo: number) {
+    const r = this.#room(room)!;
+    r.log.forEach((e, i) => {
+      if (e.kind === 2 && e.pos <= pos) r.log[i] = { ...e, bytes: null };
+    });
+    const key = encodeHex(room);
+    for (const [hash, box] of this.#boxes) {
+      if (box.room === key && box.pos <= boxesUpTo) this.#boxes.delete(hash);
+    }
+  }
   lastCommit(room: Bytes) {
     const entry = this.#room(room)?.log.findLast((e) => e.kind === 1);
-    return entry ? { pos: entry.pos, bytes: entry.bytes } : null;
+    return entry ? { pos: entry.pos, bytes: entry.bytes! } : null;
   }
   message(room: Bytes, sender: Bytes, epoch: number, n: number) {
     const r = this.#room(room);
@@ -103,10 +154,10 @@ export class MemoryStore implements Store {
   }
 
   box(hash: Bytes) {
-    return this.#boxes.get(encodeHex(hash)) ?? null;
+    return this.#boxes.get(encodeHex(hash))?.box ?? null;
   }
-  putBox(hash: Bytes, _room: Bytes, _pos: number, box: Bytes) {
-    this.#boxes.set(encodeHex(hash), box);
+  putBox(hash: Bytes, room: Bytes, pos: number, box: Bytes) {
+    this.#boxes.set(encodeHex(hash), { room: encodeHex(room), pos, box });
   }
 
   beginStay(room: Bytes, id: Bytes, from: number, viewPos: number) {
@@ -148,6 +199,16 @@ export class MemoryStore implements Store {
   }
   dropLeave(room: Bytes, id: Bytes) {
     this.#room(room)?.leaves.delete(encodeHex(id));
+  }
+
+  bans() {
+    return [...this.#bans.values()];
+  }
+  putBan(ban: StoredBan) {
+    this.#bans.set(`${ban.kind} ${ban.value}`, ban);
+  }
+  dropBan(kind: StoredBan["kind"], value: string) {
+    this.#bans.delete(`${kind} ${value}`);
   }
 
   flush() {}

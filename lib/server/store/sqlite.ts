@@ -10,15 +10,17 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import {
   type NewEntry,
+  type NewRoom,
   type Stay,
   type Store,
+  type StoredBan,
   type StoredEntry,
   type StoredLeave,
   type StoredRoom,
   StoreFailed,
 } from "./store.ts";
 
-const schema = `
+const schemaOne = `
   CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS cards (
     id BLOB PRIMARY KEY, skeleton TEXT NOT NULL UNIQUE, card BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -43,8 +45,18 @@ const schema = `
   CREATE TABLE IF NOT EXISTS leaves (
     room BLOB NOT NULL, id BLOB NOT NULL, epoch INTEGER NOT NULL, signature BLOB NOT NULL,
     PRIMARY KEY (room, id)) STRICT, WITHOUT ROWID;
-  PRAGMA user_version = 1;
 `;
+
+/** What each version of the schema added; a file of an older version is brought up to date when opened. */
+const migrations: readonly string[] = [
+  schemaOne,
+  `
+  ALTER TABLE rooms ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE bans (
+    kind TEXT NOT NULL, value TEXT NOT NULL, shown TEXT NOT NULL, PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;
+  CREATE INDEX box_place ON boxes (room, pos);
+  `,
+];
 
 type Row = Record<string, unknown>;
 
@@ -70,7 +82,7 @@ export class SqliteStore implements Store {
       this.#db.exec(
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0;",
       );
-      this.#db.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`);
+      this.#migrate();
       const known = this.#get("SELECT value FROM about WHERE key = 'run'");
       this.runId = known ? known.value as Bytes : random(16);
       if (!known) this.#run("INSERT INTO about VALUES ('run', ?)", this.runId);
@@ -79,6 +91,16 @@ export class SqliteStore implements Store {
     } catch (error) {
       throw error instanceof StoreFailed ? error : new StoreFailed(path, reason(error));
     }
+  }
+
+  #migrate(): void {
+    const version = Number(this.#get("PRAGMA user_version")!.user_version);
+    if (version > migrations.length) {
+      throw new StoreFailed(this.path, "it was written by a newer version of this program");
+    }
+    migrations.slice(version).forEach((steps, i) => {
+      this.#db.exec(`BEGIN IMMEDIATE; ${steps} PRAGMA user_version = ${version + i + 1}; COMMIT;`);
+    });
   }
 
   #prepare(sql: string): StatementSync {
@@ -138,14 +160,18 @@ export class SqliteStore implements Store {
   }
 
   rooms() {
-    return this.#all("SELECT id, kind, name FROM rooms").map(asRoom);
+    return this.#all("SELECT id, kind, name, retired FROM rooms").map(asRoom);
   }
   roomByName(skeleton: string) {
-    const row = this.#get("SELECT id, kind, name FROM rooms WHERE skeleton = ?", skeleton);
+    const row = this.#get("SELECT id, kind, name, retired FROM rooms WHERE skeleton = ?", skeleton);
     return row ? asRoom(row) : null;
   }
-  createRoom(room: StoredRoom, skeleton: string | null) {
-    this.#run("INSERT INTO rooms VALUES (?, ?, ?, ?)", room.id, room.kind, room.name, skeleton);
+  createRoom(room: NewRoom, skeleton: string | null) {
+    const sql = "INSERT INTO rooms (id, kind, name, skeleton) VALUES (?, ?, ?, ?)";
+    this.#run(sql, room.id, room.kind, room.name, skeleton);
+  }
+  retireRoom(id: Bytes) {
+    this.#run("UPDATE rooms SET retired = 1, skeleton = NULL WHERE id = ?", id);
   }
 
   append(room: Bytes, e: NewEntry) {
@@ -181,6 +207,37 @@ export class SqliteStore implements Store {
   last(room: Bytes) {
     const row = this.#get("SELECT pos, history FROM entries WHERE room = ? ORDER BY pos DESC LIMIT 1", room);
     return row ? { pos: Number(row.pos), history: row.history as Bytes } : { pos: 0, history: room };
+  }
+  historyAt(room: Bytes, pos: number) {
+    if (pos === 0) return room;
+    return this.#get("SELECT history FROM entries WHERE room = ? AND pos = ?", room, pos)?.history as Bytes ??
+      null;
+  }
+  messageBytes(room: Bytes) {
+    const sql = "SELECT coalesce(sum(length(bytes)), 0) AS sum FROM entries WHERE room = ? AND kind = 2";
+    return Number(this.#get(sql, room)!.sum);
+  }
+  expiredUpTo(room: Bytes) {
+    const sql =
+      "SELECT pos FROM entries WHERE room = ? AND kind = 2 AND bytes IS NULL ORDER BY pos DESC LIMIT 1";
+    return Number(this.#get(sql, room)?.pos ?? 0);
+  }
+  lastBefore(room: Bytes, time: number, from: number) {
+    const sql = "SELECT pos FROM entries WHERE room = ? AND pos > ? AND time >= ? ORDER BY pos LIMIT 1";
+    const young = this.#get(sql, room, from, time);
+    return young ? Number(young.pos) - 1 : this.last(room).pos;
+  }
+  lastBeyond(room: Bytes, keep: number) {
+    const sql = "SELECT coalesce(max(pos), 0) AS pos FROM (" +
+      "SELECT pos, sum(length(bytes)) OVER (ORDER BY pos DESC) AS sum FROM entries " +
+      "WHERE room = ? AND kind = 2 AND bytes IS NOT NULL) WHERE sum > ?";
+    return Number(this.#get(sql, room, keep)!.pos);
+  }
+  expire(room: Bytes, pos: number, boxesUpTo: number) {
+    const sql =
+      "UPDATE entries SET bytes = NULL WHERE room = ? AND kind = 2 AND pos <= ? AND bytes IS NOT NULL";
+    this.#run(sql, room, pos);
+    this.#run("DELETE FROM boxes WHERE room = ? AND pos <= ?", room, boxesUpTo);
   }
   lastCommit(room: Bytes) {
     const row = this.#get(
@@ -263,6 +320,20 @@ export class SqliteStore implements Store {
     this.#run("DELETE FROM leaves WHERE room = ? AND id = ?", room, id);
   }
 
+  bans(): StoredBan[] {
+    return this.#all("SELECT kind, value, shown FROM bans ORDER BY kind, shown").map((row) => ({
+      kind: row.kind as StoredBan["kind"],
+      value: String(row.value),
+      shown: String(row.shown),
+    }));
+  }
+  putBan({ kind, value, shown }: StoredBan) {
+    this.#run("INSERT OR REPLACE INTO bans VALUES (?, ?, ?)", kind, value, shown);
+  }
+  dropBan(kind: StoredBan["kind"], value: string) {
+    this.#run("DELETE FROM bans WHERE kind = ? AND value = ?", kind, value);
+  }
+
   flush() {
     if (!this.#open) return;
     try {
@@ -279,7 +350,12 @@ export class SqliteStore implements Store {
 }
 
 function asRoom(row: Row): StoredRoom {
-  return { id: row.id as Bytes, kind: Number(row.kind), name: String(row.name) };
+  return {
+    id: row.id as Bytes,
+    kind: Number(row.kind),
+    name: String(row.name),
+    retired: Number(row.retired) === 1,
+  };
 }
 
 /** SQLite would make the file readable by all; its -wal file then follows the mode it finds. */

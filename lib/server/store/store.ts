@@ -6,7 +6,9 @@
  *  2. flush() returns only when everything written so far will survive a kill of the process.
  *  3. A flush() that throws has undone everything since the flush before it.
  *  4. Entries of a room come back in order of position, byte for byte.
- *  5. What is put twice under one key is there once: first card, highest prekey, newest join and leave.
+ *  5. What is put twice under one key is there once: first card, highest prekey, newest join, leave and ban.
+ *  6. What expires loses its bytes and nothing else: position, hash and L stay.
+ *  7. A retired room keeps its log and gives its name back.
  */
 
 import { ChatError } from "../../errors.ts";
@@ -20,6 +22,21 @@ export interface StoredRoom {
   readonly kind: number;
   /** As its creator typed it; empty for direct and key-file rooms. */
   readonly name: string;
+  /** Ended by the operator: nothing more is taken. */
+  readonly retired: boolean;
+}
+
+/** A room that is about to be made. */
+export type NewRoom = Omit<StoredRoom, "retired">;
+
+/** Somebody whom the operator does not let in. */
+export interface StoredBan {
+  /** By what: a name's skeleton, or an address without its port. */
+  readonly kind: "name" | "address";
+  /** The skeleton, or the address. */
+  readonly value: string;
+  /** As the operator typed it. */
+  readonly shown: string;
 }
 
 /** One entry of a room's log. */
@@ -94,7 +111,9 @@ export interface Store {
   /** The room that holds this name. */
   roomByName(skeleton: string): StoredRoom | null;
   /** Makes a room. @param skeleton null when it has no name of its own */
-  createRoom(room: StoredRoom, skeleton: string | null): void;
+  createRoom(room: NewRoom, skeleton: string | null): void;
+  /** Ends a room; its name is free again. */
+  retireRoom(id: Bytes): void;
 
   /** Adds an entry at the end of its room. */
   append(room: Bytes, entry: NewEntry): void;
@@ -102,6 +121,18 @@ export interface Store {
   entries(room: Bytes, from: number, most: number): StoredEntry[];
   /** The last entry's position and L there; position 0 for none. */
   last(room: Bytes): { pos: number; history: Bytes };
+  /** L at a position; null where there is no entry. Position 0 is before the first. */
+  historyAt(room: Bytes, pos: number): Bytes | null;
+  /** Bytes of the messages that have not expired. */
+  messageBytes(room: Bytes): number;
+  /** The last position of a message that has expired; 0 for none. */
+  expiredUpTo(room: Bytes): number;
+  /** The last position after `from` before which everything is older than `time` (seconds); else `from`. */
+  lastBefore(room: Bytes, time: number, from: number): number;
+  /** The last position whose message must go so that at most `keep` bytes of messages stay; 0 for none. */
+  lastBeyond(room: Bytes, keep: number): number;
+  /** Forgets messages up to `pos`, and the boxes of commits up to `boxesUpTo`; their hashes stay. */
+  expire(room: Bytes, pos: number, boxesUpTo: number): void;
   /** The newest commit. */
   lastCommit(room: Bytes): { pos: number; bytes: Bytes } | null;
   /** A message by its place in its sender's chain. */
@@ -137,6 +168,13 @@ export interface Store {
   /** Forgets it. */
   dropLeave(room: Bytes, id: Bytes): void;
 
+  /** Everybody who is banned. */
+  bans(): StoredBan[];
+  /** Bans, or bans anew. */
+  putBan(ban: StoredBan): void;
+  /** Lets in again. */
+  dropBan(kind: StoredBan["kind"], value: string): void;
+
   /** Makes everything written so far durable. @throws StoreFailed, after undoing it */
   flush(): void;
   /** Flushes and lets go of the files. */
@@ -154,6 +192,7 @@ export class StoreFailed extends ChatError {
 function hintFor(why: string): string {
   if (/full|space/i.test(why)) return "free some space on that disk; nothing confirmed is lost";
   if (/readonly|read-only/i.test(why)) return "make the data directory writable, or give another with --data";
+  if (/newer version/.test(why)) return "use that version, or give another directory with --data";
   if (/locked|busy/i.test(why)) {
     return "another server uses this data directory: end it, or give another with --data";
   }

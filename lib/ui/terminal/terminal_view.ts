@@ -11,7 +11,7 @@ import stringWidth from "string-width";
 import type { RoomEvent } from "../../client/room_events.ts";
 import type { View } from "../../client/view.ts";
 import { lineOf, newsPrefix, warningPrefix } from "../lines.ts";
-import { sanitize } from "../sanitize.ts";
+import { sanitize } from "../../sanitize.ts";
 
 const clearBelow = "\x1b[J";
 
@@ -29,7 +29,7 @@ export class TerminalView implements View {
    * @param room whose lines need no room name
    * @param onInterrupt Ctrl+C on an empty line, a second time
    */
-  constructor(private readonly room: string, onInterrupt: () => void) {
+  constructor(private room: string, onInterrupt: () => void) {
     this.#readline = createInterface({
       input: process.stdin,
       output: process.stdout,
@@ -105,7 +105,9 @@ export class TerminalView implements View {
   event(event: RoomEvent): void {
     const line = lineOf(event, this.room);
     if (!line) return;
-    const bell = event.type === "message" && !event.own && mentions(event.text, this.#own) ? "\x07" : "";
+    const isForUs = event.type === "message" && !event.own &&
+      (event.room.startsWith("@") || mentions(event.text, this.#own));
+    const bell = isForUs ? "\x07" : "";
     this.#print(line.text + bell);
   }
   #own = "";
@@ -124,6 +126,9 @@ export class TerminalView implements View {
   }
   answer(lines: readonly string[]): void {
     this.#print(lines.join("\n"));
+  }
+  current(room: string): void {
+    this.room = room;
   }
   prompt(text: string): void {
     if (text === this.#prompt) return;

@@ -1,0 +1,65 @@
+/**
+ * Direct rooms (protocol §7.5): a room of two, made by whoever writes first, also while the other is away. When
+ * both begin at once the server's first commit wins, and the other's lines go into that room.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../crypto/bytes.ts";
+import { compareBytes } from "../crypto/bytes.ts";
+import { ChatError } from "../errors.ts";
+import type { Card } from "../protocol/card.ts";
+import { directRoomId } from "../protocol/commit.ts";
+import { LinkLost } from "./connection.ts";
+import { makeDirectGenesis } from "./make_commit.ts";
+import { ClientRoom } from "./room.ts";
+import type { RoomContext } from "./room_context.ts";
+import { newRoomState } from "./room_state.ts";
+
+/** What direct rooms need of the chat. */
+export interface DirectRooms {
+  /** What all rooms share. */
+  readonly context: RoomContext;
+  /** A room by id in hex. */
+  room(key: string): ClientRoom | undefined;
+  /** Keeps a room. */
+  addRoom(room: ClientRoom): void;
+}
+
+/** The id of the room of us and somebody. */
+export function directIdWith({ serverId, card }: RoomContext, other: Uint8Array): Bytes {
+  const [lo, hi] = [card.id, other].sort(compareBytes);
+  return directRoomId(serverId, lo, hi);
+}
+
+/** The direct room with somebody, known or new; {@link beginDirectRoom} makes a new one at the server. */
+export function directRoomWith(rooms: DirectRooms, other: Card): ClientRoom {
+  const id = directIdWith(rooms.context, other.id);
+  const known = rooms.room(encodeHex(id));
+  if (known) return known;
+  const room = new ClientRoom(rooms.context, { ...newRoomState(id, ""), with: other.name }, null);
+  rooms.addRoom(room);
+  return room;
+}
+
+/**
+ * Makes the room at the server, unless it is there by now; its stream follows in either case.
+ *
+ * @throws LinkLost, NoPrekey, FileTrouble
+ */
+export async function beginDirectRoom(room: ClientRoom, other: Card): Promise<void> {
+  const { connection, state } = room;
+  if (state.status !== "waiting" || !connection) return;
+  const { pending, box } = await makeDirectGenesis(room, other);
+  if (room.state.status !== "waiting") return; // the other was faster meanwhile
+  if (room.connection !== connection) throw new LinkLost();
+  state.pendingCommit = pending;
+  // Whoever loses the race is told after the winner's commit, which has begun the room by then.
+  const made = await Promise.race([room.create([box]), connection.over.then(() => null)]);
+  if (made === null) throw new LinkLost();
+  if (!made && room.state.status === "waiting") {
+    throw new ChatError(
+      `The server does not let you begin a direct room with ${other.name} now`,
+      'it takes 20 new ones an hour; your line is kept, "/retry" tries again',
+    );
+  }
+}

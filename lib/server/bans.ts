@@ -1,0 +1,55 @@
+/**
+ * Bans: whom the operator does not let in, by name or by address, across restarts (product §3).
+ *
+ * A name is banned by its skeleton, so that no look-alike is let in; an address as limits count it, so that an
+ * IPv6 user's whole /64 is.
+ */
+
+import { isName, skeleton } from "../protocol/name.ts";
+import { addressKey } from "./limits.ts";
+import type { Store, StoredBan } from "./store/store.ts";
+
+/** What the operator typed, as a ban; null when it is neither a name nor an address. */
+export function banOf(shown: string): StoredBan | null {
+  if (isName(shown)) return { kind: "name", value: skeleton(shown), shown };
+  if (/^\d{1,3}(\.\d{1,3}){3}$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(shown)) {
+    return { kind: "address", value: addressKey(shown), shown };
+  }
+  return null;
+}
+
+/** Everybody who is banned. */
+export class Bans {
+  #bans: Map<string, StoredBan>;
+
+  /** @param writeNow has it on disk before it returns true */
+  constructor(private readonly store: Store, private readonly writeNow: (write: () => void) => boolean) {
+    this.#bans = new Map(store.bans().map((ban) => [keyOf(ban), ban]));
+  }
+
+  /** As the operator typed them. */
+  all(): string[] {
+    return [...this.#bans.values()].map((ban) => ban.shown);
+  }
+
+  /** Whether somebody with this name, from this address (as limits count it), stays out. */
+  has(name: string, address: string): boolean {
+    return this.#bans.has(`name ${skeleton(name)}`) || this.#bans.has(`address ${address}`);
+  }
+
+  /** Bans, at once and in any case. @returns whether it is on disk, to outlast a restart */
+  add(ban: StoredBan): boolean {
+    this.#bans.set(keyOf(ban), ban);
+    return this.writeNow(() => this.store.putBan(ban));
+  }
+
+  /** Lets in again. @returns whether somebody was banned by it */
+  remove(ban: StoredBan): boolean {
+    this.writeNow(() => this.store.dropBan(ban.kind, ban.value));
+    return this.#bans.delete(keyOf(ban));
+  }
+}
+
+function keyOf(ban: StoredBan): string {
+  return `${ban.kind} ${ban.value}`;
+}

@@ -1,0 +1,160 @@
+/**
+ * RoomLog: what every room is to the server, whatever its kind: a log of sealed entries, and the streams to
+ * those who may see it (protocol §9–§11).
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { seconds } from "../clock.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import { entryHash, nextHistory } from "../protocol/history.ts";
+import { encodeMessage, entryKinds, type LinkMessage, type MessageOf } from "../protocol/messages.ts";
+import type { Peer } from "./peer.ts";
+import type { Rooms } from "./rooms.ts";
+import { encodeEntry, type Stretch, Subscription } from "./subscription.ts";
+import type { StoredEntry, StoredRoom } from "./store/store.ts";
+
+/** The body of ROOM_INFO. */
+export type RoomInfo = Omit<MessageOf<"ROOM_INFO">, "type" | "ref">;
+
+/** A log and its streams. */
+export abstract class RoomLog {
+  /** Room id. */
+  readonly id: Bytes;
+  /** In hex, for maps. */
+  readonly key: string;
+  /** 1 ordinary, 2 key-file room. */
+  readonly kind: number;
+  /** As its creator typed it. */
+  readonly name: string;
+  /** Ended by the operator: nothing more is taken. */
+  isRetired: boolean;
+  /** Last position, flushed or not. */
+  last = 0;
+  /** Last position that is on disk: nothing after it is shown to anyone. */
+  flushed = 0;
+  protected readonly subscriptions = new Set<Subscription>();
+  #history!: Bytes;
+  #expiredUpTo = 0;
+  #messageBytes = 0;
+
+  /** @param rooms the server's rooms, for its store, clock and peers */
+  constructor(stored: StoredRoom, protected readonly rooms: Rooms) {
+    this.id = stored.id;
+    this.key = encodeHex(stored.id);
+    this.kind = stored.kind;
+    this.name = stored.name;
+    this.isRetired = stored.retired;
+  }
+
+  /** Takes everything from the store: at the start, and after a batch was undone. */
+  reload(): void {
+    const { store } = this.rooms;
+    const last = store.last(this.id);
+    this.last = last.pos;
+    this.flushed = Math.min(this.flushed || last.pos, last.pos);
+    this.#history = last.history;
+    this.#expiredUpTo = store.expiredUpTo(this.id);
+    this.#messageBytes = store.messageBytes(this.id);
+  }
+
+  /** The body of ROOM_INFO with which a stretch of the stream begins. */
+  abstract infoOf(peer: Peer, stretch: Stretch): RoomInfo;
+  /** A stream has reached the end of the log. */
+  abstract caughtUp(subscription: Subscription): void;
+
+  /** The first position that may still have its bytes. */
+  get firstKept(): number {
+    return this.#expiredUpTo + 1;
+  }
+
+  /** Adds an entry at the end of the log; it is shown once it is on disk. @returns its position */
+  protected append(kind: number, bytes: Bytes, sender: Bytes, epoch: number, n: number): number {
+    const { store, clock } = this.rooms;
+    const pos = this.last + 1;
+    const hash = entryHash(kind, bytes);
+    const history = nextHistory(this.#history, hash);
+    const time = seconds(clock);
+    store.append(this.id, { pos, time, kind, bytes, hash, history, sender, epoch, n });
+    this.last = pos;
+    this.#history = history;
+    if (kind === entryKinds.message) this.#messageBytes += bytes.length;
+    return pos;
+  }
+
+  /** Entries from the log that are on disk. */
+  read(from: number, most: number): StoredEntry[] {
+    return this.rooms.store.entries(this.id, from, Math.min(most, this.flushed - from + 1));
+  }
+
+  /** The ENTRY message of an entry, with its sender's address if the operator shows addresses. */
+  encodeEntry(entry: StoredEntry): Bytes {
+    return encodeEntry(this.id, entry, this.rooms.addressOf(entry.sender));
+  }
+
+  /** Shows the entry at `pos`, which is on disk, to everybody whose stream has come so far. */
+  protected show(pos: number): StoredEntry {
+    this.flushed = pos;
+    const [entry] = this.read(pos, 1);
+    const encoded = this.encodeEntry(entry);
+    for (const subscription of [...this.subscriptions]) subscription.deliver(entry, encoded);
+    if (this.#messageBytes > this.rooms.retention.bytes) this.expire();
+    return entry;
+  }
+
+  /** Begins a stream. */
+  protected open(peer: Peer, stretches: Stretch[]): Subscription {
+    const subscription = new Subscription(peer, this, stretches);
+    this.subscriptions.add(subscription);
+    peer.subscriptions.set(this.key, subscription);
+    return subscription;
+  }
+
+  /** Ends a stream. */
+  unsubscribe(subscription: Subscription): void {
+    this.subscriptions.delete(subscription);
+    if (subscription.peer.subscriptions.get(this.key) === subscription) {
+      subscription.peer.subscriptions.delete(this.key);
+    }
+  }
+
+  /** Sends to all whose streams are live. */
+  broadcast(message: LinkMessage, except?: Peer): void {
+    const encoded = encodeMessage(message);
+    for (const { live, peer } of this.subscriptions) {
+      if (live && peer !== except) peer.link.sendEncoded(encoded);
+    }
+  }
+
+  /** Begins every live stream anew where it stands: what ROOM_INFO says has changed. */
+  announce(): void {
+    for (const subscription of [...this.subscriptions]) subscription.announce();
+  }
+
+  /**
+   * Forgets what has waited long enough, or is more than is kept (protocol §10): messages lose their bytes,
+   * never their hashes. By size only down to seven eighths, so that not every message makes another one go.
+   */
+  expire(): void {
+    const { store, clock, retention } = this.rooms;
+    const byTime = store.lastBefore(this.id, seconds(clock) - retention.seconds, this.#expiredUpTo);
+    const tooMuch = this.#messageBytes > retention.bytes;
+    const bySize = tooMuch ? store.lastBeyond(this.id, Math.floor(retention.bytes * 7 / 8)) : 0;
+    const upTo = Math.max(byTime, bySize);
+    if (upTo <= this.#expiredUpTo) return;
+    // The boxes of the epoch that is current let members return, whatever the messages weigh.
+    const boxesUpTo = Math.max(byTime, Math.min(bySize, this.epochBegan - 1));
+    this.rooms.stage(
+      () => store.expire(this.id, upTo, boxesUpTo),
+      () => {
+        this.#expiredUpTo = Math.max(this.#expiredUpTo, upTo);
+        this.#messageBytes = store.messageBytes(this.id);
+      },
+      () => {},
+    );
+  }
+
+  /** Position of the commit that began the current epoch; 0 where there are no epochs. */
+  protected get epochBegan(): number {
+    return 0;
+  }
+}
