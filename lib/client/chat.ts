@@ -22,7 +22,7 @@ import {
   roomKinds,
   welcomeFlags,
 } from "../protocol/messages.ts";
-import { BadName, isName, skeleton } from "../protocol/name.ts";
+import { BadName, decodeName, isName, skeleton } from "../protocol/name.ts";
 import { type Command, parseLine } from "./commands.ts";
 import { beginDirectRoom, directRoomWith } from "./direct_rooms.ts";
 import { enterKeyFileRoom } from "./enter_key_file_room.ts";
@@ -97,6 +97,7 @@ export class Chat implements Receiver {
   #entered = false;
   #whenEntered = Promise.withResolvers<void>();
   #watched = new Set<{ room: RoomStream; check: () => void }>();
+  #beginning = new Set<ClientRoom>();
   #question: ((answer: boolean) => void) | null = null;
   #accepted: Bytes | null = null;
   #published: Bytes | null = null;
@@ -456,10 +457,23 @@ export class Chat implements Receiver {
       if (message.type !== "ROOM_INFO" || message.kind !== roomKinds.ordinary) {
         throw new Malformed("an unknown room");
       }
-      target = this.#addRoom(new ClientRoom(this.#context!, newRoomState(id, ""), null));
-      target.connect(this.#connection!);
+      target = this.#unaskedRoom(message);
     }
     target.receive(message);
+  }
+
+  /** A room that others have put us into, or one whose admission we have not kept. */
+  #unaskedRoom({ room: id, name }: MessageOf<"ROOM_INFO">): ClientRoom {
+    const called = name.length === 0 ? "" : decodeName(name);
+    const wanted = this.#wanted.find((other) => skeleton(other.name) === skeleton(called));
+    // A room that is wanted must bear the name; any other takes that of its commit.
+    const room = this.#addRoom(new ClientRoom(this.#context!, newRoomState(id, wanted?.name ?? ""), null));
+    if (wanted) {
+      room.psk = wanted.psk;
+      room.state.inviter = wanted.inviter;
+    }
+    room.connect(this.#connection!);
+    return room;
   }
 
   // ---- going in
@@ -729,6 +743,12 @@ export class Chat implements Receiver {
     if (room.state.alarm) {
       this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
     }
+    if (room instanceof ClientRoom && room.isDirect) {
+      // Cut off, it is begun with the next connection.
+      this.#tell(false, () => this.#beginDirect(room)).catch((error) => {
+        if (!(error instanceof LinkLost)) throw error;
+      });
+    }
   }
 
   // ---- several rooms
@@ -794,14 +814,19 @@ export class Chat implements Receiver {
       throw error;
     }
     this.sayIn(room, text);
-    await this.#beginDirect(room);
   }
 
+  /** Makes a room of two at the server, once there is something to say in it. */
   async #beginDirect(room: ClientRoom): Promise<void> {
-    if (room.state.status !== "waiting" || room.state.outbox.length === 0 || room.state.with === undefined) {
-      return;
+    const { status, outbox, with: name } = room.state;
+    const due = status === "waiting" && outbox.length > 0 && name !== undefined;
+    if (!due || this.#beginning.has(room) || !this.#connection) return;
+    this.#beginning.add(room);
+    try {
+      await beginDirectRoom(room, await findPerson(this.context, this.#connection, name));
+    } finally {
+      this.#beginning.delete(room);
     }
-    await beginDirectRoom(room, await findPerson(this.context, this.#connection, room.state.with));
   }
 
   /** Begins the rooms of two whose lines wait. */

@@ -198,8 +198,15 @@ export class Committer {
     this.#genesis = answered;
     await this.#upload(boxes);
     if (!this.room.connection) throw new LinkLost();
+    const { pendingCommit } = this.room.state;
+    if (!pendingCommit) {
+      // Somebody else's room has begun meanwhile.
+      this.#genesis = null;
+      this.#endTurn();
+      return answered(false);
+    }
     this.room.store();
-    this.#send(this.room.state.pendingCommit!.bytes);
+    this.#send(pendingCommit.bytes);
   }
 
   #send(commit: Bytes): void {

@@ -16,7 +16,6 @@ import { InUse, Lock } from "../../lib/storage/lock.ts";
 import { FileExposed, FileTrouble, readPrivate, writeAtomically } from "../../lib/storage/private_file.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { FakeClock } from "../fakes/fake_clock.ts";
-import { FakeClock } from "../fakes/fake_clock.ts";
 import { person } from "../fakes/people.ts";
 
 const ira = await person("ira");

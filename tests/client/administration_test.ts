@@ -1,0 +1,118 @@
+/** Closed rooms, roles and removal, over real sockets: every change is a named person's act. */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { headIn, until, worldTest } from "../fakes/world.ts";
+
+worldTest(
+  "/close keeps newcomers waiting; /invite NAME lets one in, by a named admin's act",
+  async (world) => {
+    const ira = await world.enter("ira");
+    const sam = await world.enter("sahnawaz");
+    ira.view.type("/close");
+    await until("closed", () => headIn(sam)?.policy === 1);
+    assertStringIncludes(sam.view.notices.join("\n"), "ira closed the room");
+    const dana = await world.join("dana");
+    await until("told", () => dana.view.notices.some((text) => text.includes("closed: only an admin")));
+    assertEquals(dana.view.promptText, "lobby (waiting to be let in)> ");
+    sam.view.type("/invite dana");
+    await until("refused", () => sam.view.warnings.some((text) => text.includes("Only an admin of lobby")));
+    ira.view.type("/invite dana");
+    await dana.view.until((e) => e.type === "entered");
+    const added = await sam.view.until((e) => e.type === "added" && e.who === "dana");
+    assertEquals(added.type === "added" && added.by, "ira");
+    dana.view.type("thanks");
+    await ira.view.hears("dana: thanks");
+  },
+);
+
+worldTest("/invite NAME lets in somebody who is away: the room is there on return", async (world) => {
+  const dana = await world.enter("dana", { room: "elsewhere" });
+  dana.view.type("EXIT");
+  await dana.done;
+  const ira = await world.enter("ira");
+  ira.view.type("/close", "/invite dana");
+  await until("let in", () => headIn(ira)?.roster.length === 2);
+  ira.view.type("welcome");
+  await ira.view.hears("ira: welcome");
+  const back = await world.enter("dana", { room: "elsewhere" });
+  await back.view.until((e) => e.type === "message" && e.room === "lobby" && e.text === "welcome");
+  back.view.type("/switch lobby", "here I am");
+  await ira.view.hears("dana: here I am");
+});
+
+worldTest(
+  "/kick: shown to all as the admin's act; who is out reads nothing more, and may not return unseen",
+  async (world) => {
+    const ira = await world.enter("ira");
+    const sam = await world.enter("sahnawaz");
+    const dana = await world.enter("dana");
+    dana.view.type("/kick sahnawaz");
+    await until("refused", () => dana.view.warnings.some((text) => text.includes("Only an admin")));
+    ira.view.type("/close");
+    await until("closed", () => headIn(dana)?.policy === 1);
+    ira.view.type("/kick sahnawaz");
+    await dana.view.until((e) => e.type === "removed" && e.who === "sahnawaz" && e.by === "ira" && !e.left);
+    assertEquals(
+      String(await sam.done),
+      'NotMember: You are no longer in the room "lobby"'.replace("NotMember", "ChatError"),
+    );
+    ira.view.type("among us");
+    await dana.view.hears("ira: among us");
+    assertEquals(sam.view.said, []);
+  },
+);
+
+worldTest("/open lets anyone in again", async (world) => {
+  const ira = await world.enter("ira");
+  ira.view.type("/close");
+  await until("closed", () => headIn(ira)?.policy === 1);
+  const sam = await world.join("sahnawaz");
+  await until("told", () => sam.view.notices.some((text) => text.includes("closed")));
+  ira.view.type("/open");
+  await until("open", () => headIn(ira)?.policy === 0);
+  sam.view.type("EXIT");
+  await sam.done;
+  const again = await world.enter("sahnawaz");
+  again.view.type("in");
+  await ira.view.hears("sahnawaz: in");
+});
+
+const nonsense: [string, RegExp][] = [
+  ["/kick", /no member/],
+  ["/kick nobody", /no member/],
+  ["/kick ira", /That is you/],
+  ["/invite ira", /That is you/],
+  ["/invite nobody", /nobody called/],
+  ["/invite b\u001b[2Jad", /nobody called/],
+  ["/open", /open already/],
+  ["/msg", /To whom/],
+  ["/msg ira hello", /That is you/],
+  ["/msg nobody hello", /nobody called/],
+  ["/query", /Whom/],
+  ["/switch nowhere", /no room called/],
+  ["/join bad name!", /cannot be a room name/],
+  ["/verify nobody", /nobody called/],
+  ["/whois nobody", /nobody called/],
+];
+worldTest("each command that cannot be done says why, and sends nothing", async (world) => {
+  const ira = await world.enter("ira");
+  for (const [line, why] of nonsense) {
+    const before = ira.view.warnings.length;
+    ira.view.type(line);
+    await until(line, () => ira.view.warnings.length > before);
+    assertEquals(why.test(ira.view.warnings.at(-1)!), true, `${line}: ${ira.view.warnings.at(-1)}`);
+  }
+  assertEquals(ira.view.said, []);
+});
+
+worldTest("the admin who leaves is followed by the first member, who can administer", async (world) => {
+  const ira = await world.enter("ira");
+  const sam = await world.enter("sahnawaz");
+  const dana = await world.enter("dana");
+  ira.view.type("/leave");
+  await ira.done;
+  await until("out", () => headIn(sam)?.roster.length === 2);
+  sam.view.type("/kick dana");
+  await until("kicked", () => headIn(sam)?.roster.length === 1);
+  assertEquals((await dana.done) instanceof Error, true);
+});

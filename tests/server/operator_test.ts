@@ -1,0 +1,120 @@
+/** What the operator can do from the console, over real sockets (product §3). */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { ChatError, exitCodes } from "../../lib/errors.ts";
+import { Console } from "../../lib/server/console.ts";
+import { type Client, until, type World, worldTest } from "../fakes/world.ts";
+
+function consoleOf(world: World): (line: string) => string[] {
+  const console = new Console({ server: world.server, invite: (room) => `invite ${room}`, now: () => 0 });
+  return (line) => console.enter(line).lines;
+}
+const endOf = async (client: Client) => {
+  const error = await client.done;
+  return error instanceof ChatError ? [error.message, error.exitCode] : error;
+};
+
+worldTest("NOTICE is shown to everybody as the operator's words", async (world) => {
+  const enter = consoleOf(world);
+  assertStringIncludes(enter("NOTICE nobody hears")[0], "Nobody is connected");
+  const ira = await world.enter("ira");
+  const sam = await world.enter("sahnawaz");
+  assertEquals(enter("notice back at noon"), ["[+] Shown to 2 people"]);
+  for (const { view } of [ira, sam]) {
+    await until("shown", () => view.notices.includes("The operator says: back at noon"));
+  }
+  assertStringIncludes(enter("NOTICE")[0], "no text");
+});
+
+worldTest("KICK ends a connection, and says so; the person may come back", async (world) => {
+  const enter = consoleOf(world);
+  const ira = await world.enter("ira");
+  await world.enter("sahnawaz");
+  assertStringIncludes(enter("KICK nobody")[0], "not connected");
+  enter("KICK IRA");
+  assertEquals(await endOf(ira), ["The operator has put you out", exitCodes.login]);
+  const again = await world.enter("ira");
+  again.view.type("back");
+  await again.view.hears("ira: back");
+});
+
+worldTest("BAN by name keeps out in any spelling, over a restart, until UNBAN", async (world) => {
+  const enter = consoleOf(world);
+  const ira = await world.enter("ira");
+  await world.enter("sahnawaz");
+  assertStringIncludes(enter("BAN 1RA")[0], "put out: ira");
+  assertEquals(await endOf(ira), ["The operator has put you out", exitCodes.login]);
+  assertEquals(await endOf(await world.join("ira")), ["The operator has put you out", exitCodes.login]);
+  await world.server.stop();
+  await world.startServer();
+  assertEquals(await endOf(await world.join("ira")), ["The operator has put you out", exitCodes.login]);
+  const again = consoleOf(world);
+  assertEquals(again("BAN"), ["1RA"]);
+  assertStringIncludes(again("UNBAN dana")[0], "not banned");
+  assertStringIncludes(again("UNBAN ira")[0], "may come in again");
+  await world.enter("ira");
+});
+
+worldTest("BAN by address keeps everybody from there out", async (world) => {
+  const enter = consoleOf(world);
+  const ira = await world.enter("ira");
+  assertStringIncludes(enter("BAN 127.0.0.1")[0], "put out: ira");
+  assertEquals(await endOf(ira), ["The operator has put you out", exitCodes.login]);
+  assertEquals(await endOf(await world.join("dana")), ["The operator has put you out", exitCodes.login]);
+  enter("UNBAN 127.0.0.1");
+  await world.enter("ira");
+  await world.enter("dana");
+  for (const bad of ["BAN not a name!", "BAN 127.0.0"]) assertStringIncludes(enter(bad)[0], "neither a name");
+});
+
+worldTest("RETIRE asks once, tells the members, takes nothing more and frees the name", async (world) => {
+  const enter = consoleOf(world);
+  const ira = await world.enter("ira");
+  const sam = await world.enter("sahnawaz");
+  assertStringIncludes(enter("RETIRE nowhere")[0], "There is no room");
+  assertStringIncludes(enter("RETIRE lobby")[0], "Type RETIRE lobby again");
+  assertStringIncludes(enter("WHO")[0], "ira");
+  assertStringIncludes(enter("RETIRE lobby")[0], "Type RETIRE lobby again");
+  assertStringIncludes(enter("RETIRE lobby")[0], "is retired");
+  for (const { view } of [ira, sam]) {
+    await until("told", () => view.warnings.some((text) => text.includes("operator has ended this room")));
+  }
+  const before = ira.view.warnings.length;
+  ira.view.type("anybody?");
+  await until("refused", () => ira.view.warnings.length > before);
+  assertStringIncludes(ira.view.warnings.at(-1)!, "nothing more can be said");
+  for (const client of [ira, sam]) {
+    client.view.type("EXIT");
+    assertEquals(await client.done, 0);
+  }
+  // The name is free, but whoever knew the old room must say that another one is meant.
+  const dana = await world.enter("dana");
+  const wary = await endOf(await world.join("ira"));
+  assertStringIncludes(String(wary), "not the one you knew");
+  const again = await world.enter("ira", { trust: "lobby" });
+  again.view.type("a new beginning");
+  await dana.view.hears("ira: a new beginning");
+});
+
+worldTest("RETIRE lasts over a restart of the server", async (world) => {
+  const ira = await world.enter("ira");
+  const enter = consoleOf(world);
+  enter("RETIRE lobby");
+  enter("RETIRE lobby");
+  ira.view.type("EXIT");
+  await ira.done;
+  await world.server.stop();
+  await world.startServer();
+  assertStringIncludes(String(await endOf(await world.join("ira"))), "does not know the room");
+  const made = await world.enter("ira", { trust: "lobby" });
+  made.view.type("new");
+  await made.view.hears("ira: new");
+});
+
+worldTest("--show-addresses: each line has its sender's address, and WELCOME says so", async (world) => {
+  const ira = await world.enter("ira");
+  const sam = await world.enter("sahnawaz");
+  ira.view.type("hi");
+  const event = await sam.view.until((e) => e.type === "message" && e.text === "hi");
+  assertEquals(event.type === "message" && /^127\.0\.0\.1:\d+$/.test(event.address), true);
+}, { showAddresses: true });
