@@ -242,6 +242,7 @@ export class Committer {
   /** Our commit was refused: the winner, if there is one, is applied by now; what is still wanted is asked anew. */
   refused(code: number): void {
     this.#ref = null;
+    this.#lastRefreshMs = -Infinity; // it has not come about
     this.room.state.pendingCommit = null;
     if (this.#genesis) {
       this.#genesis(false);

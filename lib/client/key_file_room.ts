@@ -24,7 +24,7 @@ import { roles } from "../protocol/card.ts";
 import type { Sealed } from "./outbox.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
-import { RoomStream } from "./room_stream.ts";
+import { expiredText, RoomStream } from "./room_stream.ts";
 import { checkView } from "./view_check.ts";
 
 /** Everything of a key-file room that must survive. */
@@ -144,7 +144,9 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     if (info.start === 0 && !equals(info.startHash, state.id)) {
       throw new ServerFault("a history that begins nowhere");
     }
-    if (!here) {
+    // Position 0 has no history to go on from: what has expired since stays unseen.
+    if (!here || (here.pos === 0 && info.start > 0)) {
+      if (info.start > 0) this.notice(expiredText(info.start));
       // Her history begins at the server's claim; the first view of somebody who was there before tells.
       this.history = new History({ pos: info.start, hash: info.startHash });
       state.status = "in";

@@ -427,11 +427,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if (this.isCaughtUp) throw new ServerFault("entries are hidden behind their hashes");
     for (const e of hashes) this.history!.feed(e);
     this.dirty = true;
-    this.notice(
-      hashes.length === 1
-        ? "1 entry has expired, or is withheld."
-        : `${hashes.length} entries have expired, or are withheld.`,
-    );
+    this.notice(expiredText(hashes.length));
     return hashes.length;
   }
 
@@ -474,4 +470,11 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.outbox.refused(flying, error.code);
     return true;
   }
+}
+
+/** The gap that expired entries leave. */
+export function expiredText(entries: number): string {
+  return entries === 1
+    ? "1 entry has expired, or is withheld."
+    : `${entries} entries have expired, or are withheld.`;
 }

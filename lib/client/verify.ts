@@ -5,6 +5,7 @@
 
 import { roomDigits, safetyDigits } from "../crypto/digits.ts";
 import { fingerprint } from "../crypto/identity.ts";
+import { skeleton } from "../protocol/name.ts";
 import type { Chat } from "./chat.ts";
 import { findPerson } from "./people.ts";
 import { ClientRoom } from "./room.ts";
@@ -28,17 +29,19 @@ export function allDigits(chat: Chat): string[] {
 export async function verify(chat: Chat, name: string): Promise<void> {
   const { context, view } = chat;
   if (name === "") return view.answer(allDigits(chat));
-  const card = await findPerson(context, chat.connection, name);
-  const conflict = [...chat.rooms.values()].find((room) => room.conflict?.name === card.name)?.conflict;
-  if (conflict) {
+  const changed = [...chat.rooms.values()].flatMap((room) => room.conflict ?? [])
+    .find((conflict) => skeleton(conflict.name) === skeleton(name));
+  const known = context.known.user(context.serverId, name);
+  if (changed && known) {
     return view.answer([
-      `The key of ${card.name} has changed. With the known key, both of you see`,
-      `  ${safetyDigits(context.card.id, card.id)}`,
+      `The key of ${changed.name} has changed. With the known key, both of you see`,
+      `  ${safetyDigits(context.card.id, known.id)}`,
       "with the new one",
-      `  ${safetyDigits(context.card.id, conflict.id)}`,
-      `If ${card.name} sees the second, "/trust ${card.name}" accepts it.`,
+      `  ${safetyDigits(context.card.id, changed.id)}`,
+      `If ${changed.name} sees the second, "/trust ${changed.name}" accepts it.`,
     ]);
   }
+  const card = await findPerson(context, chat.connection, name);
   view.answer([
     `When ${card.name} types /verify ${context.card.name}, the same digits must stand there:`,
     `  ${safetyDigits(context.card.id, card.id)}`,

@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import { systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { Chat, type ChatOptions } from "../../lib/client/chat.ts";
-import { dialTcp } from "../../lib/client/connection.ts";
+import { type Dial, dialTcp } from "../../lib/client/connection.ts";
 import { ClientRoom } from "../../lib/client/room.ts";
 import type { RoomHead } from "../../lib/protocol/commit_rules.ts";
 import { openProfile, type Profile } from "../../lib/client/profile.ts";
@@ -47,6 +47,8 @@ export interface Client {
 export class World {
   server!: ChatServer;
   port = 0;
+  /** How clients reach a host: tests of names that are not loopback lead them here all the same. */
+  dial: Dial = dialTcp;
   readonly log: string[] = [];
   readonly dir: string;
   #clients: Client[] = [];
@@ -98,12 +100,13 @@ export class World {
       writeAtomically(join(own, "client_private_key.pem"), new TextEncoder().encode(keys.privatePem));
       writeAtomically(join(own, "card"), keys.card.bytes);
     }
+    const clock = this.#options.clock ?? systemClock;
     const profile = await openProfile(profiles, name, {
       passphrase: () => Promise.reject(new Error("no passphrase")),
       making: () => {
         throw new Error("keys are there");
       },
-    }, { clock: systemClock, random: systemRandom });
+    }, { clock, random: systemRandom });
     const view = new ScriptedView(interactive);
     const chat = new Chat(
       profile,
@@ -123,7 +126,7 @@ export class World {
         ...options,
       },
       view,
-      { clock: systemClock, random: systemRandom, dial: dialTcp },
+      { clock, random: systemRandom, dial: this.dial },
     );
     const done = chat.run().catch((error: Error) => error).finally(() => profile.close());
     const client = { chat, view, profile, done };
