@@ -212,7 +212,10 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     if (!isKeyFileMessageSigned(message, card.verifying)) {
       return this.warn(`A message said to be of ${name} is not signed by ${name}.`);
     }
-    if (message.view.pos >= pos) return this.warn(`A message of ${name} claims an impossible view.`);
+    if (message.view.pos >= pos) {
+      checkView(this, message.sender, message.view); // something was kept from us, or the author lies
+      return this.warn(`A message of ${name} claims to follow what you were not shown.`);
+    }
     this.keepPins([card]);
     checkView(this, message.sender, message.view);
     state.last[key] = message.n;

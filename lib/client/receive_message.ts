@@ -52,8 +52,12 @@ export function receiveMessage(
   if (!isMessageSigned(message, head.commitHash, card.verifying)) {
     return room.warn(`A message said to be of ${member.name} is not signed by ${member.name}.`);
   }
-  if (message.view.pos < head.commitPos || message.view.pos >= pos) {
+  if (message.view.pos < head.commitPos) {
     return room.warn(`A message of ${member.name} claims an impossible view.`);
+  }
+  if (message.view.pos >= pos) {
+    checkView(room, message.sender, message.view); // something was kept from us, or the author lies
+    return room.warn(`A message of ${member.name} claims to follow what you were not shown.`);
   }
   if (checkView(room, message.sender, message.view)) room.confirmations.seen(message.sender, message.view);
   if (state.inviter && equals(message.sender, state.inviter)) confirmRoom(room);

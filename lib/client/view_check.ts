@@ -13,9 +13,11 @@ import type { RoomStream } from "./room_stream.ts";
  * @returns whether the view fits, and so confirms what we have seen up to there
  */
 export function checkView(room: RoomStream, author: Uint8Array, view: View): boolean {
-  const own = room.history!.at(view.pos);
-  if (own === null) return false; // older than what is kept: confirms nothing
-  if (equals(own, view.hash)) return true;
+  const { history } = room;
+  const own = history!.at(view.pos);
+  const isAhead = view.pos > history!.view.pos; // the author has seen more than was here before the entry
+  if (own === null && !isAhead) return false; // older than what is kept: confirms nothing
+  if (own !== null && equals(own, view.hash)) return true;
   const key = encodeHex(author);
   if (room.state.ignoredViews.includes(key)) return false;
   const name = room.nameOf(author);
