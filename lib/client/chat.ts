@@ -894,7 +894,10 @@ export class Chat implements Receiver {
 
   /** Goes; what is not stored yet has a moment, and is otherwise kept for the next time. */
   quit(): void {
-    if (!this.#room || this.#isQuiet || !this.#connection) return this.#endNow();
+    const mayStillGo = [...this.rooms.values()].some((room) =>
+      room.unsent.length > 0 && room.state.alarm === null && room.conflict === null
+    );
+    if (!this.#room || !this.#connection || !(mayStillGo || this.#unsent.length > 0)) return this.#endNow();
     this.#inputEnded = true;
     this.seams.clock.after(lastWordsMs, () => this.#endNow());
   }

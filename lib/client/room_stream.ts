@@ -318,11 +318,14 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   async #turnOnce(): Promise<void> {
     this.#again = false;
+    const link = this.#goneLink;
     try {
       for (let i = 0; i < 64 && this.#queue.length > 0; i++) await this.handle(this.#queue.shift()!);
       if (this.#queue.length > 0) this.#again = true;
       else await this.#settle();
     } catch (error) {
+      // What follows in a stream that is over must not be handled without what was given up.
+      if (error instanceof LinkLost && link === this.#goneLink) this.refuse(null);
       this.#failed(error);
     }
     this.finishTurn(() => {});

@@ -29,6 +29,8 @@ export interface Limits {
   readonly sendBurst: number;
   /** Messages per second per user. */
   readonly sendsPerSecond: number;
+  /** Milliseconds until a room takes one more commit, epoch 0 excepted. */
+  readonly commitEveryMs: number;
   /** Rooms per user, not counting direct rooms. */
   readonly roomsPerUser: number;
   /** New direct and key-file rooms per user and hour. */
@@ -48,6 +50,7 @@ export const defaultLimits: Limits = {
   rsaQueued: 64,
   sendBurst: 20,
   sendsPerSecond: 5,
+  commitEveryMs: 1000,
   roomsPerUser: 64,
   directRoomsPerHour: 20,
 };

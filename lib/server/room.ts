@@ -34,7 +34,7 @@ export class ServerRoom extends RoomLog {
   /** @param rooms the server's rooms, for its store, clock and peers */
   constructor(stored: StoredRoom, rooms: Rooms) {
     super(stored, rooms);
-    this.commits = new Bucket(1, 1000, rooms.clock);
+    this.commits = new Bucket(1, rooms.limits.commitEveryMs, rooms.clock);
     this.admissions = new Admissions(this, rooms);
     this.reload();
   }

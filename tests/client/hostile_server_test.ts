@@ -10,7 +10,13 @@ import { BentLog, HostileServer } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
 import { type Client, headIn, inWorld, until, type World } from "../fakes/world.ts";
 
-const limits = { ...defaultLimits, handshakeBurst: 1000, sendBurst: 10_000, sendsPerSecond: 10_000 };
+const limits = {
+  ...defaultLimits,
+  handshakeBurst: 1000,
+  sendBurst: 10_000,
+  sendsPerSecond: 10_000,
+  commitEveryMs: 1,
+};
 
 function hostileTest(name: string, act: (world: World, server: HostileServer) => Promise<void>): void {
   Deno.test({

@@ -17,6 +17,7 @@ import { ChatServer } from "../../lib/server/server.ts";
 import type { Answering } from "../../lib/server/answering.ts";
 import type { Retention } from "../../lib/server/rooms.ts";
 import { Status } from "../../lib/server/status.ts";
+import { type ByteConn, closeQuietly } from "../../lib/protocol/conn.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { SqliteStore } from "../../lib/server/store/sqlite.ts";
 import type { Store } from "../../lib/server/store/store.ts";
@@ -31,6 +32,8 @@ export interface ServerOptions {
   port?: number;
   accessToken?: Uint8Array<ArrayBuffer> | null;
   clock?: Clock;
+  /** Where its files are made. */
+  dir?: string;
   showAddresses?: boolean;
   retention?: Retention;
   answering?: Answering | null;
@@ -42,6 +45,8 @@ export interface Client {
   readonly profile: Profile;
   /** Resolves with the exit code, or the error that ended it. */
   readonly done: Promise<number | Error>;
+  /** Cuts its connection. */
+  cut(): void;
 }
 
 export class World {
@@ -52,14 +57,15 @@ export class World {
   readonly log: string[] = [];
   readonly dir: string;
   #clients: Client[] = [];
+  #conns = new Set<Deno.TcpConn>();
   #options: ServerOptions = {};
 
-  private constructor() {
-    this.dir = Deno.makeTempDirSync({ prefix: "chat-test-" });
+  private constructor(dir?: string) {
+    this.dir = Deno.makeTempDirSync({ prefix: "chat-test-", dir });
   }
 
   static async open(options: ServerOptions = {}): Promise<World> {
-    const world = new World();
+    const world = new World(options.dir);
     world.#options = options;
     await world.startServer();
     return world;
@@ -73,6 +79,13 @@ export class World {
     const { identity, card } = await person("server");
     const listener = Deno.listen({ hostname: "127.0.0.1", port: this.port || options.port || 0 });
     this.port = (listener.addr as Deno.NetAddr).port;
+    this.#conns.clear();
+    const accept = listener.accept.bind(listener);
+    listener.accept = async () => {
+      const conn = await accept();
+      this.#conns.add(conn);
+      return conn;
+    };
     this.server = new ChatServer({
       identity,
       card: card.bytes,
@@ -88,6 +101,12 @@ export class World {
       answering: options.answering,
       defer: (act) => void setImmediate(act),
     });
+  }
+
+  /** All connections are cut at once, nobody is told anything; what was not flushed is lost. */
+  async crashServer(): Promise<void> {
+    for (const conn of this.#conns) closeQuietly(conn);
+    await this.server.stop();
   }
 
   /** A client by a recorded person; `chat join` without the command line. */
@@ -107,6 +126,8 @@ export class World {
         throw new Error("keys are there");
       },
     }, { clock, random: systemRandom });
+    let conn: ByteConn | null = null;
+    const dial: Dial = async (host, port) => conn = await this.dial(host, port);
     const view = new ScriptedView(interactive);
     const chat = new Chat(
       profile,
@@ -126,10 +147,11 @@ export class World {
         ...options,
       },
       view,
-      { clock, random: systemRandom, dial: this.dial },
+      { clock, random: systemRandom, dial },
     );
     const done = chat.run().catch((error: Error) => error).finally(() => profile.close());
-    const client = { chat, view, profile, done };
+    const cut = () => conn && closeQuietly(conn);
+    const client = { chat, view, profile, done, cut };
     this.#clients.push(client);
     return client;
   }
@@ -142,10 +164,8 @@ export class World {
   }
 
   async close(): Promise<void> {
-    for (const { chat, done } of this.#clients) {
-      chat.quit();
-      await done;
-    }
+    for (const { chat } of this.#clients) chat.quit();
+    for (const { done } of this.#clients) await done;
     await this.server.stop().catch(() => {});
     await Deno.remove(this.dir, { recursive: true });
   }

@@ -1,0 +1,185 @@
+/**
+ * One honest run (property 16): a real server, real clients, and a random mixture of talk, coming and going,
+ * cuts, restarts and crashes. At its end everybody has heard everybody, and nobody was warned of anything but
+ * lost connections.
+ */
+
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { defaultLimits } from "../../lib/server/limits.ts";
+import { JumpingClock } from "./jumping_clock.ts";
+import { type Client, headIn, until, World } from "./world.ts";
+
+const limits = {
+  ...defaultLimits,
+  handshakeBurst: 10_000,
+  linksPerAddress: 1000,
+  pendingPerAddress: 1000,
+  sendBurst: 10_000,
+  sendsPerSecond: 10_000,
+  commitEveryMs: 1,
+};
+const names = ["ira", "sahnawaz", "dana", "erin"];
+const dir = isDirectory("/dev/shm") ? "/dev/shm" : undefined;
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+const connectionTrouble =
+  /connection was cut|gone silent|shutting down|Nothing answers|handshake with|is not a chat server|ended the connection/;
+
+/** Runs one. @returns what was done, for whoever wants to see it again @throws when anybody was warned */
+export async function honestRun(steps = 8): Promise<string[]> {
+  const clock = new JumpingClock();
+  const world = await World.open({ limits, dir, clock });
+  const run = new Run(world, clock);
+  try {
+    await run.begin();
+    for (let i = 0; i < steps; i++) await run.step(i);
+    await run.end();
+    return run.done;
+  } catch (error) {
+    const views = [...run.here].map(([name, { view }]) =>
+      `${name}: ${JSON.stringify([view.said, view.warnings, view.notices, view.promptText])}`
+    );
+    throw new Error(`${error}\nafter: ${run.done.join(", ")}\n${views.join("\n")}`);
+  } finally {
+    await world.close();
+  }
+}
+
+class Run {
+  readonly here = new Map<string, Client>();
+  readonly done: string[] = [];
+  #away = new Set<string>();
+
+  constructor(private readonly world: World, private readonly clock: JumpingClock) {}
+
+  async begin(): Promise<void> {
+    for (const name of names.slice(0, 2)) this.here.set(name, await this.world.enter(name));
+  }
+
+  async step(i: number): Promise<void> {
+    const [a, b] = systemRandom(2);
+    const name = [...this.here.keys()][b % this.here.size];
+    const client = this.here.get(name)!;
+    const kinds = [
+      "say",
+      "say",
+      "say",
+      "burst",
+      "cut",
+      "again",
+      "crash",
+      "server",
+      "server crash",
+      "join",
+      "leave",
+      "rekey",
+    ];
+    const kind = kinds[a % kinds.length];
+    this.done.push(`${name} ${kind}`);
+    switch (kind) {
+      case "say":
+        return client.view.type(`${i}`);
+      case "burst":
+        return client.view.type(...Array.from({ length: 5 }, (_, k) => `${i}.${k}`));
+      case "cut":
+        return client.cut();
+      case "again":
+        client.view.type(`${i} last`, "EXIT");
+        await client.done;
+        return await this.#comeBack(name);
+      case "crash":
+        // Nothing more is sent or stored: what is on disk is what comes back.
+        client.view.type(`${i} maybe`);
+        client.cut();
+        client.chat.quit();
+        await client.done;
+        return await this.#comeBack(name);
+      case "server":
+        await this.world.server.stop();
+        return await this.world.startServer();
+      case "server crash":
+        await this.world.crashServer();
+        return await this.world.startServer();
+      case "join":
+        return await this.#join();
+      case "leave":
+        return await this.#leave(name);
+      case "rekey":
+        return client.view.type("/rekey");
+    }
+  }
+
+  async #comeBack(name: string): Promise<void> {
+    const client = await this.world.join(name);
+    this.here.set(name, client);
+    await this.#settled(client);
+  }
+
+  /** In the room, whatever backing off it takes. */
+  async #settled(client: Client): Promise<void> {
+    await this.#until("in the room", () => client.chat.room?.isCaughtUp === true);
+  }
+
+  async #until(what: string, condition: () => boolean): Promise<void> {
+    await until(what, () => {
+      if (condition()) return true;
+      this.clock.jump(20); // nobody waits for seconds to pass
+      return false;
+    }, 20_000);
+  }
+
+  async #join(): Promise<void> {
+    const name = names.find((each) => !this.here.has(each) && !this.#away.has(each));
+    if (!name) return;
+    const client = await this.world.join(name);
+    await this.#settled(client);
+    this.here.set(name, client);
+  }
+
+  async #leave(name: string): Promise<void> {
+    if (this.here.size < 3) return;
+    const client = this.here.get(name)!;
+    await this.#settled(client);
+    client.view.type("/leave");
+    await client.done;
+    this.here.delete(name);
+    this.#away.add(name);
+  }
+
+  async end(): Promise<void> {
+    const all = [...this.here.values()];
+    for (const client of all) await this.#settled(client);
+    for (const [name, { view }] of this.here) view.type(`end of ${name}`);
+    for (const name of this.here.keys()) {
+      await this.#until(
+        `all hear ${name}`,
+        () => all.every(({ view }) => view.said.includes(`${name}: end of ${name}`)),
+      );
+    }
+    const roster = headIn(all[0])!.epoch;
+    await this.#until("one epoch", () => all.every((client) => headIn(client)!.epoch >= roster));
+    for (const [name, { view }] of this.here) {
+      const warned = view.warnings.filter((text) => !connectionTrouble.test(text));
+      if (warned.length > 0) throw new Error(`${name} was warned: ${warned.join(" | ")}`);
+      const odd = view.notices.filter((text) => /missing|expired|without a key/.test(text));
+      if (odd.length > 0) throw new Error(`${name} was told: ${odd.join(" | ")}`);
+      if (new Set(view.said).size !== view.said.length) throw new Error(`${name} heard something twice`);
+    }
+  }
+}
+
+/** Runs many, some at once, so that nobody's waiting costs time. */
+export async function honestRuns(count: number, atOnce: number): Promise<void> {
+  let left = count;
+  const worker = async () => {
+    while (left-- > 0) await honestRun();
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
