@@ -75,6 +75,11 @@ export class OwnPrekeys {
     this.#keep({ lastId: this.#kept.lastId, keys: kept });
   }
 
+  /** All that can still be needed. */
+  get all(): readonly PrekeySecrets[] {
+    return this.#kept.keys;
+  }
+
   /** The private part with this id. */
   find = (prekeyId: number): PrekeySecrets | undefined => {
     return this.#kept.keys.find((key) => key.prekeyId === prekeyId);

@@ -30,7 +30,7 @@ function isDirectory(path: string): boolean {
 }
 
 const connectionTrouble =
-  /connection was cut|gone silent|shutting down|Nothing answers|handshake with|is not a chat server|ended the connection/;
+  /connection was cut|gone silent|shutting down|Nothing answers|handshake with|Cannot connect to|is not a chat server|ended the connection/;
 
 /** Runs one. @returns what was done, for whoever wants to see it again @throws when anybody was warned */
 export async function honestRun(steps = 8): Promise<string[]> {
@@ -91,8 +91,8 @@ class Run {
       case "cut":
         return client.cut();
       case "again":
-        client.view.type(`${i} last`, "EXIT");
-        await client.done;
+        client.view.type(`${i} last`);
+        await this.#ends(client, "EXIT");
         return await this.#comeBack(name);
       case "crash":
         // Nothing more is sent or stored: what is on disk is what comes back.
@@ -122,6 +122,18 @@ class Run {
     await this.#settled(client);
   }
 
+  /** Types the word that ends it, again if a cut came between. */
+  async #ends(client: Client, word: string): Promise<void> {
+    let over = false;
+    void client.done.then(() => over = true);
+    client.view.type(word);
+    let tries = 0;
+    await this.#until(`${word} ends it`, () => {
+      if (!over && ++tries % 200 === 0) client.view.type(word);
+      return over;
+    });
+  }
+
   /** In the room, whatever backing off it takes. */
   async #settled(client: Client): Promise<void> {
     await this.#until("in the room", () => client.chat.room?.isCaughtUp === true);
@@ -147,8 +159,7 @@ class Run {
     if (this.here.size < 3) return;
     const client = this.here.get(name)!;
     await this.#settled(client);
-    client.view.type("/leave");
-    await client.done;
+    await this.#ends(client, "/leave");
     this.here.delete(name);
     this.#away.add(name);
   }

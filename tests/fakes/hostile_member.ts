@@ -1,0 +1,99 @@
+/**
+ * A hostile member: a real client that has been let in, and then says what no honest one would, with its own keys
+ * and through its own link. It can do all that a member can, and nothing more.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { seconds, systemClock } from "../../lib/clock.ts";
+import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { generateX25519 } from "../../lib/crypto/x25519.ts";
+import { ClientRoom } from "../../lib/client/room.ts";
+import { boxHash, sealBox } from "../../lib/protocol/box.ts";
+import { type CommitBody, makeCommit } from "../../lib/protocol/commit.ts";
+import { chainStep, epochCheck } from "../../lib/protocol/epoch.ts";
+import { type MessageHeader, sealMessage } from "../../lib/protocol/message.ts";
+import type { Member } from "../../lib/protocol/roster.ts";
+import type { Client } from "./world.ts";
+
+export class HostileMember {
+  constructor(readonly client: Client) {}
+
+  get room(): ClientRoom {
+    return this.client.chat.room as ClientRoom;
+  }
+
+  /** Seals a text with the next key of its chain; `bend` changes the header, `spoil` what is sealed. */
+  message(text: string, bend: Partial<MessageHeader> = {}, spoil: (bytes: Bytes) => Bytes = (b) => b): Bytes {
+    const { state, context, history } = this.room;
+    const head = state.head!;
+    const chain = state.chains[encodeHex(context.card.id)];
+    const { messageKey, next } = chainStep(chain.key);
+    const header = {
+      kind: 1,
+      room: state.id,
+      epoch: head.epoch,
+      sender: context.card.id,
+      n: chain.n,
+      view: history!.view,
+      salt: systemRandom(16),
+      ...bend,
+    };
+    chain.key = next;
+    chain.n++;
+    const content = {
+      type: 1,
+      msgId: systemRandom(16),
+      timeMs: systemClock.now(),
+      body: new TextEncoder().encode(text) as Bytes,
+    };
+    return sealMessage(header, content, spoil(messageKey), head.commitHash, context.identity.signing);
+  }
+
+  /** Sends a message as it stands; its answer comes in the stream, to a client that does not know of it. */
+  send(message: Bytes): void {
+    this.client.chat.connection!.sendInStream(this.room.state.id, (ref) => ({ type: "SEND", ref, message }));
+  }
+
+  /**
+   * Commits, with boxes for the others; `bend` changes what is signed, `box` what they hold.
+   *
+   * @param box `other secret`: it opens and does not fit; `garbage`: it does not open; `none`: nobody gets one
+   */
+  async commit(bend: Partial<CommitBody> = {}, box: "good" | "other secret" | "garbage" | "none" = "good") {
+    const { state, context } = this.room;
+    const head = state.head!;
+    const secret = systemRandom(32);
+    const place = { room: state.id, epoch: head.epoch + 1, prev: head.commitHash, author: context.card.id };
+    const members: readonly Member[] = bend.roster ?? head.roster;
+    const others = members.filter((m) => String(m.id) !== String(context.card.id));
+    const connection = this.client.chat.connection!;
+    const prekeys = await context.directory.fetchPrekeys(connection, others.map((m) => m.id));
+    const ephemeral = await generateX25519();
+    const hashes = new Map<string, Bytes>();
+    for (const member of others) {
+      const key = encodeHex(member.id);
+      if (box === "none" || !prekeys.has(key)) continue;
+      const inside = box === "other secret" ? systemRandom(32) : secret;
+      const { rsaSpki } = context.directory.card(member.id)!;
+      const made = await sealBox(inside, place, ephemeral, prekeys.get(key)!, rsaSpki, systemRandom);
+      if (box === "garbage") made.fill(7, -80);
+      await connection.request((ref) => ({ type: "BOX_PUT", ref, box: made }), "DONE");
+      hashes.set(key, boxHash(made));
+    }
+    const none = new Uint8Array(32);
+    const body: CommitBody = {
+      ...place,
+      time: seconds(systemClock),
+      view: this.room.history!.view,
+      policy: head.policy,
+      roomName: head.roomName,
+      leaves: [],
+      check: epochCheck(secret, this.room.psk, place),
+      ...bend,
+      roster: members.map((m) => ({ ...m, boxHash: hashes.get(encodeHex(m.id)) ?? none })),
+    };
+    const commit = makeCommit(body, context.identity.signing);
+    connection.sendInStream(state.id, (ref) => ({ type: "COMMIT", ref, commit }));
+  }
+}
