@@ -1,12 +1,13 @@
 /**
- * Installs what the tests drive and the machine lacks: openssl and tmux, from Debian's packages where this
- * is such a machine. Elsewhere it says what is missing, and the tests that need it show as ignored; with
+ * Installs what the tests drive and the machine lacks, openssl, tmux and Python's cryptography, from Debian's
+ * packages where this is such a machine. Elsewhere it says what is missing, and the tests that need it show as ignored; with
  * CI=true that is an error.
  */
 
-const needed: readonly { command: string; pkg: string }[] = [
-  { command: "openssl", pkg: "openssl" },
-  { command: "tmux", pkg: "tmux" },
+const needed: readonly { check: string; pkg: string }[] = [
+  { check: "command -v openssl", pkg: "openssl" },
+  { check: "command -v tmux", pkg: "tmux" },
+  { check: '/usr/bin/python3 -c "import cryptography.fernet"', pkg: "python3-cryptography" },
 ];
 
 async function succeeds(command: string, args: string[]): Promise<boolean> {
@@ -17,16 +18,16 @@ async function succeeds(command: string, args: string[]): Promise<boolean> {
   }
 }
 
-async function isThere(command: string): Promise<boolean> {
-  return await succeeds("sh", ["-c", `command -v ${command} >/dev/null 2>&1`]);
+async function isThere(check: string): Promise<boolean> {
+  return await succeeds("sh", ["-c", `${check} >/dev/null 2>&1`]);
 }
 
 const missing: string[] = [];
-for (const { command, pkg } of needed) if (!await isThere(command)) missing.push(pkg);
+for (const { check, pkg } of needed) if (!await isThere(check)) missing.push(pkg);
 if (missing.length > 0) {
   console.log(`Installing ${missing.join(", ")}`);
   const quiet = ["-qq", "-o", "Dpkg::Use-Pty=0"];
-  const installed = await isThere("apt-get") && await succeeds("apt-get", ["update", "-qq"]) &&
+  const installed = await isThere("command -v apt-get") && await succeeds("apt-get", ["update", "-qq"]) &&
     await succeeds("apt-get", ["install", "-y", "--no-install-recommends", ...quiet, ...missing]);
   if (!installed) {
     console.error(
