@@ -21,6 +21,7 @@ import type { Store } from "../server/store/store.ts";
 import { serverDir } from "../storage/home.ts";
 import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../storage/key_files.ts";
 import { Lock } from "../storage/lock.ts";
+import { PromptLine } from "../ui/terminal/prompt_line.ts";
 import { makePrivateDir, readPrivate, writeAtomically } from "../storage/private_file.ts";
 import { formatInvite } from "../protocol/invite.ts";
 import { type Parsed, parsePort, UsageError } from "./options.ts";
@@ -49,8 +50,10 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
     const card = openCard(dir, identity, process);
     const listener = listen(host, port);
     const store = openStore(dir, switches.has("ephemeral"), process, listener);
-    const print = (line: string) => process.log(`${line}\n`);
-    const status = new Status(print, process.inputIsTerminal && process.outputIsTerminal);
+    const isConsole = process.inputIsTerminal && process.outputIsTerminal;
+    const operator = answerKey && isConsole ? operatorLine() : null;
+    const print = (line: string) => operator ? operator.prompt.print(line) : process.log(`${line}\n`);
+    const status = new Status(print, isConsole);
     const answering = answerKey && new Answering({
       key: answerKey,
       identity,
@@ -58,7 +61,7 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
       random: process.random,
       acknowledge: switches.has("answer-ack"),
       heard: (name, timeMs, text) => status.heard(name, timeMs, text),
-      partner: () => {},
+      partner: (name) => operator?.prompt.set(promptFor(name)),
     });
     const server = new ChatServer({
       identity,
@@ -90,14 +93,12 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
     if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
     if (answering) print("[+] Rooms of your key file are read by this server, and their members are told so");
     if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");
-    await untilStopped(
-      process,
-      new Console({ server, answering, invite, now: () => process.clock.now() }),
-      print,
-    );
+    const console = new Console({ server, answering, invite, now: () => process.clock.now() });
+    await untilStopped(process, console, print, operator);
+    operator?.prompt.close();
     await server.stop();
-    print("[+] All connections had been terminated");
-    print("[+] Server is shut down");
+    process.log("[+] All connections had been terminated\n");
+    process.log("[+] Server is shut down\n");
     return exitCodes.done;
   } finally {
     lock.release();
@@ -105,37 +106,71 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
 }
 
 /** Waits for TERMINATE on the console, or a signal; a second Ctrl+C ends at once. */
-function untilStopped(process: Process, console: Console, print: (line: string) => void): Promise<void> {
+function untilStopped(
+  process: Process,
+  console: Console,
+  print: (line: string) => void,
+  operator: OperatorLine | null,
+): Promise<void> {
   return new Promise((resolve) => {
     let stopping = false;
     const stop = () => {
       stopping = true;
       resolve();
     };
-    process.onStop((signal) => {
+    const onSignal = (signal: string) => {
       if (stopping && signal === "SIGINT") process.exit(exitCodes.interrupted);
       if (!stopping) print("[+] Stopping: everybody is told, everything is saved");
       stop();
-    });
-    void readConsole(process, console, print, stop);
+    };
+    process.onStop(onSignal);
+    const enter = (line: string) => {
+      const answer = console.enter(line);
+      answer.lines.forEach(print);
+      if (answer.terminate) stop();
+    };
+    if (operator) operator.begin(enter, () => onSignal("SIGINT"));
+    else void readConsole(process, enter, () => stopping);
   });
 }
 
-async function readConsole(
-  process: Process,
-  console: Console,
-  print: (line: string) => void,
-  stop: () => void,
-) {
+/** The console of a person who answers: what is typed stays whole while others speak. */
+interface OperatorLine {
+  readonly prompt: PromptLine;
+  begin(enter: (line: string) => void, interrupt: () => void): void;
+}
+
+function operatorLine(): OperatorLine {
+  let enter: (line: string) => void = () => {};
+  let interrupt = () => {};
+  const prompt = new PromptLine(promptFor(null), {
+    line: (text) => enter(text),
+    interrupt: () => interrupt(), // the terminal sends no signal while lines are edited
+    end: () => {},
+  }, false);
+  return {
+    prompt,
+    begin(onLine, onInterrupt) {
+      enter = onLine;
+      interrupt = onInterrupt;
+    },
+  };
+}
+
+/** Whom a plain line answers. */
+function promptFor(name: string | null): string {
+  return name === null ? "(nobody to answer)> " : `to ${name}> `;
+}
+
+async function readConsole(process: Process, enter: (line: string) => void, isOver: () => boolean) {
   let rest = "";
   try {
     for await (const text of process.input.pipeThrough(new TextDecoderStream())) {
       const lines = (rest + text).split("\n");
       rest = lines.pop()!.slice(-4096);
       for (const line of lines) {
-        const answer = console.enter(line);
-        answer.lines.forEach(print);
-        if (answer.terminate) return stop();
+        enter(line);
+        if (isOver()) return;
       }
     }
   } catch {
