@@ -253,7 +253,12 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
     },
     () => {
       stored!.publish(pos, { peer, ref });
-      for (const name of added) rooms.events.joinedRoom(name, commit.roomName);
+      // Rooms of two are nobody's news.
+      if (commit.roomName !== "") {
+        for (const name of added) {
+          rooms.events.joinedRoom(name, commit.roomName);
+        }
+      }
     },
     () => peer.refuse(ref, "LIMIT"),
   );

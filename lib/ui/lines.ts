@@ -44,7 +44,7 @@ export function lineOf(event: RoomEvent, currentRoom: string): Line | null {
     case "unread":
       return news("---- unread begins here ----");
     case "entered":
-      return news(`In the room: ${event.members.join(", ")}`);
+      return event.room.startsWith("@") ? null : news(`In the room: ${event.members.join(", ")}`);
     case "added":
       return news(
         `New person joined the room. Username: ${event.who} (added by ${event.by}, ${
