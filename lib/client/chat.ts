@@ -429,7 +429,10 @@ export class Chat implements Receiver {
     for (const room of this.#clientRooms()) {
       const wanted = this.#wanted.find(({ name }) => skeleton(name) === skeleton(room.state.name));
       const mark = room.state.keyFile;
-      if (wanted && mark && equals(mark, room.keyFileMark(wanted.psk))) room.psk = wanted.psk;
+      const fits = mark
+        ? equals(mark, room.keyFileMark(wanted?.psk ?? noKeyFile))
+        : room.state.status !== "in";
+      if (wanted && fits) room.psk = wanted.psk;
     }
   }
 
@@ -914,8 +917,18 @@ export class Chat implements Receiver {
     this.#stop.abort();
   }
 
+  /** A program that is told of a failure will say its lines again: they must not be said twice. */
+  #forgetWaiting(): void {
+    for (const room of this.#clientRooms()) {
+      if (room.state.status === "in" || room.isDirect) continue;
+      room.state.outbox = [];
+      this.#context!.files.remove(room.state.id);
+    }
+  }
+
   #fail(error: ChatError): void {
     this.#failure ??= error;
+    if (!this.view.interactive) this.#forgetWaiting();
     this.#stop.abort();
   }
 }

@@ -1,12 +1,14 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { generateKeyPairSync } from "node:crypto";
-import { plain } from "../../lib/crypto/bytes.ts";
+import { encodeHex } from "@std/encoding/hex";
+import { type Bytes, plain } from "../../lib/crypto/bytes.ts";
 import { signingKey, signLabelled, verifyingKey, verifyLabelled } from "../../lib/crypto/ed25519.ts";
 import { KeyRefused } from "../../lib/crypto/key_refused.ts";
 import { decapsulate, encapsulate, generateMlkem } from "../../lib/crypto/mlkem.ts";
 import { checkRsaSpki, importRsaPublic, oaepDecrypt, oaepEncrypt, oaepLabel } from "../../lib/crypto/oaep.ts";
 import { generateX25519, x25519 } from "../../lib/crypto/x25519.ts";
 import { person } from "../fakes/people.ts";
+import { hasTool, run } from "../fakes/tools.ts";
 import { unhex } from "../fakes/vectors.ts";
 
 const ira = await person("ira");
@@ -128,4 +130,49 @@ Deno.test("OAEP opens under the label it was sealed with, and no other", async (
   const ct = await oaepEncrypt(key, oaepLabel("chat1 box", secret), secret);
   assertEquals(await oaepDecrypt(ira.identity.rsa, oaepLabel("chat1 box", secret), ct), secret);
   await assertRejects(() => oaepDecrypt(ira.identity.rsa, oaepLabel("chat1 link to client", secret), ct));
+});
+
+Deno.test({
+  name: "property 21: OAEP with a label goes through OpenSSL, both ways",
+  ignore: !hasTool("openssl"),
+  async fn() {
+    const dir = Deno.makeTempDirSync();
+    try {
+      const label = oaepLabel("chat1 box", new Uint8Array(32).fill(9));
+      const secret = Uint8Array.from({ length: 32 }, (_, i) => i);
+      Deno.writeFileSync(`${dir}/private.der`, ira.secrets.rsaPkcs8);
+      Deno.writeFileSync(`${dir}/public.der`, good);
+      const options = [
+        "rsa_padding_mode:oaep",
+        "rsa_oaep_md:sha256",
+        "rsa_mgf1_md:sha256",
+        `rsa_oaep_label:${encodeHex(label)}`,
+      ]
+        .flatMap((option) => ["-pkeyopt", option]);
+      const sealed = await run("openssl", [
+        "pkeyutl",
+        "-encrypt",
+        "-pubin",
+        "-keyform",
+        "DER",
+        "-inkey",
+        `${dir}/public.der`,
+        ...options,
+      ], secret);
+      assertEquals(await oaepDecrypt(ira.identity.rsa, label, sealed.out as Bytes), secret);
+      const ours = await oaepEncrypt(await importRsaPublic(good), label, secret);
+      const opened = await run("openssl", [
+        "pkeyutl",
+        "-decrypt",
+        "-keyform",
+        "DER",
+        "-inkey",
+        `${dir}/private.der`,
+        ...options,
+      ], ours);
+      assertEquals([...opened.out], [...secret], opened.text);
+    } finally {
+      Deno.removeSync(dir, { recursive: true });
+    }
+  },
 });

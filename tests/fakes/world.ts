@@ -192,8 +192,9 @@ export function worldTest(
   name: string,
   act: (world: World) => Promise<void>,
   options: ServerOptions = {},
+  ignore = false,
 ): void {
-  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn: () => inWorld(act, options) });
+  Deno.test({ name, ignore, sanitizeOps: false, sanitizeResources: false, fn: () => inWorld(act, options) });
 }
 
 /** Waits until `condition` holds; the only waiting that tests do. */

@@ -1,5 +1,6 @@
 /** One contract, every store: memory and SQLite cannot drift apart. Numbers are those of store.ts. */
 
+import { DatabaseSync } from "node:sqlite";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
@@ -240,3 +241,54 @@ Deno.test(
     assertThrows(() => open(dir), StoreFailed);
   }),
 );
+
+Deno.test("sqlite store: a file of the first version is brought up to date, once, and keeps everything", () => {
+  const dir = Deno.makeTempDirSync();
+  try {
+    const path = `${dir}/rooms.db`;
+    const old = new DatabaseSync(path);
+    old.exec(versionOne);
+    old.prepare("INSERT INTO about VALUES ('run', ?)").run(bytes(9, 16));
+    old.prepare("INSERT INTO rooms VALUES (?, 1, 'Lobby', 'lobby')").run(room);
+    old.prepare("INSERT INTO entries VALUES (?, 1, 7, 2, ?, ?, ?, ?, 1, 0)").run(
+      room,
+      bytes(5),
+      bytes(6),
+      bytes(7),
+      ira,
+    );
+    old.exec("PRAGMA user_version = 1");
+    old.close();
+    Deno.chmodSync(path, 0o600);
+    for (let i = 0; i < 2; i++) {
+      const store = new SqliteStore(path, seededRandom("run"));
+      assertEquals(store.runId, bytes(9, 16));
+      assertEquals(store.rooms(), [{ id: room, kind: 1, name: "Lobby", retired: false }]);
+      assertEquals(store.last(room), { pos: 1, history: bytes(7) });
+      assertEquals(store.bans().length, i);
+      store.putBan({ kind: "name", value: "x", shown: "x" });
+      store.close();
+    }
+    const newer = new DatabaseSync(path);
+    newer.exec("PRAGMA user_version = 99");
+    newer.close();
+    assertThrows(() => new SqliteStore(path, seededRandom("run")), StoreFailed, "newer version");
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+
+/** The tables as the first version made them. */
+const versionOne = `
+  CREATE TABLE about (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+  CREATE TABLE cards (id BLOB PRIMARY KEY, skeleton TEXT NOT NULL UNIQUE, card BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE prekeys (id BLOB PRIMARY KEY, prekey_id INTEGER NOT NULL, prekey BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE rooms (id BLOB PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL, skeleton TEXT UNIQUE) STRICT, WITHOUT ROWID;
+  CREATE TABLE entries (room BLOB NOT NULL, pos INTEGER NOT NULL, time INTEGER NOT NULL, kind INTEGER NOT NULL, bytes BLOB,
+    hash BLOB NOT NULL, history BLOB NOT NULL, sender BLOB NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, UNIQUE (room, pos)) STRICT;
+  CREATE TABLE boxes (hash BLOB PRIMARY KEY, room BLOB NOT NULL, pos INTEGER NOT NULL, box BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE stays (room BLOB NOT NULL, id BLOB NOT NULL, began INTEGER NOT NULL, view_pos INTEGER NOT NULL, until INTEGER,
+    PRIMARY KEY (id, room, began)) STRICT, WITHOUT ROWID;
+  CREATE TABLE joins (room BLOB NOT NULL, id BLOB NOT NULL, time INTEGER NOT NULL, line INTEGER NOT NULL, PRIMARY KEY (room, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE leaves (room BLOB NOT NULL, id BLOB NOT NULL, epoch INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (room, id)) STRICT, WITHOUT ROWID;
+`;
