@@ -11,14 +11,15 @@ import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { ChatError } from "../../lib/errors.ts";
 import { boxDecryptor, openBox } from "../../lib/protocol/box.ts";
 import { type Commit, parseCommit } from "../../lib/protocol/commit.ts";
-import { chainStep, noKeyFile, senderChains } from "../../lib/protocol/epoch.ts";
-import { openMessage, parseMessage } from "../../lib/protocol/message.ts";
+import { noKeyFile, senderChains } from "../../lib/protocol/epoch.ts";
+import { parseMessage } from "../../lib/protocol/message.ts";
 import type { PrekeySecrets } from "../../lib/protocol/prekey.ts";
 import { findMember } from "../../lib/protocol/roster.ts";
 import { ClientRoom } from "../../lib/client/room.ts";
 import { defaultLimits } from "../../lib/server/limits.ts";
 import { person } from "../fakes/people.ts";
 import { type Client, headIn, inWorld, until, type World } from "../fakes/world.ts";
+import { opensWith } from "../fakes/chain_reader.ts";
 
 const names = ["ira", "sahnawaz", "dana", "erin"];
 const limits = { ...defaultLimits, commitEveryMs: 1, handshakeBurst: 1000 };
@@ -168,7 +169,7 @@ class Model {
       const message = parseMessage(entry.bytes!);
       const able = names.filter((name) =>
         (openers.get(name)!.get(encodeHex(message.sender)) ?? []).some((chain) =>
-          opens(entry.bytes!, chain, commit)
+          opensWith(entry.bytes!, chain, commit.hash)
         )
       );
       const members = names.filter((name) => commit.roster.some((m) => m.name === name));
@@ -210,19 +211,4 @@ class Model {
     }
     return keys;
   }
-}
-
-function opens(bytes: Bytes, first: Bytes, commit: Commit): boolean {
-  const message = parseMessage(bytes);
-  for (let chain = first, i = 0; i < 20; i++) {
-    const { messageKey, next } = chainStep(chain);
-    chain = next;
-    try {
-      openMessage(message, messageKey, commit.hash);
-      return true;
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-    }
-  }
-  return false;
 }
