@@ -61,7 +61,7 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
       random: process.random,
       acknowledge: switches.has("answer-ack"),
       heard: (name, timeMs, text) => status.heard(name, timeMs, text),
-      partner: (name) => operator?.prompt.set(promptFor(name)),
+      partner: (name) => operator?.address(name),
     });
     const server = new ChatServer({
       identity,
@@ -93,7 +93,8 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
     if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
     if (answering) print("[+] Rooms of your key file are read by this server, and their members are told so");
     if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");
-    const console = new Console({ server, answering, invite, now: () => process.clock.now() });
+    const addressee = operator ? () => operator.addressee : undefined;
+    const console = new Console({ server, answering, addressee, invite, now: () => process.clock.now() });
     await untilStopped(process, console, print, operator);
     operator?.prompt.close();
     await server.stop();
@@ -137,19 +138,39 @@ function untilStopped(
 /** The console of a person who answers: what is typed stays whole while others speak. */
 interface OperatorLine {
   readonly prompt: PromptLine;
+  /** Whom the prompt names: whoever it was when the line was begun. */
+  readonly addressee: string | null;
+  /** Somebody has spoken, or gone; a line that is being typed still goes where it was begun. */
+  address(name: string | null): void;
   begin(enter: (line: string) => void, interrupt: () => void): void;
 }
 
 function operatorLine(): OperatorLine {
   let enter: (line: string) => void = () => {};
   let interrupt = () => {};
+  let addressee: string | null = null;
+  let newest: string | null = null;
+  const readdress = () => {
+    addressee = newest;
+    prompt.set(promptFor(addressee));
+  };
   const prompt = new PromptLine(promptFor(null), {
-    line: (text) => enter(text),
+    line: (text) => {
+      enter(text);
+      readdress();
+    },
     interrupt: () => interrupt(), // the terminal sends no signal while lines are edited
     end: () => {},
   }, false);
   return {
     prompt,
+    get addressee() {
+      return addressee;
+    },
+    address(name) {
+      newest = name;
+      if (!prompt.isTyping) readdress();
+    },
     begin(onLine, onInterrupt) {
       enter = onLine;
       interrupt = onInterrupt;

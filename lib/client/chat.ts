@@ -5,7 +5,7 @@
  * nothing itself and decides nothing about keys.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { equals } from "@std/bytes/equals";
 import { type Clock, sleep } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
@@ -28,8 +28,9 @@ import { beginDirectRoom, directRoomWith } from "./direct_rooms.ts";
 import { enterKeyFileRoom } from "./enter_key_file_room.ts";
 import { KeyFileRoom } from "./key_file_room.ts";
 import { RoomInviteMismatch, ServerUnknown } from "./known_keys.ts";
-import { findPerson } from "./people.ts";
-import type { RoomStream } from "./room_stream.ts";
+import { KeyClaims } from "./key_claims.ts";
+import { findPerson, NobodyThere } from "./people.ts";
+import type { Named, RoomStream } from "./room_stream.ts";
 import { enterRoom, type Entrance, patiently, type Wanted } from "./enter_room.ts";
 import { notAdmitted, notMember, notSent, notStored } from "./giving_up.ts";
 import { checkServerPin, keepServerPin, type ServerTrust } from "./server_pin.ts";
@@ -47,6 +48,7 @@ const renewalMs = 24 * 3600 * 1000;
 const prekeyCheckMs = 3600 * 1000;
 const lastWordsMs = 3_000;
 const clockSkewSeconds = 300;
+const unaskedMost = 1024;
 
 /** Where to go, and how. */
 export interface ChatOptions extends ServerTrust {
@@ -74,6 +76,18 @@ export interface ChatSeams {
   readonly random: RandomSource;
   /** Connections. */
   readonly dial: Dial;
+  /** Told of faults of this program that did not end it. */
+  readonly onBug?: (error: Error) => void;
+}
+
+/** A line that no server has confirmed, and where it was said. */
+interface Unsent {
+  readonly text: string;
+  readonly action: boolean;
+  /** A room's name; null for the one that is being entered, or a room of two. */
+  readonly room: string | null;
+  /** The other person of a room of two. */
+  readonly to: Named | null;
 }
 
 /** One run of `chat join`. */
@@ -87,7 +101,8 @@ export class Chat implements Receiver {
   #room: RoomStream | null = null;
   #main: RoomStream | null = null;
   #wanted: Wanted[];
-  #unsent: { text: string; action: boolean }[] = [];
+  #claims: KeyClaims;
+  #unsent: Unsent[] = [];
   #backoff: Backoff;
   #stop = new AbortController();
   #failure: ChatError | null = null;
@@ -115,9 +130,13 @@ export class Chat implements Receiver {
   ) {
     this.#backoff = new Backoff(seams.clock, seams.random);
     const { room, key, pins } = options;
-    this.#wanted = options.fernet
-      ? []
-      : [{ name: room, psk: key ?? noKeyFile, inviter: pins?.inviterId ?? null }];
+    this.#claims = new KeyClaims(options.trust);
+    this.#wanted = options.fernet ? [] : [{
+      name: room,
+      psk: key ?? noKeyFile,
+      inviter: pins?.inviterId ?? null,
+      roomId: pins?.roomId ?? null,
+    }];
   }
 
   /** The room in which lines are said; null before it is entered. */
@@ -292,27 +311,34 @@ export class Chat implements Receiver {
   #keepServer({ server: { id }, version }: Connection): void {
     const news = keepServerPin(this.profile.known, this.#trustOfServer, id, version);
     const target = hostPort(this.options.host, this.options.port);
-    const { pins, room } = this.options;
-    if (pins) this.#keepInvitePins(id, room, pins.roomId);
     if (news === "changed") {
       this.#trusted = true;
+      this.#claims.used(); // for this key, and no other that may answer later
       this.view.notice(`The changed key of ${target} is accepted, and kept: ${fingerprint(id)}`);
     } else if (news === "new" && !this.options.expectServer) {
       this.view.notice(`The key of ${target} is new, and kept: ${fingerprint(id)}`);
     }
   }
 
-  /** An invite names the room; it does not replace one that is known by another identity. */
-  #keepInvitePins(serverId: Bytes, room: string, roomId: Bytes): void {
+  /**
+   * An invite names the room; it does not replace one that is known by another identity. At a memory-only server
+   * names stand for nothing after its run: there the invite is held against what the server shows, and not kept.
+   */
+  #keepInvitePins(): void {
+    const { pins, room } = this.options;
+    if (!pins || !this.#context!.pinsRooms()) return;
     const { known } = this.profile;
-    const pinned = known.room(serverId, room);
-    if (pinned && !equals(pinned, roomId) && this.options.trust !== room) throw new RoomInviteMismatch(room);
-    known.pinRoom(serverId, room, roomId);
+    const pinned = known.room(this.#serverId!, room);
+    if (pinned && !equals(pinned, pins.roomId) && !this.#claims.names(room)) {
+      throw new RoomInviteMismatch(room);
+    }
+    known.pinRoom(this.#serverId!, room, pins.roomId);
   }
 
   /** What the person has said of the server, on the command line or when asked. */
   get #trustOfServer(): ServerTrust {
-    return this.#accepted ? { ...this.options, expectServer: this.#accepted } : this.options;
+    const { options } = this;
+    return { ...options, expectServer: this.#accepted ?? options.expectServer, trust: this.#claims.word };
   }
 
   /** First contact: shows the digits and asks. */
@@ -355,6 +381,7 @@ export class Chat implements Receiver {
         this.view.warning(`The server broke the protocol (${why}); the connection is ended.`);
         this.#connection?.drop();
       },
+      bug: (error) => this.seams.onBug?.(error),
       storageFailed: (error) => {
         if (!this.view.interactive) this.#fail(error);
       },
@@ -400,11 +427,12 @@ export class Chat implements Receiver {
       );
     }
     const memoryOnly = (message.flags & welcomeFlags.memoryOnly) !== 0;
+    const unconfirmed = this.#unconfirmed();
     const change = this.#server!.welcome({ runId: message.runId, memoryOnly });
     if (change === "restarted") {
       this.view.notice("The server was restarted: rooms begin anew.");
-      this.#unsent.unshift(...this.#unconfirmed());
       this.#openRooms();
+      this.#sayAgain(unconfirmed);
     } else if (change === "lost") {
       this.view.warning(
         "The server has lost its data, or is not the one it was; nothing is sent into known rooms.",
@@ -441,13 +469,31 @@ export class Chat implements Receiver {
     return !room.state.keyFile || !equals(room.psk, noKeyFile);
   }
 
-  /** Lines that the run of a memory-only server which is over did not confirm: they stay unsent. */
-  #unconfirmed(): { text: string; action: boolean }[] {
-    const items = this.#main?.unsent ?? [];
-    return items.map((item) => ({
-      text: new TextDecoder().decode(item.body),
-      action: item.type === contentTypes.action,
-    }));
+  /** Lines that the server has not confirmed, of all rooms: when a memory-only server begins anew they stay unsent. */
+  #unconfirmed(): Unsent[] {
+    return [...this.rooms.values()].flatMap((room) => {
+      const other = room instanceof ClientRoom ? room.other : null;
+      return room.unsent.map((item) => ({
+        text: new TextDecoder().decode(item.body),
+        action: item.type === contentTypes.action,
+        room: other ? null : room.state.name,
+        to: other,
+      }));
+    });
+  }
+
+  /** Puts lines back that belong to rooms which have to begin anew: each goes out where it was said. */
+  #sayAgain(lines: readonly Unsent[]): void {
+    for (const line of lines) {
+      if (line.to) this.#directRoom(line.to).say(line.text, line.action);
+      else this.#unsent.push(line);
+      const isWanted = this.#wanted.some(({ name }) =>
+        line.room !== null && skeleton(name) === skeleton(line.room)
+      );
+      if (line.room !== null && !isWanted && !this.options.fernet) {
+        this.#wanted.push({ name: line.room, psk: noKeyFile, inviter: null, roomId: null });
+      }
+    }
   }
 
   /** Everything else that comes: to the room it is about. */
@@ -468,6 +514,8 @@ export class Chat implements Receiver {
   /** A room that others have put us into, or one whose admission we have not kept. */
   #unaskedRoom({ room: id, name }: MessageOf<"ROOM_INFO">): ClientRoom {
     const called = name.length === 0 ? "" : decodeName(name);
+    const waiting = this.#clientRooms().filter((room) => room.state.status === "waiting").length;
+    if (waiting >= unaskedMost) throw new Malformed("more rooms than anybody is put into");
     const wanted = this.#wanted.find((other) => skeleton(other.name) === skeleton(called));
     // A room that is wanted must bear the name; any other takes that of its commit.
     const room = this.#addRoom(new ClientRoom(this.#context!, newRoomState(id, wanted?.name ?? ""), null));
@@ -522,7 +570,7 @@ export class Chat implements Receiver {
       context: this.#context!,
       view: this.view,
       signal: this.#stop.signal,
-      trust: this.options.trust,
+      claims: this.#claims,
       addRoom: (room) => this.#addRoom(room),
       dropRoom: (room) => {
         this.rooms.delete(encodeHex(room.state.id));
@@ -543,6 +591,7 @@ export class Chat implements Receiver {
     await this.#publishPrekey(connection);
     this.view.progress("Initial set up had been completed!");
     if (this.#entered && !this.view.interactive) this.view.notice("Connected again.");
+    this.#keepInvitePins();
     await this.#enterFernet(connection);
     for (const [i, wanted] of this.#wanted.entries()) {
       const isMain = i === 0 && !this.options.fernet;
@@ -585,7 +634,12 @@ export class Chat implements Receiver {
     if (isMain) this.#main = room;
     // Coming back after a cut leaves the person in the room that was on the screen.
     if (isFirst || !this.#entered) this.#show(room);
-    if (isMain) { for (const { text, action } of this.#unsent.splice(0)) room.say(text, action); }
+    // Lines without a room were typed before there was one.
+    const due = (line: Unsent) =>
+      line.room === null ? isMain : skeleton(line.room) === skeleton(room.state.name);
+    const lines = this.#unsent.filter(due);
+    this.#unsent = this.#unsent.filter((line) => !due(line));
+    for (const { text, action } of lines) room.say(text, action);
     this.#afterTurn(room);
   }
 
@@ -596,9 +650,9 @@ export class Chat implements Receiver {
 
   #afterTurn(room: RoomStream): void {
     for (const watched of [...this.#watched]) if (watched.room === room) watched.check();
-    const { trust } = this.options;
-    if (room.conflict && trust !== null && skeleton(room.conflict.name) === skeleton(trust)) {
-      this.#acceptKey(room);
+    if (room.conflict) {
+      this.#claims.note(room.conflict);
+      if (this.#claims.names(room.conflict.name)) this.#acceptKey(room.conflict);
     }
     // What was sealed to an old prekey while we were away is open by now, in every room.
     if (this.#eraseDue && this.#clientRooms().every((r) => r.isCaughtUp || r.state.status !== "in")) {
@@ -732,7 +786,7 @@ export class Chat implements Receiver {
     } else if (text.trim() === "") {
       if (action) this.view.warning("What do you do? /me ACTION");
     } else if (this.#room) this.sayIn(this.#room, text, action);
-    else this.#unsent.push({ text, action });
+    else this.#unsent.push({ text, action, room: null, to: null });
   }
 
   /** Says something in one of the rooms. */
@@ -766,7 +820,7 @@ export class Chat implements Receiver {
     if (known) return this.switchTo(known);
     const connection = this.#connection;
     if (!connection) throw new LinkLost();
-    const wanted: Wanted = { name, psk: noKeyFile, inviter: null };
+    const wanted: Wanted = { name, psk: noKeyFile, inviter: null, roomId: null };
     await enterRoom(this.#entrance(false), connection, wanted);
     if (!this.#wanted.some((other) => skeleton(other.name) === skeleton(name))) this.#wanted.push(wanted);
     const room = this.#clientRooms().find((other) =>
@@ -778,7 +832,9 @@ export class Chat implements Receiver {
   /** The room that a person calls by this label. */
   roomCalled(label: string): RoomStream | undefined {
     const said = label.replace(/^@/, "");
-    const all = [...this.rooms.values()].filter((room) => room.state.status !== "gone");
+    const all = [...this.rooms.values()].filter((room) =>
+      room.state.status !== "gone" && room.isEntered && !(room instanceof ClientRoom && room.isReplaced)
+    );
     return all.find((room) => room.label === label) ??
       all.find((room) => skeleton(room.label.replace(/^@/, "")) === skeleton(said));
   }
@@ -791,7 +847,10 @@ export class Chat implements Receiver {
 
   /** The room of two with somebody, begun if need be. @throws ChatError */
   async directRoom(name: string): Promise<ClientRoom> {
-    const other = await findPerson(this.context, this.#connection, name);
+    return this.#directRoom(await findPerson(this.context, this.#connection, name));
+  }
+
+  #directRoom(other: Named): ClientRoom {
     return directRoomWith({
       context: this.context,
       room: (key) => {
@@ -821,12 +880,22 @@ export class Chat implements Receiver {
 
   /** Makes a room of two at the server, once there is something to say in it. */
   async #beginDirect(room: ClientRoom): Promise<void> {
-    const { status, outbox, with: name } = room.state;
-    const due = status === "waiting" && outbox.length > 0 && name !== undefined;
+    const { other, state } = room;
+    const due = state.status === "waiting" && room.unsent.length > 0 && other !== null;
     if (!due || this.#beginning.has(room) || !this.#connection) return;
+    if (room.isReplaced) {
+      for (const item of state.outbox) item.failed = true;
+      throw new ChatError(
+        `Another key is known for ${other.name} by now; the line to the old one is not sent`,
+        `say it again: /msg ${other.name} TEXT`,
+      );
+    }
     this.#beginning.add(room);
     try {
-      await beginDirectRoom(room, await findPerson(this.context, this.#connection, name));
+      await this.context.directory.fetchCards(this.#connection, [other.id]);
+      const card = this.context.directory.card(other.id);
+      if (!card) throw new NobodyThere(other.name);
+      await beginDirectRoom(room, card);
     } finally {
       this.#beginning.delete(room);
     }
@@ -844,23 +913,28 @@ export class Chat implements Receiver {
   }
 
   /** Accepts a changed key, or ignores the views of a member whose history differs. */
-  trust(name: string): void {
+  trust(said: string): void {
+    const [name = "", ...digits] = said.split(/\s+/);
     const room = this.#room;
     if (!room || name === "") return this.view.warning("Whom? /trust NAME");
-    const inConflict = [room, ...this.rooms.values()].find((other) =>
-      other.conflict && skeleton(other.conflict.name) === skeleton(name)
-    );
-    if (inConflict) return this.#acceptKey(inConflict);
-    const pinned = this.profile.known.user(this.#serverId!, name);
-    if (!pinned || room.state.alarm === null || skeleton(room.state.alarm) !== skeleton(name)) {
+    const claim = this.#claims.choose(name, this.context.card.id, digits.join(""));
+    if (claim) return this.#acceptKey(claim);
+    const { alarm, alarmBy } = room.state;
+    if (alarm === null || !alarmBy || skeleton(alarm) !== skeleton(name)) {
       return this.view.warning(`Nothing is wrong with ${name}.`);
     }
-    room.ignoreViews(pinned.id);
+    room.ignoreViews(decodeHex(alarmBy));
   }
 
-  #acceptKey(room: RoomStream): void {
-    const { name, id } = room.conflict!;
+  /** Keys that stand against the known one of a name. */
+  claimsTo(name: string): readonly Named[] {
+    return this.#claims.of(name);
+  }
+
+  #acceptKey({ name, id }: Named): void {
     this.#trusted = true;
+    if (this.#claims.names(name)) this.#claims.used();
+    this.#claims.settle(name);
     this.profile.known.pinUser(this.#serverId!, name, id);
     this.view.notice(`The new key of ${name} is accepted, not verified.`);
     // The name may have kept several rooms waiting.
@@ -877,7 +951,7 @@ export class Chat implements Receiver {
       await room.leave();
       this.view.notice("You have asked to leave the room; a member carries it out.");
     }
-    this.#wanted = this.#wanted.filter(({ name }) => name !== room.state.name);
+    this.#wanted = this.#wanted.filter(({ name }) => skeleton(name) !== skeleton(room.state.name));
     const next = [...this.rooms.values()].find((other) => other !== room && other.isCaughtUp);
     if (room === this.#main || !next) return this.quit();
     this.switchTo(next);

@@ -129,7 +129,16 @@ export class Committer {
     const names = new Set(this.room.state.head!.roster.map((m) => skeleton(m.name)));
     return ids.flatMap((id) => {
       const card = directory.card(id);
-      if (!card || card.role !== roles.user || names.has(skeleton(card.name))) return [];
+      if (!card || card.role !== roles.user) return [];
+      if (names.has(skeleton(card.name))) {
+        this.room.warnOnce(
+          `Somebody with the key ${
+            fingerprint(id)
+          } wants to join as ${card.name}, who is in the room with another ` +
+            `key. If the old key is lost, an admin can /kick ${card.name} first.`,
+        );
+        return [];
+      }
       if (known.conflicts(serverId, card.name, id)) {
         this.room.warnOnce(
           `Somebody with the key ${fingerprint(id)} wants to join as ${card.name}, whose known key is ${
@@ -196,17 +205,19 @@ export class Committer {
   async sendGenesis(answered: (created: boolean) => void, boxes: Bytes[]): Promise<void> {
     this.#endTurn = await this.room.connection!.takeCommitTurn();
     this.#genesis = answered;
-    await this.#upload(boxes);
-    if (!this.room.connection) throw new LinkLost();
-    const { pendingCommit } = this.room.state;
-    if (!pendingCommit) {
-      // Somebody else's room has begun meanwhile.
-      this.#genesis = null;
-      this.#endTurn();
-      return answered(false);
+    try {
+      await this.#upload(boxes);
+      if (!this.room.connection) throw new LinkLost();
+      const { pendingCommit } = this.room.state;
+      if (!pendingCommit) return answered(false); // somebody else's room has begun meanwhile
+      this.room.store();
+      this.#send(pendingCommit.bytes);
+    } finally {
+      if (this.#ref === null) {
+        this.#genesis = null;
+        this.#endTurn();
+      }
     }
-    this.room.store();
-    this.#send(pendingCommit.bytes);
   }
 
   #send(commit: Bytes): void {

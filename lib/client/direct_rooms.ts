@@ -3,16 +3,18 @@
  * both begin at once the server's first commit wins, and the other's lines go into that room.
  */
 
+import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../crypto/bytes.ts";
 import { compareBytes } from "../crypto/bytes.ts";
-import { ChatError } from "../errors.ts";
+import { ChatError, exitCodes } from "../errors.ts";
 import type { Card } from "../protocol/card.ts";
 import { directRoomId } from "../protocol/commit.ts";
 import { LinkLost } from "./connection.ts";
 import { makeDirectGenesis } from "./make_commit.ts";
 import { ClientRoom } from "./room.ts";
 import type { RoomContext } from "./room_context.ts";
+import type { Named } from "./room_stream.ts";
 import { newRoomState } from "./room_state.ts";
 
 /** What direct rooms need of the chat. */
@@ -32,11 +34,19 @@ export function directIdWith({ serverId, card }: RoomContext, other: Uint8Array)
 }
 
 /** The direct room with somebody, known or new; {@link beginDirectRoom} makes a new one at the server. */
-export function directRoomWith(rooms: DirectRooms, other: Card): ClientRoom {
+export function directRoomWith(rooms: DirectRooms, other: Named): ClientRoom {
   const id = directIdWith(rooms.context, other.id);
   const known = rooms.room(encodeHex(id));
-  if (known) return known;
-  const room = new ClientRoom(rooms.context, { ...newRoomState(id, ""), with: other.name }, null);
+  if (known) {
+    if (known.isDirect && known.other && equals(known.other.id, other.id)) return known;
+    throw new ChatError(
+      `The server shows another room in the place of the one of you and ${other.name}`,
+      "nothing was sent; do not use this server for it, and ask its operator",
+      exitCodes.trust,
+    );
+  }
+  const state = { ...newRoomState(id, ""), with: other.name, withId: other.id };
+  const room = new ClientRoom(rooms.context, state, null);
   rooms.addRoom(room);
   return room;
 }

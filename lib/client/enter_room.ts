@@ -12,6 +12,7 @@ import { ChatError, exitCodes } from "../errors.ts";
 import { errorCodes, joinInfo, type MessageOf, roomFlags, roomKinds } from "../protocol/messages.ts";
 import { decodeName, encodeName, skeleton } from "../protocol/name.ts";
 import { keyFileFlag } from "../protocol/roster.ts";
+import type { KeyClaims } from "./key_claims.ts";
 import { type Connection, LinkLost, RequestRefused } from "./connection.ts";
 import { noKeyFile } from "../protocol/epoch.ts";
 import { makeGenesis } from "./make_commit.ts";
@@ -34,8 +35,8 @@ export interface Entrance {
   readonly view: View;
   /** Aborted when the person goes. */
   readonly signal: AbortSignal;
-  /** A name whose changed key, or room whose new identity, is accepted. */
-  readonly trust: string | null;
+  /** Whether the person accepts another room by a name. */
+  readonly claims: KeyClaims;
   /** Keeps a room. */
   addRoom(room: ClientRoom): void;
   /** Forgets it. */
@@ -54,6 +55,8 @@ export interface Wanted {
   readonly psk: Bytes;
   /** Who vouches for it by an invite. */
   readonly inviter: Bytes | null;
+  /** Which room the invite means; null when there is none. */
+  readonly roomId: Bytes | null;
 }
 
 /**
@@ -74,7 +77,7 @@ export async function enterRoom(entrance: Entrance, connection: Connection, want
   for (let i = 0; i < createTries; i++) {
     const info = await findRoom(connection, name);
     if (info) return await joinRoom(entrance, connection, info, wanted);
-    if (pinOf(entrance, name)) throw roomGone(name);
+    if (wanted.roomId || pinOf(entrance, name)) throw roomGone(name);
     if (await createRoom(entrance, connection, wanted)) return;
   }
   throw new ChatError(`The room "${name}" can be neither found nor made`, "try another room name");
@@ -136,8 +139,8 @@ async function findRoom(connection: Connection, name: string): Promise<MessageOf
 }
 
 /** The room known by this name; null when none is, or the person accepts another. */
-function pinOf({ context, trust }: Entrance, name: string): Bytes | null {
-  if (trust !== null && skeleton(trust) === skeleton(name)) return null;
+function pinOf({ context, claims }: Entrance, name: string): Bytes | null {
+  if (claims.names(name)) return null;
   return context.pinsRooms() ? context.known.room(context.serverId, name) : null;
 }
 
@@ -185,7 +188,8 @@ async function joinRoom(
   const { context } = entrance;
   const asked = wanted.name;
   const name = decodeName(info.name);
-  if (skeleton(name) !== skeleton(asked) || !isPinned(entrance, info.room, name)) {
+  const isInvited = wanted.roomId === null || equals(wanted.roomId, info.room);
+  if (skeleton(name) !== skeleton(asked) || !isInvited || !isPinned(entrance, info.room, name)) {
     throw new ChatError(
       `The room "${asked}" is not the one you knew by that name`,
       `ask its members by another way; "chat join --room ${asked} --trust ${asked}" accepts it, ` +
@@ -199,6 +203,7 @@ async function joinRoom(
   if (context.pinsRooms() && pinOf(entrance, name) === null) {
     // The person has accepted another room by this name, or it is the first: the commit that admits is held to it.
     if (context.known.room(context.serverId, name)) context.known.pinRoom(context.serverId, name, info.room);
+    if (entrance.claims.names(name)) entrance.claims.used();
   }
   let room = entrance.rooms.find((other) => equals(other.state.id, info.room));
   if (room && room.state.name !== "" && skeleton(room.state.name) !== skeleton(asked)) {
@@ -248,6 +253,7 @@ async function createRoom(
   room.psk = psk;
   if (context.pinsRooms() && context.known.room(context.serverId, name)) {
     context.known.pinRoom(context.serverId, name, id); // the person has accepted that the old one is gone
+    if (entrance.claims.names(name)) entrance.claims.used();
   }
   entrance.addRoom(room);
   room.connect(connection);

@@ -21,6 +21,7 @@ import {
 import type { Message } from "../protocol/message.ts";
 import { entryKinds, type LinkMessage, type MessageOf, roomFlags } from "../protocol/messages.ts";
 import { roles } from "../protocol/card.ts";
+import { skeleton } from "../protocol/name.ts";
 import type { Sealed } from "./outbox.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
@@ -93,7 +94,9 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   seal(item: OutboxItem): Sealed {
     const { card, clock, identity, random } = this.context;
     const { state } = this;
-    const n = state.next++;
+    // Gaps are allowed: with the clock in it, even a lost state does not begin below what was used before.
+    const n = state.next = Math.max(state.next, seconds(clock));
+    state.next++;
     const header = { room: state.id, sender: card.id, n, view: this.history!.view };
     const text = new TextDecoder().decode(item.body);
     const bytes = sealKeyFileMessage(header, text, this.key, seconds(clock), random(16), identity.signing);
@@ -102,8 +105,9 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   isCurrent(): boolean {
     return true;
   }
-  messageDenied(): void {
-    // Its number is spent; gaps are allowed here.
+  /** Its number may be one that another copy of this profile has used: it is sealed anew under the next. */
+  messageDenied(item: OutboxItem): void {
+    item.sealed = null;
   }
   /** Another copy of this profile has used it: the log has told us by now how far. */
   numberRefused(item: OutboxItem): void {
@@ -203,7 +207,6 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     const { name } = card;
     const key = encodeHex(message.sender);
     if (card.role !== roles.user) return this.warn("The server put words of its own into the room.");
-    await this.needPins([card]);
     const own = equals(message.sender, context.card.id);
     const at = state.outbox.findIndex((item) => item.sealed && equals(item.sealed.bytes, message.bytes));
     if (message.n <= (state.last[key] ?? -1)) {
@@ -212,6 +215,13 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     if (!isKeyFileMessageSigned(message, card.verifying)) {
       return this.warn(`A message said to be of ${name} is not signed by ${name}.`);
     }
+    // Who has not the key has said nothing here: no pin, no alarm, no name.
+    const opened = this.#open(message);
+    if (!opened) return this.warn(`A message of ${name} does not open with your key file.`);
+    if (!own && skeleton(name) === skeleton(context.card.name)) {
+      return this.warn(`Somebody with another key speaks as ${name}, which is you; it is not shown.`);
+    }
+    await this.needPins([card]);
     if (message.view.pos >= pos) {
       checkView(this, message.sender, message.view); // something was kept from us, or the author lies
       return this.warn(`A message of ${name} claims to follow what you were not shown.`);
@@ -229,15 +239,9 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
         );
       }
     }
-    this.#show(message, name, own, address);
-  }
-
-  #show(message: Message, from: string, own: boolean, address: string): void {
-    const opened = this.#open(message);
-    if (!opened) return this.warn(`A message of ${from} does not open with your key file.`);
     const { time, text } = opened;
     const msgId = `${encodeHex(message.sender).slice(0, 8)}-${message.n}`;
-    const common = { room: this.label, from, own, msgId, text, address, action: false };
+    const common = { room: this.label, from: name, own, msgId, text, address, action: false };
     this.event({ type: "message", ...common, timeMs: time * 1000 });
   }
 

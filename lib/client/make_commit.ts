@@ -66,7 +66,10 @@ export async function makeDirectGenesis(
   const id = directRoomId(serverId, members[0].id, members[1].id);
   const place = { room: id, epoch: 0, prev: zeros, author: card.id };
   const secret = random(32);
-  const box = await sealBox(secret, place, await generateX25519(), prekey, other.rsaSpki, random);
+  // A key that is no key throws only when used.
+  const box = await sealBox(secret, place, await generateX25519(), prekey, other.rsaSpki, random)
+    .catch(() => null);
+  if (!box) throw new NoPrekey(other.name);
   const body: CommitBody = {
     ...place,
     time: seconds(clock),
@@ -92,8 +95,8 @@ export class NoPrekey extends ChatError {
   /** @param name of whom */
   constructor(name: string) {
     super(
-      `${name} has been away for so long that nothing can be sealed to ${name}`,
-      `write again when ${name} has been connected`,
+      `${name} has no key that something could be sealed to now, maybe by being away for a month`,
+      `your line is kept; "/retry" tries again when ${name} has been connected`,
     );
   }
 }

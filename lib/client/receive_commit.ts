@@ -51,7 +51,9 @@ export async function receiveCommit(
   await room.needCards(cardsNeeded(commit));
   const broken = checkSuccessor(commit, pos, head, room.context.directory.card);
   if (broken) return ignore(`rule ${broken.rule}: ${broken.why}`);
-  await room.needPins(commit.roster);
+  // Who stays was judged when she came: the person may have accepted another key for the name since.
+  await room.needPins(commit.roster.filter((m) => !findMember(head.roster, m.id)));
+  warnOfOldKeys(room, commit);
   const secret = findMember(commit.roster, room.context.card.id) ? await openEpoch(room, commit) : null;
   room.keepPins(commit.roster);
   // From here on nothing waits or fails: state and history move together.
@@ -82,6 +84,12 @@ export async function receiveAdmission(
   if (room.state.head && commit.epoch <= room.state.head.epoch) {
     throw new ServerFault("an admission from before the removal");
   }
+  // The room of us and somebody is made for two, and by its first commit only.
+  if (
+    room.state.withId && (commit.policy !== policies.direct || !findMember(commit.roster, room.state.withId))
+  ) {
+    throw new ServerFault("another room stands in the place of a room of two");
+  }
   await room.needCards(cardsNeeded(commit));
   const { card, directory, serverId } = room.context;
   const broken = commit.epoch === 0
@@ -90,12 +98,8 @@ export async function receiveAdmission(
   if (broken || !findMember(commit.roster, card.id)) {
     throw new ServerFault(`a commit does not admit us (${broken?.why ?? "not in the roster"})`);
   }
-  if (room.state.name !== commit.roomName) {
-    // A room that nobody asked for takes the commit's name; one asked for has it fixed by its pin.
-    if (room.state.name !== "" && skeleton(room.state.name) !== skeleton(commit.roomName)) {
-      throw new ServerFault("the room has another name than the one asked for");
-    }
-    room.state.name = commit.roomName;
+  if (room.state.name !== "" && skeleton(room.state.name) !== skeleton(commit.roomName)) {
+    throw new ServerFault("the room has another name than the one asked for");
   }
   const pinned = pinOf(room, commit);
   if (pinned && !equals(pinned, commit.room)) {
@@ -120,6 +124,7 @@ export async function receiveAdmission(
   const secret = await openEpoch(room, commit);
   room.keepPins(commit.roster);
   if ((commit.policy & keyFileFlag) !== 0) room.state.keyFile = room.keyFileMark(room.psk);
+  room.state.name = commit.roomName; // one that nobody asked for takes it from here
   if (!pinned && commit.roomName !== "" && room.context.pinsRooms()) {
     room.context.known.pinRoom(serverId, commit.roomName, commit.room);
   }
@@ -128,6 +133,7 @@ export async function receiveAdmission(
   history.feed(entryHash(entryKinds.commit, bytes));
   room.history = history;
   room.state.status = "in";
+  room.state.leaving = false;
   apply(room, commit, pos, time, secret);
   room.confirmations.needs(pos, commit.author, time * 1000);
   if (!own) showAdmission(room, commit);
@@ -145,6 +151,14 @@ function showAdmission(room: ClientRoom, commit: Commit): void {
   if (!inviter) return;
   if (equals(inviter, commit.author)) room.state.inviter = null;
   else room.notice("Whoever invited you has not been seen here yet: until then the room is unconfirmed.");
+}
+
+function warnOfOldKeys(room: ClientRoom, commit: Commit): void {
+  const { known, serverId } = room.context;
+  for (const { name, id } of commit.roster) {
+    if (!known.conflicts(serverId, name, id)) continue;
+    room.warnOnce(`${name} is in this room with the key that you have replaced; an admin can /kick ${name}.`);
+  }
 }
 
 /** The room that is known by the name of this one. */

@@ -25,7 +25,7 @@ import { receiveMessage } from "./receive_message.ts";
 import { ServerFault } from "./room_context.ts";
 import type { RoomEvent } from "./room_events.ts";
 import type { OutboxItem, RoomState } from "./room_state.ts";
-import { RoomStream } from "./room_stream.ts";
+import { type Named, RoomStream } from "./room_stream.ts";
 
 const hashesMost = 65_536;
 
@@ -45,8 +45,23 @@ export class ClientRoom extends RoomStream<RoomState> {
 
   get label(): string {
     if (this.state.name !== "") return this.state.name;
-    const other = this.state.head?.roster.find((m) => !equals(m.id, this.context.card.id));
-    return `@${other?.name ?? this.state.with ?? "?"}`;
+    const other = this.other;
+    return `@${other?.name ?? "?"}${this.isReplaced ? "(old key)" : ""}`;
+  }
+
+  /** The other person of a room of two. */
+  get other(): Named | null {
+    const { state, context } = this;
+    if (!this.isDirect) return null;
+    const member = state.head?.roster.find((m) => !equals(m.id, context.card.id));
+    return member ??
+      (state.with !== undefined && state.withId ? { name: state.with, id: state.withId } : null);
+  }
+
+  /** A room of two with a key that is no longer the one known by the name. */
+  get isReplaced(): boolean {
+    const { known, serverId } = this.context;
+    return this.other !== null && known.conflicts(serverId, this.other.name, this.other.id);
   }
 
   get memberNames(): readonly string[] {
@@ -56,6 +71,7 @@ export class ClientRoom extends RoomStream<RoomState> {
   get worry(): string {
     const { state } = this;
     if (this.conflict) return `key changed: ${this.conflict.name}`;
+    if (this.isReplaced) return "not sent: another key is known by the name";
     if (state.alarm) return "sending stopped";
     if (state.retired) return "ended by the operator";
     if (state.status === "gone") return "left";
@@ -115,6 +131,7 @@ export class ClientRoom extends RoomStream<RoomState> {
     }
     const { signature } = makeLeave(card.id, room, epoch, identity.signing);
     await this.request((ref) => ({ type: "LEAVE", ref, room, epoch, signature }), "DONE");
+    if (this.state.status !== "in") return; // put out meanwhile
     this.state.leaving = true;
     this.state.outbox = [];
     this.dirty = true;
@@ -145,6 +162,10 @@ export class ClientRoom extends RoomStream<RoomState> {
     this.dirty = true;
     await this.#committer.sendGenesis(resolve, boxes);
     return await promise;
+  }
+
+  protected override caughtUp(): void {
+    this.confirmations.schedule();
   }
 
   // ---- what the receiving parts need

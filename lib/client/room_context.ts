@@ -42,6 +42,8 @@ export interface RoomContext {
   storageFailed(error: ChatError): void;
   /** A room cannot go on, by something only the person can mend. @returns whether the chat ends for it */
   gaveUp(error: ChatError): boolean;
+  /** A fault of this program, for whoever debugs it. */
+  bug(error: Error): void;
   /** The server broke the protocol: the connection must end. */
   serverFault(why: string): void;
 }

@@ -61,8 +61,12 @@ export interface StreamState {
   outbox: OutboxItem[];
   /** Ids in hex whose views do not count, by the person's word. */
   ignoredViews: string[];
-  /** A fork was seen: sending stops until the person says so. */
+  /** A fork was seen: sending stops until the person says so. Whose history differs, or "the server". */
   alarm: string | null;
+  /** The id of that member, in hex. */
+  alarmBy?: string | null;
+  /** Ids in hex whose differing history the person knows of: it is not told again. */
+  acknowledged?: string[];
   /** Ended by the operator. */
   retired?: boolean;
 }
@@ -89,8 +93,9 @@ export interface RoomState extends StreamState {
   leaving: boolean;
   /** Something points to a restored backup: a refresh commit comes before the next message. */
   suspect: boolean;
-  /** The other person of a direct room that has no roster yet. */
+  /** The other person of a direct room that we begin: name and id. */
   with?: string;
+  withId?: Bytes;
   /** An invite named this person: until something of hers is seen, the room is not confirmed. */
   inviter?: Bytes | null;
   /** Which key file the room was entered with: a hash that tells another one, and nothing else. */

@@ -81,6 +81,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     bytes: Bytes,
     address: string,
   ): Promise<void>;
+  /** Everything that there was is here. */
+  protected caughtUp(): void {}
   /** Caught up: does what is due, then sends what waits. */
   protected abstract settle(): Promise<void>;
   /** Writes the state. @throws FileTrouble */
@@ -124,6 +126,11 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** Whether all that the server had has been handled. */
   get isCaughtUp(): boolean {
     return this.target !== null && this.state.status === "in" && this.history!.view.pos >= this.target;
+  }
+
+  /** Whether it was ever entered; a room that the server has shown us into and that we refused was not. */
+  get isEntered(): boolean {
+    return this.state.status === "in" || !this.#refused;
   }
 
   /** Whether no turn is running, or the one that is waits for a card or for the person. */
@@ -178,7 +185,12 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   /** Tries again what failed, and goes on after an alarm: the person's word. */
   retry(): void {
-    this.state.alarm = null;
+    const { state } = this;
+    // Histories that have parted stay apart: told once, and gone on from, it is not told again (protocol §9).
+    if (state.alarm !== null && state.alarmBy) {
+      state.acknowledged = [...state.acknowledged ?? [], state.alarmBy];
+    }
+    this.#endAlarm();
     for (const item of this.state.outbox) item.failed = false;
     this.dirty = true;
     this.turn();
@@ -187,9 +199,14 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** Ignores the views of a member from now on. */
   ignoreViews(id: Uint8Array): void {
     this.state.ignoredViews.push(encodeHex(id));
-    this.state.alarm = null;
+    this.#endAlarm();
     this.dirty = true;
     this.turn();
+  }
+
+  #endAlarm(): void {
+    this.state.alarm = null;
+    this.state.alarmBy = null;
   }
 
   /** A pin was changed by the person: what waits for it may go on. */
@@ -339,6 +356,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   async #settle(): Promise<void> {
     if (!this.connection || !this.isCaughtUp) return;
     this.#unread = false;
+    this.caughtUp();
     if (!this.#announced) {
       this.#announced = true;
       this.event({ type: "entered", room: this.label, members: this.memberNames });
@@ -355,9 +373,15 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   /** Something did not go: nothing more of this stream is handled; it comes again with the next connection. */
   #failed(error: unknown): void {
-    if (!(error instanceof ServerFault) && !(error instanceof ChatError)) throw error;
     if (error instanceof LinkLost) return;
     this.#queue = [];
+    if (!(error instanceof ServerFault) && !(error instanceof ChatError)) {
+      // A bug of ours must not let whoever sent the bytes end the program.
+      this.warn(`A fault of this program in ${this.label}: ${(error as Error).name}. Please report it.`);
+      this.context.bug(error as Error);
+      this.connection?.drop();
+      return;
+    }
     if (error instanceof ServerFault) return this.context.serverFault(error.message);
     if (this.context.gaveUp(error)) return;
     this.warn(`${error.message}. ${error.hint}`);
@@ -436,7 +460,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   /** An entry of the log that follows, or one that is known. */
   protected async entryFollows(pos: number, time: number, kind: number, bytes: Bytes, address: string) {
-    const last = this.history!.view.pos;
+    if (!this.history || this.state.status !== "in") throw new ServerFault("an entry before the room begins");
+    const last = this.history.view.pos;
     if (pos <= last) return;
     if (pos !== last + 1) throw new ServerFault(`positions ${last + 1} to ${pos - 1} are missing`);
     await this.take(pos, time, kind, bytes, address);

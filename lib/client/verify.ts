@@ -5,7 +5,6 @@
 
 import { roomDigits, safetyDigits } from "../crypto/digits.ts";
 import { fingerprint } from "../crypto/identity.ts";
-import { skeleton } from "../protocol/name.ts";
 import type { Chat } from "./chat.ts";
 import { findPerson } from "./people.ts";
 import { ClientRoom } from "./room.ts";
@@ -29,16 +28,17 @@ export function allDigits(chat: Chat): string[] {
 export async function verify(chat: Chat, name: string): Promise<void> {
   const { context, view } = chat;
   if (name === "") return view.answer(allDigits(chat));
-  const changed = [...chat.rooms.values()].flatMap((room) => room.conflict ?? [])
-    .find((conflict) => skeleton(conflict.name) === skeleton(name));
+  const claims = chat.claimsTo(name);
   const known = context.known.user(context.serverId, name);
-  if (changed && known) {
+  if (claims.length > 0 && known) {
+    const several = claims.length > 1;
     return view.answer([
-      `The key of ${changed.name} has changed. With the known key, both of you see`,
+      `The key of ${claims[0].name} has changed. With the known key, both of you see`,
       `  ${safetyDigits(context.card.id, known.id)}`,
-      "with the new one",
-      `  ${safetyDigits(context.card.id, changed.id)}`,
-      `If ${changed.name} sees the second, "/trust ${changed.name}" accepts it.`,
+      ...claims.flatMap(({ id }) => ["with the new one", `  ${safetyDigits(context.card.id, id)}`]),
+      several
+        ? `At most one of the new ones is true. "/trust ${name} 12345" accepts the one whose digits begin so.`
+        : `If ${claims[0].name} sees the second, "/trust ${claims[0].name}" accepts it.`,
     ]);
   }
   const card = await findPerson(context, chat.connection, name);

@@ -19,9 +19,11 @@ export function checkView(room: RoomStream, author: Uint8Array, view: View): boo
   if (own === null && !isAhead) return false; // older than what is kept: confirms nothing
   if (own !== null && equals(own, view.hash)) return true;
   const key = encodeHex(author);
-  if (room.state.ignoredViews.includes(key)) return false;
+  const { state } = room;
+  if (state.ignoredViews.includes(key) || state.acknowledged?.includes(key)) return false;
   const name = room.nameOf(author);
-  room.state.alarm = name;
+  state.alarm = name;
+  state.alarmBy = key;
   room.warn(
     `The server has shown you and ${name} different histories of this room. Nothing more is sent. ` +
       `Compare by another way with ${name}; then "/retry" goes on with what you have seen, ` +

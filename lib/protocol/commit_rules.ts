@@ -138,6 +138,7 @@ export function checkAdmission(
 ): BrokenRule | null {
   const common = checkWithin(commit, cards);
   if (common) return common;
+  if (commit.policy === policies.direct) return broken(3, "nobody can be added to a direct room");
   if (commit.view.pos >= pos) return broken(2, "the view is not before the commit");
   if (findMember(commit.roster, newcomer)?.since !== commit.epoch) {
     return broken(3, "the newcomer is not added by this commit");

@@ -43,6 +43,7 @@ export class Admissions {
 
   #ask(): void {
     this.#cancel();
+    if (this.room.isRetired) return;
     const ids = this.#waiting();
     const leaves = this.rooms.store.leaves(this.room.id);
     if (ids.length === 0 && leaves.length === 0) return;

@@ -5,8 +5,10 @@
  * link alone and is no part of the log. The rooms are marked for their members: the server reads them.
  */
 
-import type { Clock } from "../clock.ts";
-import { seconds } from "../clock.ts";
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import { type Clock, seconds } from "../clock.ts";
+import { labelledHash } from "../crypto/hash.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import type { Identity } from "../crypto/identity.ts";
 import type { RandomSource } from "../crypto/random.ts";
@@ -56,6 +58,10 @@ export class Answering {
   /** The last message of each sender, by skeleton of the name; the last one to speak is the last. */
   #asked = new Map<string, Asked>();
   #n = 0;
+  #reserved = 0;
+  /** Ids in hex of rooms whose names we know. */
+  #known = new Set<string>();
+  #names = new Set<string>();
 
   /** @param parts keys, clock, and where to show */
   constructor(private readonly parts: AnsweringParts) {}
@@ -69,12 +75,28 @@ export class Answering {
     rooms.keyFileRooms().forEach((room) => this.#recognise(room));
   }
 
-  /** Whether the key is that of a room: by the names we know, else by its last message. */
+  /** Whether the key is that of a room: by the names we know, by what was noted, else by its last messages. */
   #recognise(room: KeyFileRoom): void {
-    const { key, identity } = this.parts;
-    const names = ["lobby", ...this.#rooms!.all().map((other) => other.name).filter((name) => name !== "")];
-    const known = names.some((name) => String(keyFileRoomId(key, identity.id, name)) === String(room.id));
-    room.isReadByServer = known || (room.last > 0 && this.#open(room, room.last) !== null);
+    for (const name of ["lobby", ...this.#rooms!.all().map((other) => other.name)]) {
+      if (name === "" || this.#names.has(skeleton(name))) continue;
+      this.#names.add(skeleton(name));
+      this.#known.add(encodeHex(keyFileRoomId(this.parts.key, this.parts.identity.id, name)));
+    }
+    const noted = this.#rooms!.store.note(noteOf(room));
+    const isNoted = noted !== null && equals(noted, this.#mark(room));
+    room.isReadByServer = this.#known.has(room.key) || isNoted || this.#opensAny(room);
+  }
+
+  /** Tells keys apart without giving one away. */
+  #mark(room: KeyFileRoom): Bytes {
+    return labelledHash("chat1 answer mark", this.parts.key, room.id);
+  }
+
+  #opensAny(room: KeyFileRoom): boolean {
+    for (let pos = room.last; pos > Math.max(0, room.last - lastTried); pos--) {
+      if (this.#open(room, pos) !== null) return true;
+    }
+    return false;
   }
 
   #open(room: KeyFileRoom, pos: number): { time: number; text: string } | null {
@@ -97,6 +119,7 @@ export class Answering {
     if (!opened) return;
     if (!room.isReadByServer) {
       room.isReadByServer = true;
+      this.#rooms!.writeNow(() => this.#rooms!.store.putNote(noteOf(room), this.#mark(room)));
       room.announce(); // its members shall know as soon as we do
     }
     const { name } = peer.card;
@@ -145,6 +168,24 @@ export class Answering {
     return [`[+] Answered ${asked.name}`];
   }
 
+  /** Only grows, over restarts too: what may have been used is on disk before it is. */
+  #nextNumber(now: number): number {
+    const { store } = this.#rooms!;
+    if (this.#reserved === 0) {
+      const noted = store.note(counter);
+      this.#n = Math.max(noted ? new DataView(noted.buffer, noted.byteOffset).getUint32(0) : 0, now);
+      this.#reserved = this.#n;
+    }
+    this.#n++;
+    if (this.#n > this.#reserved) {
+      this.#reserved = this.#n + reserveNumbers;
+      const value = new Uint8Array(4);
+      new DataView(value.buffer).setUint32(0, this.#reserved);
+      this.#rooms!.writeNow(() => store.putNote(counter, value));
+    }
+    return this.#n;
+  }
+
   /** Each message is answered once; what follows stands by itself, and answers no position. */
   #send(asked: Asked, text: string): void {
     const { key, identity, clock, random } = this.parts;
@@ -152,13 +193,18 @@ export class Answering {
     const pos = asked.pos ?? 0;
     asked.pos = null;
     const now = seconds(clock);
-    this.#n = Math.max(this.#n + 1, now); // only grows, over restarts too
+    const n = this.#nextNumber(now);
     const view = { pos, hash: this.#rooms!.store.historyAt(room.id, pos)! };
-    const header = { room: room.id, sender: identity.id, n: this.#n, view };
+    const header = { room: room.id, sender: identity.id, n, view };
     const message = sealKeyFileMessage(header, text, key, now, random(16), identity.signing);
     peer.send({ type: "ANSWER", room: room.id, pos, message });
   }
 }
+
+const counter = "answers";
+const reserveNumbers = 1000;
+const lastTried = 32;
+const noteOf = (room: KeyFileRoom) => `read ${room.key}`;
 
 function cut(text: string): string {
   const bytes = new TextEncoder().encode(text);

@@ -12,10 +12,28 @@ import type { Store, StoredBan } from "./store/store.ts";
 /** What the operator typed, as a ban; null when it is neither a name nor an address. */
 export function banOf(shown: string): StoredBan | null {
   if (isName(shown)) return { kind: "name", value: skeleton(shown), shown };
-  if (/^\d{1,3}(\.\d{1,3}){3}$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(shown)) {
-    return { kind: "address", value: addressKey(shown), shown };
+  const address = addressIn(shown);
+  return address === null ? null : { kind: "address", value: addressKey(address), shown };
+}
+
+/** An address in its one spelling, with or without the port that WHO shows; null for anything else. */
+function addressIn(shown: string): string | null {
+  const v4 = /^(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?$/.exec(shown)?.[1];
+  if (v4) {
+    return v4.split(".").every((part) => String(Number(part)) === part && Number(part) < 256) ? v4 : null;
   }
-  return null;
+  const inside = /^\[(.*)\](?::\d{1,5})?$/.exec(shown)?.[1] ?? shown;
+  if (!inside.includes(":")) return null;
+  try {
+    // The URL parser knows every spelling of an IPv6 address, and gives it the same one.
+    const host = new URL(`http://[${inside}]/`).hostname.slice(1, -1);
+    const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host);
+    if (!mapped) return host;
+    const [hi, lo] = mapped.slice(1).map((group) => parseInt(group, 16));
+    return [hi >> 8, hi & 255, lo >> 8, lo & 255].join(".");
+  } catch {
+    return null;
+  }
 }
 
 /** Everybody who is banned. */
@@ -43,9 +61,11 @@ export class Bans {
     return this.writeNow(() => this.store.putBan(ban));
   }
 
-  /** Lets in again. @returns whether somebody was banned by it */
+  /** Lets in again. @returns whether somebody was banned by it, and no longer is, also after a restart */
   remove(ban: StoredBan): boolean {
-    this.writeNow(() => this.store.dropBan(ban.kind, ban.value));
+    if (!this.#bans.has(keyOf(ban)) || !this.writeNow(() => this.store.dropBan(ban.kind, ban.value))) {
+      return false;
+    }
     return this.#bans.delete(keyOf(ban));
   }
 }

@@ -30,6 +30,8 @@ export interface ConsoleContext {
   readonly server: ChatServer;
   /** Where lines that are no commands go; null when the server does not answer. */
   readonly answering?: Answering | null;
+  /** Whom a line that is no command answers: by default whoever spoke last. */
+  addressee?(): string | null;
   /** The command that lets somebody join a room. */
   invite(room: string): string;
   /** Milliseconds since 1970. */
@@ -80,8 +82,17 @@ export class Console {
     if (answering && word.startsWith("@")) return { lines: answering.answer(word.slice(1), rest) };
     const command = commands.find((c) => c.word === upper && (c.args !== "" || rest === ""));
     // Where lines are answers, a command that takes words must be meant: NOTICE would show them to all.
-    if (answering && answering.partner !== null && (!command || (rest !== "" && word !== upper))) {
-      return { lines: answering.answer(null, line.trim()) };
+    if (answering && command && rest !== "" && word !== upper) {
+      return {
+        lines: [
+          `error: "${printable(line.trim())}" was neither done nor sent`,
+          `hint: ${upper} ${printable(rest)} does it; @NAME ${printable(line.trim())} says it`,
+        ],
+      };
+    }
+    if (answering && !command) {
+      const to = this.context.addressee ? this.context.addressee() : answering.partner;
+      return { lines: answering.answer(to, line.trim()) };
     }
     if (!command) return { lines: unknown(upper, word, rest) };
     const question = confirmed ? null : this.#question(upper, rest);

@@ -52,13 +52,20 @@ export class KeyFileRoom extends RoomLog {
     this.show(pos);
   }
 
+  /** Whether the peer has fewer streams of such rooms than it may. */
+  mayJoin(peer: Peer): boolean {
+    if (peer.subscriptions.has(this.key)) return true;
+    const joined = [...peer.subscriptions.values()].filter((s) => s.room instanceof KeyFileRoom).length;
+    return joined < this.rooms.limits.roomsPerUser;
+  }
+
   /**
    * Gives a peer the stream, for as long as its link lasts.
    *
    * @param pos its last position; 0 for everything that is kept
    */
   join(peer: Peer, pos: number): void {
-    if (peer.subscriptions.has(this.key)) return;
+    if (peer.subscriptions.has(this.key) || !this.mayJoin(peer)) return;
     const first = pos === 0 ? this.firstKept : Math.min(pos, this.flushed) + 1;
     this.open(peer, [{ first, whole: first, until: null }]).pump();
   }

@@ -127,12 +127,12 @@ function onPrekeyPut(rooms: Rooms, peer: Peer, { ref, prekey: bytes }: MessageOf
 }
 
 function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: MessageOf<"JOIN">): void {
-  const room = rooms.keyFileRoom(id);
+  // A room of two can be made by those two only: nobody else may take its id, which all can compute.
   if (rooms.get(id)) return refuse(rooms, peer, ref, "DENIED");
-  const joined = [...peer.subscriptions.values()].filter((s) => s.room.kind === roomKinds.keyFile).length;
-  if (joined >= rooms.limits.roomsPerUser) return refuse(rooms, peer, ref, "LIMIT");
+  const room = rooms.keyFileRoom(id);
   if (room) {
     return rooms.afterStaged(() => {
+      if (!room.mayJoin(peer)) return peer.refuse(ref, "LIMIT");
       peer.send({ type: "DONE", ref, info: joinInfo.already });
       room.join(peer, pos);
     }, () => peer.refuse(ref, "LIMIT"));
@@ -189,7 +189,8 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
 
 /** Rooms of a user that count against the limit: not direct ones, nor closed ones into which others put her. */
 function ownRooms(rooms: Rooms, peer: Peer): number {
-  return rooms.store.roomsOf(peer.card.id).filter((id) => rooms.get(id)?.isOpen).length;
+  return rooms.store.roomsOf(peer.card.id).filter((id) => rooms.get(id)?.isOpen && !rooms.get(id)!.isRetired)
+    .length;
 }
 
 function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
@@ -203,6 +204,7 @@ function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
   if (!room) return refuse(rooms, peer, ref, "NO_ROOM");
   const member = findMember(room.head.roster, peer.card.id);
   if (!member) return stageDone(rooms, peer, ref, () => rooms.store.dropJoin(id, peer.card.id));
+  if (room.isRetired) return refuse(rooms, peer, ref, "DENIED");
   const leave = { id: peer.card.id, epoch, signature };
   const signed = isLeaveSigned(leave, id, peer.card.verifying);
   if (
@@ -239,6 +241,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
       if (commit.epoch === 0) {
         const name = commit.roomName === "" ? null : skeleton(commit.roomName);
         const row = { id: commit.room, kind: roomKinds.ordinary, name: commit.roomName };
+        rooms.dropKeyFileRoom(commit.room);
         rooms.store.createRoom(row, name);
         stored = rooms.add({ ...row, retired: false });
       }
@@ -269,7 +272,7 @@ function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | 
   if (commit.epoch === 0) {
     const taken = commit.roomName !== "" && rooms.store.roomByName(skeleton(commit.roomName));
     if (room || taken) return "CONFLICT";
-    if (rooms.keyFileRoom(commit.room)) return "DENIED";
+    if (rooms.keyFileRoom(commit.room) && commit.policy !== policies.direct) return "DENIED";
     if (checkGenesis(commit, 1, rooms.serverId, rooms.card)) return "DENIED";
     const isDirect = commit.policy === policies.direct;
     const within = isDirect ? peer.newRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;

@@ -12,7 +12,7 @@ import { type Commit, parseCommit } from "../protocol/commit.ts";
 import { headAfter, type RoomHead } from "../protocol/commit_rules.ts";
 import { encodeName } from "../protocol/name.ts";
 import { findMember, keyFileFlag, policies, rosterMax } from "../protocol/roster.ts";
-import { entryKinds, roomFlags } from "../protocol/messages.ts";
+import { boxBytes, entryKinds, roomFlags } from "../protocol/messages.ts";
 import { Admissions } from "./admissions.ts";
 import { Bucket } from "./limits.ts";
 import type { Peer } from "./peer.ts";
@@ -94,6 +94,7 @@ export class ServerRoom extends RoomLog {
       store.endStay(this.id, member.id, pos);
       store.dropLeave(this.id, member.id);
     }
+    this.countBoxes(boxBytes * commit.roster.filter((m) => m.boxHash.some((byte) => byte !== 0)).length);
     this.#setHead(commit, pos);
     for (const leave of store.leaves(this.id)) {
       if (leave.epoch < commit.epoch - 15) store.dropLeave(this.id, leave.id);

@@ -35,7 +35,8 @@ export abstract class RoomLog {
   protected readonly subscriptions = new Set<Subscription>();
   #history!: Bytes;
   #expiredUpTo = 0;
-  #messageBytes = 0;
+  /** Of messages and boxes that are kept. */
+  #bytes = 0;
 
   /** @param rooms the server's rooms, for its store, clock and peers */
   constructor(stored: StoredRoom, protected readonly rooms: Rooms) {
@@ -54,7 +55,7 @@ export abstract class RoomLog {
     this.flushed = Math.min(this.flushed || last.pos, last.pos);
     this.#history = last.history;
     this.#expiredUpTo = store.expiredUpTo(this.id);
-    this.#messageBytes = store.messageBytes(this.id);
+    this.#bytes = store.bytesAfter(this.id, this.#expiredUpTo);
   }
 
   /** The body of ROOM_INFO with which a stretch of the stream begins. */
@@ -77,7 +78,7 @@ export abstract class RoomLog {
     store.append(this.id, { pos, time, kind, bytes, hash, history, sender, epoch, n });
     this.last = pos;
     this.#history = history;
-    if (kind === entryKinds.message) this.#messageBytes += bytes.length;
+    if (kind === entryKinds.message) this.#bytes += bytes.length;
     return pos;
   }
 
@@ -97,7 +98,7 @@ export abstract class RoomLog {
     const [entry] = this.read(pos, 1);
     const encoded = this.encodeEntry(entry);
     for (const subscription of [...this.subscriptions]) subscription.deliver(entry, encoded);
-    if (this.#messageBytes > this.rooms.retention.bytes) this.expire();
+    if (this.#bytes > this.rooms.retention.bytes) this.rooms.expireSoon(this);
     return entry;
   }
 
@@ -115,6 +116,11 @@ export abstract class RoomLog {
     if (subscription.peer.subscriptions.get(this.key) === subscription) {
       subscription.peer.subscriptions.delete(this.key);
     }
+  }
+
+  /** Ends all streams. */
+  close(): void {
+    for (const subscription of [...this.subscriptions]) this.unsubscribe(subscription);
   }
 
   /** Sends to all whose streams are live. */
@@ -136,21 +142,29 @@ export abstract class RoomLog {
    */
   expire(): void {
     const { store, clock, retention } = this.rooms;
-    const byTime = store.lastBefore(this.id, seconds(clock) - retention.seconds, this.#expiredUpTo);
-    const tooMuch = this.#messageBytes > retention.bytes;
-    const bySize = tooMuch ? store.lastBeyond(this.id, Math.floor(retention.bytes * 7 / 8)) : 0;
-    const upTo = Math.max(byTime, bySize);
-    if (upTo <= this.#expiredUpTo) return;
+    const from = this.#expiredUpTo;
+    const byTime = store.lastBefore(this.id, seconds(clock) - retention.seconds, from);
+    const tooMuch = this.#bytes > retention.bytes;
+    const bySize = tooMuch ? store.lastBeyond(this.id, Math.floor(retention.bytes * 7 / 8), from) : 0;
+    // What is on disk but not shown yet must not lose its bytes before it is.
+    const upTo = Math.min(Math.max(byTime, bySize), this.flushed);
+    if (upTo <= from) return;
     // The boxes of the epoch that is current let members return, whatever the messages weigh.
     const boxesUpTo = Math.max(byTime, Math.min(bySize, this.epochBegan - 1));
     this.rooms.stage(
-      () => store.expire(this.id, upTo, boxesUpTo),
       () => {
-        this.#expiredUpTo = Math.max(this.#expiredUpTo, upTo);
-        this.#messageBytes = store.messageBytes(this.id);
+        store.expire(this.id, from, upTo, boxesUpTo);
+        this.#expiredUpTo = upTo;
+        this.#bytes = store.bytesAfter(this.id, upTo);
       },
       () => {},
+      () => {}, // reload() has taken everything back
     );
+  }
+
+  /** Boxes were stored with a commit. */
+  protected countBoxes(bytes: number): void {
+    this.#bytes += bytes;
   }
 
   /** Position of the commit that began the current epoch; 0 where there are no epochs. */

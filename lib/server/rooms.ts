@@ -61,6 +61,7 @@ export class Rooms {
   #rooms = new Map<string, ServerRoom>();
   #keyFileRooms = new Map<string, KeyFileRoom>();
   #cancelExpire: () => void;
+  #expiring = new Set<RoomLog>();
   #cards = new Map<string, Card>();
   #staged: Staged[] = [];
   #scheduled = false;
@@ -119,6 +120,30 @@ export class Rooms {
   /** A key-file room by id. */
   keyFileRoom(id: Bytes): KeyFileRoom | undefined {
     return this.#keyFileRooms.get(encodeHex(id));
+  }
+
+  /**
+   * A room of two takes the place of a key-file room under its id: both are hashes, so only somebody who wanted to
+   * keep the two apart can have made that.
+   */
+  dropKeyFileRoom(id: Bytes): void {
+    const room = this.#keyFileRooms.get(encodeHex(id));
+    if (!room) return;
+    room.close();
+    this.#keyFileRooms.delete(room.key);
+    this.store.dropRoom(id);
+  }
+
+  /** Lets a room forget what is too much, once what is being shown now has been. */
+  expireSoon(room: RoomLog): void {
+    if (this.#expiring.size === 0) {
+      this.defer(() => {
+        const rooms = [...this.#expiring];
+        this.#expiring.clear();
+        for (const each of rooms) this.#guard(() => each.expire());
+      });
+    }
+    this.#expiring.add(room);
   }
 
   /** Ends a room for good; its name is free again. @returns whether it is on disk */
@@ -193,14 +218,15 @@ export class Rooms {
 
   /** Writes and flushes at once, for what must be on disk before its author hears more. @returns success */
   writeNow(write: () => void): boolean {
-    this.flush(); // whatever fails below must not take others' writes with it
+    // Whatever fails below must not take others' writes with it.
+    while (this.#staged.length > 0) this.flush();
     try {
       write();
       this.store.flush();
       return true;
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error;
-      this.events.storeFailed(error);
+      this.#undone(error);
       return false;
     }
   }
@@ -238,12 +264,16 @@ export class Rooms {
   #undone(error: StoreFailed): void {
     this.events.storeFailed(error);
     const staged = this.#staged.splice(0);
-    const kept = new Set(this.store.rooms().map((room) => encodeHex(room.id)));
+    const kept = new Map(this.store.rooms().map((room) => [`${room.kind} ${encodeHex(room.id)}`, room]));
     for (const rooms of [this.#rooms, this.#keyFileRooms]) {
       for (const [key, room] of rooms) {
-        if (kept.has(key)) room.reload();
+        if (kept.delete(`${room.kind} ${key}`)) room.reload();
         else rooms.delete(key);
       }
+    }
+    for (const room of kept.values()) {
+      if (room.kind === roomKinds.keyFile) this.addKeyFileRoom(room);
+      else this.add(room);
     }
     for (const { failed } of staged) this.#guard(failed);
   }

@@ -36,6 +36,8 @@ export class Subscription {
   #ownRefs = new Map<number, number>();
   #answers: { after: number; message: LinkMessage }[] = [];
   #pumping = false;
+  /** The last position that ROOM_INFO has named. */
+  #announced = 0;
 
   /**
    * @param stretches at least one, in order; only the last may be live
@@ -98,7 +100,7 @@ export class Subscription {
       }
       this.#current = stretch;
       this.next = stretch.first;
-      this.peer.send({ type: "ROOM_INFO", ref: 0, ...this.room.infoOf(this.peer, stretch) });
+      this.#announce(stretch);
     }
     const { whole, until } = this.#current;
     const end = Math.min(this.room.flushed, until ?? Infinity);
@@ -114,6 +116,12 @@ export class Subscription {
     return true;
   }
 
+  #announce(stretch: Stretch): void {
+    const info = this.room.infoOf(this.peer, stretch);
+    this.#announced = info.last;
+    this.peer.send({ type: "ROOM_INFO", ref: 0, ...info });
+  }
+
   #sendAll(entries: StoredEntry[], whole: number): void {
     let hashes: Bytes[] = [];
     const sendHashes = (next: number) => {
@@ -122,7 +130,13 @@ export class Subscription {
       hashes = [];
     };
     for (const entry of entries) {
-      if (entry.pos < whole || entry.bytes === null) {
+      const isOwn = this.#ownRefs.has(entry.pos);
+      if (entry.pos < whole || (entry.bytes === null && !isOwn)) {
+        // Past what ROOM_INFO has announced nothing can have expired: it is announced first.
+        if (entry.pos >= whole && entry.pos > this.#announced) {
+          sendHashes(entry.pos);
+          this.#announce({ first: entry.pos, whole: entry.pos, until: null });
+        }
         hashes.push(entry.hash);
         if (hashes.length === hashesMost) sendHashes(entry.pos + 1);
       } else {

@@ -41,6 +41,7 @@ export class Lock {
   /** Lets go. */
   release(): void {
     try {
+      this.#file.unlockSync(); // closing is not enough while a child that is being started still holds it
       this.#file.close();
     } catch {
       // Released already.

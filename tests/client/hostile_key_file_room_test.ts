@@ -75,7 +75,7 @@ hostileTest(
   async (world, server) => {
     const sam = await injected(world, server, async (room, sam) => {
       const [ira, mallory] = await Promise.all(["ira", "mallory"].map(person));
-      const header = { room, sender: ira.card.id, n: 9, view: sam.chat.room!.history!.view };
+      const header = { room, sender: ira.card.id, n: 4_000_000_000, view: sam.chat.room!.history!.view };
       return sealKeyFileMessage(header, "forged", key, 1, systemRandom(16), mallory.identity.signing);
     });
     assertEquals(sam.view.warnings, ["A message said to be of ira is not signed by ira."]);

@@ -119,10 +119,11 @@ e2e("a person at the console answers by name, and whoever spoke last", async (ho
   await server.shows("ira: from ira\n");
   await sam.type("from sam\n");
   await server.shows("sahnawaz: from sam\n");
-  await server.type("to the last\n@ira to ira\nwho\n");
+  await server.type("to the last\n@ira to ira\nwho\nkick ira\n");
   await sam.shows("(server): to the last\n");
   await ira.shows("(server): to ira\n");
   await server.shows("sahnawaz                 127.0.0.1:");
+  await server.shows('error: "kick ira" was neither done nor sent');
   assertEquals([ira.out.includes("to the last"), sam.out.includes("to ira")], [false, false]);
 });
 

@@ -157,17 +157,16 @@ export class BentLog {
     if (this.#held && this.#held.type === "ENTRY") {
       const held = this.#held;
       this.#held = null;
-      this.done++;
       return [{ ...entry, pos: held.pos }, { ...held, pos: entry.pos }];
     }
     const what = entry.kind === 2 ? this.next : "nothing"; // a missing commit shows at once
     if (what === "nothing") return [entry];
     this.next = "nothing";
+    this.done++; // what is held back is a lie already
     if (what === "swap") {
       this.#held = entry;
       return [];
     }
-    this.done++;
     this.#shift.set(key, shift + (what === "drop" ? -1 : 1));
     return what === "drop" ? [] : [entry, { ...entry, pos: entry.pos + 1 }];
   }

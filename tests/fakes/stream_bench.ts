@@ -73,6 +73,9 @@ export class StreamBench {
       pinsRooms: () => true,
       storageFailed: () => {},
       gaveUp: () => false,
+      bug: (error) => {
+        throw error;
+      },
       serverFault: (why) => void this.faults.push(why),
     };
     const ira = await person("ira");

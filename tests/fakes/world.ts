@@ -23,6 +23,7 @@ import { SqliteStore } from "../../lib/server/store/sqlite.ts";
 import type { Store } from "../../lib/server/store/store.ts";
 import { exists, makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { makeCard, roles } from "../../lib/protocol/card.ts";
 import { person } from "./people.ts";
 import { ScriptedView } from "./scripted_view.ts";
 
@@ -31,6 +32,8 @@ export interface ServerOptions {
   store?: Store;
   port?: number;
   accessToken?: Uint8Array<ArrayBuffer> | null;
+  /** Whose keys it has; those of the recorded server by default. */
+  identity?: string;
   clock?: Clock;
   /** Where its files are made. */
   dir?: string;
@@ -76,7 +79,8 @@ export class World {
   }
 
   async startServer(options: ServerOptions = this.#options): Promise<void> {
-    const { identity, card } = await person("server");
+    const { identity } = await person(options.identity ?? "server");
+    const card = { bytes: makeCard(identity, roles.server, "server", 1_700_000_000) };
     const listener = Deno.listen({ hostname: "127.0.0.1", port: this.port || options.port || 0 });
     this.port = (listener.addr as Deno.NetAddr).port;
     this.#conns.clear();

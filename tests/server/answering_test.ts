@@ -13,7 +13,11 @@ const key = new Uint8Array(32).fill(7);
 function answeringTest(
   name: string,
   acknowledge: boolean,
-  act: (world: World, enter: (line: string) => string[], heard: string[]) => Promise<void>,
+  act: (
+    world: World & { restartServer(): Promise<void> },
+    enter: (line: string) => string[],
+    heard: string[],
+  ) => Promise<void>,
 ): void {
   Deno.test({
     name,
@@ -22,16 +26,23 @@ function answeringTest(
     async fn() {
       const heard: string[] = [];
       const { identity } = await person("server");
-      const answering = new Answering({
-        key,
-        identity,
-        clock: systemClock,
-        random: systemRandom,
-        acknowledge,
-        heard: (from, _, text) => void heard.push(`${from}: ${text}`),
-        partner: () => {},
-      });
-      const world = await World.open({ answering });
+      const make = () =>
+        new Answering({
+          key,
+          identity,
+          clock: systemClock,
+          random: systemRandom,
+          acknowledge,
+          heard: (from, _, text) => void heard.push(`${from}: ${text}`),
+          partner: () => {},
+        });
+      const answering = make();
+      const opened = await World.open({ answering });
+      const restartServer = async () => {
+        await opened.server.stop();
+        await opened.startServer({ answering: make() });
+      };
+      const world = Object.assign(opened, { restartServer });
       const console = new Console({ server: world.server, answering, invite: () => "", now: () => 0 });
       try {
         await act(world, (line) => console.enter(line).lines, heard);
@@ -68,7 +79,7 @@ answeringTest(
   async (world, enter, heard) => {
     const ira = await world.enter("ira", { fernet: key });
     const sam = await world.enter("sahnawaz", { fernet: key });
-    assertStringIncludes(enter("nobody has spoken")[0], "not a command");
+    assertStringIncludes(enter("nobody has spoken")[0], "Nobody who has said something is here");
     ira.view.type("first");
     await until("heard", () => heard.includes("ira: first"));
     sam.view.type("second");
@@ -76,8 +87,10 @@ answeringTest(
     assertEquals(enter("who are you?"), ["[+] Answered sahnawaz"]);
     await sam.view.hears("server: who are you?");
     assertEquals(enter("WHO").length, 2);
-    assertStringIncludes(enter("notice that this goes to one").join(), "Answered sahnawaz");
-    await sam.view.hears("server: notice that this goes to one");
+    // A command that takes words must be meant: it is neither done nor said.
+    for (const line of ["notice that this goes to all", "kick ira", "Ban sahnawaz"]) {
+      assertStringIncludes(enter(line)[0], "was neither done nor sent");
+    }
     assertEquals(enter("@Ira to you"), ["[+] Answered ira"]);
     await ira.view.hears("server: to you");
     assertEquals(ira.view.said.filter((line) => line.startsWith("server")), ["server: to you"]);
@@ -128,6 +141,47 @@ answeringTest(
     assertEquals(heard, ["ira: hello"]);
     ira.view.type("more");
     await until("heard", () => heard.length === 2);
+  await ira.view.hears("ira: more");
     assertEquals(ira.view.said, ["ira: hello", "ira: more"]);
+  },
+);
+
+answeringTest(
+  "the asker leaves while the operator types: nothing is shown to the others",
+  false,
+  async (world, enter, heard) => {
+    const ira = await world.enter("ira", { fernet: key });
+    const sam = await world.enter("sahnawaz");
+    ira.view.type("what is the code?");
+    await until("heard", () => heard.length === 1);
+    ira.view.type("EXIT");
+    await ira.done;
+    await until("gone", () => world.server.linked === 1);
+    assertStringIncludes(enter("notice the code is 4711")[0], "neither done nor sent");
+    assertStringIncludes(enter("the code is 4711")[0], "Nobody who has said something is here");
+    assertEquals(sam.view.notices.filter((text) => text.includes("4711")), []);
+  },
+);
+
+answeringTest("answers go on after a restart, however many there were in a second", true, async (world) => {
+  const ira = await world.enter("ira", { fernet: key });
+  for (let i = 0; i < 12; i++) ira.view.type(`${i}`);
+  await ira.view.hears("server: Server received: 11");
+  await world.restartServer();
+  ira.view.type("after");
+  await ira.view.hears("server: Server received: after");
+  assertEquals(ira.view.warnings.filter((text) => text.includes("repeated")), []);
+});
+
+answeringTest(
+  "a room that was read is marked after a restart, whatever was said there last",
+  false,
+  async (world, _, heard) => {
+    const ira = await world.enter("ira", { fernet: key, room: "attic" });
+    ira.view.type("hello");
+    await until("heard", () => heard.length === 1);
+    await world.restartServer();
+    const dana = await world.enter("dana", { fernet: key, room: "attic" });
+    assertStringIncludes(dana.view.notices.join(), "The server reads this room");
   },
 );

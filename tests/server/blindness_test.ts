@@ -91,7 +91,8 @@ print(" ".join(map(str, counts)))
 `;
 
 /** Whether this process may look into its children's memory. */
-const maySearch = hasTool(python) && Deno.build.os === "linux" && Deno.uid() === 0;
+const maySearch = hasTool(python) &&
+  (await run(python, ["-c", "import os; open(f'/proc/{os.getppid()}/mem','rb').close()"])).ok;
 
 Deno.test({
   name: "property 10: a server's memory, disk and output hold no planted text and no key of any member",

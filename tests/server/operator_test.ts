@@ -1,7 +1,8 @@
 /** What the operator can do from the console, over real sockets (product §3). */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
+import { banOf } from "../../lib/server/bans.ts";
 import { Console } from "../../lib/server/console.ts";
 import { type Client, until, type World, worldTest } from "../fakes/world.ts";
 
@@ -118,3 +119,38 @@ worldTest("--show-addresses: each line has its sender's address, and WELCOME say
   const event = await sam.view.until((e) => e.type === "message" && e.text === "hi");
   assertEquals(event.type === "message" && /^127\.0\.0\.1:\d+$/.test(event.address), true);
 }, { showAddresses: true });
+
+worldTest("BAN takes an address as WHO shows it, and nothing that is none", async (world) => {
+  const enter = consoleOf(world);
+  const ira = await world.enter("ira");
+  const shown = enter("WHO")[0].split(/\s+/)[1];
+  assertMatch(shown, /^127\.0\.0\.1:\d+$/);
+  assertStringIncludes(enter(`BAN ${shown}`)[0], "put out: ira");
+  await ira.done;
+  for (const bad of ["10.0.0.01", "999.1.1.1", "1.2.3", "::g", "[::1", "1.2.3.4:port"]) {
+    assertStringIncludes(enter(`BAN ${bad}`)[0], "neither a name nor an address");
+  }
+});
+
+const sameBans: [string, string][] = [
+  ["::ffff:192.0.2.7", "192.0.2.7"],
+  ["::ffff:c000:0207", "192.0.2.7"],
+  ["2001:DB8:0:0:1::5", "2001:db8::/64"],
+  ["[2001:db8::7]:5000", "2001:db8::/64"],
+];
+for (const [typed, value] of sameBans) {
+  Deno.test(`a ban of ${typed} is the one of ${value}`, () => {
+    const expected = value.includes("/") ? banOf("2001:db8::1")!.value : value;
+    assertEquals(banOf(typed)!.value, expected);
+  });
+}
+
+worldTest("a member of a retired room has the place back, and asks for nothing there", async (world) => {
+  const enter = consoleOf(world);
+  const ira = await world.enter("ira");
+  enter("RETIRE lobby");
+  enter("RETIRE lobby");
+  await until("told", () => ira.view.warnings.length > 0);
+  ira.view.type("/join next");
+  await ira.view.until((e) => e.type === "entered" && e.room === "next");
+}, { limits: { roomsPerUser: 1 } });

@@ -66,17 +66,23 @@ for (const [kind, open] of kinds) {
     store.putBox(bytes(70), room, 1, bytes(71));
     store.putBox(bytes(72), room, 8, bytes(73));
     store.flush();
-    assertEquals([store.messageBytes(room), store.expiredUpTo(room)], [450, 0]);
-    assertEquals(store.lastBeyond(room, 450), 0);
-    assertEquals(store.lastBeyond(room, 449), 2);
-    assertEquals(store.lastBeyond(room, 100), 8);
+    assertEquals([store.bytesAfter(room, 0), store.bytesAfter(room, 5), store.expiredUpTo(room)], [
+      514,
+      314,
+      0,
+    ]);
+    assertEquals(store.lastBeyond(room, 514, 0), 0);
+    assertEquals(store.lastBeyond(room, 513, 0), 1);
+    assertEquals(store.lastBeyond(room, 99, 0), 9);
+    assertEquals(store.lastBeyond(room, 100, 0), 8);
+    assertEquals(store.lastBeyond(room, 100, 9), 1, "boxes weigh wherever they stand");
     assertEquals([0, 3, 10].map((from) => store.lastBefore(room, 105, from)), [4, 4, 10]);
     assertEquals(store.lastBefore(room, 1000, 0), 10);
-    store.expire(room, 4, 1);
+    store.expire(room, 0, 4, 1);
     store.flush();
     const gone = store.entries(room, 1, 20).filter((e) => e.bytes === null).map((e) => e.pos);
     assertEquals(gone, [2, 3, 4]);
-    assertEquals([store.messageBytes(room), store.expiredUpTo(room)], [300, 4]);
+    assertEquals([store.bytesAfter(room, 4), store.expiredUpTo(room)], [332, 4]);
     assertEquals([0, 3, 4, 11].map((pos) => store.historyAt(room, pos)), [
       room,
       bytes(103),
@@ -95,6 +101,19 @@ for (const [kind, open] of kinds) {
     assertEquals(store.roomByName("lobby")!.id, bytes(8));
     assertEquals(store.rooms().map((r) => r.retired).sort(), [false, true]);
     assertEquals(store.last(room).pos, 1);
+  });
+  storeTest("a room without members is forgotten with its log", (store) => {
+    store.createRoom({ id: bytes(8), kind: 2, name: "" }, null);
+    store.append(bytes(8), entry(1));
+    store.dropRoom(bytes(8));
+    store.flush();
+    assertEquals([store.rooms().length, store.last(bytes(8)).pos], [1, 0]);
+  });
+  storeTest("5. a note is there once, and none before", (store) => {
+    assertEquals(store.note("n"), null);
+    store.putNote("n", bytes(1, 4));
+    store.putNote("n", bytes(2, 4));
+    assertEquals(store.note("n"), bytes(2, 4));
   });
   storeTest("5. a ban is there once, and goes", (store) => {
     store.putBan({ kind: "name", value: "lra", shown: "ira" });

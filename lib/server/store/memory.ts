@@ -36,6 +36,7 @@ export class MemoryStore implements Store {
   #roomNames = new Map<string, string>();
   #boxes = new Map<string, { room: string; pos: number; box: Bytes }>();
   #bans = new Map<string, StoredBan>();
+  #notes = new Map<string, Bytes>();
 
   /** Makes one. @param random for the run id, fresh at each start */
   constructor(random: RandomSource) {
@@ -92,6 +93,10 @@ export class MemoryStore implements Store {
     return this.#rooms.get(encodeHex(id));
   }
 
+  dropRoom(id: Bytes) {
+    this.#rooms.delete(encodeHex(id));
+  }
+
   append(room: Bytes, entry: NewEntry) {
     const r = this.#room(room)!;
     r.log.push(entry);
@@ -107,12 +112,19 @@ export class MemoryStore implements Store {
   historyAt(room: Bytes, pos: number) {
     return pos === 0 ? room : this.#room(room)?.log[pos - 1]?.history ?? null;
   }
-  #messages(room: Bytes): (Kept & { bytes: Bytes })[] {
-    const kept = (e: Kept): e is Kept & { bytes: Bytes } => e.kind === 2 && e.bytes !== null;
-    return this.#room(room)?.log.filter(kept) ?? [];
+  /** What weighs, by position: messages after `from`, and boxes. */
+  #weights(room: Bytes, from: number): { pos: number; bytes: number }[] {
+    const log = this.#room(room)?.log.slice(from) ?? [];
+    const key = encodeHex(room);
+    const messages = log.flatMap((e) =>
+      e.kind === 2 && e.bytes ? [{ pos: e.pos, bytes: e.bytes.length }] : []
+    );
+    const boxes = [...this.#boxes.values()].filter((box) => box.room === key)
+      .map(({ pos, box }) => ({ pos, bytes: box.length }));
+    return [...messages, ...boxes].sort((a, b) => a.pos - b.pos);
   }
-  messageBytes(room: Bytes) {
-    return this.#messages(room).reduce((sum, e) => sum + e.bytes.length, 0);
+  bytesAfter(room: Bytes, from: number) {
+    return this.#weights(room, from).reduce((sum, { bytes }) => sum + bytes, 0);
   }
   expiredUpTo(room: Bytes) {
     return this.#room(room)?.log.findLast((e) => e.bytes === null)?.pos ?? 0;
@@ -122,15 +134,15 @@ export class MemoryStore implements Store {
     const young = log.slice(from).find((e) => e.time >= time);
     return young ? young.pos - 1 : log.length;
   }
-  lastBeyond(room: Bytes, keep: number) {
+  lastBeyond(room: Bytes, keep: number, from: number) {
     let sum = 0;
-    return this.#messages(room).findLast((e) => (sum += e.bytes.length) > keep)?.pos ?? 0;
+    return this.#weights(room, from).findLast(({ bytes }) => (sum += bytes) > keep)?.pos ?? 0;
   }
-  expire(room: Bytes, pos: number, boxesUpTo: number) {
+  expire(room: Bytes, from: number, pos: number, boxesUpTo: number) {
     const r = this.#room(room)!;
-    r.log.forEach((e, i) => {
-      if (e.kind === 2 && e.pos <= pos) r.log[i] = { ...e, bytes: null };
-    });
+    for (let i = from; i < Math.min(pos, r.log.length); i++) {
+      if (r.log[i].kind === 2) r.log[i] = { ...r.log[i], bytes: null };
+    }
     const key = encodeHex(room);
     for (const [hash, box] of this.#boxes) {
       if (box.room === key && box.pos <= boxesUpTo) this.#boxes.delete(hash);
@@ -199,6 +211,13 @@ export class MemoryStore implements Store {
   }
   dropLeave(room: Bytes, id: Bytes) {
     this.#room(room)?.leaves.delete(encodeHex(id));
+  }
+
+  note(key: string) {
+    return this.#notes.get(key) ?? null;
+  }
+  putNote(key: string, value: Bytes) {
+    this.#notes.set(key, value);
   }
 
   bans() {

@@ -174,6 +174,11 @@ export class SqliteStore implements Store {
     this.#run("UPDATE rooms SET retired = 1, skeleton = NULL WHERE id = ?", id);
   }
 
+  dropRoom(id: Bytes) {
+    this.#run("DELETE FROM entries WHERE room = ?", id);
+    this.#run("DELETE FROM rooms WHERE id = ?", id);
+  }
+
   append(room: Bytes, e: NewEntry) {
     this.#run(
       "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -213,9 +218,11 @@ export class SqliteStore implements Store {
     return this.#get("SELECT history FROM entries WHERE room = ? AND pos = ?", room, pos)?.history as Bytes ??
       null;
   }
-  messageBytes(room: Bytes) {
-    const sql = "SELECT coalesce(sum(length(bytes)), 0) AS sum FROM entries WHERE room = ? AND kind = 2";
-    return Number(this.#get(sql, room)!.sum);
+  bytesAfter(room: Bytes, from: number) {
+    const messages =
+      "SELECT coalesce(sum(length(bytes)), 0) AS sum FROM entries WHERE room = ? AND pos > ? AND kind = 2";
+    const boxes = "SELECT coalesce(sum(length(box)), 0) AS sum FROM boxes WHERE room = ?";
+    return Number(this.#get(messages, room, from)!.sum) + Number(this.#get(boxes, room)!.sum);
   }
   expiredUpTo(room: Bytes) {
     const sql =
@@ -227,16 +234,17 @@ export class SqliteStore implements Store {
     const young = this.#get(sql, room, from, time);
     return young ? Number(young.pos) - 1 : this.last(room).pos;
   }
-  lastBeyond(room: Bytes, keep: number) {
+  lastBeyond(room: Bytes, keep: number, from: number) {
     const sql = "SELECT coalesce(max(pos), 0) AS pos FROM (" +
-      "SELECT pos, sum(length(bytes)) OVER (ORDER BY pos DESC) AS sum FROM entries " +
-      "WHERE room = ? AND kind = 2 AND bytes IS NOT NULL) WHERE sum > ?";
-    return Number(this.#get(sql, room, keep)!.pos);
+      "SELECT pos, sum(size) OVER (ORDER BY pos DESC) AS sum FROM (" +
+      "SELECT pos, length(bytes) AS size FROM entries WHERE room = ? AND pos > ? AND kind = 2 AND bytes IS NOT NULL " +
+      "UNION ALL SELECT pos, length(box) AS size FROM boxes WHERE room = ?)) WHERE sum > ?";
+    return Number(this.#get(sql, room, from, room, keep)!.pos);
   }
-  expire(room: Bytes, pos: number, boxesUpTo: number) {
+  expire(room: Bytes, from: number, pos: number, boxesUpTo: number) {
     const sql =
-      "UPDATE entries SET bytes = NULL WHERE room = ? AND kind = 2 AND pos <= ? AND bytes IS NOT NULL";
-    this.#run(sql, room, pos);
+      "UPDATE entries SET bytes = NULL WHERE room = ? AND pos > ? AND pos <= ? AND kind = 2 AND bytes IS NOT NULL";
+    this.#run(sql, room, from, pos);
     this.#run("DELETE FROM boxes WHERE room = ? AND pos <= ?", room, boxesUpTo);
   }
   lastCommit(room: Bytes) {
@@ -318,6 +326,13 @@ export class SqliteStore implements Store {
   }
   dropLeave(room: Bytes, id: Bytes) {
     this.#run("DELETE FROM leaves WHERE room = ? AND id = ?", room, id);
+  }
+
+  note(key: string) {
+    return this.#get("SELECT value FROM about WHERE key = ?", `note ${key}`)?.value as Bytes ?? null;
+  }
+  putNote(key: string, value: Bytes) {
+    this.#run("INSERT OR REPLACE INTO about VALUES (?, ?)", `note ${key}`, value);
   }
 
   bans(): StoredBan[] {

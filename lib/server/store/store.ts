@@ -115,6 +115,9 @@ export interface Store {
   /** Ends a room; its name is free again. */
   retireRoom(id: Bytes): void;
 
+  /** Forgets a room that has no members, with its log. */
+  dropRoom(id: Bytes): void;
+
   /** Adds an entry at the end of its room. */
   append(room: Bytes, entry: NewEntry): void;
   /** Entries from position `from` on, at most `most`. */
@@ -123,16 +126,19 @@ export interface Store {
   last(room: Bytes): { pos: number; history: Bytes };
   /** L at a position; null where there is no entry. Position 0 is before the first. */
   historyAt(room: Bytes, pos: number): Bytes | null;
-  /** Bytes of the messages that have not expired. */
-  messageBytes(room: Bytes): number;
+  /** Bytes of the messages after position `from`, and of all boxes of the room. */
+  bytesAfter(room: Bytes, from: number): number;
   /** The last position of a message that has expired; 0 for none. */
   expiredUpTo(room: Bytes): number;
   /** The last position after `from` before which everything is older than `time` (seconds); else `from`. */
   lastBefore(room: Bytes, time: number, from: number): number;
-  /** The last position whose message must go so that at most `keep` bytes of messages stay; 0 for none. */
-  lastBeyond(room: Bytes, keep: number): number;
-  /** Forgets messages up to `pos`, and the boxes of commits up to `boxesUpTo`; their hashes stay. */
-  expire(room: Bytes, pos: number, boxesUpTo: number): void;
+  /**
+   * The last position after `from` whose message and boxes must go so that at most `keep` bytes of both stay; 0 for
+   * none.
+   */
+  lastBeyond(room: Bytes, keep: number, from: number): number;
+  /** Forgets messages after `from` up to `pos`, and the boxes of commits up to `boxesUpTo`; their hashes stay. */
+  expire(room: Bytes, from: number, pos: number, boxesUpTo: number): void;
   /** The newest commit. */
   lastCommit(room: Bytes): { pos: number; bytes: Bytes } | null;
   /** A message by its place in its sender's chain. */
@@ -167,6 +173,11 @@ export interface Store {
   putLeave(room: Bytes, leave: StoredLeave): void;
   /** Forgets it. */
   dropLeave(room: Bytes, id: Bytes): void;
+
+  /** Something that the server has noted for itself. */
+  note(key: string): Bytes | null;
+  /** Notes it, in place of what stood there. */
+  putNote(key: string, value: Bytes): void;
 
   /** Everybody who is banned. */
   bans(): StoredBan[];

@@ -74,6 +74,11 @@ export class PromptLine {
     this.#show();
   }
 
+  /** Whether something is typed and not entered yet. */
+  get isTyping(): boolean {
+    return this.#readline.line !== "";
+  }
+
   /** What the prompt says from now on. */
   set(prompt: string): void {
     if (prompt === this.#prompt) return;
