@@ -38,6 +38,11 @@ export class ChatError extends Error {
   }
 }
 
+/** An error as a line for somebody who goes on: the sentence, then the hint. */
+export function inWords({ message, hint }: ChatError): string {
+  return hint === "" ? `${message}.` : `${message}. ${hint[0].toUpperCase()}${hint.slice(1)}.`;
+}
+
 /** Bytes from a peer or a file that do not follow the format; the reason is for tests, not for peers. */
 export class Malformed extends ChatError {
   /** Makes one. @param what which rule of the format was broken */

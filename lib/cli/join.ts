@@ -2,6 +2,7 @@
 
 import { Chat, type ChatOptions } from "../client/chat.ts";
 import { dialTcp } from "../client/connection.ts";
+import { ServerNotAccepted } from "../client/known_keys.ts";
 import { openProfile } from "../client/profile.ts";
 import type { View } from "../client/view.ts";
 import type { Bytes } from "../crypto/bytes.ts";
@@ -34,18 +35,27 @@ export async function join(parsed: Parsed, process: Process): Promise<number> {
       return newSecret;
     },
   }, { clock, random });
-  let interrupt = () => {};
-  const view = viewFor(parsed, process, name, options, () => interrupt());
+  let interrupt = (_again: boolean) => false;
+  const view = viewFor(parsed, process, name, options, (again) => interrupt(again));
   const chat = new Chat(profile, options, view, { clock, random, dial: dialTcp });
   let interrupted = false;
-  interrupt = () => {
+  const stop = () => {
     interrupted = true;
     chat.quit();
   };
-  process.onStop(interrupt);
+  interrupt = (again) => {
+    if (again) stop();
+    else if (chat.cancelQuestion()) interrupted = chat.room === null; // at the first question it ends all
+    else return false;
+    return true;
+  };
+  process.onStop(stop);
   try {
     const code = await chat.run();
     return interrupted ? exitCodes.interrupted : code;
+  } catch (error) {
+    if (interrupted && error instanceof ServerNotAccepted) return exitCodes.interrupted;
+    throw error;
   } finally {
     view.close();
     profile.close();
@@ -99,7 +109,7 @@ function viewFor(
   process: Process,
   name: string,
   options: ChatOptions,
-  interrupt: () => void,
+  interrupt: (again: boolean) => boolean,
 ): View {
   const person = process.inputIsTerminal && process.outputIsTerminal && options.message === null;
   if (!person || switches.has("plain") || process.env("TERM") === "dumb") {

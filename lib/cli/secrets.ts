@@ -4,7 +4,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import { decodeRoomKey } from "../crypto/room_key.ts";
 import { ChatError } from "../errors.ts";
 import { inFile } from "../storage/key_files.ts";
-import { FileTrouble, readPrivate } from "../storage/private_file.ts";
+import { FileExposed, FileTrouble, readPrivate } from "../storage/private_file.ts";
 import { UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
 
@@ -17,7 +17,14 @@ export function readSecretFile(path: string): string {
 
 /** The 32 bytes of a room key file. @throws FileExposed, FileTrouble */
 export function readRoomKey(path: string): Bytes {
-  const bytes = readPrivate(path);
+  let bytes: Bytes | null;
+  try {
+    bytes = readPrivate(path);
+  } catch (error) {
+    // What is no key at all must not be made private for it.
+    if (error instanceof FileExposed) inFile(path, () => decodeRoomKey(Deno.readFileSync(path)));
+    throw error;
+  }
   if (bytes === null) {
     throw new FileTrouble(
       `Cannot read "${path}": there is no such file`,

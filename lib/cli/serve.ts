@@ -90,6 +90,10 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
     print(`[+] Running on port: ${port}`);
     print(`[+] Server fingerprint: ${fingerprint(identity.id)}`);
     print(invite("lobby"));
+    if (reachable(host) === "HOST") {
+      print("[+] In the invite, put this machine's name or address in place of HOST");
+    }
+    if (token) print("[+] Whoever joins needs the access token too: --token-file FILE");
     if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
     if (answering) print("[+] Rooms of your key file are read by this server, and their members are told so");
     if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");

@@ -40,6 +40,7 @@ export function kick(chat: Chat, name: string): void {
   if (skeleton(name) === skeleton(chat.context.card.name)) throw new ChatError("That is you", "/leave goes");
   needAdmin(room, "put anyone out");
   room.change({ add: [], remove: [member.id] });
+  chat.view.notice(`${member.name} is put out of ${room.label} as soon as the server has taken it.`);
 }
 
 /** `/close`: only admins let others in. */
@@ -59,6 +60,7 @@ function setPolicy(chat: Chat, policy: number, word: string): void {
   }
   needAdmin(room, policy === policies.closed ? "close it" : "open it");
   room.change({ add: [], policy });
+  chat.view.notice(`${room.label} is ${word} as soon as the server has taken it.`);
 }
 
 function namedRoom(chat: Chat): ClientRoom {

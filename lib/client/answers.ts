@@ -28,7 +28,8 @@ export function who(chat: Chat): string[] {
     const here = own || room.present.has(encodeHex(member.id));
     const role = member.role === 1 ? ", admin" : "";
     const verified = chat.isVerified(member.name) ? "verified" : "not verified";
-    return `${member.name.padEnd(24)} ${here ? "here" : "away"}${role}${own ? ", you" : `, ${verified}`}`;
+    const presence = room.connection ? here ? "here" : "away" : "(not connected)";
+    return `${member.name.padEnd(24)} ${presence}${role}${own ? ", you" : `, ${verified}`}`;
   });
   return [...lines, confirmedLine(room)];
 }

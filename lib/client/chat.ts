@@ -11,7 +11,7 @@ import { type Clock, sleep } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/identity.ts";
 import type { RandomSource } from "../crypto/random.ts";
-import { ChatError, exitCodes, Malformed } from "../errors.ts";
+import { ChatError, exitCodes, inWords, Malformed } from "../errors.ts";
 import { contentTypes, textMaxBytes } from "../protocol/content.ts";
 import { noKeyFile } from "../protocol/epoch.ts";
 import type { LinkEnd } from "../protocol/link.ts";
@@ -27,7 +27,7 @@ import { type Command, parseLine } from "./commands.ts";
 import { beginDirectRoom, directRoomWith } from "./direct_rooms.ts";
 import { enterKeyFileRoom } from "./enter_key_file_room.ts";
 import { KeyFileRoom } from "./key_file_room.ts";
-import { RoomInviteMismatch, ServerUnknown } from "./known_keys.ts";
+import { RoomInviteMismatch, ServerNotAccepted, ServerUnknown } from "./known_keys.ts";
 import { KeyClaims } from "./key_claims.ts";
 import { findPerson, NobodyThere } from "./people.ts";
 import type { Named, RoomStream } from "./room_stream.ts";
@@ -184,7 +184,8 @@ export class Chat implements Receiver {
         try {
           if (await this.#connectOnce()) this.#backoff.succeeded();
         } catch (error) {
-          if (error instanceof ServerUnknown && this.view.interactive && await this.#acceptServer(error)) {
+          if (error instanceof ServerUnknown && this.view.interactive) {
+            if (!await this.#acceptServer(error)) throw new ServerNotAccepted(error.host);
             first = true;
             continue;
           }
@@ -242,8 +243,7 @@ export class Chat implements Receiver {
       name: this.profile.name,
       identity: this.profile.identity,
       card: this.profile.card.bytes,
-      checkServer: (card) =>
-        checkServerPin(this.profile.known, this.#trustOfServer, card.id, this.profile.name),
+      checkServer: (card) => checkServerPin(this.profile.known, this.#trustOfServer, card.id),
       onStep: (step) => this.#showStep(step),
     });
     this.#keepServer(connection);
@@ -625,7 +625,7 @@ export class Chat implements Receiver {
       await act();
     } catch (error) {
       if (isMain || error instanceof LinkLost || !(error instanceof ChatError)) throw error;
-      this.view.warning(`${error.message}. ${error.hint}`);
+      this.view.warning(inWords(error));
     }
   }
 
@@ -680,7 +680,7 @@ export class Chat implements Receiver {
     const next = [...this.rooms.values()].find((other) =>
       other.state.status === "in" && !other.state.retired
     );
-    if (room === this.#main || !next) return this.#fail(notMember(room.label));
+    if (!next || (room === this.#main && !this.view.interactive)) return this.#fail(notMember(room.label));
     this.view.notice(`You are no longer in ${room.label}.`);
     this.#show(next);
   }
@@ -698,7 +698,8 @@ export class Chat implements Receiver {
 
   /** Whether nothing that was said waits to be stored by the server. */
   get #isQuiet(): boolean {
-    return this.#unsent.length === 0 && [...this.rooms.values()].every((room) => room.unsent.length === 0);
+    return this.#unsent.length === 0 &&
+      [...this.rooms.values()].every((room) => room.unsent.length === 0 && !room.hasWish);
   }
 
   // ---- what the person does
@@ -725,8 +726,15 @@ export class Chat implements Receiver {
 
   async #enterLine(line: string): Promise<void> {
     const question = this.#question;
-    if (question) return question(/^\s*y(es)?\s*$/i.test(line));
+    if (question && /^\s*(y|yes|n|no)\s*$/i.test(line)) return question(/y/i.test(line));
     const meaning = parseLine(line);
+    const isGoing = meaning.kind === "quit" ||
+      (meaning.kind === "command" && meaning.command.name === "quit");
+    if (question && !isGoing) {
+      return this.view.warning(
+        'Please answer "yes" or "no" first; Ctrl+C is no. Nothing else was done with the line.',
+      );
+    }
     try {
       switch (meaning.kind) {
         case "nothing":
@@ -748,7 +756,7 @@ export class Chat implements Receiver {
       }
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
-      this.view.warning(`${error.message}. ${error.hint}`);
+      this.view.warning(inWords(error));
     }
   }
 
@@ -757,7 +765,7 @@ export class Chat implements Receiver {
       await command.run(this, rest);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
-      this.view.warning(`${error.message}. ${error.hint}`);
+      this.view.warning(inWords(error));
     }
   }
 
@@ -775,6 +783,13 @@ export class Chat implements Receiver {
     this.view.prompt("> ");
     this.#prompt();
     return answer;
+  }
+
+  /** The person takes the question back. @returns whether there was one */
+  cancelQuestion(): boolean {
+    const isAsked = this.#question !== null;
+    this.#question?.(false);
+    return isAsked;
   }
 
   /** Says something in the room, now or as soon as it is entered. */
@@ -819,8 +834,11 @@ export class Chat implements Receiver {
     );
     if (known) return this.switchTo(known);
     const connection = this.#connection;
-    if (!connection) throw new LinkLost();
     const wanted: Wanted = { name, psk: noKeyFile, inviter: null, roomId: null };
+    if (!connection) {
+      this.#wanted.push(wanted);
+      return this.view.notice(`You are not connected now; ${name} is entered as soon as you are.`);
+    }
     await enterRoom(this.#entrance(false), connection, wanted);
     if (!this.#wanted.some((other) => skeleton(other.name) === skeleton(name))) this.#wanted.push(wanted);
     const room = this.#clientRooms().find((other) =>
@@ -921,7 +939,9 @@ export class Chat implements Receiver {
     if (claim) return this.#acceptKey(claim);
     const { alarm, alarmBy } = room.state;
     if (alarm === null || !alarmBy || skeleton(alarm) !== skeleton(name)) {
-      return this.view.warning(`Nothing is wrong with ${name}.`);
+      return this.view.warning(
+        `There is nothing to accept: no key of ${name} has changed, and no alarm is by ${name}.`,
+      );
     }
     room.ignoreViews(decodeHex(alarmBy));
   }
@@ -972,7 +992,7 @@ export class Chat implements Receiver {
   /** Goes; what is not stored yet has a moment, and is otherwise kept for the next time. */
   quit(): void {
     const mayStillGo = [...this.rooms.values()].some((room) =>
-      room.unsent.length > 0 && room.state.alarm === null && room.conflict === null
+      (room.unsent.length > 0 || room.hasWish) && room.state.alarm === null && room.conflict === null
     );
     if (!this.#room || !this.#connection || !(mayStillGo || this.#unsent.length > 0)) return this.#endNow();
     this.#inputEnded = true;
@@ -981,6 +1001,12 @@ export class Chat implements Receiver {
 
   #endNow(): void {
     const waiting = [...this.rooms.values()].reduce((sum, room) => sum + room.unsent.length, 0);
+    const undone = [...this.rooms.values()].filter((room) => room.hasWish).map((room) => room.label);
+    if (undone.length > 0 && !this.#stop.signal.aborted) {
+      this.view.warning(
+        `The change that you asked for in ${undone.join(", ")} was not made; ask again next time.`,
+      );
+    }
     if (waiting > 0 && !this.#stop.signal.aborted) {
       this.view.warning(
         `${

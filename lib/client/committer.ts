@@ -67,6 +67,11 @@ export class Committer {
     };
   }
 
+  /** Whether something the person wants has not come about yet. */
+  get hasWish(): boolean {
+    return this.#wished() !== null;
+  }
+
   /** What of the wish is still to be done, by the room as it is now. */
   #wished(): Change | null {
     const { head, leaving } = this.room.state;
@@ -116,10 +121,23 @@ export class Committer {
     const head = this.room.state.head!;
     const newcomers = ids.filter((id) => !findMember(head.roster, id));
     const isOpen = (head.policy & ~keyFileFlag) === policies.open;
+    if (!isOpen && this.room.isAdmin) await this.#tellWhoAsks(newcomers);
     const leaves = carriedOut(this.room, head.epoch + 1).length;
     const places = rosterMax - head.roster.length + leaves;
     const add = isOpen ? (await this.#admissible(newcomers)).slice(0, places) : [];
     return add.length > 0 || leaves > 0 ? { add } : null;
+  }
+
+  /** Nobody but an admin lets anyone in to a closed room, and no server makes her do it: she is told. */
+  async #tellWhoAsks(ids: Bytes[]): Promise<void> {
+    const { directory } = this.room.context;
+    if (ids.length > 0) await directory.fetchCards(this.room.connection!, ids);
+    for (const id of ids) {
+      const card = directory.card(id);
+      if (card?.role === roles.user) {
+        this.room.noticeOnce(`${card.name} asks to be let in: /invite ${card.name}`);
+      }
+    }
   }
 
   /** Those of the newcomers whom we can let in: card, name and pin fit. @throws LinkLost */

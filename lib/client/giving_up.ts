@@ -6,7 +6,7 @@ import { ChatError, exitCodes } from "../errors.ts";
 export function notAdmitted(room: string): ChatError {
   return new ChatError(
     `Nobody has let you in to the room "${room}"`,
-    "your place is kept for 7 days; try again when a member is there, or wait longer with --join-timeout",
+    "nothing was sent; your place is kept for 7 days: try again when a member is there, or wait longer with --join-timeout",
   );
 }
 
@@ -30,5 +30,8 @@ export function notStored(alarm: boolean): ChatError {
 
 /** We are no longer a member. */
 export function notMember(room: string): ChatError {
-  return new ChatError(`You are no longer in the room "${room}"`, "join again, or ask a member");
+  return new ChatError(
+    `You are no longer in the room "${room}"`,
+    "join again if it is open; else an admin must let you in again, with /invite",
+  );
 }

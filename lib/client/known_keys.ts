@@ -18,22 +18,15 @@ import { appendLine, readPrivate, writeAtomically } from "../storage/private_fil
 
 /** The server has another key than the pinned one. */
 export class ServerKeyChanged extends ChatError {
-  /** @param host `host:port` @param name the person's, so that the hint can be run as it is */
-  constructor(host: string, known: Uint8Array, offered: Uint8Array, name: string) {
+  /** @param host `host:port` */
+  constructor(host: string, known: Uint8Array, offered: Uint8Array) {
     super(
       `The key of "${host}" has changed: known ${fingerprint(known)}, offered ${fingerprint(offered)}`,
-      `ask the operator to read you the fingerprint; if it is the offered one, run "chat join -u ${name} ${
-        flags(host)
-      } --trust ${host}"`,
+      `ask the operator to read you the fingerprint; if it is the offered one, run the same command with ` +
+        `"--trust ${host}" added`,
       exitCodes.trust,
     );
   }
-}
-
-/** `-s HOST -p PORT` of `host:port`. */
-function flags(target: string): string {
-  const at = target.lastIndexOf(":");
-  return `-s ${target.slice(0, at).replace(/^\[|\]$/g, "")} -p ${target.slice(at + 1)}`;
 }
 
 /** An invite names another key than the server has. */
@@ -57,6 +50,18 @@ export class RoomInviteMismatch extends ChatError {
     super(
       `The invite names another room "${room}" than the one you know by that name`,
       `ask whoever invited you by another way; "--trust ${room}" accepts the invite's`,
+      exitCodes.trust,
+    );
+  }
+}
+
+/** The person looked at the server's key and said no. */
+export class ServerNotAccepted extends ChatError {
+  /** @param host `host:port` */
+  constructor(host: string) {
+    super(
+      `You did not accept the key of "${host}"; nothing about you was sent`,
+      "ask its operator for an invite, by a way that nobody else can change",
       exitCodes.trust,
     );
   }

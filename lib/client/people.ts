@@ -6,7 +6,7 @@
 import { ChatError } from "../errors.ts";
 import type { Card } from "../protocol/card.ts";
 import { isName, skeleton } from "../protocol/name.ts";
-import { type Connection, LinkLost } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { RoomContext } from "./room_context.ts";
 
 /** The name means nobody. */
@@ -43,7 +43,12 @@ export async function findPerson(
     const card = directory.card(pinned.id);
     if (card) return card;
   }
-  if (!connection) throw new LinkLost();
+  if (!connection) {
+    throw new ChatError(
+      "You are not connected now, and that name is not known here",
+      "type it again when you are",
+    );
+  }
   const found = pinned ? null : await directory.findByName(connection, name);
   if (!found || skeleton(found.name) !== skeleton(name)) throw new NobodyThere(name);
   known.pinUser(serverId, found.name, found.id);

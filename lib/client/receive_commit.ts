@@ -227,6 +227,9 @@ function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secr
   if (!findMember(commit.roster, context.card.id)) {
     state.status = "gone";
     state.chains = {};
+    const lost = room.unsent.length;
+    state.outbox = [];
+    if (lost > 0) room.warn(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);
     state.leaving = false;
   }
 }
@@ -256,7 +259,8 @@ function showDifference(room: ClientRoom, commit: Commit, { roster: before, poli
   for (const member of commit.roster) {
     const old = findMember(before, member.id);
     if (old && old.role !== member.role) {
-      room.notice(`${by} made ${member.name} ${member.role === 1 ? "an admin" : "a plain member"}.`);
+      const role = member.role === 1 ? "an admin" : "a plain member";
+      room.notice(by === member.name ? `${by} is ${role} now.` : `${by} made ${member.name} ${role}.`);
     }
   }
 }

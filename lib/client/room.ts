@@ -75,9 +75,16 @@ export class ClientRoom extends RoomStream<RoomState> {
     if (state.alarm) return "sending stopped";
     if (state.retired) return "ended by the operator";
     if (state.status === "gone") return "left";
-    if (state.status === "waiting") return "waiting to be let in";
-    if (this.unsent.length > 0) return `${this.unsent.length} unsent`;
+    const unsent = this.unsent.length > 0 ? `${this.unsent.length} unsent` : "";
+    if (state.status === "waiting" && !this.isDirect) {
+      return unsent === "" ? "waiting to be let in" : `waiting to be let in, ${unsent}`;
+    }
+    if (unsent !== "") return unsent;
     return state.inviter ? "unconfirmed" : "";
+  }
+
+  override get hasWish(): boolean {
+    return this.#committer.hasWish;
   }
 
   /** Whether it is a room of two. */

@@ -54,7 +54,7 @@ export class WrongKeyFile extends ChatError {
   constructor(room: string) {
     super(
       `The key file does not fit the room "${room}"`,
-      "ask a member for the right one; nothing was read, sent or changed",
+      "ask a member for the right one; you are on the list of members, and read and send nothing without it",
       exitCodes.trust,
     );
   }

@@ -11,7 +11,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { seconds } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/identity.ts";
-import { ChatError } from "../errors.ts";
+import { ChatError, inWords } from "../errors.ts";
 import { contentTypes } from "../protocol/content.ts";
 import { entryHash, History, nextHistory } from "../protocol/history.ts";
 import { entryKinds, type LinkMessage, type MessageOf, roomFlags } from "../protocol/messages.ts";
@@ -138,6 +138,11 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     return this.#pausing || (!this.#busy && this.#queue.length === 0);
   }
 
+  /** Whether a change that the person asked for has not come about yet. */
+  get hasWish(): boolean {
+    return false;
+  }
+
   /** Lines that the server has not stored yet. */
   get unsent(): readonly OutboxItem[] {
     return this.state.outbox.filter((item) => !item.failed && item.type !== contentTypes.attest);
@@ -250,6 +255,12 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if (this.#warned.has(text)) return;
     this.#warned.add(text);
     this.warn(text);
+  }
+  /** News, once a run. */
+  noticeOnce(text: string): void {
+    if (this.#warned.has(text)) return;
+    this.#warned.add(text);
+    this.notice(text);
   }
   /** A request that ends with the connection. @throws RequestRefused, LinkLost */
   request: Connection["request"] = (build, expected) => {
@@ -384,7 +395,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     }
     if (error instanceof ServerFault) return this.context.serverFault(error.message);
     if (this.context.gaveUp(error)) return;
-    this.warn(`${error.message}. ${error.hint}`);
+    this.warn(inWords(error));
     this.connection?.drop();
   }
 
@@ -396,7 +407,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
       // What cannot be stored is not shown, acknowledged or sent; it is tried again.
-      if (!this.#storageFails) this.context.show(this.#warning(`${error.message}. ${error.hint}`));
+      if (!this.#storageFails) this.context.show(this.#warning(inWords(error)));
       this.#storageFails = true;
       this.context.storageFailed(error);
       this.context.clock.after(storageRetryMs, () => this.turn());
@@ -425,7 +436,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     const { state } = this;
     this.target = info.last;
     const pos = this.history?.view.pos ?? 0;
-    this.#unread = state.status === "in" && info.last > pos && pos > 0;
+    // Only at the start: who sat there through a cut has read on.
+    this.#unread = state.status === "in" && info.last > pos && pos > 0 && !this.#announced;
     if ((info.flags & roomFlags.retired) !== 0 && !state.retired) {
       state.retired = true;
       for (const item of state.outbox) item.failed = true;

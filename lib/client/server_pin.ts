@@ -28,10 +28,9 @@ export interface ServerTrust {
 /**
  * Judges the id of the card that a server shows.
  *
- * @param name the person's, for hints that can be run as they are
  * @throws InviteMismatch, ServerKeyChanged, ServerUnknown: the handshake must stop
  */
-export function checkServerPin(known: KnownKeys, said: ServerTrust, id: Bytes, name: string): void {
+export function checkServerPin(known: KnownKeys, said: ServerTrust, id: Bytes): void {
   const target = hostPort(said.host, said.port);
   const pinned = known.server(target);
   if (said.expectServer && !equals(said.expectServer, id)) {
@@ -39,7 +38,7 @@ export function checkServerPin(known: KnownKeys, said: ServerTrust, id: Bytes, n
   }
   if (pinned && equals(pinned, id)) return;
   // Not even an invite replaces a pin: a forged one would be enough then.
-  if (pinned && said.trust !== target) throw new ServerKeyChanged(target, pinned, id, name);
+  if (pinned && said.trust !== target) throw new ServerKeyChanged(target, pinned, id);
   if (!pinned && !said.expectServer && !said.acceptNew && !isLoopback(said.host)) {
     throw new ServerUnknown(target, id);
   }

@@ -50,7 +50,9 @@ export class Admissions {
     const isLeaving = (peer: Peer) => leaves.some((leave) => equals(leave.id, peer.card.id));
     const active = this.room.activePeers();
     // Who wants to go is asked last, but is asked: nobody else may be there to let others in.
-    const candidates = [...active.filter((p) => !isLeaving(p)), ...active.filter(isLeaving)];
+    // Only an admin can let anyone in to a closed room.
+    const able = leaves.length > 0 ? active : active.filter((p) => this.room.mayAdd(p.card.id));
+    const candidates = [...able.filter((p) => !isLeaving(p)), ...able.filter(isLeaving)];
     const peer = candidates.find((candidate) => !this.#asked.has(candidate));
     if (peer) {
       this.#asked.add(peer);
@@ -62,7 +64,7 @@ export class Admissions {
   }
 
   #waiting(): Bytes[] {
-    if (!this.room.isOpen || this.room.isFull) return [];
+    if (this.room.isDirect || this.room.isFull) return [];
     const oldest = Math.floor(this.rooms.clock.now() / 1000) - joinLifeSeconds;
     return this.rooms.store.joins(this.room.id).filter((join) => join.time > oldest)
       .slice(0, admitMax).map((join) => join.id);

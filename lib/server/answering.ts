@@ -159,9 +159,10 @@ export class Answering {
     }
     const asked = name === null ? this.#partner() : this.#asked.get(skeleton(name));
     if (!asked) {
+      const shown = (name ?? "").slice(0, 40).replace(/[^\x21-\x7e]/g, "?");
       const who = name === null
         ? "Nobody who has said something is here"
-        : `${name} is not here, or has said nothing`;
+        : `"${shown}" is not here, or has said nothing`;
       return [`error: ${who}`, "hint: WHO shows who is connected; an answer goes to who has spoken"];
     }
     this.#send(asked, text);

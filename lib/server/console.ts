@@ -95,6 +95,9 @@ export class Console {
       return { lines: answering.answer(to, line.trim()) };
     }
     if (!command) return { lines: unknown(upper, word, rest) };
+    if (rest === "" && command.args !== "" && !command.args.startsWith("[")) {
+      return { lines: [`error: ${upper} needs more`, `hint: ${upper} ${command.args}`] };
+    }
     const question = confirmed ? null : this.#question(upper, rest);
     if (question !== null) {
       this.#confirming = `${upper} ${rest}`;
@@ -178,7 +181,9 @@ function roomNamed({ server }: ConsoleContext, name: string): ServerRoom | undef
 }
 
 function invite(context: ConsoleContext, rest: string): string[] {
-  return [context.invite(rest === "" ? "lobby" : rest)];
+  const line = context.invite(rest === "" ? "lobby" : rest);
+  const isThere = rest === "" || line.startsWith("error") || roomNamed(context, rest) !== undefined;
+  return isThere ? [line] : [line, `[+] There is no room ${rest} yet: whoever joins first makes it`];
 }
 
 function notice({ server }: ConsoleContext, text: string): string[] {

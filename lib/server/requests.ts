@@ -173,7 +173,6 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
     return answer(rooms, peer, { type: "DONE", ref, info: joinInfo.already });
   }
   if (room.head.policy === policies.direct) return refuse(rooms, peer, ref, "DENIED");
-  if (!room.isOpen) return answer(rooms, peer, { type: "DONE", ref, info: joinInfo.closed });
   if (!rooms.store.prekey(peer.card.id)) return refuse(rooms, peer, ref, "DENIED");
   if (room.isFull) return refuse(rooms, peer, ref, "LIMIT");
   if (ownRooms(rooms, peer) >= rooms.limits.roomsPerUser) return refuse(rooms, peer, ref, "LIMIT");
@@ -182,7 +181,7 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
     peer,
     ref,
     () => room.admissions.wait(peer.card.id),
-    () => room.activePeers().length > 0 ? joinInfo.asked : joinInfo.nobody,
+    () => !room.isOpen ? joinInfo.closed : room.activePeers().length > 0 ? joinInfo.asked : joinInfo.nobody,
     () => room.admissions.newRound(),
   );
 }

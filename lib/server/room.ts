@@ -11,7 +11,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import { type Commit, parseCommit } from "../protocol/commit.ts";
 import { headAfter, type RoomHead } from "../protocol/commit_rules.ts";
 import { encodeName } from "../protocol/name.ts";
-import { findMember, keyFileFlag, policies, rosterMax } from "../protocol/roster.ts";
+import { findMember, keyFileFlag, memberRoles, policies, rosterMax } from "../protocol/roster.ts";
 import { boxBytes, entryKinds, roomFlags } from "../protocol/messages.ts";
 import { Admissions } from "./admissions.ts";
 import { Bucket } from "./limits.ts";
@@ -62,6 +62,16 @@ export class ServerRoom extends RoomLog {
   /** Whether newcomers are let in without asking. */
   get isOpen(): boolean {
     return (this.head.policy & ~keyFileFlag) === policies.open;
+  }
+
+  /** Whether it is a room of two. */
+  get isDirect(): boolean {
+    return this.head.policy === policies.direct;
+  }
+
+  /** Whether a member may add others. */
+  mayAdd(id: Uint8Array): boolean {
+    return this.isOpen || findMember(this.head.roster, id)?.role === memberRoles.admin;
   }
 
   /** Whether nobody more fits in. */

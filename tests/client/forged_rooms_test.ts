@@ -68,7 +68,7 @@ for (const [what, policy, roomName] of [["direct", 2, ""], ["open", 0, "foo"]] a
   );
 }
 
-benchTest("an unasked room under the id of a room of two is not taken for it", async (bench) => {
+benchTest("an unasked room under the id of a room of two is not taken for it", (bench) => {
   const id = directIdWith(bench.context, dana.card.id);
   const forged = new ClientRoom(bench.context, { ...newRoomState(id, "foo"), status: "in" }, null);
   const rooms = { context: bench.context, room: () => forged, addRoom: () => {} };

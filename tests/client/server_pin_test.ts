@@ -23,7 +23,7 @@ function withPins(pinned: Uint8Array | null, act: (known: KnownKeys) => void): v
   }
 }
 const check = (known: KnownKeys, said: Partial<ServerTrust>, id: Uint8Array<ArrayBuffer>) =>
-  checkServerPin(known, { ...away, ...said }, id, "ira");
+  checkServerPin(known, { ...away, ...said }, id);
 
 Deno.test("an unknown server is taken on loopback, with an invite that names it, or with --accept-new; never otherwise", () => {
   withPins(null, (known) => {
@@ -52,7 +52,7 @@ Deno.test("a changed key is a hard error that only --trust of just that server m
     ) {
       const error = assertThrows(() => check(known, said, b), ServerKeyChanged);
       assertEquals(
-        error.hint.includes(`chat join -u ira -s chat.example.org -p 9443 --trust ${target}`),
+        error.hint.includes(`run the same command with "--trust ${target}" added`),
         true,
       );
     }

@@ -26,7 +26,12 @@ async function impostor(world: World, name: string): Promise<void> {
 const elsewhere = { host: "chat.example.org" };
 const leadHere = (world: World) => void (world.dial = (_host, port) => dialTcp("127.0.0.1", port));
 
-for (const [answer, goesOn] of [["yes", true], ["no", false], ["", false], ["/quit", false]] as const) {
+for (
+  const [answer, goesOn] of [["yes", true], ["no", false], ["maybe", false], ["", false], [
+    "/quit",
+    false,
+  ]] as const
+) {
   const outcome = goesOn ? "goes on" : "ends it";
   worldTest(
     `a server that is not known is asked about on a terminal; "${answer}" ${outcome}`,
@@ -38,9 +43,13 @@ for (const [answer, goesOn] of [["yes", true], ["no", false], ["", false], ["/qu
       assertStringIncludes(ira.view.notices.join("\n"), fingerprint(card.id));
       assertEquals(world.log, [], "nothing about the client was sent before the answer");
       ira.view.type(answer);
+      if (answer === "" || answer === "maybe") {
+        await until("asked again", () => ira.view.warnings.some((text) => text.includes('"yes" or "no"')));
+        assertEquals(ira.chat.cancelQuestion(), true); // Ctrl+C
+      }
       if (!goesOn) {
         const error = await ira.done as ChatError;
-        return assertEquals([error.name, error.exitCode], ["ServerUnknown", exitCodes.trust]);
+        return assertEquals([error.name, error.exitCode], ["ServerNotAccepted", exitCodes.trust]);
       }
       await ira.view.until((e) => e.type === "entered");
       ira.view.type("EXIT");
@@ -71,7 +80,7 @@ worldTest(
       await until("asked", () => client.view.promptText.includes("Are they the same?"));
       assertStringIncludes(client.view.answers.join("\n"), digits);
     }
-    sam.view.type("nO");
+    sam.view.type("what?", "nO");
     await until("told", () => sam.view.notices.includes("ira is not marked as verified."));
     assertEquals(sam.chat.isVerified("ira"), false);
     ira.view.type("yes");

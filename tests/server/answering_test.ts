@@ -141,7 +141,7 @@ answeringTest(
     assertEquals(heard, ["ira: hello"]);
     ira.view.type("more");
     await until("heard", () => heard.length === 2);
-  await ira.view.hears("ira: more");
+    await ira.view.hears("ira: more");
     assertEquals(ira.view.said, ["ira: hello", "ira: more"]);
   },
 );

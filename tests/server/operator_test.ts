@@ -24,7 +24,7 @@ worldTest("NOTICE is shown to everybody as the operator's words", async (world) 
   for (const { view } of [ira, sam]) {
     await until("shown", () => view.notices.includes("The operator says: back at noon"));
   }
-  assertStringIncludes(enter("NOTICE")[0], "no text");
+  assertEquals(enter("NOTICE"), ["error: NOTICE needs more", "hint: NOTICE TEXT"]);
 });
 
 worldTest("KICK ends a connection, and says so; the person may come back", async (world) => {

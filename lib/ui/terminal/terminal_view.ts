@@ -16,12 +16,14 @@ export class TerminalView implements View {
 
   /**
    * @param room whose lines need no room name
-   * @param onInterrupt Ctrl+C on an empty line, a second time
+   * @param onInterrupt Ctrl+C; `again` on an empty line, a second time. Returns whether it had a meaning
    */
-  constructor(private room: string, onInterrupt: () => void) {
+  constructor(private room: string, onInterrupt: (again: boolean) => boolean) {
     this.#line = new PromptLine("> ", {
       line: (text) => this.#give(text),
-      interrupt: (again) => again ? onInterrupt() : this.#line.print(`${newsPrefix} Ctrl+C again leaves.`),
+      interrupt: (again) => {
+        if (!onInterrupt(again)) this.#line.print(`${newsPrefix} Ctrl+C again leaves.`);
+      },
       end: () => {
         this.#ended = true;
         this.#waiting?.({ value: undefined, done: true });
