@@ -16,26 +16,10 @@ import { member, zeros } from "../fakes/commits.ts";
 import { settle } from "../fakes/fake_clock.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
-import { StreamBench } from "../fakes/stream_bench.ts";
+import { benchTest } from "../fakes/stream_bench.ts";
 import { headIn, memoryStore, until, worldTest } from "../fakes/world.ts";
 
 const [sam, dana, erin, mallory] = await Promise.all(["sahnawaz", "dana", "erin", "mallory"].map(person));
-
-function benchTest(name: string, act: (bench: StreamBench) => Promise<void>): void {
-  Deno.test({
-    name,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    async fn() {
-      const bench = await StreamBench.open();
-      try {
-        await act(bench);
-      } finally {
-        bench.close();
-      }
-    },
-  });
-}
 
 for (const [what, policy, roomName] of [["direct", 2, ""], ["open", 0, "foo"]] as const) {
   benchTest(
@@ -65,6 +49,7 @@ for (const [what, policy, roomName] of [["direct", 2, ""], ["open", 0, "foo"]] a
       assertEquals(bench.sent.filter((m) => m.type === "SEND"), []);
       assertEquals([bench.room.state.status, bench.faults.length > 0], ["waiting", true]);
     },
+    false,
   );
 }
 
@@ -75,7 +60,7 @@ benchTest("an unasked room under the id of a room of two is not taken for it", (
   const error = assertThrows(() => directRoomWith(rooms, dana.card), ChatError);
   assertEquals(error.exitCode, exitCodes.trust);
   return Promise.resolve();
-});
+}, false);
 
 benchTest(
   "an entry before a key-file room begins is the server's fault, and ends nothing but the link",
@@ -95,6 +80,7 @@ benchTest(
     await settle(5);
     assertEquals(bench.faults, ["an entry before the room begins"]);
   },
+  false,
 );
 
 worldTest("a person whose prekey is no key cannot be written to, and harms nobody by it", async (world) => {

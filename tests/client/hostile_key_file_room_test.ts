@@ -4,30 +4,13 @@ import { assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { sealKeyFileMessage } from "../../lib/protocol/key_file_message.ts";
 import type { LinkMessage } from "../../lib/protocol/messages.ts";
-import { BentLog, HostileServer } from "../fakes/hostile_server.ts";
+import { BentLog, type HostileServer, hostileTest } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
-import { type Client, inWorld, until, type World } from "../fakes/world.ts";
+import { type Client, until, type World } from "../fakes/world.ts";
 
 const key = new Uint8Array(32).fill(7);
 const fernet = key;
-
-function hostileTest(name: string, act: (world: World, server: HostileServer) => Promise<void>): void {
-  Deno.test({
-    name,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    fn: () =>
-      inWorld(async (world) => {
-        const server = new HostileServer(world);
-        try {
-          await act(world, server);
-        } finally {
-          server.close();
-        }
-      }),
-  });
-}
 
 const forked = (...clients: Client[]) =>
   clients.some(({ view }) => view.warnings.some((text) => /different histories/.test(text)));

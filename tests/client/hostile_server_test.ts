@@ -5,35 +5,9 @@ import fc from "fast-check";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { makeCard } from "../../lib/protocol/card.ts";
 import { errorCodes, type LinkMessage } from "../../lib/protocol/messages.ts";
-import { defaultLimits } from "../../lib/server/limits.ts";
-import { BentLog, HostileServer } from "../fakes/hostile_server.ts";
+import { BentLog, generousLimits, HostileServer, hostileTest } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
 import { type Client, headIn, inWorld, until, type World } from "../fakes/world.ts";
-
-const limits = {
-  ...defaultLimits,
-  handshakeBurst: 1000,
-  sendBurst: 10_000,
-  sendsPerSecond: 10_000,
-  commitEveryMs: 1,
-};
-
-function hostileTest(name: string, act: (world: World, server: HostileServer) => Promise<void>): void {
-  Deno.test({
-    name,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    fn: () =>
-      inWorld(async (world) => {
-        const server = new HostileServer(world);
-        try {
-          await act(world, server);
-        } finally {
-          server.close();
-        }
-      }, { limits }),
-  });
-}
 
 const forked = (...clients: Client[]) =>
   clients.some(({ view }) =>
@@ -124,7 +98,8 @@ Deno.test({
   sanitizeResources: false,
   fn: () =>
     fc.assert(
-      fc.asyncProperty(tampering, (steps) => inWorld((world) => lieAtRandom(world, steps), { limits })),
+      fc.asyncProperty(tampering, (steps) =>
+        inWorld((world) => lieAtRandom(world, steps), { limits: generousLimits })),
       { numRuns: 12, endOnFailure: true },
     ),
 });

@@ -17,28 +17,11 @@ import { ClientRoom } from "../../lib/client/room.ts";
 import { newRoomState, RoomFiles } from "../../lib/client/room_state.ts";
 import { parseMessage } from "../../lib/protocol/message.ts";
 import { FileTrouble } from "../../lib/storage/private_file.ts";
-import { StreamBench } from "../fakes/stream_bench.ts";
+import { benchTest, StreamBench } from "../fakes/stream_bench.ts";
 
 const [ira, sam, dana, erin, mallory] = await Promise.all(
   ["ira", "sahnawaz", "dana", "erin", "mallory"].map(person),
 );
-
-function benchTest(name: string, act: (bench: StreamBench) => Promise<void>): void {
-  Deno.test({
-    name,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    async fn() {
-      const bench = await StreamBench.open();
-      try {
-        await bench.admitVictim();
-        await act(bench);
-      } finally {
-        bench.close();
-      }
-    },
-  });
-}
 
 /** An honest message arrives, and our history is that of everybody. */
 async function stillHonest(bench: StreamBench, sender: Person = ira): Promise<void> {

@@ -104,3 +104,19 @@ export function freePort(): number {
   listener.close();
   return port;
 }
+
+/** A test with a home of its own. */
+export function e2e(name: string, act: (home: Home) => Promise<void>, ignore = false): void {
+  Deno.test({
+    name,
+    ignore,
+    async fn() {
+      const home = new Home();
+      try {
+        await act(home);
+      } finally {
+        await home.close();
+      }
+    },
+  });
+}

@@ -1,24 +1,10 @@
 /** The executable from outside: commands, streams, exit codes, signals, and a terminal. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { freePort, Home, removeCache } from "./chat_process.ts";
+import { e2e, freePort, type Home, removeCache } from "./chat_process.ts";
 import { hasTool, run } from "../fakes/tools.ts";
 import { executable } from "./chat_process.ts";
 
-function e2e(name: string, act: (home: Home) => Promise<void>, ignore = false): void {
-  Deno.test({
-    name,
-    ignore,
-    async fn() {
-      const home = new Home();
-      try {
-        await act(home);
-      } finally {
-        await home.close();
-      }
-    },
-  });
-}
 const keys = (home: Home, name: string) => `${home.dir}/.config/chat/profiles/${name}`;
 
 e2e("keygen, serve, two joins, a message each way, EXIT, TERMINATE: from an empty home", async (home) => {

@@ -1,28 +1,13 @@
 /** Key files, answers, direct messages and the operator's words, with the executable from outside. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { freePort, Home } from "./chat_process.ts";
+import { e2e, freePort, type Home } from "./chat_process.ts";
 import { run } from "../fakes/tools.ts";
 
 const python = "/usr/bin/python3";
 const hasFernet = await run(python, ["-c", "import cryptography.fernet"]).then(({ ok }) => ok).catch(() =>
   false
 );
-
-function e2e(name: string, act: (home: Home) => Promise<void>, ignore = false): void {
-  Deno.test({
-    name,
-    ignore,
-    async fn() {
-      const home = new Home();
-      try {
-        await act(home);
-      } finally {
-        await home.close();
-      }
-    },
-  });
-}
 
 async function serve(home: Home, ...args: string[]) {
   const port = String(freePort());

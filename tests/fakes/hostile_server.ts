@@ -15,7 +15,8 @@ import { advanceServer, startServer } from "../../lib/protocol/handshake_server.
 import { Link } from "../../lib/protocol/link.ts";
 import { closeReasons, type LinkMessage } from "../../lib/protocol/messages.ts";
 import { person } from "./people.ts";
-import type { World } from "./world.ts";
+import { defaultLimits } from "../../lib/server/limits.ts";
+import { inWorld, type World } from "./world.ts";
 
 /** What is said on in a message's place. */
 export type Bend = (message: LinkMessage, name: string) => LinkMessage[];
@@ -181,4 +182,31 @@ export class BentLog {
     }));
     return [{ ...message, rooms }];
   }
+}
+
+/** Limits that no test of lies comes up against. */
+export const generousLimits = {
+  ...defaultLimits,
+  handshakeBurst: 1000,
+  sendBurst: 10_000,
+  sendsPerSecond: 10_000,
+  commitEveryMs: 1,
+};
+
+/** A test in a world with a hostile server in front of the real one. */
+export function hostileTest(name: string, act: (world: World, server: HostileServer) => Promise<void>): void {
+  Deno.test({
+    name,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: () =>
+      inWorld(async (world) => {
+        const server = new HostileServer(world);
+        try {
+          await act(world, server);
+        } finally {
+          server.close();
+        }
+      }, { limits: generousLimits }),
+  });
 }

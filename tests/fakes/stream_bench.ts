@@ -304,3 +304,21 @@ export class StreamBench {
     Deno.removeSync(this.#dir, { recursive: true });
   }
 }
+
+/** A test on a bench of its own. @param admitted the victim is a member from the start */
+export function benchTest(name: string, act: (bench: StreamBench) => Promise<void>, admitted = true): void {
+  Deno.test({
+    name,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      const bench = await StreamBench.open();
+      try {
+        if (admitted) await bench.admitVictim();
+        await act(bench);
+      } finally {
+        bench.close();
+      }
+    },
+  });
+}
