@@ -9,7 +9,6 @@ import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { equals } from "@std/bytes/equals";
 import { type Clock, sleep } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
-import { fingerprint } from "../crypto/identity.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { ChatError, exitCodes, inWords, Malformed } from "../errors.ts";
 import { contentTypes, textMaxBytes } from "../protocol/content.ts";
@@ -27,14 +26,17 @@ import { type Command, parseLine } from "./commands.ts";
 import { beginDirectRoom, directRoomWith } from "./direct_rooms.ts";
 import { enterKeyFileRoom } from "./enter_key_file_room.ts";
 import { KeyFileRoom } from "./key_file_room.ts";
-import { RoomInviteMismatch, ServerNotAccepted, ServerUnknown } from "./known_keys.ts";
+import { ServerUnknown } from "./known_keys.ts";
 import { KeyClaims } from "./key_claims.ts";
+import { Pace } from "./pace.ts";
+import { PrekeyPublishing } from "./prekey_publishing.ts";
+import { ServerGate } from "./server_gate.ts";
 import { findPerson, NobodyThere } from "./people.ts";
 import type { Named, RoomStream } from "./room_stream.ts";
 import { enterRoom, type Entrance, patiently, type Wanted } from "./enter_room.ts";
 import { notAdmitted, notMember, notSent, notStored } from "./giving_up.ts";
-import { checkServerPin, keepServerPin, type ServerTrust } from "./server_pin.ts";
-import { Connection, type Dial, hostPort, LinkLost, type Receiver, RequestRefused } from "./connection.ts";
+import type { ServerTrust } from "./server_pin.ts";
+import { Connection, type Dial, hostPort, LinkLost, type Receiver } from "./connection.ts";
 import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection_errors.ts";
 import type { Profile } from "./profile.ts";
 import { Backoff } from "./reconnect.ts";
@@ -45,7 +47,6 @@ import { ServerState } from "./server_state.ts";
 import type { View } from "./view.ts";
 
 const renewalMs = 24 * 3600 * 1000;
-const prekeyCheckMs = 3600 * 1000;
 const lastWordsMs = 3_000;
 const clockSkewSeconds = 300;
 const unaskedMost = 1024;
@@ -102,6 +103,9 @@ export class Chat implements Receiver {
   #main: RoomStream | null = null;
   #wanted: Wanted[];
   #claims: KeyClaims;
+  #gate: ServerGate;
+  #pace: Pace;
+  #publishing: PrekeyPublishing;
   #unsent: Unsent[] = [];
   #backoff: Backoff;
   #stop = new AbortController();
@@ -114,12 +118,8 @@ export class Chat implements Receiver {
   #watched = new Set<{ room: RoomStream; check: () => void }>();
   #beginning = new Set<ClientRoom>();
   #question: ((answer: boolean) => void) | null = null;
-  #accepted: Bytes | null = null;
-  #published: Bytes | null = null;
-  #eraseDue = false;
   #trusted = false;
   #rejected = 0;
-  #budget = { level: 0, atMs: 0, burst: 20, rate: 5 };
 
   /** @param view shows and reads */
   constructor(
@@ -131,6 +131,18 @@ export class Chat implements Receiver {
     this.#backoff = new Backoff(seams.clock, seams.random);
     const { room, key, pins } = options;
     this.#claims = new KeyClaims(options.trust);
+    this.#gate = new ServerGate(profile.known, options, this.#claims, {
+      notice: (text) => view.notice(text),
+      ask: (question) => this.ask(question),
+    });
+    this.#pace = new Pace(seams.clock);
+    this.#publishing = new PrekeyPublishing({
+      clock: seams.clock,
+      prekeys: () => this.#server!.prekeys,
+      patiently: (request) => patiently(this.#entrance(false), request),
+      allCaughtUp: () => this.#clientRooms().every((r) => r.isCaughtUp || r.state.status !== "in"),
+      warn: (text) => view.warning(text),
+    });
     this.#wanted = options.fernet ? [] : [{
       name: room,
       psk: key ?? noKeyFile,
@@ -185,7 +197,7 @@ export class Chat implements Receiver {
           if (await this.#connectOnce()) this.#backoff.succeeded();
         } catch (error) {
           if (error instanceof ServerUnknown && this.view.interactive) {
-            if (!await this.#acceptServer(error)) throw new ServerNotAccepted(error.host);
+            await this.#gate.meet(error);
             first = true;
             continue;
           }
@@ -243,10 +255,11 @@ export class Chat implements Receiver {
       name: this.profile.name,
       identity: this.profile.identity,
       card: this.profile.card.bytes,
-      checkServer: (card) => checkServerPin(this.profile.known, this.#trustOfServer, card.id),
+      checkServer: (card) => this.#gate.check(card.id),
       onStep: (step) => this.#showStep(step),
     });
-    this.#keepServer(connection);
+    // Kept only now: the handshake has proved that the server holds the key of the card it showed.
+    this.#trusted ||= this.#gate.keep(connection.server.id, connection.version);
     this.#openServer(connection.server.id);
     this.#connection = connection;
     this.#givePsk();
@@ -260,7 +273,7 @@ export class Chat implements Receiver {
       })),
     }, this);
     const cancelRenewal = clock.after(renewalMs, () => connection.close(closeReasons.renewal));
-    const stopPrekeys = this.#keepPrekeysFresh(connection);
+    const stopPrekeys = this.#publishing.keepFresh(connection);
     const goodbye = () => connection.close(closeReasons.bye);
     this.#stop.signal.addEventListener("abort", goodbye);
     if (this.#stop.signal.aborted) goodbye();
@@ -307,47 +320,13 @@ export class Chat implements Receiver {
 
   // ---- the server
 
-  /** Kept only now: the handshake has proved that the server holds the key of the card it showed. */
-  #keepServer({ server: { id }, version }: Connection): void {
-    const news = keepServerPin(this.profile.known, this.#trustOfServer, id, version);
-    const target = hostPort(this.options.host, this.options.port);
-    if (news === "changed") {
-      this.#trusted = true;
-      this.#claims.used(); // for this key, and no other that may answer later
-      this.view.notice(`The changed key of ${target} is accepted, and kept: ${fingerprint(id)}`);
-    } else if (news === "new" && !this.options.expectServer) {
-      this.view.notice(`The key of ${target} is new, and kept: ${fingerprint(id)}`);
-    }
-  }
-
   /**
-   * An invite names the room; it does not replace one that is known by another identity. At a memory-only server
-   * names stand for nothing after its run: there the invite is held against what the server shows, and not kept.
+   * At a memory-only server names stand for nothing after its run: there an invite's room is held against what the
+   * server shows, and not kept.
    */
-  #keepInvitePins(): void {
+  #keepInvitedRoom(): void {
     const { pins, room } = this.options;
-    if (!pins || !this.#context!.pinsRooms()) return;
-    const { known } = this.profile;
-    const pinned = known.room(this.#serverId!, room);
-    if (pinned && !equals(pinned, pins.roomId) && !this.#claims.names(room)) {
-      throw new RoomInviteMismatch(room);
-    }
-    known.pinRoom(this.#serverId!, room, pins.roomId);
-  }
-
-  /** What the person has said of the server, on the command line or when asked. */
-  get #trustOfServer(): ServerTrust {
-    const { options } = this;
-    return { ...options, expectServer: this.#accepted ?? options.expectServer, trust: this.#claims.word };
-  }
-
-  /** First contact: shows the digits and asks. */
-  async #acceptServer({ host, id }: ServerUnknown): Promise<boolean> {
-    this.view.notice(`The key of ${host} is not known yet. Ask its operator to read the fingerprint to you:`);
-    this.view.notice(`  ${fingerprint(id)}`);
-    if (!await this.ask("Is it the same, and do you want to go on?")) return false;
-    this.#accepted = id;
-    return true;
+    if (pins && this.#context!.pinsRooms()) this.#gate.keepRoom(this.#serverId!, room, pins.roomId);
   }
 
   #openServer(serverId: Bytes): void {
@@ -370,7 +349,7 @@ export class Chat implements Receiver {
       clock,
       random,
       show: (event) => this.view.event(event),
-      pace: () => this.#pace(),
+      pace: () => this.#pace.take(),
       pinsRooms: () => this.#server!.about?.memoryOnly !== true,
       gaveUp: (error) => {
         if (!(error instanceof WrongKeyFile)) return false;
@@ -399,28 +378,12 @@ export class Chat implements Receiver {
     return room;
   }
 
-  /** What the server's WELCOME allows per second, so that it need not refuse. */
-  #pace(): number {
-    const now = this.seams.clock.now();
-    const b = this.#budget;
-    b.level = Math.min(b.burst, b.level + Math.max(0, now - b.atMs) * b.rate / 1000);
-    b.atMs = now;
-    if (b.level < 1) return Math.ceil((1 - b.level) * 1000 / b.rate);
-    b.level -= 1;
-    return 0;
-  }
-
   // ---- Receiver
 
   /** WELCOME: what kind of server this is, and whether it is the one we knew. */
   welcome(message: MessageOf<"WELCOME">): void {
     const { clock } = this.seams;
-    this.#budget = {
-      level: message.burst - 1,
-      atMs: clock.now(),
-      burst: Math.max(1, message.burst - 1),
-      rate: Math.max(1, message.rate),
-    };
+    this.#pace.begin(message.burst, message.rate);
     if (Math.abs(clock.now() / 1000 - message.time) > clockSkewSeconds) {
       this.view.warning(
         "Your clock and the server's differ by more than 5 minutes: others may refuse your keys.",
@@ -529,40 +492,6 @@ export class Chat implements Receiver {
 
   // ---- going in
 
-  /** Publishes the newest prekey, a new one each day. @returns stops it */
-  #keepPrekeysFresh(connection: Connection): () => void {
-    let cancel = () => {};
-    const again = () => {
-      this.#publishPrekey(connection).catch((error) => {
-        if (!(error instanceof ChatError)) throw error;
-      });
-      this.#eraseDue = true;
-      cancel = this.seams.clock.after(prekeyCheckMs, again);
-    };
-    cancel = this.seams.clock.after(prekeyCheckMs, again);
-    return () => cancel();
-  }
-
-  async #publishPrekey(connection: Connection): Promise<void> {
-    const { prekeys } = this.#server!;
-    const newest = await prekeys.newest();
-    if (this.#published && equals(this.#published, newest.published)) return;
-    try {
-      await patiently(
-        this.#entrance(false),
-        () => connection.request((ref) => ({ type: "PREKEY_PUT", ref, prekey: newest.published }), "DONE"),
-      );
-      this.#published = newest.published;
-      prekeys.confirmed();
-      this.#eraseDue = true;
-    } catch (error) {
-      if (!(error instanceof RequestRefused)) throw error;
-      this.view.warning(
-        "The server refused your prekey: your clock is wrong, or this profile is an old copy.",
-      );
-    }
-  }
-
   /** What entering a room may use of us. @param isMain the room that the command line names */
   #entrance(isMain: boolean): Entrance {
     return {
@@ -586,12 +515,10 @@ export class Chat implements Receiver {
   }
 
   async #settleIn(connection: Connection): Promise<void> {
-    // The server may have forgotten it: it is published after every WELCOME.
-    this.#published = null;
-    await this.#publishPrekey(connection);
+    await this.#publishing.begin(connection);
     this.view.progress("Initial set up had been completed!");
     if (this.#entered && !this.view.interactive) this.view.notice("Connected again.");
-    this.#keepInvitePins();
+    this.#keepInvitedRoom();
     await this.#enterFernet(connection);
     for (const [i, wanted] of this.#wanted.entries()) {
       const isMain = i === 0 && !this.options.fernet;
@@ -654,11 +581,7 @@ export class Chat implements Receiver {
       this.#claims.note(room.conflict);
       if (this.#claims.names(room.conflict.name)) this.#acceptKey(room.conflict);
     }
-    // What was sealed to an old prekey while we were away is open by now, in every room.
-    if (this.#eraseDue && this.#clientRooms().every((r) => r.isCaughtUp || r.state.status !== "in")) {
-      this.#eraseDue = false;
-      this.#server!.prekeys.erase();
-    }
+    this.#publishing.eraseWhenDue();
     if (room === this.#main && room.isCaughtUp && !this.#entered) {
       this.#entered = true;
       this.#whenEntered.resolve();

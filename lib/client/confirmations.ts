@@ -14,7 +14,7 @@ import type { View } from "../protocol/history.ts";
 import type { RoomState } from "./room_state.ts";
 
 const quietMs = 60_000;
-const timesKept = 512;
+const kept = 512;
 
 /** What confirmations need of their room. */
 export interface ConfirmedRoom {
@@ -66,7 +66,8 @@ export class Confirmations {
   needs(pos: number, author: Bytes, timeMs: number): void {
     this.#uncovered.push({ pos, author });
     this.#times.push({ pos, timeMs });
-    if (this.#times.length > timesKept) this.#times.shift();
+    if (this.#uncovered.length > kept) this.#uncovered.shift();
+    if (this.#times.length > kept) this.#times.shift();
     this.schedule();
   }
 
