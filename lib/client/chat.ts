@@ -360,7 +360,12 @@ export class Chat implements Receiver {
         this.view.warning(`The server broke the protocol (${why}); the connection is ended.`);
         this.#connection?.drop();
       },
-      bug: (error) => this.seams.onBug?.(error),
+      bug: (error) => {
+        this.seams.onBug?.(error);
+        if (!this.view.interactive) {
+          this.#fail(new ChatError("A fault of this program has ended it", "please report it"));
+        }
+      },
       storageFailed: (error) => {
         if (!this.view.interactive) this.#fail(error);
       },
@@ -520,8 +525,8 @@ export class Chat implements Receiver {
     if (this.#entered && !this.view.interactive) this.view.notice("Connected again.");
     this.#keepInvitedRoom();
     await this.#enterFernet(connection);
-    for (const [i, wanted] of this.#wanted.entries()) {
-      const isMain = i === 0 && !this.options.fernet;
+    for (const wanted of [...this.#wanted]) {
+      const isMain = !this.options.fernet && skeleton(wanted.name) === skeleton(this.options.room);
       await this.#tell(isMain, () => enterRoom(this.#entrance(isMain), connection, wanted));
     }
     for (const room of this.#clientRooms()) {
@@ -591,11 +596,18 @@ export class Chat implements Receiver {
         this.view.notice(`There was nothing to accept: no key of ${trust} has changed.`);
       }
     }
+    this.#rejected += room.takeLost();
+    if (room.state.status === "gone" && this.#entered) this.#notWanted(room);
     if (room === this.#room && room.state.status === "gone" && this.#entered) this.#outOf(room);
     // A program cannot judge a warning: it ends, and a person looks.
     if (room.state.alarm && !this.view.interactive) this.#fail(notStored(true));
     this.#prompt();
     if (this.#inputEnded && this.#entered && this.#isQuiet) this.#stop.abort();
+  }
+
+  /** Whoever was put out does not come back by herself. */
+  #notWanted(room: RoomStream): void {
+    this.#wanted = this.#wanted.filter(({ name }) => skeleton(name) !== skeleton(room.state.name));
   }
 
   /** We are no longer in the room on the screen: another one takes its place, or it is over. */
@@ -894,7 +906,7 @@ export class Chat implements Receiver {
       await room.leave();
       this.view.notice("You have asked to leave the room; a member carries it out.");
     }
-    this.#wanted = this.#wanted.filter(({ name }) => skeleton(name) !== skeleton(room.state.name));
+    this.#notWanted(room);
     const next = [...this.rooms.values()].find((other) => other !== room && other.isCaughtUp);
     if (room === this.#main || !next) return this.quit();
     this.switchTo(next);
@@ -943,15 +955,22 @@ export class Chat implements Receiver {
   /** A program that is told of a failure will say its lines again: they must not be said twice. */
   #forgetWaiting(): void {
     for (const room of this.#clientRooms()) {
-      if (room.state.status === "in" || room.isDirect) continue;
-      room.state.outbox = [];
-      this.#context!.files.remove(room.state.id);
+      if (room.state.status !== "waiting" || room.isDirect) continue;
+      room.forgetLines();
+      // What was ever known of a room stays: it tells an old admission from a new one.
+      if (!room.state.head && !room.state.pendingCommit) this.#context!.files.remove(room.state.id);
     }
   }
 
   #fail(error: ChatError): void {
     this.#failure ??= error;
-    if (!this.view.interactive) this.#forgetWaiting();
     this.#stop.abort();
+    if (this.view.interactive) return;
+    try {
+      this.#forgetWaiting();
+    } catch (second) {
+      if (!(second instanceof ChatError)) throw second;
+      this.view.warning(inWords(second));
+    }
   }
 }

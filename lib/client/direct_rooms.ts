@@ -38,6 +38,7 @@ export function directRoomWith(rooms: DirectRooms, other: Named): ClientRoom {
   const id = directIdWith(rooms.context, other.id);
   const known = rooms.room(encodeHex(id));
   if (known) {
+    if (known.isDirect && !known.other) Object.assign(known.state, { with: other.name, withId: other.id });
     if (known.isDirect && known.other && equals(known.other.id, other.id)) return known;
     throw new ChatError(
       `The server shows another room in the place of the one of you and ${other.name}`,

@@ -251,13 +251,11 @@ async function createRoom(
   const { id, pending } = makeGenesis({ context }, name, psk);
   const room = new ClientRoom(context, { ...newRoomState(id, name), pendingCommit: pending }, null);
   room.psk = psk;
-  if (context.pinsRooms() && context.known.room(context.serverId, name)) {
-    context.known.pinRoom(context.serverId, name, id); // the person has accepted that the old one is gone
-    if (entrance.claims.names(name)) entrance.claims.used();
-  }
   entrance.addRoom(room);
   room.connect(connection);
+  room.replacesPin = entrance.claims.names(name); // the person has accepted that the old one is gone
   if (await Promise.race([room.create(), lost(connection)])) {
+    if (room.replacesPin) entrance.claims.used();
     entrance.take(room);
     return true;
   }

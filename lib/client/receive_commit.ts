@@ -101,7 +101,7 @@ export async function receiveAdmission(
   if (room.state.name !== "" && skeleton(room.state.name) !== skeleton(commit.roomName)) {
     throw new ServerFault("the room has another name than the one asked for");
   }
-  const pinned = pinOf(room, commit);
+  const pinned = room.replacesPin ? null : pinOf(room, commit);
   if (pinned && !equals(pinned, commit.room)) {
     return room.refuse(`Another room than the known one is called ${commit.roomName}; it is not entered.`);
   }
@@ -125,7 +125,7 @@ export async function receiveAdmission(
   room.keepPins(commit.roster);
   if ((commit.policy & keyFileFlag) !== 0) room.state.keyFile = room.keyFileMark(room.psk);
   room.state.name = commit.roomName; // one that nobody asked for takes it from here
-  if (!pinned && commit.roomName !== "" && room.context.pinsRooms()) {
+  if ((!pinned || room.replacesPin) && commit.roomName !== "" && room.context.pinsRooms()) {
     room.context.known.pinRoom(serverId, commit.roomName, commit.room);
   }
   const history = new History({ pos: viewPos, hash });
@@ -229,6 +229,7 @@ function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secr
     state.chains = {};
     const lost = room.unsent.length;
     state.outbox = [];
+    room.loseLines(lost);
     if (lost > 0) room.warn(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);
     state.leaving = false;
   }

@@ -33,6 +33,8 @@ const hashesMost = 65_536;
 export class ClientRoom extends RoomStream<RoomState> {
   /** 32 bytes of the room key file; zeros for none. */
   psk: Bytes = noKeyFile;
+  /** The person has accepted that another room has this name: the one that we make takes its pin. */
+  replacesPin = false;
   /** Next `n` of senders whose messages of this epoch we cannot open. */
   readonly unreadableNext = new Map<string, number>();
   /** Ids in hex of members whom the server claims to be linked. */
@@ -42,6 +44,7 @@ export class ClientRoom extends RoomStream<RoomState> {
   readonly #committer = new Committer(this);
   #hashes: { first: number; hashes: Bytes[] } | null = null;
   #presenceKnown = false;
+  #lost = 0;
 
   get label(): string {
     if (this.state.name !== "") return this.state.name;
@@ -84,7 +87,18 @@ export class ClientRoom extends RoomStream<RoomState> {
   }
 
   override get hasWish(): boolean {
-    return this.#committer.hasWish;
+    const { status, retired } = this.state;
+    return status === "in" && !retired && !this.lacksKeyFile && this.#committer.hasWish;
+  }
+
+  /** We were put out with lines unsent. */
+  loseLines(lines: number): void {
+    this.#lost += lines;
+  }
+  override takeLost(): number {
+    const lost = this.#lost;
+    this.#lost = 0;
+    return lost;
   }
 
   /** Whether it is a room of two. */

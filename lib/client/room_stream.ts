@@ -54,6 +54,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   #announced = false;
   #ackPos = 0;
   #refused = false;
+  /** A fault of ours has happened here: nothing more of it is handled in this run. */
+  #broken = false;
   #storageFails = false;
   #warned = new Set<string>();
   #wake: () => void = () => {};
@@ -138,6 +140,18 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     return this.#pausing || (!this.#busy && this.#queue.length === 0);
   }
 
+  /** Takes back what waits to be sent. @throws FileTrouble */
+  forgetLines(): void {
+    this.state.outbox = [];
+    this.dirty = true;
+    this.store();
+  }
+
+  /** Lines that are lost for good since it was asked last. */
+  takeLost(): number {
+    return 0;
+  }
+
   /** Whether a change that the person asked for has not come about yet. */
   get hasWish(): boolean {
     return false;
@@ -150,7 +164,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   /** Takes one message of the stream. */
   receive(message: LinkMessage): void {
-    if (this.#refused) return;
+    if (this.#refused || this.#broken) return;
     this.#queue.push(message);
     this.turn();
   }
@@ -387,10 +401,10 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if (error instanceof LinkLost) return;
     this.#queue = [];
     if (!(error instanceof ServerFault) && !(error instanceof ChatError)) {
-      // A bug of ours must not let whoever sent the bytes end the program.
+      // A bug of ours must not let whoever sent the bytes end the program, nor cut the other rooms for ever.
       this.warn(`A fault of this program in ${this.label}: ${(error as Error).name}. Please report it.`);
+      this.#broken = true;
       this.context.bug(error as Error);
-      this.connection?.drop();
       return;
     }
     if (error instanceof ServerFault) return this.context.serverFault(error.message);

@@ -92,6 +92,14 @@ export class Console {
     }
     if (answering && !command) {
       const to = this.context.addressee ? this.context.addressee() : answering.partner;
+      if (to === null) {
+        return {
+          lines: [
+            "error: Nobody who has said something is here, or was when you began the line",
+            "hint: @NAME TEXT",
+          ],
+        };
+      }
       return { lines: answering.answer(to, line.trim()) };
     }
     if (!command) return { lines: unknown(upper, word, rest) };

@@ -18,6 +18,8 @@ const zeros = new Uint8Array(32);
 export class KeyFileRoom extends RoomLog {
   /** The operator holds its key (protocol §8.5). */
   isReadByServer = false;
+  /** Another room has taken its place. */
+  isDropped = false;
   #numbers = new Map<string, number>();
 
   /** @param rooms the server's rooms, for its store, clock and peers */

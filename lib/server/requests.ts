@@ -149,7 +149,9 @@ function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: Mes
       made = rooms.addKeyFileRoom({ ...row, retired: false });
     },
     () => joinInfo.already,
-    () => made.join(peer, pos),
+    () => {
+      if (!made.isDropped) made.join(peer, pos);
+    },
   );
 }
 
@@ -366,6 +368,7 @@ function onSendKeyFile(rooms: Rooms, peer: Peer, ref: number, bytes: Bytes): voi
       pos = room.appendMessage(peer, message);
     },
     () => {
+      if (room.isDropped) return peer.refuse(ref, "DENIED");
       if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
       room.publish(pos, peer, ref);
       rooms.events.exchanged(rooms.clock.now());

@@ -129,6 +129,7 @@ export class Rooms {
   dropKeyFileRoom(id: Bytes): void {
     const room = this.#keyFileRooms.get(encodeHex(id));
     if (!room) return;
+    room.isDropped = true;
     room.close();
     this.#keyFileRooms.delete(room.key);
     this.store.dropRoom(id);

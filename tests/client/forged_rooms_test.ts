@@ -63,6 +63,19 @@ benchTest("an unasked room under the id of a room of two is not taken for it", (
 }, false);
 
 benchTest(
+  "a room of two that the other has just begun takes our line as well",
+  (bench) => {
+    const id = directIdWith(bench.context, dana.card.id);
+    const incoming = new ClientRoom(bench.context, newRoomState(id, ""), null);
+    const rooms = { context: bench.context, room: () => incoming, addRoom: () => {} };
+    assertEquals(directRoomWith(rooms, dana.card) === incoming, true);
+    assertEquals(incoming.label, "@dana");
+    return Promise.resolve();
+  },
+  false,
+);
+
+benchTest(
   "an entry before a key-file room begins is the server's fault, and ends nothing but the link",
   async (bench) => {
     const server = await person("server");
