@@ -62,8 +62,9 @@ worldTest(
       await view.until((e) => e.type === "entered" && e.room === "work");
     }
     sam.view.type("/switch lobby");
+    await until("in the lobby", () => sam.view.room === "lobby");
     ira.view.type("/switch lobby", "/kick sahnawaz");
-    await until("elsewhere", () => sam.view.room === "work");
+    await until("elsewhere", () => sam.view.notices.includes("You are no longer in lobby."));
     sam.cut();
     sam.view.type("still at work");
     await ira.view.until((e) => e.type === "message" && e.room === "work" && e.text === "still at work");
