@@ -54,7 +54,10 @@ export async function join(parsed: Parsed, process: Process): Promise<number> {
     const code = await chat.run();
     return interrupted ? exitCodes.interrupted : code;
   } catch (error) {
-    if (interrupted && error instanceof ServerNotAccepted) return exitCodes.interrupted;
+    if (interrupted && error instanceof ServerNotAccepted) {
+      process.err("Nothing about you was sent.\n");
+      return exitCodes.interrupted;
+    }
     throw error;
   } finally {
     view.close();

@@ -117,6 +117,7 @@ export class Chat implements Receiver {
   #whenEntered = Promise.withResolvers<void>();
   #watched = new Set<{ room: RoomStream; check: () => void }>();
   #beginning = new Set<ClientRoom>();
+  #displaced = false;
   #question: ((answer: boolean) => void) | null = null;
   #trusted = false;
   #rejected = 0;
@@ -616,7 +617,10 @@ export class Chat implements Receiver {
       other.state.status === "in" && !other.state.retired
     );
     if (!next || (room === this.#main && !this.view.interactive)) return this.#fail(notMember(room.label));
-    this.view.notice(`You are no longer in ${room.label}.`);
+    this.view.notice(
+      `You are no longer in ${room.label}; what you type is said in ${next.label} from now on.`,
+    );
+    this.#displaced = true;
     this.#show(next);
   }
 
@@ -735,6 +739,12 @@ export class Chat implements Receiver {
       this.view.warning(`That is ${bytes} bytes; a message holds at most ${textMaxBytes}. Nothing was sent.`);
     } else if (text.trim() === "") {
       if (action) this.view.warning("What do you do? /me ACTION");
+    } else if (this.#displaced) {
+      // It may have been begun for the room that is gone.
+      this.#displaced = false;
+      this.view.warning(
+        `You are in ${this.#room?.label} now: the line was not sent. Say it again if it is for there.`,
+      );
     } else if (this.#room) this.sayIn(this.#room, text, action);
     else this.#unsent.push({ text, action, room: null, to: null });
   }
@@ -794,6 +804,7 @@ export class Chat implements Receiver {
 
   /** What is typed from now on is said there. */
   switchTo(room: RoomStream): void {
+    this.#displaced = false;
     this.#show(room);
     this.#prompt();
   }

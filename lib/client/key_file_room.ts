@@ -43,6 +43,7 @@ export function newKeyFileRoomState(id: Bytes, name: string): KeyFileRoomState {
 
 /** One room without a roster. */
 export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
+  protected override readonly hasRoster = false;
   #isReadByServer = false;
   #warnedOfKey = false;
 
@@ -154,6 +155,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
       // Her history begins at the server's claim; the first view of somebody who was there before tells.
       this.history = new History({ pos: info.start, hash: info.startHash });
       state.status = "in";
+      if (info.last === 0) this.notice("Nothing has been said here with this file yet.");
       this.dirty = true;
     } else if (info.start === here.pos && !equals(info.startHash, here.hash)) {
       this.alarmAboutServer(

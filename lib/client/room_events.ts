@@ -33,7 +33,13 @@ export type RoomEvent =
   /** An own line was refused for good. */
   | { readonly type: "failed"; readonly room: string; readonly msgId: string; readonly why: string }
   /** We are in the room and have seen all that was said. */
-  | { readonly type: "entered"; readonly room: string; readonly members: readonly string[] }
+  | {
+    readonly type: "entered";
+    readonly room: string;
+    readonly members: readonly string[];
+    /** A key-file room: those who have spoken, since nobody can say who else holds the key. */
+    readonly speakers?: boolean;
+  }
   /** What follows was said while we were away. */
   | { readonly type: "unread"; readonly room: string }
   /** A commit has added somebody. */

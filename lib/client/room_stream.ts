@@ -99,6 +99,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   abstract numberRefused(item: OutboxItem): void;
   /** The name of somebody by id. */
   abstract nameOf(id: Uint8Array): string;
+  /** Whether it is known who is in it. */
+  protected readonly hasRoster: boolean = true;
   /** Who is in it, as far as it is known. */
   abstract get memberNames(): readonly string[];
   /** What the prompt says beside the name; empty when all is well. */
@@ -384,7 +386,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.caughtUp();
     if (!this.#announced) {
       this.#announced = true;
-      this.event({ type: "entered", room: this.label, members: this.memberNames });
+      const event: RoomEvent = { type: "entered", room: this.label, members: this.memberNames };
+      this.event(this.hasRoster ? event : { ...event, speakers: true });
     }
     if (this.state.alarm === null && !this.state.retired) await this.settle();
   }

@@ -162,7 +162,9 @@ export class Answering {
       const shown = (name ?? "").slice(0, 40).replace(/[^\x21-\x7e]/g, "?");
       const who = name === null
         ? "Nobody who has said something is here"
-        : `"${shown}" is not here, or has said nothing`;
+        : this.#rooms!.peerNamed(name)
+        ? `"${shown}" is here, but has said nothing to be answered yet`
+        : `"${shown}" is not here`;
       return [`error: ${who}`, "hint: WHO shows who is connected; an answer goes to who has spoken"];
     }
     this.#send(asked, text);

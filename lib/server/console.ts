@@ -12,9 +12,11 @@ import { sanitizeLine } from "../sanitize.ts";
 import type { Answering } from "./answering.ts";
 import { banOf } from "./bans.ts";
 import { addressKey } from "./limits.ts";
-import type { ServerRoom } from "./room.ts";
+import type { KeyFileRoom } from "./key_file_room.ts";
+import { ServerRoom } from "./room.ts";
+import type { RoomLog } from "./room_log.ts";
 import type { ChatServer } from "./server.ts";
-import { closeReasons } from "../protocol/messages.ts";
+import { closeReasons, roomKinds } from "../protocol/messages.ts";
 
 /** What a console line leads to. */
 export interface ConsoleAnswer {
@@ -86,7 +88,9 @@ export class Console {
       return {
         lines: [
           `error: "${printable(line.trim())}" was neither done nor sent`,
-          `hint: ${upper} ${printable(rest)} does it; @NAME ${printable(line.trim())} says it`,
+          `hint: ${upper} ${command.args} in capitals is the command; @NAME ${
+            printable(line.trim())
+          } says it`,
         ],
       };
     }
@@ -124,10 +128,8 @@ export class Console {
     }
     const room = upper === "RETIRE" ? roomNamed(this.context, rest) : undefined;
     if (!room) return null;
-    const { length } = room.head.roster;
-    return `${room.name} has ${
-      length === 1 ? "1 member" : `${length} members`
-    }; nothing more can be said there ` +
+    const size = room instanceof ServerRoom ? `${room.head.roster.length} in it` : "a key file";
+    return `${nameOf(room)} has ${size}; nothing more can be said there ` +
       `afterwards. Type RETIRE ${rest} again to end it.`;
   }
 }
@@ -171,21 +173,23 @@ function rooms({ server }: ConsoleContext): string[] {
       }`
     ),
     ...keyFile.map((room) =>
-      `${`(key file ${room.key.slice(0, 8)})`.padEnd(24)} ${room.last} entries${
-        room.isReadByServer ? ", you hold its key" : ""
-      }`
+      `${nameOf(room).padEnd(24)} ${room.last} entries${room.isReadByServer ? ", you hold its key" : ""}`
     ),
   ];
 }
 
-function nameOf(room: ServerRoom): string {
+function nameOf(room: RoomLog): string {
+  if (room.kind === roomKinds.keyFile) return `(key file ${room.key.slice(0, 8)})`;
   return room.name === "" ? `(direct ${room.key.slice(0, 8)})` : room.name;
 }
 
-function roomNamed({ server }: ConsoleContext, name: string): ServerRoom | undefined {
-  return server.rooms.all().find((room) =>
+/** A room by its name, or a key-file room by the digits that ROOMS shows. */
+function roomNamed({ server }: ConsoleContext, name: string): ServerRoom | KeyFileRoom | undefined {
+  const named = server.rooms.all().find((room) =>
     room.name !== "" && !room.isRetired && skeleton(room.name) === skeleton(name)
   );
+  if (named || !/^[0-9a-f]{8}$/.test(name)) return named;
+  return server.rooms.keyFileRooms().find((room) => !room.isRetired && room.key.startsWith(name));
 }
 
 function invite(context: ConsoleContext, rest: string): string[] {
@@ -243,7 +247,7 @@ function retire(context: ConsoleContext, rest: string): string[] {
   const room = roomNamed(context, rest);
   if (!room) return [`error: There is no room "${printable(rest)}"`, "hint: ROOMS shows all"];
   if (!context.server.rooms.retire(room)) return ["error: The room could not be retired", "hint: see above"];
-  return [`[+] ${room.name} is retired; its members are told, and the name is free`];
+  return [`[+] ${nameOf(room)} is retired; its members are told, and the name is free`];
 }
 
 /** An address as bans count it, of `host:port`. */

@@ -44,7 +44,10 @@ export function lineOf(event: RoomEvent, currentRoom: string): Line | null {
     case "unread":
       return news("---- unread begins here ----");
     case "entered":
-      return event.room.startsWith("@") ? null : news(`In the room: ${event.members.join(", ")}`);
+      if (event.room.startsWith("@")) return null;
+      return news(
+        `${event.speakers ? "You, and who has spoken here" : "In the room"}: ${event.members.join(", ")}`,
+      );
     case "added":
       return news(
         `New person joined the room. Username: ${event.who} (added by ${event.by}, ${

@@ -45,6 +45,7 @@ for (const what of ["drop", "duplicate", "swap"] as const) {
         await until("lied", () => log.done > 0);
         await ira.view.hears("ira: two");
         if (what !== "swap") await sam.view.hears("ira: two");
+        else await until("swapped", () => sam.view.warnings.length > 0);
         if (speaker === "the other") ira.view.type("three");
         else sam.view.type("three");
         await until("a warning", () => forked(ira, sam));
@@ -78,6 +79,8 @@ hostileTest(
     bent.ira.next = "drop";
     sam.view.type("only for sam");
     await until("split", () => bent.ira.done === 1 || forked(ira, sam));
+    // What follows shows what its author had seen by then: her own line among it.
+    await until("seen", () => sam.view.said.includes("sahnawaz: only for sam") || forked(ira, sam));
     if (!forked(ira, sam)) sam.view.type("hello?");
     await until("a warning", () => forked(ira, sam));
   },

@@ -64,7 +64,12 @@ worldTest(
     sam.view.type("/switch lobby");
     await until("in the lobby", () => sam.view.room === "lobby");
     ira.view.type("/switch lobby", "/kick sahnawaz");
-    await until("elsewhere", () => sam.view.notices.includes("You are no longer in lobby."));
+    await until(
+      "elsewhere",
+      () => sam.view.notices.some((text) => text.startsWith("You are no longer in lobby")),
+    );
+    sam.view.type("begun for the lobby");
+    await until("held back", () => sam.view.warnings.some((text) => text.includes("the line was not sent")));
     sam.cut();
     sam.view.type("still at work");
     await ira.view.until((e) => e.type === "message" && e.room === "work" && e.text === "still at work");

@@ -98,6 +98,9 @@ answeringTest(
     await sam.done;
     await until("gone", () => world.server.linked === 1);
     assertStringIncludes(enter("@sahnawaz still there?")[0], "not here");
+    const dana = await world.enter("dana");
+    assertStringIncludes(enter("@dana hello")[0], "has said nothing to be answered yet");
+    dana.chat.quit();
     assertEquals(enter("then you"), ["[+] Answered ira"]);
   },
 );

@@ -154,3 +154,12 @@ worldTest("a member of a retired room has the place back, and asks for nothing t
   ira.view.type("/join next");
   await ira.view.until((e) => e.type === "entered" && e.room === "next");
 }, { limits: { roomsPerUser: 1 } });
+
+worldTest("RETIRE ends a key-file room by the digits that ROOMS shows", async (world) => {
+  const enter = consoleOf(world);
+  const ira = await world.enter("ira", { fernet: new Uint8Array(32).fill(3) });
+  const digits = /\(key file ([0-9a-f]{8})\)/.exec(enter("ROOMS").join())![1];
+  assertStringIncludes(enter(`RETIRE ${digits}`)[0], "Type RETIRE");
+  assertStringIncludes(enter(`RETIRE ${digits}`)[0], "is retired");
+  await until("told", () => ira.view.warnings.some((text) => text.includes("operator has ended this room")));
+});
