@@ -187,10 +187,20 @@ class Run {
 }
 
 /** Runs many, some at once, so that nobody's waiting costs time. */
-export async function honestRuns(count: number, atOnce: number): Promise<void> {
+async function honestRuns(count: number, atOnce: number): Promise<void> {
   let left = count;
   const worker = async () => {
     while (left-- > 0) await honestRun();
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+/** Half of the thousand runs. */
+export function honestRunsTest(which: string): void {
+  Deno.test({
+    name: `property 16: honest runs with cuts, restarts and crashes at random points never warn: ${which}`,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: () => honestRuns(500, 8),
+  });
 }
