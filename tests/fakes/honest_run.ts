@@ -33,7 +33,7 @@ const connectionTrouble =
   /connection was cut|gone silent|shutting down|Nothing answers|handshake with|Cannot connect to|is not a chat server|ended the connection/;
 
 /** Runs one. @returns what was done, for whoever wants to see it again @throws when anybody was warned */
-export async function honestRun(steps = 8): Promise<string[]> {
+export async function honestRun(steps = 6): Promise<string[]> {
   const clock = new JumpingClock();
   const world = await World.open({ limits, dir, clock });
   const run = new Run(world, clock);
