@@ -80,7 +80,12 @@ export class Committer {
     const isClosed = (head.policy & ~keyFileFlag) === policies.closed;
     const { isAdmin } = this.room;
     const names = new Set(roster.map((m) => skeleton(m.name)));
-    const isNew = (card: Card) => !findMember(roster, card.id) && !names.has(skeleton(card.name));
+    // Asked for twice, or under two look-alike names, somebody is added once.
+    const isNew = ({ id, name }: Card) => {
+      if (findMember(roster, id) || names.has(skeleton(name))) return false;
+      names.add(skeleton(name));
+      return true;
+    };
     const add = !isClosed || isAdmin ? this.#wish.add.filter(isNew).slice(0, rosterMax - roster.length) : [];
     const remove = isAdmin ? this.#wish.remove.filter((id) => findMember(roster, id)) : [];
     const { policy } = this.#wish;

@@ -10,7 +10,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { seconds } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { ChatError } from "../errors.ts";
-import type { Card } from "../protocol/card.ts";
+import { type Card, roles } from "../protocol/card.ts";
 import { entryHash, History } from "../protocol/history.ts";
 import {
   isKeyFileMessageSigned,
@@ -20,7 +20,6 @@ import {
 } from "../protocol/key_file_message.ts";
 import type { Message } from "../protocol/message.ts";
 import { entryKinds, type LinkMessage, type MessageOf, roomFlags } from "../protocol/messages.ts";
-import { roles } from "../protocol/card.ts";
 import { skeleton } from "../protocol/name.ts";
 import type { Sealed } from "./outbox.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";

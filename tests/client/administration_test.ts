@@ -116,3 +116,12 @@ worldTest("the admin who leaves is followed by the first member, who can adminis
   await until("kicked", () => headIn(sam)?.roster.length === 1);
   assertEquals((await dana.done) instanceof Error, true);
 });
+
+worldTest("/invite NAME typed twice lets in once, and nothing is refused", async (world) => {
+  const dana = await world.enter("dana", { room: "elsewhere" });
+  const ira = await world.enter("ira");
+  ira.view.type("/close", "/invite dana", "/invite DANA");
+  await until("let in", () => headIn(ira)?.roster.length === 2);
+  await dana.view.until((e) => e.type === "entered" && e.room === "lobby");
+  assertEquals(ira.view.warnings.filter((text) => text.includes("refused a change")), []);
+});
