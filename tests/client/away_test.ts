@@ -2,26 +2,9 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { timestamp } from "../../lib/timestamp.ts";
-import { JumpingClock } from "../fakes/jumping_clock.ts";
-import { headIn, inWorld, type ServerOptions, until, type World } from "../fakes/world.ts";
+import { clockTest, headIn, until } from "../fakes/world.ts";
 
 const day = 86_400_000;
-
-function clockTest(
-  name: string,
-  act: (world: World, clock: JumpingClock) => Promise<void>,
-  options: ServerOptions = {},
-): void {
-  Deno.test({
-    name,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    fn: () => {
-      const clock = new JumpingClock();
-      return inWorld((world) => act(world, clock), { ...options, clock });
-    },
-  });
-}
 
 clockTest("what was said while away is shown after a line where it begins", async (world) => {
   const ira = await world.enter("ira");

@@ -9,23 +9,10 @@ import { boxDecryptor, openBox } from "../../lib/protocol/box.ts";
 import { type Commit, parseCommit } from "../../lib/protocol/commit.ts";
 import { noKeyFile, senderChains } from "../../lib/protocol/epoch.ts";
 import { parseMessage } from "../../lib/protocol/message.ts";
-import { JumpingClock } from "../fakes/jumping_clock.ts";
-import { type Client, headIn, inWorld, until, type World } from "../fakes/world.ts";
+import { type Client, clockTest, headIn, until, type World } from "../fakes/world.ts";
 import { opensWith } from "../fakes/chain_reader.ts";
 
 const day = 86_400_000;
-
-function clockTest(name: string, act: (world: World, clock: JumpingClock) => Promise<void>): void {
-  Deno.test({
-    name,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    fn: () => {
-      const clock = new JumpingClock();
-      return inWorld((world) => act(world, clock), { clock });
-    },
-  });
-}
 
 /** Everything that a thief of the opened session state has: chains and prekeys, not the identity's keys. */
 function steal(client: Client) {

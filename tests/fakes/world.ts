@@ -24,6 +24,7 @@ import type { Store } from "../../lib/server/store/store.ts";
 import { exists, makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { makeCard, roles } from "../../lib/protocol/card.ts";
+import { JumpingClock } from "./jumping_clock.ts";
 import { person } from "./people.ts";
 import { ScriptedView } from "./scripted_view.ts";
 
@@ -214,4 +215,21 @@ export async function until(what: string, condition: () => boolean, timeoutMs = 
 export function headIn(client: Client): RoomHead | null {
   const { room } = client.chat;
   return room instanceof ClientRoom ? room.state.head : null;
+}
+
+/** The same with a clock that jumps, for server and clients alike. */
+export function clockTest(
+  name: string,
+  act: (world: World, clock: JumpingClock) => Promise<void>,
+  options: ServerOptions = {},
+): void {
+  Deno.test({
+    name,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: () => {
+      const clock = new JumpingClock();
+      return inWorld((world) => act(world, clock), { ...options, clock });
+    },
+  });
 }
