@@ -4,6 +4,7 @@
 const environment = [
   "CHAT_HOME",
   "CHAT_DEBUG",
+  "CHAT_ACCOUNTS_PASSWORD",
   "HOME",
   "XDG_CONFIG_HOME",
   "XDG_DATA_HOME",

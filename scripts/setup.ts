@@ -1,12 +1,13 @@
 /**
- * Installs what the tests drive and the machine lacks, openssl, tmux and Python's cryptography, from Debian's
- * packages where this is such a machine. Elsewhere it says what is missing, and the tests that need it show as ignored; with
+ * Installs what the tests drive and the machine lacks, openssl, tmux, MariaDB and Python's cryptography, from
+ * Debian's packages where this is such a machine. Elsewhere it says what is missing, and the tests that need it show as ignored; with
  * CI=true that is an error.
  */
 
 const needed: readonly { check: string; pkg: string }[] = [
   { check: "command -v openssl", pkg: "openssl" },
   { check: "command -v tmux", pkg: "tmux" },
+  { check: "command -v mariadbd && command -v mariadb-dump", pkg: "mariadb-server" },
   { check: '/usr/bin/python3 -c "import cryptography.fernet"', pkg: "python3-cryptography" },
 ];
 

@@ -3,11 +3,13 @@
 import { Chat, type ChatOptions } from "../client/chat.ts";
 import { dialTcp } from "../client/connection.ts";
 import { ServerNotAccepted } from "../client/known_keys.ts";
+import type { LoginOptions } from "../client/login.ts";
 import { openProfile } from "../client/profile.ts";
 import type { View } from "../client/view.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { exitCodes } from "../errors.ts";
 import { BadName, isName } from "../protocol/name.ts";
+import { encodePassword } from "../protocol/password.ts";
 import { tokenMaxBytes } from "../protocol/handshake.ts";
 import { profilesDir } from "../storage/home.ts";
 import { LinesView } from "../ui/lines_view.ts";
@@ -21,7 +23,7 @@ import { userName } from "./user_name.ts";
 /** Runs it until the person goes. @returns the exit code @throws ChatError */
 export async function join(parsed: Parsed, process: Process): Promise<number> {
   const { values } = parsed;
-  const name = userName(values.user, process.env);
+  const name = userName(values.user ?? askName(parsed, process), process.env);
   const options = optionsOf(parsed);
   const { clock, random } = process;
   // Read in any case: a path that is wrong shall not go unnoticed.
@@ -65,6 +67,13 @@ export async function join(parsed: Parsed, process: Process): Promise<number> {
   }
 }
 
+/** Whoever registers chooses a name; Enter takes the login name. */
+function askName({ values, switches }: Parsed, process: Process): string | undefined {
+  const asks = switches.has("register") && process.inputIsTerminal && values.message === undefined;
+  const login = process.env("USER") ?? process.env("LOGNAME") ?? "";
+  return (asks && process.ask(isName(login) ? `Name [${login}]:` : "Name:")?.trim()) || undefined;
+}
+
 function optionsOf({ values, switches, positionals }: Parsed): ChatOptions {
   const invite = positionals.length > 0 ? parseInvite(positionals[0]) : null;
   if (invite && (values.server !== undefined || values.port !== undefined || values.room !== undefined)) {
@@ -104,6 +113,21 @@ function optionsOf({ values, switches, positionals }: Parsed): ChatOptions {
     key: values.key === undefined ? null : readRoomKey(values.key),
     fernet: values.fernet === undefined ? null : readRoomKey(values.fernet),
     pins: invite?.pins ?? null,
+    login: loginOf(values, switches),
+  };
+}
+
+function loginOf(values: Parsed["values"], switches: Parsed["switches"]): LoginOptions {
+  const { "password-file": passwordFile, "registration-token-file": tokenFile } = values;
+  if (tokenFile !== undefined && !switches.has("register")) {
+    throw new UsageError("--registration-token-file is for --register", "add --register, or leave it out");
+  }
+  const password = passwordFile === undefined ? null : readSecretFile(passwordFile);
+  if (password !== null) encodePassword(password);
+  return {
+    register: switches.has("register"),
+    password,
+    registrationToken: tokenFile === undefined ? null : readSecretFile(tokenFile),
   };
 }
 

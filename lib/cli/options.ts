@@ -109,9 +109,37 @@ export const serveSpec: CommandSpec = {
     { name: "show-addresses", help: "Members see each sender's address and port before the name" },
     { name: "token-file", value: "FILE", help: "Everybody who joins must know the access token in FILE" },
     { name: "passphrase-file", value: "FILE", help: "Read the passphrase of the server's key from FILE" },
+    {
+      name: "accounts",
+      value: "URL",
+      help:
+        "People must register and log in; kept in sqlite:, sqlite:FILE or mysql://USER@HOST:PORT/DATABASE",
+    },
+    { name: "registration", value: "MODE", help: "Who may register: open, token or closed (default: open)" },
+    {
+      name: "accounts-password-file",
+      value: "FILE",
+      help: "The database user's password (default: CHAT_ACCOUNTS_PASSWORD)",
+    },
+    {
+      name: "accounts-ca",
+      value: "FILE",
+      help: "The authority (PEM) that signed the database's certificate; without, the system's are asked",
+    },
+    { name: "accounts-insecure", help: "Cross the network to the database without TLS" },
+    {
+      name: "print-schema",
+      help: "With --accounts: print the statements that set the database up, for its administrator, and end",
+    },
+    { name: "audit", help: "With --accounts: print who did what and when, and end" },
     ...common,
   ],
-  examples: ["chat serve", "chat serve --host 0.0.0.0 -p 9443", "chat serve --ephemeral"],
+  examples: [
+    "chat serve",
+    "chat serve --host 0.0.0.0 -p 9443",
+    "chat serve --ephemeral",
+    "chat serve --accounts sqlite: --registration token",
+  ],
 };
 
 /** `chat join` */
@@ -150,6 +178,13 @@ export const joinSpec: CommandSpec = {
     },
     { name: "token-file", value: "FILE", help: "The access token that the server asks for" },
     { name: "passphrase-file", value: "FILE", help: "Read the passphrase of your key from FILE" },
+    { name: "register", help: "Make an account on a server that has accounts" },
+    { name: "password-file", value: "FILE", help: "Read your account's password from FILE" },
+    {
+      name: "registration-token-file",
+      value: "FILE",
+      help: "With --register: the token that the operator has given you",
+    },
     { name: "join-timeout", value: "SECONDS", help: "How long a pipe waits to be let in (default: 60)" },
     { name: "plain", help: "Only append lines: for screen readers and slow links" },
     ...common,
@@ -157,6 +192,7 @@ export const joinSpec: CommandSpec = {
   examples: [
     "chat join -u ira",
     "chat join -u ira chat://chat.example.org:9443/lobby#SERVERID",
+    "chat join --register -u ira",
     'chat join -u bot -m "deploy done"',
     "echo done | chat join -u bot",
   ],

@@ -20,6 +20,10 @@ export interface Process {
   log(text: string): void;
   /** Writes to standard error. */
   err(text: string): void;
+  /** Whether what is typed is shown, while lines are read from standard input; only on a terminal. */
+  echo(on: boolean): void;
+  /** Asks for a line; null when nobody is there. */
+  ask(question: string): string | null;
   /** Asks for a secret without echo; null when nobody is there. */
   askSecret(question: string): string | null;
   /** Calls `act` on Ctrl+C and on the system's request to end. @returns undoes it */

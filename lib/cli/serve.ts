@@ -23,13 +23,17 @@ import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../storage/key_fil
 import { Lock } from "../storage/lock.ts";
 import { PromptLine } from "../ui/terminal/prompt_line.ts";
 import { makePrivateDir, readPrivate, writeAtomically } from "../storage/private_file.ts";
+import { isLoopback } from "../loopback.ts";
 import { formatInvite } from "../protocol/invite.ts";
+import { sanitizeLine } from "../sanitize.ts";
 import { type Parsed, parsePort, UsageError } from "./options.ts";
+import { accountsFor, accountsOptions, printAudit, printSchema } from "./serve_accounts.ts";
 import type { Process } from "./process.ts";
 import { existingPassphrase, readRoomKey, readSecretFile } from "./secrets.ts";
 
 /** Runs it until TERMINATE or a signal. @returns the exit code @throws ChatError */
-export async function serve({ values, switches }: Parsed, process: Process): Promise<number> {
+export async function serve(parsed: Parsed, process: Process): Promise<number> {
+  const { values, switches } = parsed;
   const host = values.host ?? "127.0.0.1";
   const port = parsePort(values.port);
   const dir = values.data ?? serverDir(values.home, process.env);
@@ -39,7 +43,10 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
   if (switches.has("answer-ack") && !answerKey) {
     throw new UsageError("--answer-ack needs a key to answer with", "add --answer FILE");
   }
+  const accountsAsked = accountsOptions(parsed);
+  if (accountsAsked && switches.has("print-schema")) return printSchema(accountsAsked, process);
   makePrivateDir(dir);
+  if (accountsAsked && switches.has("audit")) return await printAudit(accountsAsked, dir, process);
   const lock = Lock.take(
     join(dir, "lock"),
     `The data directory "${dir}"`,
@@ -48,6 +55,7 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
   try {
     const identity = await openIdentity(dir, values["passphrase-file"], process);
     const card = openCard(dir, identity, process);
+    const accounts = accountsAsked && await accountsFor(accountsAsked, dir, process);
     const listener = listen(host, port);
     const store = openStore(dir, switches.has("ephemeral"), process, listener);
     const isConsole = process.inputIsTerminal && process.outputIsTerminal;
@@ -76,6 +84,7 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
       retention,
       answering,
       accessToken: token,
+      accounts,
       defer: (act) => void setImmediate(act),
     });
     const invite = (room: string) =>
@@ -94,11 +103,19 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
       print("[+] In the invite, put this machine's name or address in place of HOST");
     }
     if (token) print("[+] Whoever joins needs the access token too: --token-file FILE");
+    if (accountsAsked) print(`[+] ${registrationWords[accountsAsked.registration]}`);
     if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
     if (answering) print("[+] Rooms of your key file are read by this server, and their members are told so");
     if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");
     const addressee = operator ? () => operator.addressee : undefined;
-    const console = new Console({ server, answering, addressee, invite, now: () => process.clock.now() });
+    const console = new Console({
+      server,
+      answering,
+      addressee,
+      invite,
+      now: () => process.clock.now(),
+      operator: operatorName(process),
+    });
     await untilStopped(process, console, print, operator);
     operator?.prompt.close();
     await server.stop();
@@ -108,6 +125,18 @@ export async function serve({ values, switches }: Parsed, process: Process): Pro
   } finally {
     lock.release();
   }
+}
+
+const registrationWords = {
+  open: "People log in; whoever is new registers: chat join --register",
+  token: "People log in; whoever is new registers with a token that TOKEN makes: chat join --register",
+  closed: "People log in; nobody can register",
+} as const;
+
+/** For the audit trail: at most 64 characters. */
+function operatorName({ env }: Process): string {
+  const login = env("USER") ?? env("LOGNAME") ?? env("USERNAME") ?? "";
+  return `operator ${sanitizeLine(login)}`.trim().slice(0, 64);
 }
 
 /** Waits for TERMINATE on the console, or a signal; a second Ctrl+C ends at once. */
@@ -132,6 +161,7 @@ function untilStopped(
     const enter = (line: string) => {
       const answer = console.enter(line);
       answer.lines.forEach(print);
+      void answer.later?.then((lines) => lines.forEach(print));
       if (answer.terminate) stop();
     };
     if (operator) operator.begin(enter, () => onSignal("SIGINT"));
@@ -312,8 +342,4 @@ function retentionOf(values: Parsed["values"]): Retention {
 /** What others can dial: nobody dials 0.0.0.0. */
 function reachable(host: string): string {
   return host === "0.0.0.0" || host === "::" ? "HOST" : host;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
 }

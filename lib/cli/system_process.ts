@@ -31,6 +31,8 @@ export function systemProcess(askSecret: (question: string) => string | null): P
     },
     log: (text) => writeQuietly(Deno.stdout, text),
     err: (text) => writeQuietly(Deno.stderr, text),
+    echo: (on) => Deno.stdin.isTerminal() && Deno.stdin.setRaw(!on, { cbreak: Deno.build.os !== "windows" }),
+    ask: (question) => Deno.stdin.isTerminal() ? prompt(question) : null,
     askSecret,
     onStop(act) {
       const signals = Deno.build.os === "windows"

@@ -28,6 +28,7 @@ import { enterKeyFileRoom } from "./enter_key_file_room.ts";
 import { KeyFileRoom } from "./key_file_room.ts";
 import { ServerUnknown } from "./known_keys.ts";
 import { KeyClaims } from "./key_claims.ts";
+import { Login, type LoginOptions } from "./login.ts";
 import { Pace } from "./pace.ts";
 import { PrekeyPublishing } from "./prekey_publishing.ts";
 import { ServerGate } from "./server_gate.ts";
@@ -36,7 +37,7 @@ import type { Named, RoomStream } from "./room_stream.ts";
 import { enterRoom, type Entrance, patiently, type Wanted } from "./enter_room.ts";
 import { notAdmitted, notMember, notSent, notStored } from "./giving_up.ts";
 import type { ServerTrust } from "./server_pin.ts";
-import { Connection, type Dial, hostPort, LinkLost, type Receiver } from "./connection.ts";
+import { AskedTooLong, Connection, type Dial, hostPort, LinkLost, type Receiver } from "./connection.ts";
 import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection_errors.ts";
 import type { Profile } from "./profile.ts";
 import { Backoff } from "./reconnect.ts";
@@ -55,6 +56,8 @@ const unaskedMost = 1024;
 export interface ChatOptions extends ServerTrust {
   /** Room name. */
   readonly room: string;
+  /** What the command line says of accounts. */
+  readonly login: LoginOptions;
   /** Access token, maybe empty. */
   readonly token: Bytes;
   /** After how long somebody who is not there to wait gives up. */
@@ -104,6 +107,10 @@ export class Chat implements Receiver {
   #wanted: Wanted[];
   #claims: KeyClaims;
   #gate: ServerGate;
+  /** What we log in with, where there are accounts. */
+  readonly login: Login;
+  /** Whether the server has accounts; null before it has said so. */
+  hasAccount: boolean | null = null;
   #pace: Pace;
   #publishing: PrekeyPublishing;
   #unsent: Unsent[] = [];
@@ -135,6 +142,11 @@ export class Chat implements Receiver {
     this.#gate = new ServerGate(profile.known, options, this.#claims, {
       notice: (text) => view.notice(text),
       ask: (question) => this.ask(question),
+    });
+    this.login = new Login(profile.name, options.login, {
+      interactive: view.interactive,
+      secret: (question) => this.#secret(question),
+      warning: (text) => view.warning(text),
     });
     this.#pace = new Pace(seams.clock);
     this.#publishing = new PrekeyPublishing({
@@ -202,6 +214,7 @@ export class Chat implements Receiver {
             first = true;
             continue;
           }
+          if (error instanceof AskedTooLong && !this.#stop.signal.aborted) continue;
           if (!(error instanceof ChatError) || !this.#isTransient(error, first)) throw error;
           this.#lastTrouble = error;
           if (error instanceof HandshakeBroken) this.#backoff.handshakeFailed();
@@ -235,6 +248,7 @@ export class Chat implements Receiver {
         closeReasons.tooSlow,
         closeReasons.limit,
         closeReasons.renewal,
+        closeReasons.tryLater,
       ];
       return again.includes(error.reason);
     }
@@ -257,6 +271,10 @@ export class Chat implements Receiver {
       identity: this.profile.identity,
       card: this.profile.card.bytes,
       checkServer: (card) => this.#gate.check(card.id),
+      credentials: (welcome) => {
+        this.#warnOfClock(welcome);
+        return this.login.credentials(welcome);
+      },
       onStep: (step) => this.#showStep(step),
     });
     // Kept only now: the handshake has proved that the server holds the key of the card it showed.
@@ -309,7 +327,10 @@ export class Chat implements Receiver {
   #showEnd(end: LinkEnd): void {
     if (this.#stop.signal.aborted) return;
     if (end.how === "peer closed") {
-      const refusal = refusedBy(end.reason, this.profile.name, this.options.token.length > 0);
+      const refusal = refusedBy(end.reason, {
+        name: this.profile.name,
+        hadToken: this.options.token.length > 0,
+      });
       if (!this.#isTransient(refusal, false)) throw refusal;
       this.view.warning(`${refusal.message}.`);
     } else if (end.how === "silent") this.view.warning("The server has gone silent.");
@@ -388,12 +409,17 @@ export class Chat implements Receiver {
 
   /** WELCOME: what kind of server this is, and whether it is the one we knew. */
   welcome(message: MessageOf<"WELCOME">): void {
-    const { clock } = this.seams;
     this.#pace.begin(message.burst, message.rate);
-    if (Math.abs(clock.now() / 1000 - message.time) > clockSkewSeconds) {
-      this.view.warning(
-        "Your clock and the server's differ by more than 5 minutes: others may refuse your keys.",
-      );
+    this.hasAccount = (message.flags & welcomeFlags.accounts) !== 0;
+    if (this.hasAccount) {
+      if (this.login.isRegistering) this.view.notice(`You are registered as ${this.profile.name}.`);
+      this.login.accepted();
+    } else {
+      this.#warnOfClock(message);
+      if (this.login.isRegistering) {
+        this.view.notice("This server has no accounts; nothing was registered.");
+        this.login.accepted();
+      }
     }
     const memoryOnly = (message.flags & welcomeFlags.memoryOnly) !== 0;
     const unconfirmed = this.#unconfirmed();
@@ -415,6 +441,25 @@ export class Chat implements Receiver {
       room.connect(this.#connection!);
       if (room instanceof ClientRoom && !this.#isFollowed(room)) room.refuse(null);
     }
+  }
+
+  #warnOfClock({ time }: MessageOf<"WELCOME">): void {
+    if (Math.abs(this.seams.clock.now() / 1000 - time) > clockSkewSeconds) {
+      this.view.warning(
+        "Your clock and the server's differ by more than 5 minutes: others may refuse your keys.",
+      );
+    }
+  }
+
+  /** Asks for a secret; going ends the question. */
+  async #secret(question: string): Promise<string | null> {
+    if (this.#stop.signal.aborted) return null;
+    const { promise, resolve } = Promise.withResolvers<null>();
+    const stopped = () => resolve(null);
+    this.#stop.signal.addEventListener("abort", stopped);
+    const typed = await Promise.race([this.view.secret(question), promise]);
+    this.#stop.signal.removeEventListener("abort", stopped);
+    return typed;
   }
 
   #clientRooms(): ClientRoom[] {
@@ -467,7 +512,7 @@ export class Chat implements Receiver {
 
   /** Everything else that comes: to the room it is about. */
   receive(message: LinkMessage, room: Bytes | null): void {
-    if (message.type === "NOTICE") return this.view.notice(`The operator says: ${message.text}`);
+    if (message.type === "NOTICE") return this.view.notice(`The server says: ${message.text}`);
     const id = room ?? ("room" in message ? message.room : null);
     if (!id) throw new Malformed("a message about nothing");
     let target = this.rooms.get(encodeHex(id));

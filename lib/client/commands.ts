@@ -2,6 +2,7 @@
 
 import { closestString } from "@std/text/closest-string";
 import { ChatError } from "../errors.ts";
+import { changePassword, releaseKey } from "./account.ts";
 import { close, invite, kick, open } from "./administration.ts";
 import { rooms, who, whois } from "./answers.ts";
 import type { Chat } from "./chat.ts";
@@ -69,6 +70,13 @@ export const commands: readonly Command[] = [
     args: "NAME",
     help: "Accept the changed key of NAME, or ignore what NAME claims to have seen",
     run: (chat, rest) => chat.trust(rest),
+  },
+  { name: "password", args: "", help: "Change the password of your account", run: changePassword },
+  {
+    name: "release",
+    args: "",
+    help: "Let your account's next login come from another key, and go",
+    run: releaseKey,
   },
   { name: "me", args: "ACTION", help: "Say what you do", run: (chat, rest) => chat.say(rest, true) },
   {

@@ -30,6 +30,7 @@ const refresh: Change = { add: [] };
 /** The committing side of one room. */
 export class Committer {
   #admit: Bytes[] | null = null;
+  #keptOut: Bytes[] = [];
   #ref: number | null = null;
   #genesis: ((created: boolean) => void) | null = null;
   #endTurn: () => void = () => {};
@@ -111,7 +112,8 @@ export class Committer {
     if (wished) return wished;
     const asked = this.#admit && await this.#wanted(this.#admit);
     if (asked) return asked;
-    this.#admit = null;
+    // Whoever is kept out by a known key may come in as soon as the new one is accepted.
+    this.#admit = this.#keptOut.length > 0 ? this.#keptOut : null;
     if (state.leaving) return null; // who goes commits for others only
     if (state.suspect) return refresh;
     const age = seconds(context.clock) - state.commitTime;
@@ -124,6 +126,7 @@ export class Committer {
   /** Of what the server asks, what is still wanted: kept until a commit of ours is stored. */
   async #wanted(ids: Bytes[]): Promise<Change | null> {
     const head = this.room.state.head!;
+    this.#keptOut = [];
     const newcomers = ids.filter((id) => !findMember(head.roster, id));
     const isOpen = (head.policy & ~keyFileFlag) === policies.open;
     if (!isOpen && this.room.isAdmin) await this.#tellWhoAsks(newcomers);
@@ -168,6 +171,7 @@ export class Committer {
             fingerprint(known.user(serverId, card.name)!.id)
           }, and is not let in. "/trust ${card.name}" accepts the new key.`,
         );
+        this.#keptOut.push(id);
         this.room.conflict ??= { name: card.name, id }; // the one that was shown first stays the one in question
         return [];
       }

@@ -7,7 +7,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
-import { ChatError, Malformed } from "../errors.ts";
+import { ChatError, exitCodes, Malformed } from "../errors.ts";
 import { KeyRefused } from "../crypto/key_refused.ts";
 import type { Card } from "../protocol/card.ts";
 import { type ByteConn, closeQuietly } from "../protocol/conn.ts";
@@ -15,7 +15,14 @@ import { FrameReader } from "../protocol/frames.ts";
 import { driveHandshake, handshakeDeadlineMs } from "../protocol/handshake.ts";
 import { advanceClient, type ClientHandshakeConfig, startClient } from "../protocol/handshake_client.ts";
 import { Link, type LinkEnd } from "../protocol/link.ts";
-import { errorCodes, type LinkMessage, type MessageOf } from "../protocol/messages.ts";
+import {
+  closeReasons,
+  errorCodes,
+  type LinkMessage,
+  type MessageOf,
+  welcomeFlags,
+} from "../protocol/messages.ts";
+import { encodeName } from "../protocol/name.ts";
 import { dialError, notChat, refusedBy, timedOut, Unreachable } from "./connection_errors.ts";
 
 const dialDeadlineMs = 10_000;
@@ -48,6 +55,9 @@ export class LinkLost extends Unreachable {
   }
 }
 
+/** The server did not wait for what the person was asked; the next connection has it at hand. */
+export class AskedTooLong extends LinkLost {}
+
 type Answer = Extract<LinkMessage, { ref: number }>;
 type Pending = { resolve(answer: Answer): void; reject(error: Error): void } | { stream: Bytes };
 
@@ -57,6 +67,14 @@ export interface Receiver {
   welcome(message: MessageOf<"WELCOME">): void;
   /** A message nobody asked for, or the answer to a SEND or COMMIT with the room it was for. */
   receive(message: LinkMessage, room: Bytes | null): void;
+}
+
+/** What LOGIN or REGISTER says. */
+export interface Credentials {
+  /** UTF-8 in NFC. */
+  readonly password: Bytes;
+  /** The registration token, maybe empty; null: a login. */
+  readonly token: Bytes | null;
 }
 
 /** Open a connection with these. */
@@ -69,6 +87,8 @@ export interface ConnectionConfig extends ClientHandshakeConfig {
   readonly name: string;
   /** How to reach it. */
   readonly dial: Dial;
+  /** What to log in with, on a server with accounts. @throws ChatError when there is nothing */
+  credentials?(welcome: MessageOf<"WELCOME">): Promise<Credentials>;
   /** Told of each step of the handshake, for a person who watches. */
   onStep?(step: "connected" | "awaiting M2" | "awaiting R1" | "awaiting R4" | "done"): void;
   /** Time. */
@@ -80,6 +100,7 @@ export class Connection {
   #pending = new Map<number, Pending>();
   #nextRef = 1;
   #welcomed: (() => void) | null = null;
+  #login: { welcome: MessageOf<"WELCOME">; ref: number; accepted: () => void } | null = null;
   #receiver: Receiver | null = null;
   #cancelTick: () => void = () => {};
   #over!: () => void;
@@ -138,10 +159,10 @@ export class Connection {
   }
 
   /**
-   * Sends HELLO and waits for WELCOME; from then on everything goes to `receiver`.
+   * Sends HELLO, waits for WELCOME, and logs in where that is asked; from then on everything goes to `receiver`.
    *
    * @returns ended: a promise of the link's end
-   * @throws Refused with the server's reason; Unreachable
+   * @throws Refused with the server's reason; Unreachable; AskedTooLong; what `credentials` throws
    */
   async enter(
     hello: Omit<MessageOf<"HELLO">, "type">,
@@ -168,22 +189,65 @@ export class Connection {
     const cancel = this.config.clock.after(handshakeDeadlineMs, () => this.link.drop({ how: "silent" }));
     const first = await Promise.race([welcomed, ended]);
     cancel();
-    if (first) {
-      if (first.how === "peer closed") {
-        throw refusedBy(first.reason, this.config.name, this.config.token.length > 0);
-      }
-      throw notChat(hostPort(this.config.host, this.config.port), false);
-    }
+    if (first) throw this.#refusal(first, false);
+    if (this.#login) await this.#logIn(this.#login, ended);
     return { ended };
+  }
+
+  /** LOGIN or REGISTER, and ACCEPTED (protocol §8.4). */
+  async #logIn(
+    login: { ref: number; accepted: () => void; welcome: MessageOf<"WELCOME"> },
+    ended: Promise<LinkEnd>,
+  ) {
+    const { config } = this;
+    let credentials: Credentials;
+    try {
+      if (!config.credentials) throw new ChatError("This server wants a password", "", exitCodes.login);
+      credentials = await config.credentials(login.welcome);
+    } catch (error) {
+      this.link.close(closeReasons.bye);
+      throw error;
+    }
+    // Whoever was asked may have taken longer than the server waits.
+    if (this.link.isOver) throw new AskedTooLong();
+    const accepted = new Promise<null>((resolve) => login.accepted = () => resolve(null));
+    const { password, token } = credentials;
+    const name = encodeName(config.name);
+    login.ref = this.#ref();
+    this.link.send(
+      token === null
+        ? { type: "LOGIN", ref: login.ref, name, password }
+        : { type: "REGISTER", ref: login.ref, name, password, token },
+    );
+    const end = await Promise.race([accepted, ended]);
+    if (end) throw this.#refusal(end, token !== null);
+  }
+
+  #refusal(end: LinkEnd, isRegistering: boolean): ChatError {
+    const { host, port, name, token } = this.config;
+    if (end.how === "peer closed") {
+      return refusedBy(end.reason, { name, hadToken: token.length > 0, isRegistering });
+    }
+    return this.#login ? new LinkLost() : notChat(hostPort(host, port), false);
   }
 
   #dispatch(message: LinkMessage): void {
     if (this.#welcomed) {
       if (message.type !== "WELCOME") throw new Malformed("the server spoke before WELCOME");
-      this.#receiver!.welcome(message);
+      if ((message.flags & welcomeFlags.accounts) === 0) this.#receiver!.welcome(message);
+      else this.#login = { welcome: message, ref: 0, accepted: () => {} };
       this.#welcomed();
       this.#welcomed = null;
       return;
+    }
+    if (this.#login) {
+      const { welcome, ref, accepted } = this.#login;
+      if (message.type !== "ACCEPTED" || message.ref !== ref || ref === 0) {
+        throw new Malformed("the server spoke before ACCEPTED");
+      }
+      this.#login = null;
+      this.#receiver!.welcome(welcome);
+      return accepted();
     }
     if (message.type === "WELCOME") throw new Malformed("a second WELCOME");
     if (!("ref" in message) || message.ref === 0) return this.#receiver!.receive(message, null);

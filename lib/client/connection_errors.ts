@@ -68,8 +68,18 @@ export function notChat(target: string, beforeCard: boolean): HandshakeBroken {
     );
 }
 
+/** Who was refused, as far as the words depend on it. */
+export interface Refusee {
+  /** The name on the card. */
+  readonly name: string;
+  /** Whether an access token was given. */
+  readonly hadToken: boolean;
+  /** Whether an account was to be made. */
+  readonly isRegistering?: boolean;
+}
+
 /** CLOSE in place of WELCOME, or later. */
-export function refusedBy(reason: number, name: string, hadToken: boolean): Refused {
+export function refusedBy(reason: number, { name, hadToken, isRegistering }: Refusee): Refused {
   const login = exitCodes.login;
   const make = (message: string, hint: string, code: number = exitCodes.unreachable) =>
     new Refused(reason, message, hint, code);
@@ -87,9 +97,22 @@ export function refusedBy(reason: number, name: string, hadToken: boolean): Refu
     case closeReasons.putOut:
       return make("The operator has put you out", "ask the operator of the server", login);
     case closeReasons.loginRefused:
-      return make("The server refused the login", "check name and password", login);
+      return isRegistering
+        ? make(
+          `The server did not register "${name}"`,
+          "the name may be taken, the token wrong or used up; with an account, join without --register",
+          login,
+        )
+        : make(
+          `The server refused the login of "${name}"`,
+          "check name and password (ten failures close the door for ten minutes); without an account, join with " +
+            "--register; with a new key, ask the operator to RELEASE the old one",
+          login,
+        );
     case closeReasons.inUse:
       return make(`"${name}" is logged in elsewhere`, "leave there first", login);
+    case closeReasons.tryLater:
+      return make("The server cannot check logins at the moment", "try again in a minute");
     case closeReasons.replaced:
       return make(
         `"${name}" has connected from elsewhere, and this connection was ended`,

@@ -10,6 +10,7 @@ import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../crypto/bytes.ts";
 import { InviteMismatch, type KnownKeys, ServerKeyChanged, ServerUnknown } from "./known_keys.ts";
 import { hostPort } from "./connection.ts";
+import { isLoopback } from "../loopback.ts";
 
 /** What the person said of the server. */
 export interface ServerTrust {
@@ -60,9 +61,4 @@ export function keepServerPin(
   const isKnown = pinned !== null && equals(pinned, id);
   known.pinServer(target, id, isKnown ? Math.max(version, known.serverVersion(target)) : version);
   return isKnown ? "known" : pinned ? "changed" : "new";
-}
-
-/** Whether a host is this machine. */
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

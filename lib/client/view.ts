@@ -25,6 +25,8 @@ export interface View {
   current(room: string): void;
   /** What the prompt shall say. */
   prompt(text: string): void;
+  /** Asks for a secret, which is not shown while it is typed. @returns null when nobody is there, or Ctrl+C */
+  secret(question: string): Promise<string | null>;
   /** Gives the terminal back. */
   close(): void;
 }

@@ -116,6 +116,24 @@ export class Link {
     this.#finish(end);
   }
 
+  /** Asks the peer for a sign of life. @returns whether it gave one within `withinMs` */
+  answers(withinMs: number): Promise<boolean> {
+    if (this.isOver) return Promise.resolve(false);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const any = ++this.#lastProbe;
+    const end = (isAlive: boolean) => {
+      cancel();
+      this.#probes.delete(any);
+      resolve(isAlive);
+    };
+    const cancel = this.clock.after(withinMs, () => end(false));
+    this.#probes.set(any, end);
+    this.send({ type: "PING", any });
+    return promise;
+  }
+  #lastProbe = 0;
+  #probes = new Map<number, (isAlive: boolean) => void>();
+
   /** To be called about once a second: pings, and notices silence and slowness. */
   tick(): void {
     if (this.isOver) return;
@@ -178,7 +196,8 @@ export class Link {
       else if (message.type === "CLOSE") {
         this.#pendingClose = message.reason;
         break;
-      } else if (message.type !== "PONG") forUs.push(message);
+      } else if (message.type === "PONG") this.#probes.get(message.any)?.(true);
+      else forUs.push(message);
     }
     if (this.#pendingClose !== null) {
       const reason = this.#pendingClose;
@@ -240,6 +259,7 @@ export class Link {
   #finish(end: LinkEnd): void {
     if (this.#end !== null) return;
     this.#end = end;
+    for (const probed of [...this.#probes.values()]) probed(false);
     this.#waiting = [];
     this.#waitingBytes = 0;
     closeQuietly(this.conn);

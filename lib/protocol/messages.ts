@@ -47,6 +47,7 @@ export const closeReasons = {
   tooSlow: 8,
   limit: 9,
   renewal: 10,
+  tryLater: 11,
 } as const;
 
 /** ERROR codes. */
@@ -135,6 +136,8 @@ export const table = {
   REGISTER: [0x08, "up", record({ ref: askRef, name: vec8, password: vec16, token: vec8 })],
   ACCEPTED: [0x09, "down", record({ ref })],
   DONE: [0x0a, "down", record({ ref, info: u8 })],
+  PASSWORD: [0x0b, "up", record({ ref: askRef, old: vec16, next: vec16 })],
+  RELEASE: [0x0c, "up", record({ ref: askRef, password: vec16 })],
   CARD_GET: [0x10, "up", record({ ref: askRef, ids })],
   CARD: [0x11, "down", record({ ref, cards: list(u8, 32, vec16) })],
   PREKEY_PUT: [0x12, "up", record({ ref: askRef, prekey: fixed(prekeyBytes) })],

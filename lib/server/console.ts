@@ -9,6 +9,14 @@
 import { closestString } from "@std/text/closest-string";
 import { skeleton } from "../protocol/name.ts";
 import { sanitizeLine } from "../sanitize.ts";
+import {
+  disableAccount,
+  enableAccount,
+  listAccounts,
+  mintToken,
+  onAccounts,
+  releaseAccount,
+} from "./account_commands.ts";
 import type { Answering } from "./answering.ts";
 import { banOf } from "./bans.ts";
 import { addressKey } from "./limits.ts";
@@ -22,6 +30,8 @@ import { closeReasons, roomKinds } from "../protocol/messages.ts";
 export interface ConsoleAnswer {
   /** Lines to print. */
   readonly lines: string[];
+  /** More lines, once a database has answered. */
+  readonly later?: Promise<string[]>;
   /** Whether the server shall stop. */
   readonly terminate?: boolean;
 }
@@ -38,13 +48,21 @@ export interface ConsoleContext {
   invite(room: string): string;
   /** Milliseconds since 1970. */
   now(): number;
+  /** Who types, for the audit trail. */
+  readonly operator?: string;
 }
 
 interface ConsoleCommand {
   readonly word: string;
   readonly args: string;
   readonly help: string;
-  run(context: ConsoleContext, rest: string): string[];
+  run(context: ConsoleContext, rest: string): string[] | Promise<string[]>;
+}
+
+/** A command on accounts, as a command of the console. */
+function account(act: Parameters<typeof onAccounts>[0]): ConsoleCommand["run"] {
+  const run = onAccounts(act);
+  return ({ server, operator = "operator" }, rest) => run({ signIn: server.signIn, operator }, rest);
 }
 
 const commands: readonly ConsoleCommand[] = [
@@ -62,6 +80,26 @@ const commands: readonly ConsoleCommand[] = [
   },
   { word: "UNBAN", args: "NAME|ADDRESS", help: "Let in again", run: unban },
   { word: "RETIRE", args: "ROOM", help: "End a room for good; its name is free for a new one", run: retire },
+  {
+    word: "ACCOUNTS",
+    args: "",
+    help: "All accounts, their keys and their last logins",
+    run: account(listAccounts),
+  },
+  {
+    word: "RELEASE",
+    args: "NAME",
+    help: "Unbind the lost key of an account: the next login binds another one",
+    run: account(releaseAccount),
+  },
+  {
+    word: "DISABLE",
+    args: "NAME",
+    help: "Let nobody in with an account any more",
+    run: account(disableAccount),
+  },
+  { word: "ENABLE", args: "NAME", help: "Let in again", run: account(enableAccount) },
+  { word: "TOKEN", args: "", help: "Make a token that allows one registration", run: account(mintToken) },
   { word: "STATS", args: "", help: "Connections, messages, memory, uptime", run: stats },
   { word: "TERMINATE", args: "", help: "Tell everybody, save everything, end the server", run: () => [] },
 ];
@@ -116,7 +154,8 @@ export class Console {
       return { lines: [question] };
     }
     if (upper === "TERMINATE") return { lines: [], terminate: true };
-    return { lines: command.run(this.context, rest) };
+    const answer = command.run(this.context, rest);
+    return Array.isArray(answer) ? { lines: answer } : { lines: [], later: answer };
   }
 
   /** What is asked before it is done; null for nothing. */

@@ -20,6 +20,10 @@ export interface ServerEvents {
   refused(name: string, why: string): void;
   /** The disk refused a batch of writes. */
   storeFailed(error: ChatError): void;
+  /** The accounts cannot be used: whoever wants in is told to try again, whoever is in stays. */
+  accountsFailed(error: ChatError): void;
+  /** They can be used again. */
+  accountsBack(): void;
   /** A bug of ours; the session it happened in is over. */
   bug(error: Error): void;
 }

@@ -12,12 +12,14 @@ import { oaepDecrypt } from "../crypto/oaep.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import type { Link } from "../protocol/link.ts";
 import { closeReasons } from "../protocol/messages.ts";
+import type { Accounts } from "./accounts/accounts.ts";
 import type { Answering } from "./answering.ts";
 import type { ServerEvents } from "./events.ts";
 import { Doorkeeper, type Limits } from "./limits.ts";
 import { acceptConnections, type Acceptor } from "./listener.ts";
 import { type Retention, Rooms } from "./rooms.ts";
 import { RsaQueue } from "./rsa_queue.ts";
+import { SignIn } from "./sign_in.ts";
 import { runSession, type SessionContext } from "./session.ts";
 import type { Store } from "./store/store.ts";
 
@@ -44,6 +46,8 @@ export interface ServerParts {
   readonly events: ServerEvents;
   /** Everybody who joins must know it, when set. */
   readonly accessToken?: Bytes | null;
+  /** Who may enter, when people must log in; closed when the server stops. */
+  readonly accounts?: Accounts | null;
   /** Members see each sender's address. */
   readonly showAddresses?: boolean;
   /** How long sealed messages wait. */
@@ -60,6 +64,8 @@ export class ChatServer {
   readonly rooms: Rooms;
   /** When it was started, milliseconds since 1970. */
   readonly startedMs: number;
+  /** Logins, when there are accounts. */
+  readonly signIn: SignIn | null;
   /** RSA decryptions done so far: the one costly thing a stranger can ask for. */
   decryptions = 0;
   #links = new Set<Link>();
@@ -83,12 +89,14 @@ export class ChatServer {
       parts.retention,
     );
     parts.answering?.begin(this.rooms);
+    this.signIn = parts.accounts ? new SignIn(parts.accounts, clock, parts.events) : null;
     const doorkeeper = new Doorkeeper(limits, clock);
     const rsa = new RsaQueue(limits.rsaAtOnce, limits.rsaQueued);
     const context: SessionContext = {
       rooms: this.rooms,
       doorkeeper,
       accessToken: parts.accessToken ?? null,
+      signIn: this.signIn,
       links: this.#links,
       handshake: {
         identity,
@@ -143,6 +151,7 @@ export class ChatServer {
     await Promise.race([all, sleep(this.parts.clock, drainMs, patience.signal)]);
     for (const link of [...this.#links]) link.drop();
     this.rooms.stop();
+    await this.parts.accounts?.close();
     this.parts.store.close();
   }
 

@@ -27,7 +27,7 @@ import {
   roomKinds,
   welcomeFlags,
 } from "../protocol/messages.ts";
-import { parseCard } from "../protocol/card.ts";
+import { type Card, parseCard } from "../protocol/card.ts";
 import { skeleton } from "../protocol/name.ts";
 import { messageMaxBytes } from "../protocol/message.ts";
 import { textMaxBytes } from "../protocol/content.ts";
@@ -36,6 +36,7 @@ import type { Doorkeeper } from "./limits.ts";
 import { Peer } from "./peer.ts";
 import { handleRequest } from "./requests.ts";
 import type { Rooms } from "./rooms.ts";
+import type { SignIn } from "./sign_in.ts";
 
 /** What every session of a server shares. */
 export interface SessionContext {
@@ -47,6 +48,8 @@ export interface SessionContext {
   readonly handshake: ServerHandshakeConfig;
   /** Everybody must know it, when set. */
   readonly accessToken: Bytes | null;
+  /** Accounts, when people must log in. */
+  readonly signIn: SignIn | null;
   /** Links that are alive: for ticking, and for goodbye at shutdown. */
   readonly links: Set<Link>;
 }
@@ -149,30 +152,63 @@ async function serve(
     return;
   }
   const peer = new Peer(card, link, ends.remote, rooms.rates);
+  let isIn = false;
+  const accepted = (isNew: boolean) => {
+    isIn = admit(peer, hello, ends, context);
+    // What a registration costs is not given back: it bounds how many accounts one address can make.
+    if (isIn && !isNew) doorkeeper.welcomed(ends.address);
+  };
+  const reception = context.signIn?.receive({
+    link,
+    card,
+    address: ends.address,
+    isFree: () => isNameFree(card, rooms),
+    accepted,
+  });
   try {
-    // The binding of name and key is on disk before its owner is let in.
-    const { store } = rooms;
-    const isNew = store.card(card.id) === null;
-    const bound = rooms.writeNow(() => {
-      if (isNew) store.putCard(card.id, skeleton(card.name), card.bytes);
-    });
-    if (!bound) {
-      link.close(closeReasons.limit);
-      await link.run(() => {});
-      return;
-    }
-    rooms.peers.get(peer.key)?.link.close(closeReasons.replaced);
-    enter(peer, hello, context);
-    doorkeeper.welcomed(ends.address);
-    rooms.events.connected(card.name, ends.local, ends.remote);
+    if (reception) peer.send(welcomeOf(context));
+    else accepted(false);
     await link.run((messages) => {
-      for (const message of messages) handleRequest(rooms, peer, message);
+      for (const message of messages) {
+        if (!isIn && reception) reception.receive(message);
+        else if (!context.signIn?.request(peer, ends.address, message)) handleRequest(rooms, peer, message);
+      }
     });
     if (link.fault !== null && !(link.fault instanceof Malformed)) rooms.events.bug(link.fault);
   } finally {
     context.links.delete(link);
-    goodbye(peer, rooms);
+    reception?.left();
+    if (isIn) goodbye(peer, rooms);
   }
+}
+
+/** Lets a peer in. @returns false when its name could not be kept: it is told to come again */
+function admit(
+  peer: Peer,
+  hello: MessageOf<"HELLO">,
+  ends: Ends,
+  context: SessionContext,
+): boolean {
+  const { rooms, signIn } = context;
+  const { card, link } = peer;
+  const { store } = rooms;
+  const name = skeleton(card.name);
+  const isNew = store.card(card.id) === null;
+  const passes = signIn !== null && !isNameFree(card, rooms);
+  // The binding of name and key is on disk before its owner is let in.
+  const bound = rooms.writeNow(() => {
+    if (passes) store.giveName(name, card.id); // an account says whose name it is
+    if (isNew) store.putCard(card.id, name, card.bytes);
+  });
+  if (!bound) {
+    link.close(closeReasons.limit);
+    return false;
+  }
+  rooms.peers.get(peer.key)?.link.close(closeReasons.replaced);
+  if (!signIn) peer.send(welcomeOf(context));
+  enter(peer, hello, rooms);
+  rooms.events.connected(card.name, ends.local, ends.remote);
+  return true;
 }
 
 const refusalWords: Record<number, string> = {
@@ -193,24 +229,34 @@ function refusalOf(
     return closeReasons.accessToken;
   }
   if (bans.has(card.name, address)) return closeReasons.putOut;
-  const owner = store.idByName(skeleton(card.name));
-  if (owner && !equals(owner, card.id)) return closeReasons.nameTaken;
+  // With accounts it is the login that says whose a name is.
+  if (!context.signIn && !isNameFree(card, context.rooms)) return closeReasons.nameTaken;
   // One id, one name: the card that was seen first stays, but its owner may have lost the file.
   const known = store.card(card.id);
   return known && parseCard(known).name !== card.name ? closeReasons.nameTaken : null;
 }
 
-/** WELCOME, the streams, and the news to others that this peer is here. */
-function enter(peer: Peer, hello: MessageOf<"HELLO">, context: SessionContext): void {
-  const { rooms } = context;
+/** Whether a name is nobody's yet, or this key's. */
+function isNameFree({ name, id }: Card, { store }: Rooms): boolean {
+  const owner = store.idByName(skeleton(name));
+  return !owner || equals(owner, id);
+}
+
+const registrationFlags = {
+  open: welcomeFlags.registrationOpen,
+  token: welcomeFlags.registrationToken,
+  closed: 0,
+} as const;
+
+function welcomeOf({ rooms, signIn }: SessionContext): MessageOf<"WELCOME"> {
   const { store, limits, clock } = rooms;
-  rooms.peers.set(peer.key, peer);
-  peer.send({
+  return {
     type: "WELCOME",
     time: Math.floor(clock.now() / 1000),
     runId: store.runId,
     flags: (store.memoryOnly ? welcomeFlags.memoryOnly : 0) |
-      (rooms.showAddresses ? welcomeFlags.addresses : 0),
+      (rooms.showAddresses ? welcomeFlags.addresses : 0) |
+      (signIn ? welcomeFlags.accounts | registrationFlags[signIn.accounts.registration] : 0),
     messageBytes: messageMaxBytes,
     textBytes: textMaxBytes,
     members: rosterMax,
@@ -220,7 +266,13 @@ function enter(peer: Peer, hello: MessageOf<"HELLO">, context: SessionContext): 
     fileBytes: 0,
     blobBytes: 0,
     retainSeconds: rooms.retention.seconds,
-  });
+  };
+}
+
+/** The streams of rooms, and the news to others that this peer is here. */
+function enter(peer: Peer, hello: MessageOf<"HELLO">, rooms: Rooms): void {
+  const { store } = rooms;
+  rooms.peers.set(peer.key, peer);
   const listed = new Set<string>();
   if (equals(hello.runId, store.runId)) {
     for (const { room: id, pos, kind } of hello.rooms) {

@@ -1,7 +1,7 @@
 /** Status: the server's lines in the product's wording (product §3), for the operator's terminal or log. */
 
 import type { ChatError } from "../errors.ts";
-import { sanitize } from "../sanitize.ts";
+import { sanitize, sanitizeLine } from "../sanitize.ts";
 import { timestamp } from "../timestamp.ts";
 import type { ServerEvents } from "./events.ts";
 
@@ -40,8 +40,15 @@ export class Status implements ServerEvents {
     this.print(`[+] Refused. Username: ${name}: ${why}`);
   }
   storeFailed(error: ChatError) {
-    this.print(`[!] ${error.message}`);
+    this.print(`[!] ${sanitizeLine(error.message)}`);
     if (error.hint) this.print(`[!] hint: ${error.hint}`);
+  }
+  accountsFailed(error: ChatError) {
+    this.storeFailed(error);
+    this.print("[!] Whoever wants in is told to try again; whoever is in stays");
+  }
+  accountsBack() {
+    this.print("[+] The accounts can be used again");
   }
   bug(error: Error) {
     this.print(`[!] A session ended by a fault of this program: ${error.name}`);

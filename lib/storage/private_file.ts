@@ -79,6 +79,23 @@ export function readPrivate(path: string): Bytes | null {
   }
 }
 
+/**
+ * Makes an empty private file, unless it is there: what a database then makes beside it follows its mode.
+ *
+ * @throws FileExposed when group or others may open the one that is there; FileTrouble
+ */
+export function createPrivateFile(path: string): void {
+  try {
+    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw trouble("make", path, error);
+    const { mode } = Deno.statSync(path);
+    if (Deno.build.os !== "windows" && mode !== null && (mode & 0o077) !== 0) {
+      throw new FileExposed(path, mode & 0o7777);
+    }
+  }
+}
+
 /** Replaces or makes a file in one step, 0600 unless told otherwise. @throws FileTrouble */
 export function writeAtomically(path: string, bytes: Uint8Array, mode = 0o600): void {
   const temporary = `${path}.tmp`;

@@ -16,6 +16,8 @@ export interface Streams {
   out(text: string): void;
   /** The rest. */
   err(text: string): void;
+  /** Whether what is typed is shown, on a terminal. */
+  echo(on: boolean): void;
 }
 
 /** A view without cursor movements. */
@@ -31,11 +33,51 @@ export class LinesView implements View {
   async *lines(): AsyncGenerator<string> {
     let rest = "";
     for await (const text of this.streams.input.pipeThrough(new TextDecoderStream())) {
+      if (this.#secret) {
+        // What comes in one piece with an answer is for the next question, and never for the room.
+        await this.#hear(text);
+        continue;
+      }
       const lines = (rest + text).split("\n");
       rest = lines.pop()!;
       for (const line of lines) yield line.replace(/\r$/, "");
     }
     if (rest !== "") yield rest;
+    this.#ended = true;
+    this.#answer(null);
+  }
+
+  #ended = false;
+  #secret: { typed: string[]; resolve: (typed: string | null) => void } | null = null;
+
+  secret(question: string): Promise<string | null> {
+    if (!this.interactive || this.#ended) return Promise.resolve(null);
+    this.streams.out(question);
+    this.streams.echo(false);
+    return new Promise((resolve) => this.#secret = { typed: [], resolve });
+  }
+
+  /** Takes what is typed for a secret; without echo the terminal edits nothing either. */
+  async #hear(text: string): Promise<void> {
+    for (const char of text) {
+      if (!this.#secret) await new Promise((resolve) => setTimeout(resolve)); // it may be asked again
+      if (!this.#secret) return;
+      const { typed } = this.#secret;
+      if (char === "\r" || char === "\n") this.#answer(typed.join(""));
+      else if (char === "\x7f" || char === "\b") typed.pop();
+      else if (char === "\x15") typed.length = 0;
+      else if (char === "\x04" && typed.length === 0) this.#answer(null);
+      else if (char >= " ") typed.push(char);
+    }
+  }
+
+  #answer(typed: string | null): void {
+    const secret = this.#secret;
+    if (!secret) return;
+    this.#secret = null;
+    this.streams.echo(true);
+    this.streams.out("\n");
+    secret.resolve(typed);
   }
 
   event(event: RoomEvent): void {
@@ -67,5 +109,7 @@ export class LinesView implements View {
     // A person without a redrawn prompt still has to see what is asked.
     if (this.interactive && /\(yes or no\) $/.test(text)) this.#aside(text.trim());
   }
-  close(): void {}
+  close(): void {
+    this.#answer(null);
+  }
 }

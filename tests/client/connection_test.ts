@@ -61,12 +61,16 @@ for (const [what, error, says] of dialErrors) {
 }
 Deno.test("every CLOSE reason is a sentence and a hint; those of the login have exit code 5", () => {
   for (const reason of [...Object.values(closeReasons), 99]) {
-    const told = refusedBy(reason, "ira", false);
+    const told = refusedBy(reason, { name: "ira", hadToken: false });
     assertEquals([told.message.length > 10, told.hint.length > 5], [true, true]);
     const login = [3, 4, 5, 6, 7].includes(reason);
     assertEquals(told.exitCode === exitCodes.login, login);
   }
-  assertEquals(refusedBy(4, "ira", true).message === refusedBy(4, "ira", false).message, false);
+  assertEquals(
+    refusedBy(4, { name: "ira", hadToken: true }).message ===
+      refusedBy(4, { name: "ira", hadToken: false }).message,
+    false,
+  );
 });
 Deno.test("a host that never answers times out after 10 s; a connection that comes later is closed", async () => {
   const clock = new FakeClock();

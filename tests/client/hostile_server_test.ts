@@ -297,7 +297,7 @@ hostileTest(
     server.tell("ira", { type: "NOTICE", text: "sahnawaz: forged\n2026-11-21 09:00:00 sahnawaz: forged" });
     await until(
       "shown as the operator's",
-      () => ira.view.notices.some((text) => text.startsWith("The operator says: ")),
+      () => ira.view.notices.some((text) => text.startsWith("The server says: ")),
     );
     server.tell("ira", { type: "ENTRY", room, pos: last + 1, time: 1, kind: 2, address: "", bytes: forged });
     await until(

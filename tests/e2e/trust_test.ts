@@ -128,7 +128,7 @@ e2e("direct messages, /invite, NOTICE, KICK, BAN and RETIRE, from pipes", async 
   await sam.shows("dana: by invite\n");
 
   await server.type("notice back soon\n");
-  await sam.shows("The operator says: back soon", "err");
+  await sam.shows("The server says: back soon", "err");
   await server.type("kick sahnawaz\n");
   assertEquals(await sam.code, 5);
   assertStringIncludes(sam.err, "error: The operator has put you out\nhint: ");

@@ -57,6 +57,13 @@ export class ScriptedView implements View {
   prompt(text: string): void {
     this.promptText = text;
   }
+  /** What is answered to questions for secrets, one after the other; then nothing is entered. */
+  readonly secrets: (string | null)[] = [];
+  readonly asked: string[] = [];
+  secret(question: string): Promise<string | null> {
+    this.asked.push(question);
+    return Promise.resolve(this.secrets.shift() ?? null);
+  }
   close(): void {}
 
   /** What others and we said, as `name: text`. */

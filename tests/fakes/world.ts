@@ -14,6 +14,7 @@ import type { RoomHead } from "../../lib/protocol/commit_rules.ts";
 import { openProfile, type Profile } from "../../lib/client/profile.ts";
 import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { ChatServer } from "../../lib/server/server.ts";
+import type { Accounts } from "../../lib/server/accounts/accounts.ts";
 import type { Answering } from "../../lib/server/answering.ts";
 import type { Retention } from "../../lib/server/rooms.ts";
 import { Status } from "../../lib/server/status.ts";
@@ -41,6 +42,7 @@ export interface ServerOptions {
   showAddresses?: boolean;
   retention?: Retention;
   answering?: Answering | null;
+  accounts?: Accounts | null;
 }
 
 export interface Client {
@@ -60,9 +62,19 @@ export class World {
   dial: Dial = dialTcp;
   readonly log: string[] = [];
   readonly dir: string;
+  /** Whose recorded keys somebody has; by default those of that name. */
+  readonly keysOf = new Map<string, string>();
   #clients: Client[] = [];
   #conns = new Set<Deno.TcpConn>();
   #options: ServerOptions = {};
+
+  /** Another machine, whose people join the same server; close it before. */
+  elsewhere(): World {
+    const other = new World();
+    other.server = this.server;
+    other.port = this.port;
+    return other;
+  }
 
   private constructor(dir?: string) {
     this.dir = Deno.makeTempDirSync({ prefix: "chat-test-", dir });
@@ -104,6 +116,7 @@ export class World {
       showAddresses: options.showAddresses,
       retention: options.retention,
       answering: options.answering,
+      accounts: options.accounts,
       defer: (act) => void setImmediate(act),
     });
   }
@@ -116,13 +129,16 @@ export class World {
 
   /** A client by a recorded person; `chat join` without the command line. */
   async join(name: string, options: Partial<ChatOptions> = {}, interactive = true): Promise<Client> {
-    const keys = await person(name);
+    const keys = await person(this.keysOf.get(name) ?? name);
     const profiles = join(this.dir, "profiles");
     const own = join(profiles, name);
     makePrivateDir(own);
     if (!exists(join(own, "client_private_key.pem"))) {
       writeAtomically(join(own, "client_private_key.pem"), new TextEncoder().encode(keys.privatePem));
-      writeAtomically(join(own, "card"), keys.card.bytes);
+      const card = keys.name === name
+        ? keys.card.bytes
+        : makeCard(keys.identity, roles.user, name, 1_700_000_000);
+      writeAtomically(join(own, "card"), card);
     }
     const clock = this.#options.clock ?? systemClock;
     const profile = await openProfile(profiles, name, {
@@ -149,6 +165,7 @@ export class World {
         key: null,
         fernet: null,
         pins: null,
+        login: { register: false, password: null, registrationToken: null },
         ...options,
       },
       view,

@@ -22,7 +22,7 @@ worldTest("NOTICE is shown to everybody as the operator's words", async (world) 
   const sam = await world.enter("sahnawaz");
   assertEquals(enter("notice back at noon"), ["[+] Shown to 2 people"]);
   for (const { view } of [ira, sam]) {
-    await until("shown", () => view.notices.includes("The operator says: back at noon"));
+    await until("shown", () => view.notices.includes("The server says: back at noon"));
   }
   assertEquals(enter("NOTICE"), ["error: NOTICE needs more", "hint: NOTICE TEXT"]);
 });

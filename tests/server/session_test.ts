@@ -29,6 +29,7 @@ async function session(limits: Partial<Limits> = {}) {
     doorkeeper,
     handshake: config,
     accessToken: null,
+    signIn: null,
     links: new Set(),
   };
   const [client, conn] = memoryConnPair();

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
-import { SqliteStore } from "../../lib/server/store/sqlite.ts";
+import { migrations, SqliteStore } from "../../lib/server/store/sqlite.ts";
 import { type NewEntry, type Store, StoreFailed } from "../../lib/server/store/store.ts";
 import { seededRandom } from "../fakes/seeded_random.ts";
 
@@ -134,6 +134,17 @@ for (const [kind, open] of kinds) {
       null,
     ]);
   });
+  storeTest(
+    "8. a name that passes to another id is that id's alone; the old card can still be had",
+    (store) => {
+      store.putCard(ira, "lra", bytes(5));
+      store.giveName("lra", sam);
+      store.putCard(sam, "lra", bytes(7));
+      assertEquals([store.card(ira), store.card(sam), store.idByName("lra")], [bytes(5), bytes(7), sam]);
+      store.giveName("lra", ira);
+      assertEquals([store.card(sam), store.idByName("lra")], [bytes(7), ira]);
+    },
+  );
   storeTest("5. the highest prekey stays", (store) => {
     assertEquals(store.prekey(ira), null);
     store.putPrekey(ira, 5, bytes(5));
@@ -226,6 +237,26 @@ Deno.test(
   }),
 );
 Deno.test(
+  "sqlite store: a file of an older version is brought up to date with everything in it",
+  inDir((dir) => {
+    const old = new DatabaseSync(`${dir}/rooms.db`);
+    old.exec(`${migrations.slice(0, 2).join(";")}; PRAGMA user_version = 2`);
+    old.prepare("INSERT INTO cards VALUES (?, 'lra', ?)").run(ira, bytes(5));
+    old.prepare("INSERT INTO rooms (id, kind, name, skeleton) VALUES (?, 1, 'Lobby', 'lobby')").run(room);
+    old.close();
+    Deno.chmodSync(`${dir}/rooms.db`, 0o600);
+    const store = open(dir);
+    assertEquals([store.card(ira), store.idByName("lra"), store.roomByName("lobby")?.name], [
+      bytes(5),
+      ira,
+      "Lobby",
+    ]);
+    store.giveName("lra", sam);
+    store.close();
+    assertEquals(open(dir).idByName("lra"), sam);
+  }),
+);
+Deno.test(
   "sqlite store: a second server on the same file is refused, with a hint",
   inDir((dir) => {
     const store = open(dir);
@@ -256,6 +287,7 @@ Deno.test(
     Deno.writeTextFileSync(
       `${dir}/rooms.db`,
       "not a database at all, but long enough to be looked at".repeat(50),
+      { mode: 0o600 },
     );
     assertThrows(() => open(dir), StoreFailed);
   }),

@@ -92,7 +92,12 @@ function streams(chunks: string[]) {
   return {
     out,
     err,
-    streams: { input, out: (t: string) => void out.push(t), err: (t: string) => void err.push(t) },
+    streams: {
+      input,
+      out: (t: string) => void out.push(t),
+      err: (t: string) => void err.push(t),
+      echo: () => {},
+    },
   };
 }
 Deno.test("piped output is messages only; the rest goes to stderr", () => {

@@ -1,5 +1,6 @@
 /** The store of `--ephemeral` servers: sealed messages in memory, gone with the process. */
 
+import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
@@ -51,8 +52,11 @@ export class MemoryStore implements Store {
   }
   putCard(id: Bytes, skeleton: string, card: Bytes) {
     const key = encodeHex(id);
-    if (this.#cards.has(key) || this.#names.has(skeleton)) return;
-    this.#cards.set(key, card);
+    if (this.#cards.has(key)) return;
+    if (!this.#names.has(skeleton)) this.#names.set(skeleton, id);
+    if (equals(this.#names.get(skeleton)!, id)) this.#cards.set(key, card);
+  }
+  giveName(skeleton: string, id: Bytes) {
     this.#names.set(skeleton, id);
   }
 

@@ -8,6 +8,8 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
+import { ChatError } from "../../errors.ts";
+import { createPrivateFile } from "../../storage/private_file.ts";
 import {
   type NewEntry,
   type NewRoom,
@@ -48,13 +50,22 @@ const schemaOne = `
 `;
 
 /** What each version of the schema added; a file of an older version is brought up to date when opened. */
-const migrations: readonly string[] = [
+export const migrations: readonly string[] = [
   schemaOne,
   `
   ALTER TABLE rooms ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;
   CREATE TABLE bans (
     kind TEXT NOT NULL, value TEXT NOT NULL, shown TEXT NOT NULL, PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;
   CREATE INDEX box_place ON boxes (room, pos);
+  `,
+  // With accounts a name can pass to another key, and the old card is still asked for.
+  `
+  CREATE TABLE names (skeleton TEXT PRIMARY KEY, id BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO names SELECT skeleton, id FROM cards;
+  CREATE TABLE cards_now (id BLOB PRIMARY KEY, card BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO cards_now SELECT id, card FROM cards;
+  DROP TABLE cards;
+  ALTER TABLE cards_now RENAME TO cards;
   `,
 ];
 
@@ -76,7 +87,7 @@ export class SqliteStore implements Store {
    */
   constructor(private readonly path: string, random: RandomSource) {
     try {
-      createPrivate(path);
+      createPrivateFile(path);
       this.#db = new DatabaseSync(path);
       // EXCLUSIVE: one server a directory; it also keeps the shared-memory file away.
       this.#db.exec(
@@ -89,7 +100,7 @@ export class SqliteStore implements Store {
       this.flush();
       this.#line = Number(this.#get("SELECT coalesce(max(line), 0) AS line FROM joins")!.line);
     } catch (error) {
-      throw error instanceof StoreFailed ? error : new StoreFailed(path, reason(error));
+      throw error instanceof ChatError ? error : new StoreFailed(path, reason(error));
     }
   }
 
@@ -139,10 +150,17 @@ export class SqliteStore implements Store {
     return this.#get("SELECT card FROM cards WHERE id = ?", id)?.card as Bytes ?? null;
   }
   idByName(skeleton: string) {
-    return this.#get("SELECT id FROM cards WHERE skeleton = ?", skeleton)?.id as Bytes ?? null;
+    return this.#get("SELECT id FROM names WHERE skeleton = ?", skeleton)?.id as Bytes ?? null;
   }
   putCard(id: Bytes, skeleton: string, card: Bytes) {
-    this.#run("INSERT OR IGNORE INTO cards VALUES (?, ?, ?)", id, skeleton, card);
+    if (this.card(id)) return;
+    this.#run("INSERT OR IGNORE INTO names VALUES (?, ?)", skeleton, id);
+    const sql =
+      "INSERT INTO cards SELECT ?, ? WHERE EXISTS (SELECT 1 FROM names WHERE skeleton = ? AND id = ?)";
+    this.#run(sql, id, card, skeleton, id);
+  }
+  giveName(skeleton: string, id: Bytes) {
+    this.#run("INSERT OR REPLACE INTO names VALUES (?, ?)", skeleton, id);
   }
 
   prekey(id: Bytes) {
@@ -371,15 +389,6 @@ function asRoom(row: Row): StoredRoom {
     name: String(row.name),
     retired: Number(row.retired) === 1,
   };
-}
-
-/** SQLite would make the file readable by all; its -wal file then follows the mode it finds. */
-function createPrivate(path: string): void {
-  try {
-    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  }
 }
 
 function reason(error: unknown): string {

@@ -9,6 +9,7 @@
  *  5. What is put twice under one key is there once: first card, highest prekey, newest join, leave and ban.
  *  6. What expires loses its bytes and nothing else: position, hash and L stay.
  *  7. A retired room keeps its log and gives its name back.
+ *  8. A name that passes to another id is that id's alone; the card of the one before can still be had.
  */
 
 import { ChatError } from "../../errors.ts";
@@ -100,6 +101,8 @@ export interface Store {
   idByName(skeleton: string): Bytes | null;
   /** Keeps a card; the first for an id and for a skeleton stays. */
   putCard(id: Bytes, skeleton: string, card: Bytes): void;
+  /** A name passes to another id, as its account has; the card that had it stays. */
+  giveName(skeleton: string, id: Bytes): void;
 
   /** The newest prekey of an id. */
   prekey(id: Bytes): { prekeyId: number; bytes: Bytes } | null;

@@ -6,6 +6,7 @@
  */
 
 import { createInterface, type Interface } from "node:readline";
+import { Writable } from "node:stream";
 import process from "node:process";
 import stringWidth from "string-width";
 
@@ -33,7 +34,7 @@ export class PromptLine {
     this.#prompt = prompt;
     this.#readline = createInterface({
       input: process.stdin,
-      output: process.stdout,
+      output: gate(() => this.#secret === null),
       terminal: true,
       historySize: 200,
     });
@@ -41,6 +42,7 @@ export class PromptLine {
     let interrupted = false;
     this.#readline.on("line", (line: string) => {
       interrupted = false;
+      if (this.#secret || this.#early) return this.#answer(line);
       this.#entered(line);
       events.line(line);
     });
@@ -49,12 +51,52 @@ export class PromptLine {
       interrupted = true;
       this.#readline.write(null, { ctrl: true, name: "e" });
       this.#readline.write(null, { ctrl: true, name: "u" });
+      if (this.#secret) return this.#answer(null);
       events.interrupt(again);
     });
     this.#readline.on("close", () => {
       this.#ended = true;
+      this.#answer(null);
       events.end();
     });
+  }
+
+  #secret: { question: string; typed: string; resolve: (typed: string | null) => void } | null = null;
+
+  /** Lines that came in one piece with an answer: for the next question, and never for the room. */
+  #early: string[] | null = null;
+
+  /** Asks for a secret: nothing that is typed is shown or remembered. @returns null for Ctrl+C, Ctrl+D */
+  secret(question: string): Promise<string | null> {
+    if (this.#ended) return Promise.resolve(null);
+    const early = this.#early?.shift();
+    if (early !== undefined) return Promise.resolve(early);
+    this.#answer(null);
+    this.#hide();
+    const typed = this.#readline.line;
+    this.#readline.write(null, { ctrl: true, name: "e" });
+    this.#readline.write(null, { ctrl: true, name: "u" });
+    return new Promise((resolve) => {
+      this.#secret = { question, typed, resolve };
+      this.#show();
+    });
+  }
+
+  #answer(typed: string | null): void {
+    // readline remembers what was entered last first.
+    if (typed) (this.#readline as unknown as { history: string[] }).history.shift();
+    const secret = this.#secret;
+    if (!secret) {
+      if (typed !== null) this.#early?.push(typed);
+      return;
+    }
+    this.#hide();
+    this.#secret = null;
+    this.#early ??= [];
+    setTimeout(() => this.#early = null);
+    if (!this.#ended) this.#readline.write(secret.typed);
+    secret.resolve(typed);
+    this.#show();
   }
 
   #entered(line: string): void {
@@ -90,6 +132,12 @@ export class PromptLine {
 
   #hide(): void {
     if (!this.#shown) return;
+    if (this.#secret) {
+      const rows = Math.ceil(stringWidth(this.#secret.question) / (process.stdout.columns || 80)) - 1;
+      process.stdout.write(`${rows > 0 ? `\x1b[${rows}A` : ""}\r${clearBelow}`);
+      this.#shown = false;
+      return;
+    }
     const { rows } = this.#readline.getCursorPos();
     process.stdout.write(`${rows > 0 ? `\x1b[${rows}A` : ""}\r${clearBelow}`);
     this.#shown = false;
@@ -97,6 +145,11 @@ export class PromptLine {
 
   #show(): void {
     if (this.#ended || this.#shown) return;
+    if (this.#secret) {
+      process.stdout.write(this.#secret.question);
+      this.#shown = true;
+      return;
+    }
     // readline would move up over rows that are not there any more.
     (this.#readline as unknown as { prevRows: number }).prevRows = 0;
     this.#readline.prompt(true);
@@ -107,6 +160,21 @@ export class PromptLine {
   close(): void {
     this.#hide();
     this.#ended = true;
+    this.#answer(null);
     this.#readline.close();
   }
+}
+
+/** Standard output for readline, as long as it may write. */
+function gate(isOpen: () => boolean): Writable {
+  const output = new Writable({
+    write(chunk, _encoding, done) {
+      if (isOpen()) process.stdout.write(chunk);
+      done();
+    },
+  });
+  Object.defineProperty(output, "columns", { get: () => process.stdout.columns });
+  Object.defineProperty(output, "rows", { get: () => process.stdout.rows });
+  process.stdout.on("resize", () => output.emit("resize"));
+  return output;
 }

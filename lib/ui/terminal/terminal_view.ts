@@ -79,6 +79,9 @@ export class TerminalView implements View {
   prompt(text: string): void {
     this.#line.set(text);
   }
+  secret(question: string): Promise<string | null> {
+    return this.#line.secret(question);
+  }
   close(): void {
     this.#ended = true;
     this.#line.close();
