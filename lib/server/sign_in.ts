@@ -43,8 +43,8 @@ export interface Reception {
 
 /** Shared by all links of a server. */
 export class SignIn {
-  /** Which link each account has, by skeleton. */
-  #links = new Map<string, Link>();
+  /** Which link each account has, by skeleton; before ACCEPTED it cannot be told anything. */
+  #links = new Map<string, { readonly link: Link; isIn: boolean }>();
   #isDown = false;
 
   /** @param accounts of the server */
@@ -71,7 +71,7 @@ export class SignIn {
       left: () => {
         cancel();
         const account = skeleton(guest.card.name);
-        if (this.#links.get(account) === link) this.#links.delete(account);
+        if (this.#links.get(account)?.link === link) this.#links.delete(account);
       },
     };
   }
@@ -86,6 +86,8 @@ export class SignIn {
       return link.close(verdict === "in use" ? closeReasons.inUse : closeReasons.loginRefused);
     }
     link.send({ type: "ACCEPTED", ref: message.ref });
+    const held = this.#links.get(skeleton(card.name));
+    if (held?.link === link) held.isIn = true;
     guest.accepted(verdict.isNew);
   }
 
@@ -134,17 +136,19 @@ export class SignIn {
 
   async #claim(account: string, { link, address }: Guest): Promise<boolean> {
     const first = this.#links.get(account);
-    if (first && first !== link && await first.answers(aliveMs)) {
-      first.send({
-        type: "NOTICE",
-        text: `Somebody with your key and your password tried to log in from ${address} and was refused, ` +
-          "because you are in.",
-      });
+    if (first && first.link !== link && await first.link.answers(aliveMs)) {
+      if (first.isIn) {
+        first.link.send({
+          type: "NOTICE",
+          text: `Somebody with your key and your password tried to log in from ${address} and was refused, ` +
+            "because you are in.",
+        });
+      }
       return false;
     }
     if (link.isOver) return false;
-    first?.close(closeReasons.replaced);
-    this.#links.set(account, link);
+    first?.link.close(closeReasons.replaced);
+    this.#links.set(account, { link, isIn: false });
     return true;
   }
 
@@ -172,8 +176,8 @@ export class SignIn {
 
   /** Ends an account's link: it is not welcome any more. @returns whether there was one */
   putOut(account: string): boolean {
-    const link = this.#links.get(account);
-    link?.close(closeReasons.putOut);
-    return link !== undefined;
+    const held = this.#links.get(account);
+    held?.link.close(closeReasons.putOut);
+    return held !== undefined;
   }
 }
