@@ -111,7 +111,11 @@ export class Login {
     const typed = this.person.interactive ? await this.person.secret(question) : null;
     if (typed !== null) return typed;
     if (this.person.interactive) {
-      throw new ChatError("Nothing was entered, and nothing was sent", "", exitCodes.interrupted);
+      throw new ChatError(
+        "Nothing was entered, and nothing was sent",
+        "join again when you have it at hand",
+        exitCodes.interrupted,
+      );
     }
     const what = flag === "--password-file" ? "a password" : "a registration token";
     throw new ChatError(`This server wants ${what}`, `give it with ${flag} FILE`, exitCodes.login);

@@ -107,7 +107,10 @@ accountsTest("a person is asked, twice for a new password, until it can be one",
   again.chat.quit();
   await again.done;
   const cancelled = await world.join("ira");
-  assertEquals(await endOf(cancelled), ["Nothing was entered, and nothing was sent: ", 130]);
+  assertEquals(await endOf(cancelled), [
+    "Nothing was entered, and nothing was sent: join again when you have it at hand",
+    130,
+  ]);
 });
 accountsTest(
   "a program without a password file is told which flag is missing, exit code 5",

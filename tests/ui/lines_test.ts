@@ -116,3 +116,70 @@ Deno.test("piped input is cut into lines, however it arrives, with or without a 
   for await (const line of new LinesView(s.streams, "lobby", false).lines()) lines.push(line);
   assertEquals(lines, ["one", "two", "", "three"]);
 });
+
+/** A person at a terminal that cannot move its cursor: what is typed, and what is shown. */
+function plainTerminal() {
+  const typed = new TransformStream<Uint8Array, Uint8Array>();
+  const keys = typed.writable.getWriter();
+  const shown: string[] = [];
+  const view = new LinesView(
+    {
+      input: typed.readable,
+      out: (text) => void shown.push(text),
+      err: (text) => void shown.push(text),
+      echo: (on) => void shown.push(on ? "<echo>" : "<no echo>"),
+    },
+    "lobby",
+    true,
+  );
+  const lines: string[] = [];
+  const over = (async () => {
+    for await (const line of view.lines()) lines.push(line);
+  })();
+  return {
+    view,
+    shown,
+    lines,
+    press: (text: string) => keys.write(new TextEncoder().encode(text)),
+    end: async () => {
+      await keys.close();
+      await over;
+    },
+  };
+}
+const typings: [what: string, pieces: string[], answers: (string | null)[], lines: string[]][] = [
+  ["in one piece", ["secret\r"], ["secret"], []],
+  ["byte by byte", [..."secret\n"], ["secret"], []],
+  ["with mistakes", ["sex\x7fcrt\b\bret\r"], ["secret"], []],
+  ["begun anew with Ctrl+U", ["wrong\x15secret\r"], ["secret"], []],
+  ["with escapes and controls in it", ["sec\x1bret\x07\r"], ["secret"], []],
+  ["pasted together with the next one", ["first one\rsecond one\r"], ["first one", "second one"], []],
+  ["and then a line for the room", ["secret\r", "hello\n"], ["secret"], ["hello"]],
+  ["together with more than is asked for", ["secret\rsecret\r", "hello\n"], ["secret"], ["hello"]],
+  ["not at all: Ctrl+D", ["\x04"], [null], []],
+  ["not at all: the input ends", [], [null], []],
+];
+for (const [what, pieces, answers, lines] of typings) {
+  Deno.test(`without a cursor a secret is typed ${what}: never shown, never said in the room`, async () => {
+    const terminal = plainTerminal();
+    const asked = (async () => {
+      const given = [];
+      for (const _ of answers) given.push(await terminal.view.secret("Password: "));
+      return given;
+    })();
+    for (const piece of pieces) {
+      await terminal.press(piece);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    await terminal.end();
+    assertEquals(await asked, answers);
+    assertEquals(terminal.lines, lines);
+    const expected = answers.flatMap(() => ["Password: ", "<no echo>", "<echo>", "\n"]);
+    assertEquals(terminal.shown, expected);
+  });
+}
+Deno.test("a pipe is never asked for a secret", async () => {
+  const s = streams([]);
+  assertEquals(await new LinesView(s.streams, "lobby", false).secret("Password: "), null);
+  assertEquals([s.out, s.err], [[], []]);
+});

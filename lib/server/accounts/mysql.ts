@@ -5,6 +5,7 @@
  * that a call failed on is not used again, and the next call dials anew.
  */
 
+import { connect, type Socket } from "node:net";
 import type { PoolConnection, PoolOptions } from "mysql2/promise";
 import { createPool, type Pool } from "mysql2/promise";
 import type { Clock } from "../../clock.ts";
@@ -236,7 +237,7 @@ function poolOptions({ url, password }: MysqlConfig, tls: MysqlConfig["tls"]): P
     connectionLimit: connections,
     connectTimeout: connectMs,
     charset: "utf8mb4_bin",
-    enableKeepAlive: true,
+    stream: () => dial(host, port),
     disableEval: true,
     multipleStatements: false,
     flags: ["-LOCAL_FILES"],
@@ -249,6 +250,17 @@ function poolOptions({ url, password }: MysqlConfig, tls: MysqlConfig["tls"]): P
       },
     }),
   };
+}
+
+/**
+ * For an address, the driver gives TLS no name to hold the certificate against, which then is held against
+ * "localhost": TLS takes the socket's `_host` first.
+ */
+function dial(host: string, port: number): Socket {
+  const socket = connect(port, host);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true);
+  return Object.assign(socket, { _host: host });
 }
 
 /** Rights beyond SELECT and INSERT, as SHOW GRANTS words them. */

@@ -74,12 +74,12 @@ export class PromptLine {
     this.#answer(null);
     this.#hide();
     const typed = this.#readline.line;
+    const { promise, resolve } = Promise.withResolvers<string | null>();
+    this.#secret = { question, typed, resolve };
     this.#readline.write(null, { ctrl: true, name: "e" });
     this.#readline.write(null, { ctrl: true, name: "u" });
-    return new Promise((resolve) => {
-      this.#secret = { question, typed, resolve };
-      this.#show();
-    });
+    this.#show();
+    return promise;
   }
 
   #answer(typed: string | null): void {
@@ -91,10 +91,10 @@ export class PromptLine {
       return;
     }
     this.#hide();
+    if (!this.#ended) this.#readline.write(secret.typed); // while readline cannot draw
     this.#secret = null;
     this.#early ??= [];
     setTimeout(() => this.#early = null);
-    if (!this.#ended) this.#readline.write(secret.typed);
     secret.resolve(typed);
     this.#show();
   }

@@ -1,0 +1,161 @@
+/** What stands between WELCOME and the rooms where there are accounts (protocol §8.4), over real sockets. */
+
+import { assertEquals } from "@std/assert";
+import { systemClock } from "../../lib/clock.ts";
+import { Connection, type Credentials, dialTcp, LinkLost } from "../../lib/client/connection.ts";
+import { Refused } from "../../lib/client/connection_errors.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { closeReasons, type LinkMessage, type MessageOf, welcomeFlags } from "../../lib/protocol/messages.ts";
+import { encodePassword } from "../../lib/protocol/password.ts";
+import type { RegistrationMode } from "../../lib/server/accounts/accounts.ts";
+import { JumpingClock } from "../fakes/jumping_clock.ts";
+import { person } from "../fakes/people.ts";
+import { registers, testAccounts } from "../fakes/test_accounts.ts";
+import { until, type World, worldTest } from "../fakes/world.ts";
+
+const password = "correct horse battery";
+const register = { password: encodePassword(password), token: new Uint8Array(0) };
+
+interface Guest {
+  readonly connection: Connection;
+  readonly welcome: MessageOf<"WELCOME">;
+  readonly heard: LinkMessage[];
+  /** What came of it. */
+  readonly entered: Promise<unknown>;
+}
+
+/** Shakes hands and hears WELCOME; then `credentials` decides what is said. */
+async function guest(
+  world: World,
+  name: string,
+  credentials: (connection: Connection) => Promise<Credentials>,
+): Promise<Guest> {
+  const { identity, card } = await person(name);
+  const welcomed = Promise.withResolvers<MessageOf<"WELCOME">>();
+  const heard: LinkMessage[] = [];
+  const connection: Connection = await Connection.open({
+    host: "127.0.0.1",
+    port: world.port,
+    dial: dialTcp,
+    clock: systemClock,
+    random: systemRandom,
+    token: new Uint8Array(0),
+    minVersion: 1,
+    name,
+    identity,
+    card: card.bytes,
+    checkServer: () => {},
+    credentials: (welcome) => {
+      welcomed.resolve(welcome);
+      return credentials(connection);
+    },
+  });
+  const entered = connection.enter({ runId: new Uint8Array(16), rooms: [] }, {
+    welcome: (message) => void heard.push(message),
+    receive: (message) => void heard.push(message),
+  }).catch((error) => error);
+  return { connection, welcome: await welcomed.promise, heard, entered };
+}
+
+function signInTest(
+  name: string,
+  act: (world: World, clock: JumpingClock) => Promise<void>,
+  registration: RegistrationMode = "open",
+): void {
+  worldTest(name, async (world) => {
+    const clock = new JumpingClock();
+    await world.server.stop();
+    await world.startServer({ accounts: testAccounts({ registration, clock }), clock });
+    await act(world, clock);
+  });
+}
+
+for (
+  const [mode, flags] of [
+    ["open", welcomeFlags.accounts | welcomeFlags.registrationOpen],
+    ["token", welcomeFlags.accounts | welcomeFlags.registrationToken],
+    ["closed", welcomeFlags.accounts],
+  ] as const
+) {
+  signInTest(`WELCOME tells of accounts, and that registration is ${mode}`, async (world) => {
+    const { welcome, connection } = await guest(world, "ira", () => Promise.reject(new LinkLost()));
+    assertEquals(welcome.flags, flags);
+    connection.close(closeReasons.bye);
+  }, mode);
+}
+signInTest("whoever says nothing for 60 s after WELCOME is let go", async (world, clock) => {
+  const forever = Promise.withResolvers<Credentials>();
+  const { connection } = await guest(world, "ira", () => forever.promise);
+  clock.jump(59_000);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assertEquals(connection.isOver, false);
+  clock.jump(1_100);
+  await until("closed", () => connection.isOver);
+  assertEquals(world.server.linked, 0);
+});
+const outOfPlace: [string, (ref: number) => LinkMessage][] = [
+  ["ROOM_FIND", (ref) => ({ type: "ROOM_FIND", ref, name: new TextEncoder().encode("lobby") })],
+  ["NAME_GET", (ref) => ({ type: "NAME_GET", ref, name: new TextEncoder().encode("ira") })],
+  ["SEND", (ref) => ({ type: "SEND", ref, message: new Uint8Array(200) })],
+  ["PASSWORD", (ref) => ({ type: "PASSWORD", ref, old: register.password, next: register.password })],
+  ["RELEASE", (ref) => ({ type: "RELEASE", ref, password: register.password })],
+  ["ACK", () => ({ type: "ACK", room: new Uint8Array(32), pos: 1 })],
+];
+for (const [what, build] of outOfPlace) {
+  signInTest(`before the login, ${what} ends the link without an answer`, async (world) => {
+    const { connection, heard, entered } = await guest(world, "ira", (own) => {
+      own.send(build(7));
+      return new Promise(() => {});
+    });
+    await until("closed", () => connection.isOver);
+    assertEquals(heard, []);
+    assertEquals(world.server.linked, 0);
+    void entered;
+  });
+}
+signInTest("nothing may follow a LOGIN before it is answered: no second try on one link", async (world) => {
+  const { connection, entered } = await guest(world, "ira", (own) => {
+    const login = { ref: 9, name: new TextEncoder().encode("ira"), password: register.password };
+    own.send({ type: "LOGIN", ...login });
+    own.send({ type: "LOGIN", ...login, ref: 10 });
+    return Promise.resolve(register);
+  });
+  assertEquals(await entered instanceof Error, true);
+  assertEquals(connection.isOver, true);
+});
+signInTest("before the login nobody is told, and HELLO's rooms are not looked at", async (world) => {
+  const ira = await world.enter("ira", registers(password));
+  const stop = Promise.withResolvers<Credentials>();
+  const sam = await guest(world, "sahnawaz", () => stop.promise);
+  ira.view.type("/msg sahnawaz are you there");
+  await until("told", () => ira.view.warnings.length > 0);
+  assertEquals(world.server.rooms.peers.size, 1);
+  assertEquals(world.server.rooms.store.idByName("sahnawaz"), null, "no name is taken by a handshake alone");
+  stop.resolve(register);
+  await sam.entered;
+  assertEquals(sam.heard[0]?.type, "WELCOME");
+  await until("in", () => world.server.rooms.peers.size === 2);
+  sam.connection.close(closeReasons.bye);
+});
+signInTest("a failed login is one CLOSE, at once", async (world) => {
+  const { entered } = await guest(world, "ira", () => Promise.resolve({ ...register, token: null }));
+  const error = await entered;
+  assertEquals(error instanceof Refused && error.reason, closeReasons.loginRefused);
+});
+signInTest(
+  "a person who types for longer than the server waits is connected again by herself",
+  async (world, clock) => {
+    const ira = await world.join("ira", {
+      login: { register: true, password: null, registrationToken: null },
+    });
+    const slow = Promise.withResolvers<string>();
+    ira.view.secrets.push(slow.promise as unknown as string, password);
+    await until("asked", () => ira.view.asked.length === 1);
+    clock.jump(61_000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    slow.resolve(password);
+    await ira.view.until((event) => event.type === "entered");
+    assertEquals(ira.view.asked.length, 2, "she is not asked again");
+    assertEquals(ira.view.warnings, []);
+  },
+);
