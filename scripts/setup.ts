@@ -7,7 +7,10 @@
 const needed: readonly { check: string; pkg: string }[] = [
   { check: "command -v openssl", pkg: "openssl" },
   { check: "command -v tmux", pkg: "tmux" },
-  { check: "command -v mariadbd && command -v mariadb-dump", pkg: "mariadb-server" },
+  {
+    check: "{ command -v mariadbd || test -x /usr/sbin/mariadbd; } && command -v mariadb-dump",
+    pkg: "mariadb-server",
+  },
   { check: '/usr/bin/python3 -c "import cryptography.fernet"', pkg: "python3-cryptography" },
 ];
 

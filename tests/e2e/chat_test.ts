@@ -1,6 +1,7 @@
 /** The executable from outside: commands, streams, exit codes, signals, and a terminal. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { hasTmux, Terminals } from "./terminal.ts";
 import { e2e, freePort, type Home, removeCache } from "./chat_process.ts";
 import { hasTool, run } from "../fakes/tools.ts";
 import { executable } from "./chat_process.ts";
@@ -468,70 +469,39 @@ e2e("help and version go to stdout, with examples", async (home) => {
 });
 
 e2e("two people talk in two terminals (tmux)", async (home) => {
-  const socket = `${home.dir}/tmux`;
-  const tmux = (...args: string[]) => run("tmux", ["-S", socket, ...args]);
-  const port = String(freePort());
-  const env = Object.entries({ ...home.env, PATH: home.env.PATH }).flatMap(([k, v]) => ["-e", `${k}=${v}`]);
-  const screen = async (window: string) => (await tmux("capture-pane", "-p", "-t", window)).text;
-  const shows = async (window: string, text: string) => {
-    for (let i = 0; i < 400; i++) {
-      if ((await screen(window)).includes(text)) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`never on the screen "${text}":\n${await screen(window)}`);
-  };
+  const port = freePort();
+  const terminals = new Terminals(home);
   try {
-    await tmux(
-      "new-session",
-      "-d",
-      "-s",
-      "t",
-      "-x",
-      "100",
-      "-y",
-      "30",
-      ...env,
-      `${executable} serve -p ${port}`,
-    );
-    await shows("t:0", "[+] Invite:");
-    await tmux(
-      "new-window",
-      "-t",
-      "t:1",
-      ...env,
-      `${executable} join -u ira -p ${port}; echo code $?; sleep 60`,
-    );
-    await shows("t:1", "lobby>");
+    const server = await terminals.open(`${executable} serve -p ${port}`);
+    await server.shows("[+] Invite:");
+    const ira = await terminals.open(`${executable} join -u ira -p ${port}`);
+    await ira.shows("lobby>");
     for (
       const line of [
         "[+] Connected successfully.",
         "[+] Exchange completed!",
         "[+] Now you can start to exchange messages",
       ]
-    ) await shows("t:1", line);
-    await tmux(
-      "new-window",
-      "-t",
-      "t:2",
-      ...env,
-      `${executable} join -u sahnawaz -p ${port}; echo code $?; sleep 60`,
-    );
-    await shows("t:2", "lobby>");
-    await tmux("send-keys", "-t", "t:1", "-l", "half a line");
-    await shows("t:1", "lobby> half a line");
-    await tmux("send-keys", "-t", "t:2", "Hello Ira", "Enter");
-    await shows("t:1", "sahnawaz: Hello Ira");
-    await shows("t:1", "lobby> half a line"); // an incoming message does not break the line being typed
-    await tmux("send-keys", "-t", "t:1", "Enter");
-    await shows("t:2", "ira: half a line");
-    await tmux("send-keys", "-t", "t:2", "EXIT", "Enter");
-    await shows("t:2", "code 0");
-    await tmux("send-keys", "-t", "t:1", "C-d");
-    await shows("t:1", "code 0");
-    await tmux("send-keys", "-t", "t:0", "TERMINATE", "Enter");
+    ) await ira.shows(line);
+    const sam = await terminals.open(`${executable} join -u sahnawaz -p ${port}`);
+    await sam.shows("lobby>");
+    // A message that comes while a line is typed does not break it.
+    await ira.type("half a line");
+    await ira.shows("lobby> half a line");
+    await sam.enter("Hello Ira");
+    await ira.shows("sahnawaz: Hello Ira");
+    await ira.shows("lobby> half a line");
+    await ira.press("Enter");
+    await sam.shows("ira: half a line");
+    await sam.enter("EXIT");
+    await sam.shows("code 0");
+    await ira.press("C-d");
+    await ira.shows("code 0");
+    await server.enter("TERMINATE");
+    await server.shows("[+] Server is shut down");
   } finally {
-    await tmux("kill-server");
+    await terminals.close();
   }
-}, !hasTool("tmux"));
+}, !hasTmux);
 
 Deno.test("the unpacked executable is removed again", () => removeCache());

@@ -3,9 +3,12 @@
 import { join } from "@std/path";
 import { hasTool, run } from "./tools.ts";
 
+/** Not everybody's PATH leads to where Debian keeps its servers. */
+const mariadbd = hasTool("mariadbd") ? "mariadbd" : "/usr/sbin/mariadbd";
+
 /** Tests that need it show as ignored without; `deno task test` installs it where it can. */
-export const hasMariadb = hasTool("mariadbd") && hasTool("mariadb-install-db") && hasTool("mariadb") &&
-  hasTool("mariadb-dump");
+export const hasMariadb = [mariadbd, "mariadb-install-db", "mariadb", "mariadb-dump"].every(hasTool);
+const user = (await run("sh", ["-c", "id -un"])).text.trim();
 
 export class Mariadb {
   readonly dir = Deno.makeTempDirSync({ prefix: "chat-mariadb-" });
@@ -28,17 +31,13 @@ export class Mariadb {
     return db;
   }
 
-  get #user(): string[] {
-    return [`--user=${Deno.env.get("USER") || "root"}`];
-  }
-
   async #install(): Promise<void> {
     const { ok, text } = await run("mariadb-install-db", [
       "--no-defaults",
       `--datadir=${this.dir}/data`,
       "--auth-root-authentication-method=normal",
       "--skip-test-db",
-      ...this.#user,
+      `--user=${user}`,
       ...this.#options.filter((option) => option.startsWith("--innodb")),
     ]);
     if (!ok) throw new Error(`mariadb-install-db: ${text}`);
@@ -46,7 +45,7 @@ export class Mariadb {
 
   /** Starts the server on what it kept. */
   async up(...options: string[]): Promise<void> {
-    this.#child = new Deno.Command("mariadbd", {
+    this.#child = new Deno.Command(mariadbd, {
       args: [
         "--no-defaults",
         `--datadir=${this.dir}/data`,
@@ -58,7 +57,7 @@ export class Mariadb {
         "--skip-networking=0",
         "--innodb-buffer-pool-size=16M",
         "--performance-schema=0",
-        ...this.#user,
+        `--user=${user}`,
         ...this.#options,
         ...options,
       ],

@@ -1,0 +1,68 @@
+/** Real terminals: windows of a tmux of the test's own, with real keys and real screens. */
+
+import { hasTool, run } from "../fakes/tools.ts";
+import type { Home } from "./chat_process.ts";
+
+export const hasTmux = hasTool("tmux");
+
+export class Terminals {
+  #windows = 0;
+
+  constructor(private readonly home: Home) {}
+
+  async #tmux(...args: string[]): Promise<string> {
+    return (await run("tmux", ["-S", `${this.home.dir}/tmux`, ...args])).text;
+  }
+
+  /** Opens a window with a command in it. */
+  async open(command: string): Promise<Terminal> {
+    const env = Object.entries(this.home.env).flatMap(([k, v]) => ["-e", `${k}=${v}`]);
+    const window = `t:${this.#windows++}`;
+    const rest = [...env, `${command}; echo code $?; sleep 60`];
+    await this.#tmux(
+      ...(window === "t:0"
+        ? ["new-session", "-d", "-s", "t", "-x", "100", "-y", "30"]
+        : ["new-window", "-t", window]),
+      ...rest,
+    );
+    return new Terminal((...args) => this.#tmux(...args), window);
+  }
+
+  async close(): Promise<void> {
+    await this.#tmux("kill-server");
+  }
+}
+
+export class Terminal {
+  constructor(
+    private readonly tmux: (...args: string[]) => Promise<string>,
+    private readonly window: string,
+  ) {}
+
+  /** Presses keys: text as it stands, or the names that tmux knows (Enter, C-c). */
+  async press(...keys: string[]): Promise<void> {
+    await this.tmux("send-keys", "-t", this.window, ...keys);
+  }
+  /** Types text, without Enter. */
+  async type(text: string): Promise<void> {
+    await this.tmux("send-keys", "-t", this.window, "-l", text);
+  }
+  async enter(text: string): Promise<void> {
+    await this.type(text);
+    await this.press("Enter");
+  }
+  screen(): Promise<string> {
+    return this.tmux("capture-pane", "-p", "-t", this.window);
+  }
+  /** The screen and what has scrolled off it. */
+  all(): Promise<string> {
+    return this.tmux("capture-pane", "-p", "-S", "-", "-t", this.window);
+  }
+  async shows(text: string): Promise<void> {
+    for (let i = 0; i < 400; i++) {
+      if ((await this.screen()).includes(text)) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`never on the screen "${text}":\n${await this.screen()}`);
+  }
+}
