@@ -124,7 +124,7 @@ export const serveSpec: CommandSpec = {
     {
       name: "accounts-ca",
       value: "FILE",
-      help: "The authority (PEM) that signed the database's certificate; without, the system's are asked",
+      help: "The authority (PEM) that signed the database's certificate (default: the public ones)",
     },
     { name: "accounts-insecure", help: "Cross the network to the database without TLS" },
     {

@@ -66,7 +66,10 @@ export class SignIn {
         }
         isAsked = true;
         cancel();
-        void this.#judge(guest, message);
+        this.#judge(guest, message).catch((error) => {
+          this.events.bug(error);
+          link.drop();
+        });
       },
       left: () => {
         cancel();

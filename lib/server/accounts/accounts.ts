@@ -52,7 +52,7 @@ export type Verdict = { readonly account: Account; readonly isNew: boolean } | "
 
 interface Judgement {
   readonly verdict: Verdict;
-  readonly outcome: LoginOutcome;
+  readonly outcome: LoginOutcome | "gone";
 }
 
 /** What accounts are made of. */
@@ -89,12 +89,15 @@ export class Accounts {
     const { cardName, address, identity } = attempt;
     const name = skeleton(cardName);
     if (!this.#doors.begin(name, address)) return "refused";
-    const { verdict, outcome } = await this.#atDoor(name, address, () => this.#judge(attempt));
+    const { verdict, outcome } = await this.#atDoor(name, address, async () => {
+      const judged = await this.#judge(attempt);
+      // Whoever is gone before the answer has learned nothing from it.
+      return judged.outcome === "refused" && !attempt.isWanted() ? { ...judged, outcome: "gone" } : judged;
+    });
     const { store, clock } = this.parts;
-    // A registration's own row says it all; whoever is refused and gone has learned nothing.
+    // A registration's own row says it all.
     const isNew = typeof verdict === "object" && verdict.isNew;
-    const isGone = verdict === "refused" && !attempt.isWanted();
-    if (!isNew && !isGone) {
+    if (!isNew && outcome !== "gone") {
       await store.noteLogin({
         name: cardName,
         skeleton: name,
@@ -132,8 +135,9 @@ export class Accounts {
     // A registration of an account that is there is a login: its ACCEPTED may have been lost on the way.
     const credential = account?.credential ?? null;
     const isRight = await passwords.verify(attempt.password, credential, attempt.isWanted);
-    if (!isRight || !isWellFormed || account === null) return refused;
-    return await this.#inTurn(name, () => this.#admit(attempt));
+    // Judged by what was read before: another query would tell that the password was right.
+    if (!isRight || !isWellFormed || account === null || !isOpenTo(account, attempt)) return refused;
+    return await this.#inTurn(name, () => this.#admit(attempt, account.credential.turn));
   }
 
   async #mayRegister(attempt: Attempt): Promise<boolean> {
@@ -166,16 +170,20 @@ export class Accounts {
     });
   }
 
-  /** The password is right: whether the key is, and whether nobody else is in. */
-  async #admit(attempt: Attempt): Promise<Judgement> {
-    const { store, clock } = this.parts;
+  /**
+   * Password and key are right: whether they still are, and whether nobody else is in.
+   *
+   * @param turn of the credential that the password was held against
+   */
+  async #admit(attempt: Attempt, turn: number): Promise<Judgement> {
+    const { store, passwords, clock } = this.parts;
     const name = skeleton(attempt.cardName);
     for (let tries = 0; tries < changeTries && attempt.isWanted(); tries++) {
-      // Looked up again: it may have been released or disabled while the password was checked.
+      // Looked up again: it may have been changed, released or disabled while the password was checked.
       const account = await store.find(name);
-      if (!account || account.ban.disabled) break;
-      const { identity } = account.binding;
-      if (identity && !equals(identity, attempt.identity)) break;
+      if (!account || !isOpenTo(account, attempt)) break;
+      const { binding: { identity }, credential } = account;
+      if (credential.turn !== turn && !await passwords.verify(attempt.password, credential)) break;
       if (!await attempt.claim(name)) return { verdict: "in use", outcome: "in use" };
       const act = { by: attempt.cardName, atMs: clock.now() };
       if (!identity && !await store.setBinding(account, attempt.identity, act)) continue;
@@ -296,4 +304,9 @@ export class Accounts {
   close(): Promise<void> {
     return this.parts.store.close();
   }
+}
+
+/** Whether an account lets this key in, if the password is right. */
+function isOpenTo({ ban, binding: { identity } }: Account, attempt: Attempt): boolean {
+  return !ban.disabled && (identity === null || equals(identity, attempt.identity));
 }

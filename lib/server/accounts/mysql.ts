@@ -8,7 +8,7 @@
 import { connect, type Socket } from "node:net";
 import type { PoolConnection, PoolOptions } from "mysql2/promise";
 import { createPool, type Pool } from "mysql2/promise";
-import type { Clock } from "../../clock.ts";
+import { type Clock, sleep } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { exitCodes } from "../../errors.ts";
 import type { MysqlUrl } from "./accounts_url.ts";
@@ -28,6 +28,7 @@ const connectMs = 8_000;
 /** Longest time for one call of the store: three slow statements. */
 export const callMs = 20_000;
 const deadlockTries = 5;
+const goodbyeMs = 1_000;
 
 /** How to reach the database. */
 export interface MysqlConfig {
@@ -159,7 +160,10 @@ export class MysqlDatabase implements SqlDatabase {
   }
 
   async close(): Promise<void> {
-    await this.#pool.end().catch(() => {});
+    // A database that hangs does not say goodbye.
+    const patience = new AbortController();
+    const ended = this.#pool.end().catch(() => {}).then(() => patience.abort());
+    await Promise.race([ended, sleep(this.#clock, goodbyeMs, patience.signal)]);
   }
 
   #failure(error: unknown): Error {

@@ -106,6 +106,17 @@ faultTest("hangs: nobody who is in notices, and a login ends with an answer", as
   await world.enter("dana", logsIn(password));
 });
 faultTest(
+  "hangs: the server can be stopped all the same",
+  async (db, world, open) => {
+    await open();
+    await people(world);
+    db.hang();
+    void world.join("dana", logsIn(password));
+    await world.server.stop();
+    db.goOn();
+  },
+);
+faultTest(
   "takes 5 s per query: logins succeed in the end, messages are not delayed by it",
   async (db, world, open) => {
     const proxy = new SlowProxy(db.port);

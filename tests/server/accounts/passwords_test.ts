@@ -212,3 +212,70 @@ Deno.test("a password is the same in every composition of its letters, and other
   assertEquals(encodePassword(apart), encodePassword(composed));
   assertEquals([isPassword(ascii(composed)), isPassword(ascii(apart))], [true, false]);
 });
+
+/** A store that counts what is asked of it. */
+class CountedStore extends MemoryAccounts {
+  calls: string[] = [];
+  override find(skeleton: string) {
+    this.calls.push("find");
+    return super.find(skeleton);
+  }
+  override noteLogin(event: Parameters<MemoryAccounts["noteLogin"]>[0]) {
+    this.calls.push("noteLogin");
+    return super.noteLogin(event);
+  }
+}
+Deno.test("a wrong name, a wrong password and a wrong key are refused after the same calls to the store", async () => {
+  const store = new CountedStore();
+  const clock = new FakeClock();
+  const passwords = new Passwords(systemRandom, cheap);
+  const accounts = new Accounts({ store, passwords, clock, random: systemRandom, registration: "open" });
+  await accounts.enter(attempt({ token: registers }));
+  await accounts.setDisabled("ira", false, "operator");
+  const calls = [];
+  for (
+    const over of [
+      { cardName: "dana", name: "dana" },
+      { password: ascii("wrong horse battery") },
+      { identity: new Uint8Array(32).fill(2) },
+    ]
+  ) {
+    store.calls = [];
+    assertEquals(await accounts.enter(attempt(over)), "refused");
+    calls.push(store.calls.join());
+  }
+  assertEquals(calls, Array(3).fill("find,noteLogin"));
+});
+Deno.test("whoever goes before the answer is not counted, and leaves no row", async () => {
+  const store = new CountedStore();
+  const clock = new FakeClock();
+  const passwords = new Passwords(systemRandom, cheap);
+  const accounts = new Accounts({ store, passwords, clock, random: systemRandom, registration: "open" });
+  await accounts.enter(attempt({ token: registers }));
+  for (let i = 0; i < 20; i++) {
+    assertEquals(await accounts.enter(attempt({ isWanted: () => false })), "refused");
+  }
+  assertEquals(store.calls.includes("noteLogin"), false);
+  assertEquals(typeof await accounts.enter(attempt()), "object");
+});
+Deno.test("a password that is changed while it is checked counts as changed", async () => {
+  const store = new MemoryAccounts();
+  const clock = new FakeClock();
+  let meanwhile = () => Promise.resolve();
+  class Interrupted extends Passwords {
+    override async verify(...args: Parameters<Passwords["verify"]>) {
+      const isRight = await super.verify(...args);
+      const act = meanwhile;
+      meanwhile = () => Promise.resolve();
+      await act();
+      return isRight;
+    }
+  }
+  const passwords = new Interrupted(systemRandom, cheap);
+  const accounts = new Accounts({ store, passwords, clock, random: systemRandom, registration: "open" });
+  await accounts.enter(attempt({ token: registers }));
+  const [old, next] = [ascii("correct horse battery"), ascii("another password")];
+  meanwhile = async () => void await accounts.changePassword("ira", old, next, "b");
+  assertEquals(await accounts.enter(attempt()), "refused");
+  assertEquals(typeof await accounts.enter(attempt({ password: next })), "object");
+});
