@@ -161,7 +161,7 @@ function untilStopped(
     const enter = (line: string) => {
       const answer = console.enter(line);
       answer.lines.forEach(print);
-      void answer.later?.then((lines) => lines.forEach(print));
+      answer.later?.then((lines) => lines.forEach(print), (error) => print(`[!] ${(error as Error).name}`));
       if (answer.terminate) stop();
     };
     if (operator) operator.begin(enter, () => onSignal("SIGINT"));

@@ -56,9 +56,18 @@ async function request(
   try {
     await connection.request(build, "DONE");
   } catch (error) {
+    if (error instanceof LinkLost) {
+      throw new ChatError(
+        "The connection was cut before the server answered: it may have been done, or not",
+        "at the next login try the new password first, then the old one",
+      );
+    }
     if (!(error instanceof RequestRefused)) throw error;
     if (error.code !== errorCodes.DENIED) {
-      throw new ChatError(`The server cannot do that at the moment; ${unchanged}`, "try again in a minute");
+      throw new ChatError(
+        "The server cannot do that at the moment; it may still be done when its database answers again",
+        "try again in a minute, and if your password is refused then, with the other one",
+      );
     }
     throw new ChatError(
       `The server refused: the password is wrong; ${unchanged}`,

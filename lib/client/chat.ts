@@ -283,6 +283,9 @@ export class Chat implements Receiver {
     this.#connection = connection;
     this.#givePsk();
     const listed = this.#clientRooms().filter((room) => room.state.status === "in" && this.#isFollowed(room));
+    const goodbye = () => connection.close(closeReasons.bye);
+    this.#stop.signal.addEventListener("abort", goodbye); // also while the login is not answered
+    if (this.#stop.signal.aborted) goodbye();
     const { ended } = await connection.enter({
       runId: (listed.length > 0 && this.#server!.about?.runId) || new Uint8Array(16),
       rooms: listed.slice(0, 1024).map((room) => ({
@@ -293,9 +296,6 @@ export class Chat implements Receiver {
     }, this);
     const cancelRenewal = clock.after(renewalMs, () => connection.close(closeReasons.renewal));
     const stopPrekeys = this.#publishing.keepFresh(connection);
-    const goodbye = () => connection.close(closeReasons.bye);
-    this.#stop.signal.addEventListener("abort", goodbye);
-    if (this.#stop.signal.aborted) goodbye();
     try {
       await this.#settleIn(connection);
     } catch (error) {

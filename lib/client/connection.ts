@@ -27,6 +27,7 @@ import { dialError, notChat, refusedBy, timedOut, Unreachable } from "./connecti
 
 const dialDeadlineMs = 10_000;
 const tickMs = 1_000;
+const acceptedDeadlineMs = 120_000;
 
 /** Dials `host:port`. */
 export type Dial = (host: string, port: number) => Promise<ByteConn>;
@@ -219,7 +220,10 @@ export class Connection {
         ? { type: "LOGIN", ref: login.ref, name, password }
         : { type: "REGISTER", ref: login.ref, name, password, token },
     );
+    // Longer than the slowest database that a server waits for, with others before us in the line.
+    const cancel = config.clock.after(acceptedDeadlineMs, () => this.link.drop({ how: "silent" }));
     const end = await Promise.race([accepted, ended]);
+    cancel();
     if (end) throw this.#refusal(end, token !== null);
   }
 

@@ -150,7 +150,7 @@ export class SignIn {
       return false;
     }
     if (link.isOver) return false;
-    first?.link.close(closeReasons.replaced);
+    if (first && first.link !== link) first.link.close(closeReasons.replaced);
     this.#links.set(account, { link, isIn: false });
     return true;
   }

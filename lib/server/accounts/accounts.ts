@@ -129,8 +129,8 @@ export class Accounts {
     const refused = { verdict: "refused", outcome: "refused" } as const;
     const isWellFormed = isPassword(attempt.password) && skeleton(attempt.name) === name;
     const account = await store.find(name);
-    if (account === null && attempt.token !== null) {
-      return isWellFormed && await this.#mayRegister(attempt) ? await this.#register(attempt) : refused;
+    if (account === null && attempt.token !== null && isWellFormed) {
+      return await this.#mayRegister(attempt) ? await this.#register(attempt) : refused;
     }
     // A registration of an account that is there is a login: its ACCEPTED may have been lost on the way.
     const credential = account?.credential ?? null;
@@ -154,7 +154,9 @@ export class Accounts {
     const name = skeleton(attempt.cardName);
     const credential = await passwords.hash(attempt.password);
     return await this.#inTurn(name, async () => {
-      const outcome = attempt.isWanted() && await attempt.claim(name)
+      // Whoever comes second to a name has no business with the link of the first.
+      const isFree = attempt.isWanted() && await store.find(name) === null;
+      const outcome = isFree && await attempt.claim(name)
         ? await store.register({
           name: attempt.cardName,
           skeleton: name,
@@ -187,6 +189,9 @@ export class Accounts {
       if (!await attempt.claim(name)) return { verdict: "in use", outcome: "in use" };
       const act = { by: attempt.cardName, atMs: clock.now() };
       if (!identity && !await store.setBinding(account, attempt.identity, act)) continue;
+      // The claim may have waited for seconds: the operator may have acted meanwhile.
+      const now = await store.find(name);
+      if (!now?.binding.identity || !isOpenTo(now, attempt)) break;
       await this.#bringUpToDate(account, attempt.password);
       return { verdict: { account, isNew: false }, outcome: "logged in" };
     }

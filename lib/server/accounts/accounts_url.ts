@@ -38,7 +38,7 @@ export function parseAccountsUrl(text: string): AccountsUrl {
   if (text.startsWith("sqlite:")) return { kind: "sqlite", file: text.slice("sqlite:".length) || null };
   const match = /^mysql:\/\/([^@/]*)@(\[[0-9A-Fa-f:.]+\]|[^:/[\]]+)(?::(\d{1,5}))?\/([^/?#]*)$/.exec(text);
   if (!match) {
-    if (/^(mysql|mariadb):\/\/.*:.*@/.test(text)) throw passwordGiven();
+    if (/:[^/].*@|:\/\/.*:.*@/.test(text)) throw passwordGiven();
     throw new BadAccountsUrl(`--accounts cannot be "${text}"`);
   }
   const [, user, host, port = "3306", database] = match;

@@ -125,7 +125,9 @@ export class MysqlDatabase implements SqlDatabase {
       } catch (error) {
         // Two transactions waited for each other, and the database chose one: it may simply try again.
         if (!(error instanceof Deadlock)) throw error;
-        if (attempt === deadlockTries) throw this.#failure(error.cause);
+        if (attempt === deadlockTries) {
+          throw new AccountsUnavailable(this.place, "its transactions block each other", "try again");
+        }
       }
     }
   }

@@ -19,7 +19,7 @@ import {
 } from "./sql_accounts.ts";
 import { AccountsUnavailable } from "./store.ts";
 
-const busyMs = 5_000;
+const busyMs = 100; // the server stands still meanwhile; whoever wants in is told to try again
 
 /** One file, opened by one process or a few. */
 export class SqliteDatabase implements SqlDatabase {

@@ -11,7 +11,8 @@
  *  4. Of two changes that rest on the same state one is added; the other adds nothing and returns false.
  *  5. When a call returns, what it added survives a kill of the process (memory excepted).
  *  6. Text (without U+0000) and bytes come back as they went in, whatever they say.
- *  7. A call that fails has added nothing, and throws AccountsUnavailable.
+ *  7. A call that fails throws AccountsUnavailable and has added all or nothing: nothing, unless the database had
+ *     taken it and could not answer in time.
  *  8. audit() tells each row with who and when, oldest first.
  */
 

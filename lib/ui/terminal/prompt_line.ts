@@ -92,11 +92,24 @@ export class PromptLine {
     }
     this.#hide();
     if (!this.#ended) this.#readline.write(secret.typed); // while readline cannot draw
+    this.#forgetTyped();
     this.#secret = null;
     this.#early ??= [];
     setTimeout(() => this.#early = null);
     secret.resolve(typed);
     this.#show();
+  }
+
+  /** What was cut or undone while a secret was typed must not come back with Ctrl+Y or Ctrl+_. */
+  #forgetTyped(): void {
+    const kept = this.#readline as unknown as Record<PropertyKey, unknown>;
+    for (let owner: object | null = kept; owner; owner = Object.getPrototypeOf(owner)) {
+      for (const key of Object.getOwnPropertySymbols(owner)) {
+        if (!/kill|undo|redo|yank/i.test(String(key))) continue;
+        const value = kept[key];
+        if (Array.isArray(value)) value.length = 0;
+      }
+    }
   }
 
   #entered(line: string): void {

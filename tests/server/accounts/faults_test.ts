@@ -236,3 +236,18 @@ Deno.test("TLS is used wherever a network may be between, unless the operator sa
   }
   assertEquals(of("localhost", { ca: "PEM" }), { ca: "PEM" });
 });
+
+faultTest(
+  "gives deadlock after deadlock: that is unavailability, and no fault of ours",
+  async (db, _world, open) => {
+    const store = await open();
+    await db.asAdmin(
+      "CREATE TRIGGER chat.deadlock BEFORE INSERT ON chat.registration_tokens FOR EACH ROW " +
+        "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'",
+    );
+    await assertRejects(
+      () => store.addToken(systemRandom(32), { by: "operator", atMs: 1 }),
+      AccountsUnavailable,
+    );
+  },
+);

@@ -279,3 +279,60 @@ Deno.test("a password that is changed while it is checked counts as changed", as
   assertEquals(await accounts.enter(attempt()), "refused");
   assertEquals(typeof await accounts.enter(attempt({ password: next })), "object");
 });
+
+for (const act of ["release", "setDisabled"] as const) {
+  Deno.test(`what the operator does while the other link is asked for a sign of life counts: ${act}`, async () => {
+    const parts = { store: new MemoryAccounts(), passwords: new Passwords(systemRandom, cheap) };
+    const accounts = new Accounts({
+      ...parts,
+      clock: new FakeClock(),
+      random: systemRandom,
+      registration: "open",
+    });
+    await accounts.enter(attempt({ token: registers }));
+    const verdict = await accounts.enter(attempt({
+      claim: async () => {
+        await (act === "release" ? accounts.release("ira", "op") : accounts.setDisabled("ira", true, "op"));
+        return true;
+      },
+    }));
+    assertEquals(verdict, "refused");
+  });
+}
+Deno.test("a malformed registration costs the same work, whether the account is there or not", async () => {
+  const passwords = new Watched(systemRandom, cheap);
+  const accounts = new Accounts({
+    store: new MemoryAccounts(),
+    passwords,
+    clock: new FakeClock(),
+    random: systemRandom,
+    registration: "closed",
+  });
+  await accounts.enter(attempt({ token: registers, password: ascii("short") }));
+  await accounts.enter(attempt({ token: registers, name: "dana" }));
+  assertEquals(passwords.verified.length, 2);
+});
+Deno.test("the loser of two registrations never touches the winner's link", async () => {
+  const accounts = new Accounts({
+    store: new MemoryAccounts(),
+    passwords: new Passwords(systemRandom, cheap),
+    clock: new FakeClock(),
+    random: systemRandom,
+    registration: "open",
+  });
+  let claims = 0;
+  const claim = () => Promise.resolve(++claims > 0);
+  const both = [1, 2].map((n) =>
+    accounts.enter(attempt({ token: registers, identity: new Uint8Array(32).fill(n), claim }))
+  );
+  const verdicts = (await Promise.all(both)).map((verdict) => typeof verdict);
+  assertEquals([verdicts.toSorted(), claims], [["object", "string"], 1]);
+});
+for (
+  const text of ["MySQL://chat:hunter2@db/chat", "postgres://a:hunter2@db/x", "mysql:chat:hunter2@db/chat"]
+) {
+  Deno.test(`a password in ${text.split("hunter2")[0]}... is not repeated`, () => {
+    const error = assertThrows(() => parseAccountsUrl(text), BadAccountsUrl);
+    assertEquals(`${error.message} ${error.hint}`.includes("hunter2"), false);
+  });
+}
