@@ -114,7 +114,11 @@ function open(options: AccountsOptions, dir: string, process: Process) {
 }
 
 function databasePassword({ passwordFile }: AccountsOptions, process: Process): string | null {
-  if (passwordFile !== undefined) return readSecretFile(passwordFile);
+  if (passwordFile !== undefined) {
+    const password = readSecretFile(passwordFile);
+    if (password !== "") return password;
+    throw new UsageError(`"${passwordFile}" holds no password`, "put one into its first line");
+  }
   return process.env("CHAT_ACCOUNTS_PASSWORD") ?? null;
 }
 

@@ -41,7 +41,7 @@ function ended(statements: string[]): string {
 function userStatements({ user, host, database }: MysqlUrl, password: string | null): string[] {
   // A database may know a client on its own machine by any of these.
   const hosts = isLoopback(host) ? ["localhost", "127.0.0.1", "::1"] : ["%"];
-  const secret = password === null ? "'PUT THE PASSWORD HERE'" : quoted(password);
+  const secret = password === null ? "<PUT THE PASSWORD HERE>" : quoted(password);
   return hosts.flatMap((from) => {
     const who = `'${user}'@'${from}'`;
     return [
