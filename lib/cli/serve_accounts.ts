@@ -1,11 +1,11 @@
 /** `chat serve --accounts`: opens the accounts, prints their schema or their audit trail. */
 
 import { encodeBase64Url } from "@std/encoding/base64url";
-import { exitCodes } from "../errors.ts";
+import { ChatError, exitCodes } from "../errors.ts";
 import { Accounts, type RegistrationMode } from "../server/accounts/accounts.ts";
 import { type AccountsUrl, parseAccountsUrl } from "../server/accounts/accounts_url.ts";
 import { auditLine } from "../server/accounts/audit.ts";
-import { openAccounts } from "../server/accounts/open_accounts.ts";
+import { openAccounts, sqliteFile } from "../server/accounts/open_accounts.ts";
 import { Passwords } from "../server/accounts/passwords.ts";
 import { printedSchema } from "../server/accounts/printed_schema.ts";
 import { exists, trouble, writeAtomically } from "../storage/private_file.ts";
@@ -46,8 +46,17 @@ export function accountsOptions({ values, switches }: Parsed): AccountsOptions |
   if (switches.has("print-schema") && switches.has("audit")) {
     throw new UsageError("--print-schema and --audit contradict each other", "give one of them");
   }
+  const url = parseAccountsUrl(accounts);
+  const onlyForMysql = ["accounts-password-file", "accounts-ca"].find((name) => values[name] !== undefined) ??
+    ["accounts-insecure"].find((name) => switches.has(name));
+  if (url.kind !== "mysql" && onlyForMysql !== undefined) {
+    throw new UsageError(
+      `--${onlyForMysql} is for a mysql: database, and this is ${url.kind}:`,
+      "leave it out",
+    );
+  }
   return {
-    url: parseAccountsUrl(accounts),
+    url,
     registration,
     passwordFile: values["accounts-password-file"],
     caFile: values["accounts-ca"],
@@ -80,6 +89,20 @@ export function printSchema(options: AccountsOptions, process: Process): number 
 
 /** `--audit`. @returns the exit code @throws ChatError */
 export async function printAudit(options: AccountsOptions, dir: string, process: Process): Promise<number> {
+  const { url } = options;
+  if (url.kind === "memory") {
+    throw new UsageError(
+      "Accounts in memory end with their server: there is no trail of them",
+      "use sqlite:",
+    );
+  }
+  const file = url.kind === "sqlite" ? sqliteFile(url, dir) : null;
+  if (file !== null && !exists(file)) {
+    throw new ChatError(
+      `There are no accounts yet: "${file}" does not exist`,
+      "start a server with them first",
+    );
+  }
   const { store } = await open(options, dir, process);
   try {
     for await (const row of store.audit()) process.out(`${auditLine(row)}\n`);

@@ -82,7 +82,8 @@ export class Login {
 
   /** Asks for an existing password until it can be one. @throws ChatError when nobody says it */
   ask(question: string): Promise<Bytes> {
-    return this.#untilGood(() => this.#secret(question, "--password-file"));
+    const ask = () => this.#secret(question, "--password-file");
+    return this.#untilGood(ask, "That is not it: every password has at least 10 characters.");
   }
 
   /** Asks for a new password, twice. @throws ChatError when nobody says it */
@@ -96,13 +97,13 @@ export class Login {
     });
   }
 
-  async #untilGood(ask: () => Promise<string>): Promise<Bytes> {
+  async #untilGood(ask: () => Promise<string>, why?: string): Promise<Bytes> {
     for (;;) {
       try {
         return encodePassword(await ask());
       } catch (error) {
         if (!(error instanceof BadPassword)) throw error;
-        this.person.warning(inWords(error));
+        this.person.warning(why ?? inWords(error));
       }
     }
   }
@@ -112,7 +113,7 @@ export class Login {
     if (typed !== null) return typed;
     if (this.person.interactive) {
       throw new ChatError(
-        "Nothing was entered, and nothing was sent",
+        "The question was not answered, and nothing was sent",
         "join again when you have it at hand",
         exitCodes.interrupted,
       );

@@ -29,6 +29,7 @@ export function encodePassword(text: string): Bytes {
       "several words in a row are easy to remember and hard to guess",
     );
   }
+  if (normal.trim() === "") throw new BadPassword("A password of blanks alone is none", "choose another one");
   if (bytes.length > passwordMaxBytes) {
     throw new BadPassword(`A password has at most ${passwordMaxBytes} bytes`, "choose a shorter one");
   }

@@ -52,7 +52,7 @@ export const releaseAccount: AccountCommand = (signIn, name, by) =>
       `[+] ${account.name} is released${
         isOut ? ", and put out" : ""
       }: the next login with the password binds it to its key`,
-      `[+] Rooms still have the old key as ${account.name}: an admin there has to /kick it first`,
+      `[+] Rooms still have the old key as ${account.name}: an admin there has to /kick it first, and then to /trust ${account.name}`,
       "[+] Where it was the only admin, RETIRE the room and begin a new one",
     ];
   });

@@ -108,7 +108,7 @@ accountsTest("a person is asked, twice for a new password, until it can be one",
   await again.done;
   const cancelled = await world.join("ira");
   assertEquals(await endOf(cancelled), [
-    "Nothing was entered, and nothing was sent: join again when you have it at hand",
+    "The question was not answered, and nothing was sent: join again when you have it at hand",
     130,
   ]);
 });

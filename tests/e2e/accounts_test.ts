@@ -180,17 +180,8 @@ e2e(
       // The database goes away: who is there is told why a login does not go, and the server lives.
       await db.down();
       const port = /port: (\d+)/.exec(server.out)![1];
-      const gone = await home.run([
-        "join",
-        "-u",
-        "ira",
-        "-p",
-        port,
-        "--password-file",
-        `${home.dir}/right`,
-        "-m",
-        "x",
-      ]);
+      const say = ["join", "-u", "ira", "-p", port, "--password-file", `${home.dir}/right`, "-m", "x"];
+      const gone = await home.run(say);
       assertEquals(gone.code, 3);
       assertStringIncludes(
         gone.err,
@@ -204,17 +195,7 @@ e2e(
         "nothing answers there\nhint: check host and port, and that the database runs",
       );
       await db.up();
-      const back = await home.run([
-        "join",
-        "-u",
-        "ira",
-        "-p",
-        port,
-        "--password-file",
-        `${home.dir}/right`,
-        "-m",
-        "x",
-      ]);
+      const back = await home.run(say);
       assertEquals(back.code, 0, back.err);
       await server.shows("[+] The accounts can be used again");
       await server.type("TERMINATE\n");
@@ -225,6 +206,38 @@ e2e(
   },
   !hasMariadb,
 );
+
+e2e("accounts: a database user without a password cannot be made by mistake", async (home) => {
+  const empty = secret(home, "empty", "");
+  const accounts = ["serve", "--accounts", "mysql://chat@127.0.0.1:1/chat"];
+  for (const more of [["--print-schema"], []]) {
+    const refused = await home.run([...accounts, "--accounts-password-file", empty, ...more]);
+    assertEquals([refused.code, refused.out], [2, ""]);
+    assertStringIncludes(refused.err, `error: "${empty}" holds no password\nhint: `);
+  }
+  // What stands for a password that was not given is no SQL: nobody gets a user with it.
+  const open = await home.run([...accounts, "--print-schema"]);
+  assertEquals(open.code, 0);
+  assertMatch(open.out, /IDENTIFIED BY <PUT THE PASSWORD HERE>/);
+  assertStringIncludes(open.err, "No password is given");
+});
+
+e2e("accounts: flags of the wrong store, and a trail that does not exist, are told", async (home) => {
+  const cases: [string[], number, string][] = [
+    [
+      ["--accounts", "sqlite:", "--accounts-password-file", "x"],
+      2,
+      "--accounts-password-file is for a mysql:",
+    ],
+    [["--accounts", "memory:", "--audit"], 2, "Accounts in memory end with their server"],
+    [["--accounts", `sqlite:${home.dir}/none.db`, "--audit"], 1, "There are no accounts yet"],
+  ];
+  for (const [args, code, said] of cases) {
+    const result = await home.run(["serve", ...args]);
+    assertEquals([result.code, result.out], [code, ""], result.err);
+    assertStringIncludes(result.err, said);
+  }
+});
 
 e2e(
   "in a terminal passwords are asked for and never shown, nor kept in the history of lines",

@@ -1,11 +1,10 @@
 /** A client that says exactly what a test wants, over a real link to a real server. */
 
-import { systemClock } from "../../lib/clock.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
-import { systemRandom } from "../../lib/crypto/random.ts";
-import { Connection, dialTcp, type Receiver } from "../../lib/client/connection.ts";
+import type { Connection, Receiver } from "../../lib/client/connection.ts";
 import { makePrekey, type PrekeySecrets } from "../../lib/protocol/prekey.ts";
 import { errorCodes, type LinkMessage, type MessageOf } from "../../lib/protocol/messages.ts";
+import { dialled } from "./dialled.ts";
 import { person } from "./people.ts";
 import { until } from "./world.ts";
 
@@ -23,19 +22,7 @@ export class RawClient implements Receiver {
     cardBytes?: Bytes,
   ): Promise<RawClient> {
     const { identity, card } = await person(name);
-    const connection = await Connection.open({
-      host: "127.0.0.1",
-      port,
-      dial: dialTcp,
-      clock: systemClock,
-      random: systemRandom,
-      token: new Uint8Array(0),
-      minVersion: 1,
-      name,
-      identity,
-      card: cardBytes ?? card.bytes,
-      checkServer: () => {},
-    });
+    const connection = await dialled(port, { name, identity, card: cardBytes ?? card.bytes });
     const client = new RawClient(connection, card.bytes);
     const { ended } = await connection.enter({ runId, rooms }, client);
     void ended.then(() => client.ended = true);

@@ -1,13 +1,12 @@
 /** What stands between WELCOME and the rooms where there are accounts (protocol §8.4), over real sockets. */
 
 import { assertEquals } from "@std/assert";
-import { systemClock } from "../../lib/clock.ts";
-import { Connection, type Credentials, dialTcp, LinkLost } from "../../lib/client/connection.ts";
+import { type Connection, type Credentials, LinkLost } from "../../lib/client/connection.ts";
 import { Refused } from "../../lib/client/connection_errors.ts";
-import { systemRandom } from "../../lib/crypto/random.ts";
 import { closeReasons, type LinkMessage, type MessageOf, welcomeFlags } from "../../lib/protocol/messages.ts";
 import { encodePassword } from "../../lib/protocol/password.ts";
 import type { RegistrationMode } from "../../lib/server/accounts/accounts.ts";
+import { dialled } from "../fakes/dialled.ts";
 import { JumpingClock } from "../fakes/jumping_clock.ts";
 import { person } from "../fakes/people.ts";
 import { registers, testAccounts } from "../fakes/test_accounts.ts";
@@ -33,23 +32,14 @@ async function guest(
   const { identity, card } = await person(name);
   const welcomed = Promise.withResolvers<MessageOf<"WELCOME">>();
   const heard: LinkMessage[] = [];
-  const connection: Connection = await Connection.open({
-    host: "127.0.0.1",
-    port: world.port,
-    dial: dialTcp,
-    clock: systemClock,
-    random: systemRandom,
-    token: new Uint8Array(0),
-    minVersion: 1,
-    name,
-    identity,
-    card: card.bytes,
-    checkServer: () => {},
-    credentials: (welcome) => {
+  const connection: Connection = await dialled(
+    world.port,
+    { name, identity, card: card.bytes },
+    (welcome) => {
       welcomed.resolve(welcome);
       return credentials(connection);
     },
-  });
+  );
   const entered = connection.enter({ runId: new Uint8Array(16), rooms: [] }, {
     welcome: (message) => void heard.push(message),
     receive: (message) => void heard.push(message),

@@ -47,12 +47,14 @@ export class MysqlDatabase implements SqlDatabase {
   readonly place: string;
   #pool: Pool;
   #clock: Clock;
+  #database: string;
 
   /** Dials nothing yet. */
   constructor(config: MysqlConfig) {
     const { url, tls } = config;
     this.place = `${url.user}@${url.host}:${url.port}/${url.database}`;
     this.#clock = config.clock;
+    this.#database = url.database;
     this.#pool = createPool(poolOptions(config, tls));
   }
 
@@ -69,7 +71,7 @@ export class MysqlDatabase implements SqlDatabase {
       throw this.#refusal("its schema is of a newer version of this program", "use that version");
     }
     const grants = (await this.all("SHOW GRANTS")).map((grant) => String(Object.values(grant)[0]));
-    const excess = excessOf(grants);
+    const excess = excessOf(grants, this.#database);
     return excess.length === 0 ? [] : [
       `The database user may do more than it needs (${
         excess.join(", ")
@@ -269,10 +271,25 @@ function dial(host: string, port: number): Socket {
   return Object.assign(socket, { _host: host });
 }
 
-/** Rights beyond SELECT and INSERT, as SHOW GRANTS words them. */
-function excessOf(grants: string[]): string[] {
-  const rights = grants.flatMap((grant) => /^GRANT (.+?) ON /.exec(grant)?.[1].split(", ") ?? []);
+/** Rights beyond SELECT and INSERT that reach a database, as SHOW GRANTS words them. */
+function excessOf(grants: string[], database: string): string[] {
+  const rights = grants.flatMap((grant) => {
+    const [, some, place] = /^GRANT (.+?) ON (.+?)\.\S+ TO /.exec(grant) ?? [];
+    return some !== undefined && reaches(place, database) ? some.split(", ") : [];
+  });
   return [...new Set(rights)].filter((right) => !["USAGE", "SELECT", "INSERT"].includes(right));
+}
+
+/** Whether the database of a grant, in which % and _ stand for others unless escaped, is this one. */
+function reaches(place: string, database: string): boolean {
+  if (place === "*") return true;
+  const parts = place.replace(/^`|`$/g, "").match(/\\.|[^]/g) ?? [];
+  const pattern = parts.map((part) => {
+    if (part === "%") return ".*";
+    if (part === "_") return ".";
+    return RegExp.escape(part.at(-1)!);
+  }).join("");
+  return new RegExp(`^${pattern}$`, "i").test(database);
 }
 
 /** The driver's Buffers share memory that it uses again. */

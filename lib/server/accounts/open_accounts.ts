@@ -41,7 +41,7 @@ export async function openAccounts(
 async function storeOf(url: AccountsUrl, access: AccountsAccess): Promise<AccountStore> {
   if (url.kind === "memory") return new MemoryAccounts();
   if (url.kind === "sqlite") {
-    return new SqlAccounts(new SqliteDatabase(url.file ?? join(access.dir, "accounts.db")));
+    return new SqlAccounts(new SqliteDatabase(sqliteFile(url, access.dir)));
   }
   if (access.password === null) {
     throw new ChatError(
@@ -54,6 +54,11 @@ async function storeOf(url: AccountsUrl, access: AccountsAccess): Promise<Accoun
   const { MysqlDatabase } = await import("./mysql.ts");
   const tls = tlsOf(url, access);
   return new SqlAccounts(new MysqlDatabase({ url, password: access.password, tls, clock: access.clock }));
+}
+
+/** Where accounts in SQLite are. @param dir the data directory */
+export function sqliteFile(url: { readonly file: string | null }, dir: string): string {
+  return url.file ?? join(dir, "accounts.db");
 }
 
 /** TLS wherever a network may be between, unless the operator says otherwise. */

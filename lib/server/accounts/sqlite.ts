@@ -6,7 +6,7 @@
  */
 
 import { DatabaseSync } from "node:sqlite";
-import { createPrivateFile } from "../../storage/private_file.ts";
+import { createPrivateFile, trouble } from "../../storage/private_file.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import { newestVersion, sqliteDialect, statementsOf, tables, versionTable } from "./schema.ts";
 import {
@@ -19,6 +19,7 @@ import {
 } from "./sql_accounts.ts";
 import { AccountsUnavailable } from "./store.ts";
 
+const magic = "SQLite format 3\0";
 const busyMs = 100; // the server stands still meanwhile; whoever wants in is told to try again
 
 /** One file, opened by one process or a few. */
@@ -35,6 +36,7 @@ export class SqliteDatabase implements SqlDatabase {
   constructor(path: string, version = newestVersion) {
     this.place = `"${path}"`;
     try {
+      refuseOthers(path);
       createPrivateFile(path);
       this.#db = new DatabaseSync(path);
       this.#db.exec(
@@ -119,11 +121,29 @@ export class SqliteDatabase implements SqlDatabase {
   }
 }
 
+/** What is no database must not be made private for one. */
+function refuseOthers(path: string): void {
+  let isFolder: boolean;
+  const start = new Uint8Array(magic.length);
+  try {
+    isFolder = Deno.statSync(path).isDirectory;
+    if (!isFolder) {
+      using file = Deno.openSync(path);
+      if ((file.readSync(start) ?? 0) === 0) return;
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw trouble("read", path, error);
+  }
+  if (isFolder) throw new Error("it is a folder");
+  if (new TextDecoder().decode(start) !== magic) throw new Error("it is not a database of accounts");
+}
+
 function hintFor(why: string): string {
   if (/full|space/i.test(why)) return "free some space on that disk";
   if (/readonly|read-only/i.test(why)) return "make the file writable";
   if (/newer version/.test(why)) return "use that version";
-  if (/not a database/i.test(why)) return "give another file with --accounts sqlite:FILE";
+  if (/not a database|a folder/i.test(why)) return "give another file with --accounts sqlite:FILE";
   if (/locked|busy/i.test(why)) return "another program uses the file: end it, or wait";
   return "check the file and its directory";
 }

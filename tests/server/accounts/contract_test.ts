@@ -1,7 +1,7 @@
 /** One contract, every account store: memory, SQLite and a real MariaDB. Numbers are those of store.ts. */
 
 import { DatabaseSync } from "node:sqlite";
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { sha256 } from "../../../lib/crypto/hash.ts";
 import type { Bytes } from "../../../lib/crypto/bytes.ts";
 import { auditLine } from "../../../lib/server/accounts/audit.ts";
@@ -413,6 +413,12 @@ mariadbTest("a user with more rights than needed is pointed out", async (db) => 
   const [warning] = await store.check();
   assertStringIncludes(warning, "UPDATE, DROP");
   await db.asAdmin("REVOKE UPDATE, DROP ON excess.* FROM 'chat'@'localhost', 'chat'@'127.0.0.1'");
+  // Rights on other databases, as a new MariaDB gives everybody on `test`, are none of ours.
+  await db.asAdmin("GRANT UPDATE ON `test\\\\_%`.* TO 'chat'@'localhost', 'chat'@'127.0.0.1'");
+  assertEquals(await store.check(), []);
+  await db.asAdmin("GRANT DELETE ON `exc%`.* TO 'chat'@'localhost', 'chat'@'127.0.0.1'");
+  assertStringIncludes((await store.check())[0], "(DELETE)");
+  await db.asAdmin("REVOKE DELETE ON `exc%`.* FROM 'chat'@'localhost', 'chat'@'127.0.0.1'");
   await store.close();
 });
 
@@ -432,6 +438,15 @@ Deno.test("SQLite accounts: rows can only be added, whoever asks", () => {
     assertEquals(said, "rows are only added");
   }
   db.close();
+  Deno.removeSync(dir, { recursive: true });
+});
+Deno.test("SQLite accounts: a folder or another file is told as such, and not touched", () => {
+  const dir = Deno.makeTempDirSync();
+  const opened = (path: string) => () => new SqliteDatabase(path);
+  assertThrows(opened(dir), AccountsUnavailable, "it is a folder");
+  Deno.writeTextFileSync(`${dir}/note`, "buy milk", { mode: 0o644 });
+  assertThrows(opened(`${dir}/note`), AccountsUnavailable, "not a database of accounts");
+  assertEquals(Deno.readTextFileSync(`${dir}/note`), "buy milk");
   Deno.removeSync(dir, { recursive: true });
 });
 Deno.test("SQLite accounts: a file of an older version is brought up to date, a newer one is refused", async () => {

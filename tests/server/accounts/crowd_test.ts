@@ -9,9 +9,8 @@
 import { equals } from "@std/bytes/equals";
 import { assertEquals } from "@std/assert";
 import { type Identity, identityFrom } from "../../../lib/crypto/identity.ts";
-import { systemClock } from "../../../lib/clock.ts";
 import { systemRandom } from "../../../lib/crypto/random.ts";
-import { Connection, dialTcp } from "../../../lib/client/connection.ts";
+import type { Connection } from "../../../lib/client/connection.ts";
 import { Refused } from "../../../lib/client/connection_errors.ts";
 import { makeCard, roles } from "../../../lib/protocol/card.ts";
 import { closeReasons } from "../../../lib/protocol/messages.ts";
@@ -22,6 +21,7 @@ import { defaultCost } from "../../../lib/server/accounts/passwords.ts";
 import { SqlAccounts } from "../../../lib/server/accounts/sql_accounts.ts";
 import { SqliteDatabase } from "../../../lib/server/accounts/sqlite.ts";
 import type { AccountStore } from "../../../lib/server/accounts/store.ts";
+import { dialled } from "../../fakes/dialled.ts";
 import { hasMariadb, Mariadb } from "../../fakes/mariadb.ts";
 import { person } from "../../fakes/people.ts";
 import { openAs, setUp } from "../../fakes/restricted_user.ts";
@@ -51,21 +51,13 @@ async function comes(
   password: string,
   registers: boolean,
 ): Promise<{ outcome: "in" | number; connection: Connection }> {
-  const connection = await Connection.open({
-    host: "127.0.0.1",
-    port: world.port,
-    dial: dialTcp,
-    clock: systemClock,
-    random: systemRandom,
-    token: new Uint8Array(0),
-    minVersion: 1,
-    name,
-    identity,
-    card: makeCard(identity, roles.user, name, 1_700_000_000),
-    checkServer: () => {},
-    credentials: () =>
-      Promise.resolve({ password: encodePassword(password), token: registers ? new Uint8Array(0) : null }),
-  });
+  const card = makeCard(identity, roles.user, name, 1_700_000_000);
+  const token = registers ? new Uint8Array(0) : null;
+  const connection = await dialled(
+    world.port,
+    { name, identity, card },
+    () => Promise.resolve({ password: encodePassword(password), token }),
+  );
   try {
     await connection.enter({ runId: new Uint8Array(16), rooms: [] }, { welcome() {}, receive() {} });
     return { outcome: "in", connection };
