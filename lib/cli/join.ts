@@ -7,13 +7,17 @@ import type { LoginOptions } from "../client/login.ts";
 import { openProfile } from "../client/profile.ts";
 import type { View } from "../client/view.ts";
 import type { Bytes } from "../crypto/bytes.ts";
-import { exitCodes } from "../errors.ts";
+import { TypedLines } from "../client/typed_lines.ts";
+import { completion } from "../client/completion.ts";
+import { wordsOf } from "../client/commands.ts";
+import { ChatError, exitCodes, inWords } from "../errors.ts";
 import { BadName, isName } from "../protocol/name.ts";
 import { encodePassword } from "../protocol/password.ts";
 import { tokenMaxBytes } from "../protocol/handshake.ts";
 import { profilesDir } from "../storage/home.ts";
 import { LinesView } from "../ui/lines_view.ts";
-import { TerminalView } from "../ui/terminal/terminal_view.ts";
+import { type Bell, bells } from "../ui/bell.ts";
+import { type Person, TerminalView } from "../ui/terminal/terminal_view.ts";
 import { parseInvite } from "../protocol/invite.ts";
 import { type Parsed, parsePort, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
@@ -37,19 +41,35 @@ export async function join(parsed: Parsed, process: Process): Promise<number> {
       return newSecret;
     },
   }, { clock, random });
-  let interrupt = (_again: boolean) => false;
-  const view = viewFor(parsed, process, name, options, (again) => interrupt(again));
-  const chat = new Chat(profile, options, view, { clock, random, dial: dialTcp });
+  const typed = new TypedLines(profile.files);
+  const person: Person = {
+    interrupt: (again) => interrupt(again),
+    complete: (before) => completion(before, wordsOf(chat)),
+    switchTo: (number) => chat.switchToNumber(number),
+    entered: (line) => keepTyped(line),
+  };
+  const view = viewFor(parsed, process, profile.name, options, typed, person);
+  const chat: Chat = new Chat(profile, options, view, { clock, random, dial: dialTcp, typed });
   let interrupted = false;
   const stop = () => {
     interrupted = true;
     chat.quit();
   };
-  interrupt = (again) => {
+  const interrupt = (again: boolean) => {
     if (again) stop();
     else if (chat.cancelQuestion()) interrupted = chat.room === null; // at the first question it ends all
     else return false;
     return true;
+  };
+  let warned = false;
+  const keepTyped = (line: string) => {
+    try {
+      typed.add(line);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      if (!warned) view.warning(inWords(error));
+      warned = true;
+    }
   };
   process.onStop(stop);
   try {
@@ -114,6 +134,7 @@ function optionsOf({ values, switches, positionals }: Parsed): ChatOptions {
     fernet: values.fernet === undefined ? null : readRoomKey(values.fernet),
     pins: invite?.pins ?? null,
     login: loginOf(values, switches),
+    listen: switches.has("listen"),
   };
 }
 
@@ -132,19 +153,27 @@ function loginOf(values: Parsed["values"], switches: Parsed["switches"]): LoginO
 }
 
 function viewFor(
-  { switches }: Parsed,
+  { values, switches }: Parsed,
   process: Process,
   name: string,
-  options: ChatOptions,
-  interrupt: (again: boolean) => boolean,
+  { room, message }: ChatOptions,
+  { all: history }: TypedLines,
+  person: Person,
 ): View {
-  const person = process.inputIsTerminal && process.outputIsTerminal && options.message === null;
-  if (!person || switches.has("plain") || process.env("TERM") === "dumb") {
-    return new LinesView(process, options.room, person);
+  const { clock, env, tty } = process;
+  const interactive = process.inputIsTerminal && process.outputIsTerminal && message === null;
+  const bell = bellOf(values.bell);
+  if (!interactive || switches.has("plain") || env("TERM") === "dumb") {
+    return new LinesView(process, { room, interactive, clock, name, bell });
   }
-  const view = new TerminalView(options.room, interrupt);
-  view.ownName = name;
-  return view;
+  const colours = (env("NO_COLOR") ?? "") === "";
+  return new TerminalView({ tty, clock, name, bell, colours, history, person });
+}
+
+function bellOf(text = "mentions"): Bell {
+  const bell = bells.find((each) => each === text);
+  if (bell) return bell;
+  throw new UsageError(`--bell cannot be "${text}"`, `give ${bells.join(", ")}`);
 }
 
 function readToken(path: string | undefined): Bytes {

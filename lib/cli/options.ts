@@ -186,7 +186,13 @@ export const joinSpec: CommandSpec = {
       help: "With --register: the token that the operator has given you",
     },
     { name: "join-timeout", value: "SECONDS", help: "How long a pipe waits to be let in (default: 60)" },
+    { name: "listen", help: "Stay when the input has ended, and show what is said: for services" },
     { name: "plain", help: "Only append lines: for screen readers and slow links" },
+    {
+      name: "bell",
+      value: "WHEN",
+      help: "Ring for off, mentions (and direct messages) or all (default: mentions)",
+    },
     ...common,
   ],
   examples: [

@@ -3,6 +3,7 @@
 import type { Clock } from "../clock.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import type { Environment } from "../storage/home.ts";
+import type { Tty } from "../ui/terminal/tty.ts";
 
 /** What a command runs in. */
 export interface Process {
@@ -22,6 +23,8 @@ export interface Process {
   err(text: string): void;
   /** Whether what is typed is shown, while lines are read from standard input; only on a terminal. */
   echo(on: boolean): void;
+  /** Standard input and output as a terminal whose cursor moves; only if they are one. */
+  readonly tty: Tty;
   /** Asks for a line; null when nobody is there. */
   ask(question: string): string | null;
   /** Asks for a secret without echo; null when nobody is there. */

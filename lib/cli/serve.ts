@@ -25,6 +25,7 @@ import { PromptLine } from "../ui/terminal/prompt_line.ts";
 import { makePrivateDir, readPrivate, writeAtomically } from "../storage/private_file.ts";
 import { isLoopback } from "../loopback.ts";
 import { formatInvite } from "../protocol/invite.ts";
+import { textMaxBytes } from "../protocol/content.ts";
 import { sanitizeLine } from "../sanitize.ts";
 import { type Parsed, parsePort, UsageError } from "./options.ts";
 import { accountsFor, accountsOptions, printAudit, printSchema } from "./serve_accounts.ts";
@@ -59,7 +60,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     const listener = listen(host, port);
     const store = openStore(dir, switches.has("ephemeral"), process, listener);
     const isConsole = process.inputIsTerminal && process.outputIsTerminal;
-    const operator = answerKey && isConsole ? operatorLine() : null;
+    const operator = answerKey && isConsole ? operatorLine(process) : null;
     const print = (line: string) => operator ? operator.prompt.print(line) : process.log(`${line}\n`);
     const status = new Status(print, isConsole);
     const answering = answerKey && new Answering({
@@ -179,7 +180,7 @@ interface OperatorLine {
   begin(enter: (line: string) => void, interrupt: () => void): void;
 }
 
-function operatorLine(): OperatorLine {
+function operatorLine({ tty, clock }: Process): OperatorLine {
   let enter: (line: string) => void = () => {};
   let interrupt = () => {};
   let addressee: string | null = null;
@@ -188,14 +189,16 @@ function operatorLine(): OperatorLine {
     addressee = newest;
     prompt.set(promptFor(addressee));
   };
-  const prompt = new PromptLine(promptFor(null), {
+  const prompt = new PromptLine(promptFor(null), { tty, clock, limitBytes: textMaxBytes }, {
     line: (text) => {
+      prompt.print(`${promptFor(addressee)}${sanitizeLine(text)}`);
       enter(text);
       readdress();
     },
     interrupt: () => interrupt(), // the terminal sends no signal while lines are edited
     end: () => {},
-  }, false);
+    refused: (why) => prompt.print(`error: ${why}`),
+  });
   return {
     prompt,
     get addressee() {

@@ -4,6 +4,7 @@ import { systemClock } from "../clock.ts";
 import { systemRandom } from "../crypto/random.ts";
 import { exitCodes } from "../errors.ts";
 import type { Process } from "./process.ts";
+import { systemTty } from "./system_tty.ts";
 
 /** @param askSecret reads a line without echo */
 export function systemProcess(askSecret: (question: string) => string | null): Process {
@@ -29,6 +30,7 @@ export function systemProcess(askSecret: (question: string) => string | null): P
         Deno.exit(exitCodes.failed);
       }
     },
+    tty: systemTty((text) => writeQuietly(Deno.stdout, text)),
     log: (text) => writeQuietly(Deno.stdout, text),
     err: (text) => writeQuietly(Deno.stderr, text),
     echo: (on) => Deno.stdin.isTerminal() && Deno.stdin.setRaw(!on, { cbreak: Deno.build.os !== "windows" }),
@@ -53,8 +55,19 @@ export function systemProcess(askSecret: (question: string) => string | null): P
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += stream.writeSync(bytes.subarray(at));
+    } catch (error) {
+      // Whoever shares the terminal or pipe has made it impatient: it is full, and will be read.
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      Atomics.wait(pause, 0, 0, pauseMs);
+    }
+  }
 }
+
+const pauseMs = 5;
+const pause = new Int32Array(new SharedArrayBuffer(4));
 
 function writeQuietly(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   try {

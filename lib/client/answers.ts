@@ -78,7 +78,14 @@ export async function whois(chat: Chat, name: string): Promise<string[]> {
 export function rooms(chat: Chat): string[] {
   const all = [...chat.rooms.values()].filter((room) => room.state.status !== "gone");
   if (all.length === 0) return ["You are in no room yet."];
-  return all.map((room) => `${room === chat.room ? "*" : " "} ${room.label.padEnd(26)} ${describe(room)}`);
+  const { numbered } = chat;
+  return [...numbered, ...all.filter((room) => !numbered.includes(room))].map((room) => {
+    const number = numbered.indexOf(room) + 1;
+    const unread = room.unread === 0 ? "" : `, ${room.unread} new`;
+    return `${room === chat.room ? "*" : " "} ${number === 0 ? " " : number} ${room.label.padEnd(26)} ${
+      describe(room)
+    }${unread}`;
+  });
 }
 
 function describe(room: RoomStream): string {

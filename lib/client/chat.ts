@@ -28,6 +28,7 @@ import { enterKeyFileRoom } from "./enter_key_file_room.ts";
 import { KeyFileRoom } from "./key_file_room.ts";
 import { ServerUnknown } from "./known_keys.ts";
 import { KeyClaims } from "./key_claims.ts";
+import type { Ignored } from "./ignored.ts";
 import { Login, type LoginOptions } from "./login.ts";
 import { Pace } from "./pace.ts";
 import { PrekeyPublishing } from "./prekey_publishing.ts";
@@ -45,7 +46,20 @@ import { ClientRoom } from "./room.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
 import { newRoomState, type OutboxItem } from "./room_state.ts";
 import { ServerState } from "./server_state.ts";
-import type { View } from "./view.ts";
+import { ShownMessages } from "./shown_messages.ts";
+import type { Status } from "./status.ts";
+import type { TypedLines } from "./typed_lines.ts";
+import type { Said, View } from "./view.ts";
+
+/** A text that fits into a message. @throws ChatError */
+function checked(text: string): string {
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes <= textMaxBytes) return text;
+  throw new ChatError(
+    `That is ${bytes} bytes; a message holds at most ${textMaxBytes}. Nothing was sent`,
+    "say it in parts",
+  );
+}
 
 const renewalMs = 24 * 3600 * 1000;
 const lastWordsMs = 3_000;
@@ -64,6 +78,8 @@ export interface ChatOptions extends ServerTrust {
   readonly joinTimeoutMs: number;
   /** Say this and go, instead of reading lines. */
   readonly message: string | null;
+  /** Stay when the input has ended, and show what is said. */
+  readonly listen: boolean;
   /** 32 bytes of the room's key file, which is mixed into its keys; null for none. */
   readonly key: Bytes | null;
   /** 32 bytes of a key file whose Fernet room is entered instead of an ordinary one. */
@@ -80,12 +96,16 @@ export interface ChatSeams {
   readonly random: RandomSource;
   /** Connections. */
   readonly dial: Dial;
+  /** What the person has typed, for `/forget`. */
+  readonly typed?: TypedLines;
   /** Told of faults of this program that did not end it. */
   readonly onBug?: (error: Error) => void;
 }
 
 /** A line that no server has confirmed, and where it was said. */
 interface Unsent {
+  /** What it is shown under until then. */
+  readonly msgId: string;
   readonly text: string;
   readonly action: boolean;
   /** A room's name; null for the one that is being entered, or a room of two. */
@@ -126,6 +146,9 @@ export class Chat implements Receiver {
   #beginning = new Set<ClientRoom>();
   #displaced = false;
   #question: ((answer: boolean) => void) | null = null;
+  #offline: Status["offline"] = { retryMs: null };
+  /** What `/why` tells of. */
+  readonly shown = new ShownMessages();
   #trusted = false;
   #rejected = 0;
 
@@ -216,15 +239,17 @@ export class Chat implements Receiver {
           }
           if (error instanceof AskedTooLong && !this.#stop.signal.aborted) continue;
           if (!(error instanceof ChatError) || !this.#isTransient(error, first)) throw error;
+          // The same trouble at each attempt is told once.
+          if (error.message !== this.#lastTrouble?.message) this.view.warning(error.message);
           this.#lastTrouble = error;
           if (error instanceof HandshakeBroken) this.#backoff.handshakeFailed();
-          this.view.warning(error.message);
         }
         if (this.#stop.signal.aborted) break;
-        const waitMs = this.#backoff.nextMs();
-        this.view.notice(`Trying again in ${Math.max(1, Math.round(waitMs / 1000))} s.`);
         first = false;
+        const waitMs = this.#backoff.nextMs();
+        this.#setOffline({ retryMs: clock.now() + waitMs });
         await sleep(clock, waitMs, this.#stop.signal);
+        this.#setOffline({ retryMs: null });
       }
       if (this.#failure) throw this.#failure;
       const refused = this.#allItems().filter((item) => item.failed).length;
@@ -237,6 +262,11 @@ export class Chat implements Receiver {
       this.#stop.abort();
       this.#whenEntered.resolve();
     }
+  }
+
+  #setOffline(offline: Status["offline"]): void {
+    this.#offline = offline;
+    this.#showStatus();
   }
 
   /** Whether dialling again can help. */
@@ -311,6 +341,7 @@ export class Chat implements Receiver {
     this.#connection = null;
     for (const room of this.rooms.values()) room.disconnect();
     this.#showEnd(end);
+    this.#setOffline({ retryMs: null });
     return end.how !== "fault";
   }
 
@@ -370,7 +401,13 @@ export class Chat implements Receiver {
       files: this.#server!.rooms(),
       clock,
       random,
-      show: (event) => this.view.event(event),
+      show: (event) => {
+        this.shown.add(event);
+        this.view.event(event);
+      },
+      holds: (room) => this.#holds(room as RoomStream),
+      ignores: (id) => this.#server!.ignored.has(id),
+      record: () => {},
       pace: () => this.#pace.take(),
       pinsRooms: () => this.#server!.about?.memoryOnly !== true,
       gaveUp: (error) => {
@@ -394,7 +431,8 @@ export class Chat implements Receiver {
     };
     this.rooms.clear();
     this.#room = this.#main = null;
-    for (const { state, history } of this.#context.files.load()) {
+    const byName = (a: { state: { name: string } }, b: typeof a) => a.state.name < b.state.name ? -1 : 1;
+    for (const { state, history } of this.#context.files.load().toSorted(byName)) {
       this.#addRoom(new ClientRoom(this.#context, state, state.status === "waiting" ? null : history));
     }
   }
@@ -410,6 +448,8 @@ export class Chat implements Receiver {
   /** WELCOME: what kind of server this is, and whether it is the one we knew. */
   welcome(message: MessageOf<"WELCOME">): void {
     this.#pace.begin(message.burst, message.rate);
+    this.#lastTrouble = null;
+    this.#setOffline(null);
     this.hasAccount = (message.flags & welcomeFlags.accounts) !== 0;
     if (this.hasAccount) {
       if (this.login.isRegistering) this.view.notice(`You are registered as ${this.profile.name}.`);
@@ -426,6 +466,7 @@ export class Chat implements Receiver {
     const change = this.#server!.welcome({ runId: message.runId, memoryOnly });
     if (change === "restarted") {
       this.view.notice("The server was restarted: rooms begin anew.");
+      for (const room of this.rooms.values()) room.withdraw();
       this.#openRooms();
       this.#sayAgain(unconfirmed);
     } else if (change === "lost") {
@@ -488,6 +529,7 @@ export class Chat implements Receiver {
     return [...this.rooms.values()].flatMap((room) => {
       const other = room instanceof ClientRoom ? room.other : null;
       return room.unsent.map((item) => ({
+        msgId: encodeHex(item.msgId),
         text: new TextDecoder().decode(item.body),
         action: item.type === contentTypes.action,
         room: other ? null : room.state.name,
@@ -500,7 +542,7 @@ export class Chat implements Receiver {
   #sayAgain(lines: readonly Unsent[]): void {
     for (const line of lines) {
       if (line.to) this.#directRoom(line.to).say(line.text, line.action);
-      else this.#unsent.push(line);
+      else this.#waits(line);
       const isWanted = this.#wanted.some(({ name }) =>
         line.room !== null && skeleton(name) === skeleton(line.room)
       );
@@ -617,13 +659,48 @@ export class Chat implements Receiver {
       line.room === null ? isMain : skeleton(line.room) === skeleton(room.state.name);
     const lines = this.#unsent.filter(due);
     this.#unsent = this.#unsent.filter((line) => !due(line));
-    for (const { text, action } of lines) room.say(text, action);
+    for (const { msgId, text, action } of lines) {
+      this.view.event({ type: "withdrawn", room: room.label, msgId });
+      room.say(text, action);
+    }
     this.#afterTurn(room);
   }
 
   #show(room: RoomStream): void {
+    const isNew = this.#room !== room;
     this.#room = room;
-    this.view.current(room.label);
+    this.#showStatus();
+    if (isNew) room.showUnsent();
+    room.looked();
+  }
+
+  /** Whether what is said there waits until the room is on the screen. */
+  #holds(room: RoomStream): boolean {
+    if (!this.view.holds) return false;
+    if (this.#room) return room !== this.#room;
+    const { fernet, room: name } = this.options;
+    const willBeShown = fernet
+      ? room instanceof KeyFileRoom
+      : room instanceof ClientRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
+    return !willBeShown;
+  }
+
+  /** The rooms that can be shown, as a person counts them: the one named at the start comes first. */
+  get numbered(): readonly RoomStream[] {
+    const all = [...this.rooms.values()].filter((room) =>
+      room.state.status === "in" || (room instanceof ClientRoom && room.isDirect && room === this.#room)
+    );
+    const some = all.filter((room) =>
+      room !== this.#main && !(room instanceof ClientRoom && room.isReplaced)
+    );
+    return this.#main && this.#main.state.status !== "gone" ? [this.#main, ...some] : some;
+  }
+
+  /** Alt+1 to Alt+9. */
+  switchToNumber(number: number): void {
+    const room = this.numbered[number - 1];
+    if (room) return this.switchTo(room);
+    this.view.notice(`There is no room ${number}; /rooms shows those you are in.`);
   }
 
   #afterTurn(room: RoomStream): void {
@@ -647,7 +724,7 @@ export class Chat implements Receiver {
     if (room === this.#room && room.state.status === "gone" && this.#entered) this.#outOf(room);
     // A program cannot judge a warning: it ends, and a person looks.
     if (room.state.alarm && !this.view.interactive) this.#fail(notStored(true));
-    this.#prompt();
+    this.#showStatus();
     if (this.#inputEnded && this.#entered && this.#isQuiet) this.#stop.abort();
   }
 
@@ -669,11 +746,14 @@ export class Chat implements Receiver {
     this.#show(next);
   }
 
-  #prompt(): void {
+  #showStatus(): void {
     const room = this.#room;
-    if (this.#question || !room) return;
-    this.view.current(room.label);
-    this.view.prompt(`${room.label}${room.worry === "" ? "" : ` (${room.worry})`}> `);
+    this.view.status({
+      room: room?.label ?? "",
+      worry: room?.worry ?? "",
+      rooms: this.numbered.map(({ label, unread }) => ({ label, unread })),
+      offline: this.#offline,
+    });
   }
 
   #allItems(): OutboxItem[] {
@@ -696,9 +776,10 @@ export class Chat implements Receiver {
           // A program does not watch for the prompt: its lines wait until they can mean something.
           if (!this.view.interactive) await this.#whenEntered.promise;
           if (this.#stop.signal.aborted) return;
-          await this.#enterLine(line);
+          await (typeof line === "string" ? this.#enterLine(line) : this.#enterSaid(line));
         }
       }
+      if (this.options.listen && this.options.message === null && !this.view.interactive) return;
       // The input is over: go once everything is stored, unless a person just pressed Ctrl+D.
       if (this.view.interactive && this.options.message === null) return this.quit();
       this.#quitWhenQuiet();
@@ -744,6 +825,32 @@ export class Chat implements Receiver {
     }
   }
 
+  /** What is said as it stands, wherever it is to go. */
+  async #enterSaid({ texts, action = false, room, to, pending, refused }: Said): Promise<void> {
+    if (this.#question) {
+      return this.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
+    }
+    try {
+      for (const text of texts) {
+        const there = to !== undefined
+          ? await this.#refusing(() => this.directRoom(to))
+          : room !== undefined
+          ? this.#counted(() => this.knownRoom(room))
+          : this.#room;
+        if (!there || this.#displaced) {
+          this.say(text, action);
+          continue;
+        }
+        const msgId = this.sayIn(there, text, action);
+        pending?.(msgId);
+      }
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      if (refused) refused(error);
+      else this.view.warning(inWords(error));
+    }
+  }
+
   async #run(command: Command, rest: string): Promise<void> {
     try {
       await command.run(this, rest);
@@ -758,14 +865,13 @@ export class Chat implements Receiver {
     if (!this.view.interactive || this.#question) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#question = resolve;
-    this.view.prompt(`${question} (yes or no) `);
+    this.view.question(`${question} (yes or no) `);
     const stopped = () => resolve(false);
     this.#stop.signal.addEventListener("abort", stopped);
     const answer = await promise;
     this.#stop.signal.removeEventListener("abort", stopped);
     this.#question = null;
-    this.view.prompt("> ");
-    this.#prompt();
+    this.view.question(null);
     return answer;
   }
 
@@ -778,30 +884,56 @@ export class Chat implements Receiver {
 
   /** Says something in the room, now or as soon as it is entered. */
   say(text: string, action = false): void {
-    const bytes = new TextEncoder().encode(text).length;
-    if (bytes > textMaxBytes) {
-      this.#rejected++;
-      this.view.warning(`That is ${bytes} bytes; a message holds at most ${textMaxBytes}. Nothing was sent.`);
-    } else if (text.trim() === "") {
+    if (text.trim() === "") {
       if (action) this.view.warning("What do you do? /me ACTION");
-    } else if (this.#displaced) {
+      return;
+    }
+    if (this.#displaced) {
       // It may have been begun for the room that is gone.
       this.#displaced = false;
       this.view.warning(
         `You are in ${this.#room?.label} now: the line was not sent. Say it again if it is for there.`,
       );
-    } else if (this.#room) this.sayIn(this.#room, text, action);
-    else this.#unsent.push({ text, action, room: null, to: null });
+      return;
+    }
+    if (this.#room) this.sayIn(this.#room, text, action);
+    else {
+      const said = this.#counted(() => checked(text));
+      const msgId = encodeHex(this.seams.random(16));
+      this.#waits({ msgId, text: said, action, room: null, to: null });
+    }
   }
 
-  /** Says something in one of the rooms. */
-  sayIn(room: RoomStream, text: string, action = false): void {
+  /** Keeps a line until its room is entered. */
+  #waits(line: Unsent): void {
+    const { msgId, text, action } = line;
+    this.#unsent.push(line);
+    const room = line.room ?? this.options.room;
+    const timeMs = this.seams.clock.now();
+    this.view.event({ type: "pending", room, from: this.profile.name, msgId, timeMs, text, action });
+  }
+
+  /** A line that cannot be said counts as one that was lost. */
+  #counted<T>(act: () => T): T {
     try {
-      room.say(text, action);
+      return act();
     } catch (error) {
       this.#rejected++;
       throw error;
     }
+  }
+  async #refusing<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      this.#rejected++;
+      throw error;
+    }
+  }
+
+  /** Says something in one of the rooms. @returns its message id in hex @throws ChatError */
+  sayIn(room: RoomStream, text: string, action = false): string {
+    const msgId = this.#counted(() => room.say(checked(text), action));
     if (room.state.alarm) {
       this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
     }
@@ -811,6 +943,7 @@ export class Chat implements Receiver {
         if (!(error instanceof LinkLost)) throw error;
       });
     }
+    return msgId;
   }
 
   // ---- several rooms
@@ -851,7 +984,13 @@ export class Chat implements Receiver {
   switchTo(room: RoomStream): void {
     this.#displaced = false;
     this.#show(room);
-    this.#prompt();
+  }
+
+  /** The same as {@link roomCalled}. @throws ChatError when there is none */
+  knownRoom(label: string): RoomStream {
+    const room = label === "" ? undefined : this.roomCalled(label);
+    if (room) return room;
+    throw new ChatError(`You are in no room called "${label}"`, "/rooms shows all; /join ROOM enters one");
   }
 
   /** The room of two with somebody, begun if need be. @throws ChatError */
@@ -875,16 +1014,8 @@ export class Chat implements Receiver {
 
   /** Says something to one person alone. @throws ChatError */
   async tell(name: string, text: string): Promise<void> {
-    const bytes = new TextEncoder().encode(text).length;
-    if (bytes > textMaxBytes) return this.say(text); // which says why not
-    let room: ClientRoom;
-    try {
-      room = await this.directRoom(name);
-    } catch (error) {
-      this.#rejected++;
-      throw error;
-    }
-    this.sayIn(room, text);
+    this.#counted(() => checked(text));
+    this.sayIn(await this.#refusing(() => this.directRoom(name)), text);
   }
 
   /** Makes a room of two at the server, once there is something to say in it. */
@@ -988,6 +1119,12 @@ export class Chat implements Receiver {
     if (!this.#room || !this.#connection || !(mayStillGo || this.#unsent.length > 0)) return this.#endNow();
     this.#inputEnded = true;
     this.seams.clock.after(lastWordsMs, () => this.#endNow());
+  }
+
+  /** People who are not shown. */
+  get ignored(): Ignored {
+    if (this.#server) return this.#server.ignored;
+    throw new LinkLost();
   }
 
   #endNow(): void {

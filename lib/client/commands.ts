@@ -1,12 +1,16 @@
 /** Commands: what a person can type in a room, as one table that drives parsing and /help. */
 
+import { encodeHex } from "@std/encoding/hex";
 import { closestString } from "@std/text/closest-string";
 import { ChatError } from "../errors.ts";
 import { changePassword, releaseKey } from "./account.ts";
 import { close, invite, kick, open } from "./administration.ts";
 import { rooms, who, whois } from "./answers.ts";
 import type { Chat } from "./chat.ts";
+import type { Takes, Words } from "./completion.ts";
+import { findPerson } from "./people.ts";
 import { verify } from "./verify.ts";
+import { why } from "./why.ts";
 
 /** One command of the table. */
 export interface Command {
@@ -14,6 +18,8 @@ export interface Command {
   readonly name: string;
   /** What follows it. */
   readonly args: string;
+  /** What the first word of that is, for completion. */
+  readonly takes?: Takes;
   /** What it does. */
   readonly help: string;
   /** Does it. */
@@ -25,6 +31,7 @@ export const commands: readonly Command[] = [
   {
     name: "help",
     args: "[COMMAND]",
+    takes: "command",
     help: "Show the commands",
     run: (chat, rest) => chat.view.answer(help(rest)),
   },
@@ -37,40 +44,77 @@ export const commands: readonly Command[] = [
   {
     name: "whois",
     args: "NAME",
+    takes: "person",
     help: "The key of NAME, and how it was checked",
     run: async (chat, rest) => chat.view.answer(await whois(chat, rest)),
   },
-  { name: "msg", args: "NAME TEXT", help: "Say TEXT to NAME alone, also while NAME is away", run: message },
-  { name: "query", args: "NAME", help: "Show the room of you and NAME alone", run: query },
+  {
+    name: "msg",
+    args: "NAME TEXT",
+    takes: "person",
+    help: "Say TEXT to NAME alone, also while NAME is away",
+    run: message,
+  },
+  {
+    name: "query",
+    args: "NAME",
+    takes: "person",
+    help: "Show the room of you and NAME alone",
+    run: query,
+  },
   {
     name: "join",
     args: "ROOM",
+    takes: "room",
     help: "Enter another room, or make it",
     run: (chat, rest) => chat.joinRoom(rest),
   },
-  { name: "switch", args: "ROOM", help: "Show another room: what you type is said there", run: switchRoom },
+  {
+    name: "switch",
+    args: "ROOM",
+    takes: "room",
+    help: "Show another room: what you type is said there (Alt+1 to Alt+9: by number)",
+    run: switchRoom,
+  },
   { name: "rooms", args: "", help: "The rooms you are in", run: (chat) => chat.view.answer(rooms(chat)) },
   {
     name: "invite",
     args: "[NAME]",
+    takes: "person",
     help: "Let NAME into the room; alone: the command that joins it, to hand on",
     run: invite,
   },
-  { name: "kick", args: "NAME", help: "Put NAME out of the room (admins)", run: kick },
+  { name: "kick", args: "NAME", takes: "person", help: "Put NAME out of the room (admins)", run: kick },
   { name: "close", args: "", help: "Let only admins let others in (admins)", run: close },
   { name: "open", args: "", help: "Let anyone in again (admins)", run: open },
   {
     name: "verify",
     args: "[NAME]",
+    takes: "person",
     help: "Compare digits with NAME, and mark the key as verified; alone: digits of room, server and you",
     run: verify,
   },
   {
     name: "trust",
     args: "NAME",
+    takes: "person",
     help: "Accept the changed key of NAME, or ignore what NAME claims to have seen",
     run: (chat, rest) => chat.trust(rest),
   },
+  {
+    name: "ignore",
+    args: "[NAME]",
+    takes: "person",
+    help: "Show nothing of NAME any more, or again; alone: whom you ignore",
+    run: ignore,
+  },
+  {
+    name: "why",
+    args: "[N]",
+    help: "Who could read the last message, or the Nth last, with which keys, and how it was checked",
+    run: (chat, rest) => chat.view.answer(why(chat, rest)),
+  },
+  { name: "clear", args: "", help: "Clear the screen (also Ctrl+L)", run: (chat) => chat.view.clear() },
   { name: "password", args: "", help: "Change the password of your account", run: changePassword },
   {
     name: "release",
@@ -129,6 +173,34 @@ function help(word: string): string[] {
   return name === "" ? [...lines, `${"//TEXT".padEnd(16)} Say a line that starts with a slash`] : lines;
 }
 
+/** What can be completed in a chat as it stands. */
+export function wordsOf(chat: Chat): Words {
+  const { room } = chat;
+  const speakers = room ? chat.shown.speakers(room.label) : [];
+  const members = room ? [...room.memberNames].filter((name) => name !== chat.profile.name) : [];
+  const rooms = chat.numbered.filter((other) => other !== room).toSorted((a, b) => b.unread - a.unread);
+  return {
+    commands,
+    people: [...new Set([...speakers, ...members.toSorted()])],
+    rooms: rooms.map(({ label }) => label),
+  };
+}
+
+async function ignore(chat: Chat, rest: string): Promise<void> {
+  const { ignored } = chat;
+  if (rest === "") {
+    const { names } = ignored;
+    return chat.view.notice(names.length === 0 ? "You ignore nobody." : `You ignore ${names.join(", ")}.`);
+  }
+  const card = await findPerson(chat.context, chat.connection, rest);
+  const isIgnored = ignored.toggle(encodeHex(card.id), card.name);
+  chat.view.notice(
+    isIgnored
+      ? `Nothing that ${card.name} says is shown any more; "/ignore ${card.name}" again ends it.`
+      : `What ${card.name} says is shown again.`,
+  );
+}
+
 async function message(chat: Chat, rest: string): Promise<void> {
   const [, name, text] = /^(\S*)\s*(.*)$/s.exec(rest)!;
   if (name === "" || text === "") {
@@ -143,9 +215,6 @@ async function query(chat: Chat, rest: string): Promise<void> {
 }
 
 function switchRoom(chat: Chat, rest: string): void {
-  const room = rest === "" ? undefined : chat.roomCalled(rest);
-  if (!room) {
-    throw new ChatError(`You are in no room called "${rest}"`, "/rooms shows all; /join ROOM enters one");
-  }
-  chat.switchTo(room);
+  if (/^[1-9]$/.test(rest) && !chat.roomCalled(rest)) return chat.switchToNumber(Number(rest));
+  chat.switchTo(chat.knownRoom(rest));
 }

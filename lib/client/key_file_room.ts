@@ -73,7 +73,6 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     if (this.conflict) return `key changed: ${this.conflict.name}`;
     if (this.state.alarm) return "sending stopped";
     if (this.state.retired) return "ended by the operator";
-    if (this.unsent.length > 0) return `${this.unsent.length} unsent`;
     return this.#isReadByServer ? "the server reads this room" : "key file";
   }
   nameOf(id: Uint8Array): string {
@@ -81,14 +80,14 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   }
 
   /** @throws ChatError for an action: a token holds bare text */
-  override say(text: string, action = false): void {
+  override say(text: string, action = false): string {
     if (action) {
       throw new ChatError(
         "/me is not possible in a key-file room: what is said there is bare text, as other programs read it",
         "say it as a line",
       );
     }
-    super.say(text);
+    return super.say(text);
   }
 
   seal(item: OutboxItem): Sealed {
@@ -230,9 +229,10 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     this.keepPins([card]);
     checkView(this, message.sender, message.view);
     state.last[key] = message.n;
+    let msgId = `${encodeHex(message.sender).slice(0, 8)}-${message.n}`;
     if (own) {
       state.next = Math.max(state.next, message.n + 1);
-      if (at >= 0) state.outbox.splice(at, 1);
+      if (at >= 0) msgId = encodeHex(state.outbox.splice(at, 1)[0].msgId);
       else {
         this.warnOnce(
           "The server returned a message of yours that this machine does not know: its state was restored from a " +
@@ -241,9 +241,8 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
       }
     }
     const { time, text } = opened;
-    const msgId = `${encodeHex(message.sender).slice(0, 8)}-${message.n}`;
-    const common = { room: this.label, from: name, own, msgId, text, address, action: false };
-    this.event({ type: "message", ...common, timeMs: time * 1000 });
+    const common = { room: this.label, from: name, fromId: key, own, msgId, text, address, action: false };
+    this.event({ type: "message", ...common, timeMs: time * 1000, pos, readers: null });
   }
 
   #open(message: Message): { time: number; text: string } | null {
@@ -274,7 +273,10 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     this.event({
       type: "message",
       ...common,
+      fromId: key,
       action: false,
+      pos: 0,
+      readers: null,
       answer: true,
       msgId: `${key.slice(0, 8)}-${message.n}`,
       timeMs: opened.time * 1000,

@@ -144,7 +144,7 @@ function showAdmission(room: ClientRoom, commit: Commit): void {
   const by = room.nameOf(commit.author);
   const verified = known.user(serverId, by)?.verified ? "verified" : "not verified";
   if (room.isDirect) {
-    return room.notice(`${by} (${verified}) writes to you alone; /query ${by} answers there.`);
+    return room.notice(`${by} (${verified}) has written to you alone; /query ${by} shows it.`);
   }
   room.notice(`You were admitted by ${by} (${verified}); what was said before stays closed to you.`);
   const { inviter } = room.state;
@@ -228,6 +228,7 @@ function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secr
     state.status = "gone";
     state.chains = {};
     const lost = room.unsent.length;
+    room.withdraw();
     state.outbox = [];
     room.loseLines(lost);
     if (lost > 0) room.warn(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);

@@ -63,7 +63,8 @@ export function receiveMessage(
   if (state.inviter && equals(message.sender, state.inviter)) confirmRoom(room);
   if (known !== null) {
     if (known.type !== contentTypes.attest) room.confirmations.needs(pos, message.sender, time * 1000);
-    showOwn(room, known);
+    remember(room, message.sender, known.msgId);
+    show(room, { message, pos, from: member.name, own, content: known, address: "" });
     return;
   }
   if (own) {
@@ -98,7 +99,8 @@ export function receiveMessage(
   if (content.type !== contentTypes.attest) room.confirmations.needs(pos, message.sender, time * 1000);
   chain.key = chainKey;
   chain.n = message.n + 1;
-  showContent(room, member.name, own, content, address);
+  if (!remember(room, message.sender, content.msgId)) return;
+  show(room, { message, pos, from: member.name, own, content, address });
 }
 
 /** Whoever invited us speaks here: it is the room that was meant. */
@@ -127,11 +129,6 @@ function confirm(room: ClientRoom, message: Message) {
   return item;
 }
 
-function showOwn(room: ClientRoom, item: { type: number; msgId: Bytes; timeMs: number; body: Bytes }): void {
-  remember(room, room.context.card.id, item.msgId);
-  showContent(room, room.context.card.name, true, item, "", true);
-}
-
 /** @returns false when this (sender, msg_id) was there before */
 function remember(room: ClientRoom, sender: Bytes, msgId: Bytes): boolean {
   const key = `${encodeHex(sender)} ${encodeHex(msgId)}`;
@@ -141,16 +138,16 @@ function remember(room: ClientRoom, sender: Bytes, msgId: Bytes): boolean {
   return true;
 }
 
-function showContent(
-  room: ClientRoom,
-  from: string,
-  own: boolean,
-  content: Content,
-  address: string,
-  remembered = false,
-): void {
-  const sender = room.state.head!.roster.find((m) => m.name === from)!.id;
-  if (!remembered && !remember(room, sender, content.msgId)) return;
+interface Opened {
+  readonly message: Message;
+  readonly pos: number;
+  readonly from: string;
+  readonly own: boolean;
+  readonly content: Content;
+  readonly address: string;
+}
+
+function show(room: ClientRoom, { message, pos, from, own, content, address }: Opened): void {
   switch (content.type) {
     case contentTypes.text:
     case contentTypes.action:
@@ -158,7 +155,10 @@ function showContent(
         type: "message",
         room: room.label,
         from,
+        fromId: encodeHex(message.sender),
         own,
+        pos,
+        readers: { epoch: message.epoch, names: room.memberNames },
         msgId: encodeHex(content.msgId),
         timeMs: content.timeMs,
         text: new TextDecoder().decode(content.body),

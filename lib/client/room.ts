@@ -78,11 +78,7 @@ export class ClientRoom extends RoomStream<RoomState> {
     if (state.alarm) return "sending stopped";
     if (state.retired) return "ended by the operator";
     if (state.status === "gone") return "left";
-    const unsent = this.unsent.length > 0 ? `${this.unsent.length} unsent` : "";
-    if (state.status === "waiting" && !this.isDirect) {
-      return unsent === "" ? "waiting to be let in" : `waiting to be let in, ${unsent}`;
-    }
-    if (unsent !== "") return unsent;
+    if (state.status === "waiting" && !this.isDirect) return "waiting to be let in";
     return state.inviter ? "unconfirmed" : "";
   }
 
@@ -154,6 +150,7 @@ export class ClientRoom extends RoomStream<RoomState> {
     await this.request((ref) => ({ type: "LEAVE", ref, room, epoch, signature }), "DONE");
     if (this.state.status !== "in") return; // put out meanwhile
     this.state.leaving = true;
+    this.withdraw();
     this.state.outbox = [];
     this.dirty = true;
     this.turn();

@@ -34,6 +34,12 @@ export interface RoomContext {
   readonly random: RandomSource;
   /** Shows. */
   show(event: RoomEvent): void;
+  /** Whether what is said in a room waits until the room is on the screen. */
+  holds(room: object): boolean;
+  /** Whether the person wants to see nothing of somebody. @param id in hex */
+  ignores(id: string): boolean;
+  /** Keeps what was said, before it is acknowledged and shown. @throws FileTrouble */
+  record(events: readonly RoomEvent[]): void;
   /** One more message may be sent now; otherwise, in how many milliseconds. */
   pace(): number;
   /** Whether names of rooms stand for the same room for ever: not at a memory-only server. */

@@ -1,25 +1,49 @@
 /** What happens in a room, for whoever shows it: data, not text for the screen. */
 
+/** Who could read a message. */
+export interface Readers {
+  /** The epoch whose keys it was sealed with. */
+  readonly epoch: number;
+  /** Names of its members. */
+  readonly names: readonly string[];
+}
+
+/** Somebody said something, or we did and the server has stored it. */
+export interface MessageEvent {
+  readonly type: "message";
+  /** The room's label. */
+  readonly room: string;
+  /** Name of the sender. */
+  readonly from: string;
+  /** Id of the sender in hex: what a name's colour, and ignoring, go by. */
+  readonly fromId: string;
+  /** Whether we said it. */
+  readonly own: boolean;
+  /** In hex; ties an own line to its pending one. */
+  readonly msgId: string;
+  /** The sender's clock. */
+  readonly timeMs: number;
+  /** As it was said: anything may be in it. */
+  readonly text: string;
+  /** "/me" */
+  readonly action: boolean;
+  /** The server's claim of the sender's address; empty unless the operator shows them. */
+  readonly address: string;
+  /** The server answers us alone (protocol §8.5): `from` is the server. */
+  readonly answer?: boolean;
+  /** Its position in the room's log; 0 for an answer. */
+  readonly pos: number;
+  /** Null where nobody can say: whoever holds the key file. */
+  readonly readers: Readers | null;
+  /** It was held before it is shown. */
+  readonly late?: boolean;
+}
+
 /** One thing that happened; `room` is the room's name. */
 export type RoomEvent =
-  /** Somebody said something, or we did and the server has stored it. */
-  | {
-    readonly type: "message";
-    readonly room: string;
-    readonly from: string;
-    readonly own: boolean;
-    /** In hex; ties an own line to its pending one. */
-    readonly msgId: string;
-    /** The sender's clock. */
-    readonly timeMs: number;
-    readonly text: string;
-    /** "/me" */
-    readonly action: boolean;
-    /** The server's claim of the sender's address; empty unless the operator shows them. */
-    readonly address: string;
-    /** The server answers us alone (protocol §8.5): `from` is the server. */
-    readonly answer?: boolean;
-  }
+  | MessageEvent
+  /** Somebody said something in a room that is not on the screen; it is shown when that room is. */
+  | { readonly type: "held"; readonly room: string; readonly message: MessageEvent }
   /** An own line waits to be stored. */
   | {
     readonly type: "pending";
@@ -32,6 +56,8 @@ export type RoomEvent =
   }
   /** An own line was refused for good. */
   | { readonly type: "failed"; readonly room: string; readonly msgId: string; readonly why: string }
+  /** An own line that waited waits no more, and was not said: not there, or not yet. */
+  | { readonly type: "withdrawn"; readonly room: string; readonly msgId: string }
   /** We are in the room and have seen all that was said. */
   | {
     readonly type: "entered";

@@ -10,6 +10,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import type { Leave } from "../protocol/commit.ts";
 import type { RoomHead } from "../protocol/commit_rules.ts";
 import { History, historyKept, type View } from "../protocol/history.ts";
+import type { MessageEvent } from "./room_events.ts";
 import type { SealedFiles } from "../storage/sealed_files.ts";
 import { decodeState, encodeState } from "./state_json.ts";
 
@@ -69,6 +70,8 @@ export interface StreamState {
   acknowledged?: string[];
   /** Ended by the operator. */
   retired?: boolean;
+  /** What others said while another room was on the screen: to be shown yet. */
+  held?: MessageEvent[];
 }
 
 /** Everything of an ordinary or direct room that must survive. */

@@ -18,11 +18,14 @@ import { entryKinds, type LinkMessage, type MessageOf, roomFlags } from "../prot
 import { type Connection, LinkLost } from "./connection.ts";
 import { Outbox, type Sealed } from "./outbox.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
-import type { RoomEvent } from "./room_events.ts";
+import type { MessageEvent, RoomEvent } from "./room_events.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
 
 const retryCardsMs = 5_000;
 const storageRetryMs = 5_000;
+// More that nobody has looked at is shown as it comes: nothing of it may be lost.
+const heldMost = 200;
+const heldMostCharacters = 64 * 1024;
 
 /** Somebody whose name and key must fit the pins. */
 export interface Named {
@@ -144,6 +147,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   /** Takes back what waits to be sent. @throws FileTrouble */
   forgetLines(): void {
+    this.withdraw();
     this.state.outbox = [];
     this.dirty = true;
     this.store();
@@ -171,8 +175,13 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.turn();
   }
 
-  /** Says something; it is stored before this returns, and sent when it can be. @throws ChatError when it cannot */
-  say(text: string, action = false): void {
+  /**
+   * Says something; it is stored before this returns, and sent when it can be.
+   *
+   * @returns its message id in hex
+   * @throws ChatError when it cannot be said
+   */
+  say(text: string, action = false): string {
     if (this.state.retired) {
       throw new ChatError(
         "The operator has ended this room: nothing more can be said in it",
@@ -183,16 +192,33 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       action ? contentTypes.action : contentTypes.text,
       new TextEncoder().encode(text),
     );
-    this.event({
+    this.event(this.#pending(item));
+    this.turn();
+    return encodeHex(item.msgId);
+  }
+
+  /** Shows again what was said before and is not stored yet. */
+  showUnsent(): void {
+    for (const item of this.unsent) this.context.show(this.#pending(item));
+  }
+
+  /** What waits is not said here any more. */
+  withdraw(): void {
+    for (const { msgId } of this.state.outbox) {
+      this.context.show({ type: "withdrawn", room: this.label, msgId: encodeHex(msgId) });
+    }
+  }
+
+  #pending({ msgId, timeMs, type, body }: OutboxItem): RoomEvent {
+    return {
       type: "pending",
       room: this.label,
       from: this.context.card.name,
-      msgId: encodeHex(item.msgId),
-      timeMs: item.timeMs,
-      text,
-      action,
-    });
-    this.turn();
+      msgId: encodeHex(msgId),
+      timeMs,
+      text: new TextDecoder().decode(body),
+      action: type === contentTypes.action,
+    };
   }
 
   /** Puts a message into the outbox; the turn that must follow sends it. @param type of content */
@@ -212,7 +238,10 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       state.acknowledged = [...state.acknowledged ?? [], state.alarmBy];
     }
     this.#endAlarm();
-    for (const item of this.state.outbox) item.failed = false;
+    for (const item of this.state.outbox) {
+      if (item.failed) this.event(this.#pending(item));
+      item.failed = false;
+    }
     this.dirty = true;
     this.turn();
   }
@@ -248,13 +277,48 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   /** Shows, once the turn is stored. */
   event(event: RoomEvent): void {
+    if (event.type !== "message" || event.own) return void this.#events.push(event);
+    if (this.context.ignores(event.fromId)) return;
+    if (this.context.holds(this)) return this.#hold(event);
     // The first thing that others said while we were away gets a line before it.
-    if (this.#unread && event.type === "message" && !event.own) {
-      this.#unread = false;
-      this.#events.push({ type: "unread", room: this.label });
-    }
+    if (this.#unread) this.#events.push({ type: "unread", room: this.label });
+    this.#unread = false;
     this.#events.push(event);
   }
+
+  #hold(message: MessageEvent): void {
+    const held = this.state.held ??= [];
+    held.push(message);
+    this.dirty = true;
+    this.#events.push({ type: "held", room: this.label, message });
+    const characters = held.reduce((sum, { text }) => sum + text.length, 0);
+    if (held.length >= heldMost || characters >= heldMostCharacters) this.#showHeld();
+  }
+
+  /** What was said while another room was on the screen. */
+  get unread(): number {
+    return this.state.held?.length ?? 0;
+  }
+
+  /** The room is on the screen: shows what waited for it. */
+  looked(): void {
+    if (this.unread === 0) return;
+    this.#showHeld();
+    this.turn();
+  }
+
+  #showHeld(): void {
+    const { held = [] } = this.state;
+    if (held.length === 0) return;
+    this.#events.push(
+      { type: "unread", room: this.label },
+      ...held.map((message) => ({ ...message, late: true })),
+    );
+    this.state.held = [];
+    this.#unread = false;
+    this.dirty = true;
+  }
+
   /** News in words. */
   notice(text: string): void {
     this.event({ type: "notice", room: this.label, text });
@@ -419,6 +483,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** Stores, and only then shows, acknowledges and sends. */
   finishTurn(send: () => void): void {
     try {
+      this.context.record(this.#events);
       this.store();
       this.#storageFails = false;
     } catch (error) {
@@ -455,8 +520,13 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     const pos = this.history?.view.pos ?? 0;
     // Only at the start: who sat there through a cut has read on.
     this.#unread = state.status === "in" && info.last > pos && pos > 0 && !this.#announced;
+    if (!this.context.holds(this)) this.#showHeld();
     if ((info.flags & roomFlags.retired) !== 0 && !state.retired) {
       state.retired = true;
+      const why = "the room was ended";
+      for (const { msgId } of this.unsent) {
+        this.event({ type: "failed", room: this.label, msgId: encodeHex(msgId), why });
+      }
       for (const item of state.outbox) item.failed = true;
       this.dirty = true;
       this.warn("The operator has ended this room: nothing more can be said in it.");

@@ -11,6 +11,7 @@ import type { SealedFiles } from "../storage/sealed_files.ts";
 import { Directory } from "./directory.ts";
 import { OwnPrekeys } from "./own_prekeys.ts";
 import type { Profile } from "./profile.ts";
+import { Ignored } from "./ignored.ts";
 import { RoomFiles } from "./room_state.ts";
 import { decodeState, encodeState } from "./state_json.ts";
 
@@ -32,6 +33,8 @@ export class ServerState {
   readonly prekeys: OwnPrekeys;
   /** At the last WELCOME; null before the first. */
   about: AboutServer | null;
+  /** People whose messages are not shown. */
+  readonly ignored: Ignored;
   #files: SealedFiles;
 
   /** Opens it. */
@@ -39,6 +42,7 @@ export class ServerState {
     this.#files = profile.files.folder(encodeHex(serverId).slice(0, 32));
     this.directory = new Directory(this.#files, profile.card, clock);
     this.prekeys = new OwnPrekeys(this.#files, profile.identity, clock);
+    this.ignored = new Ignored(this.#files);
     const bytes = this.#files.read(file);
     this.about = bytes ? decodeState<AboutServer>(bytes) : null;
   }

@@ -1,16 +1,39 @@
 /**
- * View: what a chat shows and what a person types. The chat knows nothing of terminals, pipes or JSON;
+ * View: what a chat shows and what a person or program says. The chat knows nothing of terminals, pipes or JSON;
  * lib/ui implements this.
  */
 
+import type { ChatError } from "../errors.ts";
 import type { RoomEvent } from "./room_events.ts";
+import type { Status } from "./status.ts";
+
+/** Something to be said as it stands, whatever it looks like: what was pasted, or what a program says. */
+export interface Said {
+  /** One message each. */
+  readonly texts: readonly string[];
+  /** "/me" */
+  readonly action?: boolean;
+  /** A room's label; without it, the room on the screen. */
+  readonly room?: string;
+  /** To this person alone. */
+  readonly to?: string;
+  /** It waits to be stored, under this message id in hex. */
+  pending?(msgId: string): void;
+  /** It cannot be said. */
+  refused?(error: ChatError): void;
+}
+
+/** A line as it was typed, or something to be said as it stands. */
+export type Entered = string | Said;
 
 /** One way of showing a chat. */
 export interface View {
   /** Whether a person is there who can be asked. */
   readonly interactive: boolean;
-  /** Lines as they are typed; ends with the input. */
-  lines(): AsyncIterable<string>;
+  /** Whether what is said in other rooms than the one on the screen waits until that room is. */
+  readonly holds: boolean;
+  /** What is entered; ends with the input. */
+  lines(): AsyncIterable<Entered>;
   /** Something happened in a room. */
   event(event: RoomEvent): void;
   /** A step on the way in; shown to a person who watches only. */
@@ -21,12 +44,14 @@ export interface View {
   warning(text: string): void;
   /** An answer to what the person asked for. */
   answer(lines: readonly string[]): void;
-  /** The room on the screen: lines of others say which. */
-  current(room: string): void;
-  /** What the prompt shall say. */
-  prompt(text: string): void;
+  /** Where we are, what waits elsewhere, and what is not as it should be. */
+  status(status: Status): void;
+  /** A question that the next line answers; null when it is answered. */
+  question(text: string | null): void;
   /** Asks for a secret, which is not shown while it is typed. @returns null when nobody is there, or Ctrl+C */
   secret(question: string): Promise<string | null>;
+  /** Clears what is on the screen. */
+  clear(): void;
   /** Gives the terminal back. */
   close(): void;
 }

@@ -12,6 +12,10 @@ export interface Line {
   readonly text: string;
 }
 
+/** How a name looks. @param id of its key, in hex */
+export type Paint = (name: string, id: string) => string;
+const plain: Paint = (name) => name;
+
 /** The prefix of news; no message can begin with it, since all begin with their time. */
 export const newsPrefix = "[+]";
 /** The prefix of warnings. */
@@ -20,20 +24,25 @@ export const warningPrefix = "[!]";
 /**
  * The line of an event, or null for one that is not shown by itself.
  *
- * @param currentRoom lines of other rooms say which
+ * @param currentRoom lines of other rooms say which; empty before one is entered
+ * @param paint how names look
  */
-export function lineOf(event: RoomEvent, currentRoom: string): Line | null {
-  const where = event.room === currentRoom || event.room === "" ? "" : `[${event.room}] `;
+export function lineOf(event: RoomEvent, currentRoom: string, paint: Paint = plain): Line | null {
+  const isHere = event.room === currentRoom || event.room === "" || currentRoom === "";
+  const where = isHere ? "" : `[${event.room}] `;
   const news = (text: string): Line => ({ kind: "notice", text: `${newsPrefix} ${where}${text}` });
   switch (event.type) {
     case "message": {
       const address = event.address === "" ? "" : `${sanitize(event.address)} `;
       // No name has brackets: nobody can pass for the server.
-      const from = event.answer ? `(${event.from})` : event.from;
+      const name = paint(event.from, event.fromId);
+      const from = event.answer ? `(${name})` : name;
       const said = event.action ? `* ${from} ${sanitize(event.text)}` : `${from}: ${sanitize(event.text)}`;
       return { kind: "message", text: `${timestamp(event.timeMs)} ${where}${address}${said}` };
     }
     case "pending":
+    case "withdrawn":
+    case "held":
       return null;
     case "failed":
       return {

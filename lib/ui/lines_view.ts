@@ -5,8 +5,14 @@
  */
 
 import type { RoomEvent } from "../client/room_events.ts";
+import type { Clock } from "../clock.ts";
+import { noStatus, type Status } from "../client/status.ts";
 import type { View } from "../client/view.ts";
+import { sanitize, sanitizeLine } from "../sanitize.ts";
+import { type Bell, rings } from "./bell.ts";
+import { DayChange } from "./day_change.ts";
 import { lineOf, newsPrefix, warningPrefix } from "./lines.ts";
+import { PresenceFold } from "./presence_fold.ts";
 
 /** Where lines come from and go. */
 export interface Streams {
@@ -20,14 +26,35 @@ export interface Streams {
   echo(on: boolean): void;
 }
 
+/** What it is made of. */
+export interface LinesParts {
+  /** Whose lines need no room name. */
+  readonly room: string;
+  /** A person reads and types here. */
+  readonly interactive: boolean;
+  /** Time. */
+  readonly clock: Clock;
+  /** Our name: whose mention rings the bell. */
+  readonly name: string;
+  /** When to ring, if a person is there. */
+  readonly bell: Bell;
+}
+
 /** A view without cursor movements. */
 export class LinesView implements View {
-  /** @param room whose lines need no room name @param interactive a person reads and types here */
-  constructor(
-    private readonly streams: Streams,
-    private room: string,
-    readonly interactive: boolean,
-  ) {}
+  readonly holds = false;
+  readonly interactive: boolean;
+  #status: Status;
+  #days: DayChange;
+  #presence: PresenceFold;
+
+  /** @param streams where lines come from and go */
+  constructor(private readonly streams: Streams, private readonly parts: LinesParts) {
+    this.interactive = parts.interactive;
+    this.#status = { ...noStatus, room: parts.room };
+    this.#days = new DayChange(parts.clock);
+    this.#presence = new PresenceFold(parts.clock, (text) => this.#aside(text));
+  }
 
   /** Lines of the input, split at line feeds; the last one may lack its own. */
   async *lines(): AsyncGenerator<string> {
@@ -81,10 +108,15 @@ export class LinesView implements View {
   }
 
   event(event: RoomEvent): void {
-    const line = lineOf(event, this.room);
+    const { bell, name } = this.parts;
+    if (this.interactive && this.#presence.take(event)) return;
+    const line = lineOf(event, this.#status.room);
     if (!line) return;
-    if (line.kind === "message") this.streams.out(`${line.text}\n`);
-    else this.#aside(line.text);
+    if (event.type !== "message") return this.#aside(line.text);
+    const day = this.interactive ? this.#days.before(event.timeMs) : null;
+    if (day !== null) this.#aside(day);
+    const ring = this.interactive && rings(event, bell, name) ? "\x07" : "";
+    this.streams.out(`${line.text}${ring}\n`);
   }
   #aside(text: string): void {
     if (this.interactive) this.streams.out(`${text}\n`);
@@ -94,22 +126,34 @@ export class LinesView implements View {
     if (this.interactive) this.#aside(`${newsPrefix} ${text}`);
   }
   notice(text: string): void {
-    this.#aside(`${newsPrefix} ${text}`);
+    this.#aside(`${newsPrefix} ${sanitize(text)}`);
   }
   warning(text: string): void {
-    this.#aside(`${warningPrefix} ${text}`);
+    this.#aside(`${warningPrefix} ${sanitize(text)}`);
   }
   answer(lines: readonly string[]): void {
-    this.#aside(lines.join("\n"));
+    this.#aside(lines.map(sanitizeLine).join("\n"));
   }
-  current(room: string): void {
-    this.room = room;
+  status(status: Status): void {
+    const { room, worry, offline } = this.#status;
+    this.#status = status;
+    if (status.offline?.retryMs != null && status.offline.retryMs !== offline?.retryMs) {
+      const seconds = Math.round((status.offline.retryMs - this.parts.clock.now()) / 1000);
+      this.notice(`Trying again in ${Math.max(1, seconds)} s.`);
+    }
+    // Without a prompt, what it would say is said once.
+    if (!this.interactive || status.room === "") return;
+    if (room !== status.room && room !== "") this.notice(`What you type is said in ${status.room} now.`);
+    if (status.worry !== worry && status.worry !== "") this.notice(`${status.room} (${status.worry})`);
   }
-  prompt(text: string): void {
-    // A person without a redrawn prompt still has to see what is asked.
-    if (this.interactive && /\(yes or no\) $/.test(text)) this.#aside(text.trim());
+  question(text: string | null): void {
+    if (text !== null) this.#aside(text.trim());
+  }
+  clear(): void {
+    this.notice("There is nothing to clear: lines are only added here.");
   }
   close(): void {
+    this.#presence.close();
     this.#answer(null);
   }
 }

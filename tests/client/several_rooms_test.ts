@@ -16,7 +16,7 @@ worldTest("/join, /switch and /rooms: each line goes to the room on the screen",
   await sam.view.until((e) => e.type === "message" && e.room === "lobby" && e.text === "in the lobby");
   ira.view.type("/rooms");
   await until("listed", () => ira.view.answers.length === 2);
-  assertEquals(ira.view.answers.map((line) => line.slice(0, 8)).sort(), ["  work  ", "* lobby "]);
+  assertEquals(ira.view.answers.map((line) => line.slice(0, 10)), ["* 1 lobby ", "  2 work  "]);
 });
 
 worldTest(

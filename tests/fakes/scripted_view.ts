@@ -1,7 +1,9 @@
 /** A view that remembers what it was shown and types what a test tells it. */
 
 import type { RoomEvent } from "../../lib/client/room_events.ts";
-import type { View } from "../../lib/client/view.ts";
+import { noStatus, type Status } from "../../lib/client/status.ts";
+import type { Entered, View } from "../../lib/client/view.ts";
+import { promptOf } from "../../lib/ui/prompt.ts";
 
 export class ScriptedView implements View {
   readonly events: RoomEvent[] = [];
@@ -9,15 +11,24 @@ export class ScriptedView implements View {
   readonly warnings: string[] = [];
   readonly answers: string[] = [];
   readonly steps: string[] = [];
-  promptText = "";
-  room = "";
-  #lines: string[] = [];
+  shown: Status = noStatus;
+  asks: string | null = null;
+  holds = false;
+  #lines: Entered[] = [];
   #ended = false;
   #wake: () => void = () => {};
 
   constructor(readonly interactive: boolean) {}
 
-  type(...lines: string[]): void {
+  /** What the prompt of a terminal would say. */
+  get promptText(): string {
+    return this.asks ?? promptOf(this.shown, 0);
+  }
+  get room(): string {
+    return this.shown.room;
+  }
+
+  type(...lines: Entered[]): void {
     this.#lines.push(...lines);
     this.#wake();
   }
@@ -25,7 +36,7 @@ export class ScriptedView implements View {
     this.#ended = true;
     this.#wake();
   }
-  async *lines(): AsyncGenerator<string> {
+  async *lines(): AsyncGenerator<Entered> {
     for (;;) {
       const line = this.#lines.shift();
       if (line !== undefined) yield line;
@@ -51,12 +62,13 @@ export class ScriptedView implements View {
   answer(lines: readonly string[]): void {
     this.answers.push(...lines);
   }
-  current(room: string): void {
-    this.room = room;
+  status(status: Status): void {
+    this.shown = status;
   }
-  prompt(text: string): void {
-    this.promptText = text;
+  question(text: string | null): void {
+    this.asks = text;
   }
+  clear(): void {}
   /** What is answered to questions for secrets, one after the other; then nothing is entered. */
   readonly secrets: (string | null)[] = [];
   readonly asked: string[] = [];

@@ -162,6 +162,7 @@ export class World {
         trust: null,
         joinTimeoutMs: 20_000,
         message: null,
+        listen: false,
         key: null,
         fernet: null,
         pins: null,

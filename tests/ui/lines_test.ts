@@ -1,15 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { RoomEvent } from "../../lib/client/room_events.ts";
+import { systemClock } from "../../lib/clock.ts";
+import type { MessageEvent, RoomEvent } from "../../lib/client/room_events.ts";
 import { timestamp } from "../../lib/timestamp.ts";
 import { lineOf } from "../../lib/ui/lines.ts";
 import { LinesView } from "../../lib/ui/lines_view.ts";
 import { sanitize, sanitizeLine } from "../../lib/sanitize.ts";
 
-const said = (text: string, over: Partial<RoomEvent & { type: "message" }> = {}): RoomEvent => ({
+const said = (text: string, over: Partial<MessageEvent> = {}): MessageEvent => ({
   type: "message",
   room: "lobby",
   from: "ira",
+  fromId: "00",
+  pos: 1,
+  readers: null,
   own: false,
   msgId: "00",
   timeMs: 0,
@@ -18,6 +22,8 @@ const said = (text: string, over: Partial<RoomEvent & { type: "message" }> = {})
   address: "",
   ...over,
 });
+
+const parts = { room: "lobby", clock: systemClock, name: "sam", bell: "mentions" } as const;
 
 /** Anything that a terminal acts on, line feeds excepted. */
 const harmful = /[\p{Cc}\u202a-\u202e\u2066-\u2069\u200b\u2028\u2029\u2060\ufeff]/u;
@@ -102,7 +108,7 @@ function streams(chunks: string[]) {
 }
 Deno.test("piped output is messages only; the rest goes to stderr", () => {
   const s = streams([]);
-  const view = new LinesView(s.streams, "lobby", false);
+  const view = new LinesView(s.streams, { ...parts, interactive: false });
   view.progress("Connected successfully.");
   view.event({ type: "presence", room: "lobby", who: "ira", here: true });
   view.event(said("Hi"));
@@ -113,7 +119,9 @@ Deno.test("piped output is messages only; the rest goes to stderr", () => {
 Deno.test("piped input is cut into lines, however it arrives, with or without a last line feed", async () => {
   const s = streams(["on", "e\r\ntw", "o\n\nthr", "ee"]);
   const lines = [];
-  for await (const line of new LinesView(s.streams, "lobby", false).lines()) lines.push(line);
+  for await (const line of new LinesView(s.streams, { ...parts, interactive: false }).lines()) {
+    lines.push(line);
+  }
   assertEquals(lines, ["one", "two", "", "three"]);
 });
 
@@ -129,8 +137,7 @@ function plainTerminal() {
       err: (text) => void shown.push(text),
       echo: (on) => void shown.push(on ? "<echo>" : "<no echo>"),
     },
-    "lobby",
-    true,
+    { ...parts, interactive: true },
   );
   const lines: string[] = [];
   const over = (async () => {
@@ -180,6 +187,6 @@ for (const [what, pieces, answers, lines] of typings) {
 }
 Deno.test("a pipe is never asked for a secret", async () => {
   const s = streams([]);
-  assertEquals(await new LinesView(s.streams, "lobby", false).secret("Password: "), null);
+  assertEquals(await new LinesView(s.streams, { ...parts, interactive: false }).secret("Password: "), null);
   assertEquals([s.out, s.err], [[], []]);
 });

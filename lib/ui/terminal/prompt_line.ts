@@ -1,193 +1,291 @@
 /**
  * PromptLine: lines above, one line that is typed below, on a terminal that can move its cursor.
  *
- * Line editing is the runtime's readline for now; whatever is printed takes the prompt away first and puts it back
- * with what was typed so far.
+ * It joins keys, editor, frame and screen, and keeps secrets out of all of them: while one is asked for, the line
+ * that was being typed waits aside, and what is typed is neither drawn nor remembered.
  */
 
-import { createInterface, type Interface } from "node:readline";
-import { Writable } from "node:stream";
-import process from "node:process";
-import stringWidth from "string-width";
+import type { Clock } from "../../clock.ts";
+import { boundaryBefore } from "./graphemes.ts";
+import { complete, type EditorState, emptyLine, press } from "./editor.ts";
+import { type Frame, frameOf } from "./frame.ts";
+import { type Key, KeyReader } from "./keys.ts";
+import { Screen } from "./screen.ts";
+import type { Tty } from "./tty.ts";
 
-const clearBelow = "\x1b[J";
+const escapeMs = 50;
+const earlyMs = 150;
 
 /** What a person does at a prompt. */
 export interface PromptEvents {
   /** Enter. */
   line(text: string): void;
-  /** Ctrl+C; `again` when the line was empty and it is the second one. */
-  interrupt(again: boolean): void;
+  /** Pasted lines, to be said as they stand. */
+  say?(lines: readonly string[]): void;
+  /** Ctrl+C: `cleared` the line, or it was empty; `again` when it was empty and it is the second one. */
+  interrupt(again: boolean, cleared: boolean): void;
   /** Ctrl+D, or the terminal is gone. */
   end(): void;
+  /** Tab: what the word before the cursor may become, and where it begins. */
+  complete?(before: string): { readonly from: number; readonly words: readonly string[] };
+  /** Alt+1 to Alt+9. */
+  switchTo?(number: number): void;
+  /** It was not taken, in words. */
+  refused?(why: string): void;
+}
+
+/** What a prompt is made of. */
+export interface PromptParts {
+  /** The terminal. */
+  readonly tty: Tty;
+  /** Time. */
+  readonly clock: Clock;
+  /** Most bytes of a line. */
+  readonly limitBytes: number;
+  /** Earlier lines, oldest first. */
+  readonly history?: readonly string[];
+}
+
+interface Secret {
+  readonly question: string;
+  typed: string;
+  readonly resolve: (typed: string | null) => void;
 }
 
 /** One prompt. */
 export class PromptLine {
-  readonly #readline: Interface;
+  readonly #tty: Tty;
+  readonly #screen: Screen;
+  readonly #keys = new KeyReader();
+  #state: EditorState;
+  #above: readonly string[] = [];
+  #frame: Frame | null = null;
+  #secret: Secret | null = null;
+  /** Keys that came with an answer: for the next question, and never for the room. */
+  #early: Key[] | null = null;
+  #interrupted = false;
   #ended = false;
-  #prompt: string;
-  #shown = false;
+  #stopped = false;
+  #undo: (() => void)[] = [];
+  #cancelEscape: () => void = () => {};
+  #cancelEarly: () => void = () => {};
 
-  /** @param takesBack the line just entered is taken off the screen: it is shown again by other means */
-  constructor(prompt: string, events: PromptEvents, private readonly takesBack: boolean) {
-    this.#prompt = prompt;
-    this.#readline = createInterface({
-      input: process.stdin,
-      output: gate(() => this.#secret === null),
-      terminal: true,
-      historySize: 200,
-    });
-    this.#readline.setPrompt(prompt);
-    let interrupted = false;
-    this.#readline.on("line", (line: string) => {
-      interrupted = false;
-      if (this.#secret || this.#early) return this.#answer(line);
-      this.#entered(line);
-      events.line(line);
-    });
-    this.#readline.on("SIGINT", () => {
-      const again = interrupted && this.#readline.line === "";
-      interrupted = true;
-      this.#readline.write(null, { ctrl: true, name: "e" });
-      this.#readline.write(null, { ctrl: true, name: "u" });
-      if (this.#secret) return this.#answer(null);
-      events.interrupt(again);
-    });
-    this.#readline.on("close", () => {
-      this.#ended = true;
-      this.#answer(null);
-      events.end();
-    });
+  constructor(
+    private prompt: string,
+    private readonly parts: PromptParts,
+    private readonly events: PromptEvents,
+  ) {
+    this.#tty = parts.tty;
+    this.#screen = new Screen(parts.tty);
+    this.#state = emptyLine(parts.history);
+    this.#tty.edit(true);
+    this.#undo.push(
+      this.#tty.onResize(() => this.#draw()),
+      this.#tty.onContinue(() => this.#continue()),
+    );
+    this.#draw();
+    void this.#read();
   }
 
-  #secret: { question: string; typed: string; resolve: (typed: string | null) => void } | null = null;
+  async #read(): Promise<void> {
+    try {
+      for await (const bytes of this.#tty.input) {
+        if (this.#ended) return;
+        this.#cancelEscape();
+        this.#take(this.#keys.feed(bytes));
+        if (this.#keys.isWaiting) {
+          this.#cancelEscape = this.parts.clock.after(escapeMs, () => this.#take(this.#keys.flush()));
+        }
+      }
+    } catch {
+      // The terminal is gone.
+    }
+    this.#end();
+  }
 
-  /** Lines that came in one piece with an answer: for the next question, and never for the room. */
-  #early: string[] | null = null;
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#answer(null);
+    this.events.end();
+  }
+
+  #take(keys: readonly Key[]): void {
+    for (const key of keys) {
+      if (this.#ended) return;
+      if (this.#secret) this.#takeSecret(this.#secret, key);
+      else if (this.#early) this.#early.push(key);
+      else this.#press(key);
+    }
+    this.#draw();
+  }
+
+  #press(key: Key): void {
+    const { state, effect } = press(this.#state, key, this.parts.limitBytes);
+    this.#state = state;
+    const again = this.#interrupted;
+    this.#interrupted = false;
+    switch (effect?.type) {
+      case "enter":
+        return this.events.line(effect.text);
+      case "say":
+        return this.events.say ? this.events.say(effect.lines) : effect.lines.forEach(this.events.line);
+      case "complete": {
+        const offer = this.events.complete?.(state.text.slice(0, state.cursor));
+        if (offer) this.#state = complete(state, offer.from, offer.words);
+        return;
+      }
+      case "interrupt":
+        this.#interrupted = true;
+        return this.events.interrupt(again && effect.empty, !effect.empty);
+      case "end":
+        return this.#end();
+      case "suspend":
+        return this.#suspend();
+      case "clear":
+        return this.clear();
+      case "switch":
+        return this.events.switchTo?.(effect.to);
+      case "refused":
+        return this.events.refused?.(effect.why);
+    }
+  }
+
+  // ---- secrets
 
   /** Asks for a secret: nothing that is typed is shown or remembered. @returns null for Ctrl+C, Ctrl+D */
   secret(question: string): Promise<string | null> {
     if (this.#ended) return Promise.resolve(null);
-    const early = this.#early?.shift();
-    if (early !== undefined) return Promise.resolve(early);
     this.#answer(null);
-    this.#hide();
-    const typed = this.#readline.line;
     const { promise, resolve } = Promise.withResolvers<string | null>();
-    this.#secret = { question, typed, resolve };
-    this.#readline.write(null, { ctrl: true, name: "e" });
-    this.#readline.write(null, { ctrl: true, name: "u" });
-    this.#show();
+    this.#secret = { question, typed: "", resolve };
+    const early = this.#early ?? [];
+    this.#endEarly();
+    this.#draw();
+    this.#take(early);
     return promise;
   }
 
+  #takeSecret(secret: Secret, key: Key): void {
+    if (key.kind === "text") secret.typed += key.text;
+    // A password that was copied with its line feed: Enter is the person's all the same.
+    else if (key.kind === "paste") secret.typed += key.text.split("\n", 1)[0];
+    else if (key.name === "enter") this.#answer(secret.typed);
+    else if (key.name === "c-c" || (key.name === "c-d" && secret.typed === "")) this.#answer(null);
+    else if (key.name === "c-u") secret.typed = "";
+    else if (key.name === "backspace") {
+      secret.typed = secret.typed.slice(0, boundaryBefore(secret.typed, secret.typed.length));
+    } else if (key.name === "c-z") this.#suspend();
+  }
+
   #answer(typed: string | null): void {
-    // readline remembers what was entered last first.
-    if (typed) (this.#readline as unknown as { history: string[] }).history.shift();
     const secret = this.#secret;
-    if (!secret) {
-      if (typed !== null) this.#early?.push(typed);
-      return;
-    }
-    this.#hide();
-    if (!this.#ended) this.#readline.write(secret.typed); // while readline cannot draw
-    this.#forgetTyped();
+    if (!secret) return;
     this.#secret = null;
-    this.#early ??= [];
-    setTimeout(() => this.#early = null);
+    if (!this.#ended) {
+      this.#early = [];
+      this.#cancelEarly = this.parts.clock.after(earlyMs, () => this.#endEarly());
+    }
     secret.resolve(typed);
-    this.#show();
+    this.#draw();
   }
 
-  /** What was cut or undone while a secret was typed must not come back with Ctrl+Y or Ctrl+_. */
-  #forgetTyped(): void {
-    const kept = this.#readline as unknown as Record<PropertyKey, unknown>;
-    for (let owner: object | null = kept; owner; owner = Object.getPrototypeOf(owner)) {
-      for (const key of Object.getOwnPropertySymbols(owner)) {
-        if (!/kill|undo|redo|yank/i.test(String(key))) continue;
-        const value = kept[key];
-        if (Array.isArray(value)) value.length = 0;
-      }
-    }
+  #endEarly(): void {
+    this.#cancelEarly();
+    this.#early = null;
   }
 
-  #entered(line: string): void {
-    this.#shown = false;
-    if (this.takesBack) {
-      const columns = process.stdout.columns || 80;
-      const rows = Math.max(1, Math.ceil((stringWidth(this.#prompt) + stringWidth(line)) / columns));
-      process.stdout.write(`\x1b[${rows}A\r${clearBelow}`);
-    }
-    queueMicrotask(() => this.#show());
-  }
+  // ---- what is shown
 
   /** Takes the prompt off the screen, prints, and puts it back. */
-  print(text: string): void {
-    this.#hide();
-    process.stdout.write(`${text}\n`);
-    this.#show();
+  print(...lines: string[]): void {
+    if (this.#stopped) return this.#screen.leave(lines);
+    this.#screen.draw(this.#current(), lines);
   }
 
   /** Whether something is typed and not entered yet. */
   get isTyping(): boolean {
-    return this.#readline.line !== "";
+    return this.#state.text !== "" || this.#state.held !== null;
   }
 
-  /** What the prompt says from now on. */
-  set(prompt: string): void {
-    if (prompt === this.#prompt) return;
-    this.#hide();
-    this.#prompt = prompt;
-    this.#readline.setPrompt(prompt);
-    this.#show();
+  /** What the prompt says from now on. @param above rows over it: what waits to be sent */
+  set(prompt: string, above: readonly string[] = []): void {
+    const isSame = prompt === this.prompt && above.length === this.#above.length &&
+      above.every((row, i) => row === this.#above[i]);
+    if (isSame) return;
+    this.prompt = prompt;
+    this.#above = above;
+    this.#draw();
   }
 
-  #hide(): void {
-    if (!this.#shown) return;
-    if (this.#secret) {
-      const rows = Math.ceil(stringWidth(this.#secret.question) / (process.stdout.columns || 80)) - 1;
-      process.stdout.write(`${rows > 0 ? `\x1b[${rows}A` : ""}\r${clearBelow}`);
-      this.#shown = false;
-      return;
+  /** Puts another line in place of what is typed, as another room has its own. @returns what was there */
+  exchange(draft: EditorState | null): EditorState {
+    const { history, cut } = this.#state;
+    const before = this.#state;
+    this.#state = draft ? { ...draft, history, cut } : { ...emptyLine(history), cut };
+    this.#draw();
+    return before;
+  }
+
+  /** Clears the window; what has scrolled off it stays. */
+  clear(): void {
+    this.#screen.clear(this.#current());
+  }
+
+  /** Earlier lines begin anew. */
+  forgetHistory(): void {
+    this.#state = { ...emptyLine(), text: this.#state.text, cursor: this.#state.cursor };
+  }
+
+  #shown: unknown[] = [];
+
+  /** The frame of what is there now; drawn anew only when something of it has changed. */
+  #current(): Frame {
+    const { columns, rows } = this.#tty.size();
+    const prompt = this.#secret?.question ?? this.prompt;
+    const state = this.#secret ? null : this.#state;
+    const shown = [columns, rows, prompt, state, this.#above];
+    if (!this.#frame || shown.some((part, i) => part !== this.#shown[i])) {
+      this.#shown = shown;
+      this.#frame = frameOf({ above: this.#above, prompt, state }, columns, rows);
     }
-    const { rows } = this.#readline.getCursorPos();
-    process.stdout.write(`${rows > 0 ? `\x1b[${rows}A` : ""}\r${clearBelow}`);
-    this.#shown = false;
+    return this.#frame;
   }
 
-  #show(): void {
-    if (this.#ended || this.#shown) return;
-    if (this.#secret) {
-      process.stdout.write(this.#secret.question);
-      this.#shown = true;
-      return;
-    }
-    // readline would move up over rows that are not there any more.
-    (this.#readline as unknown as { prevRows: number }).prevRows = 0;
-    this.#readline.prompt(true);
-    this.#shown = true;
+  #draw(): void {
+    if (this.#ended || this.#stopped) return;
+    this.#screen.draw(this.#current());
+  }
+
+  // ---- job control
+
+  #suspend(): void {
+    this.#screen.leave();
+    this.#stopped = true;
+    this.#tty.edit(false);
+    this.#tty.suspend();
+  }
+
+  /** The shell has had the terminal meanwhile, and may have left it in its own way. */
+  #continue(): void {
+    if (this.#ended) return;
+    this.#stopped = false;
+    this.#tty.edit(false);
+    this.#tty.edit(true);
+    this.#screen.forget();
+    this.#draw();
   }
 
   /** Gives the terminal back. */
   close(): void {
-    this.#hide();
+    const wasThere = !this.#stopped;
     this.#ended = true;
+    this.#stopped = true;
     this.#answer(null);
-    this.#readline.close();
+    this.#cancelEscape();
+    this.#endEarly();
+    for (const undo of this.#undo.splice(0)) undo();
+    if (wasThere) this.#screen.leave();
+    this.#tty.edit(false);
   }
-}
-
-/** Standard output for readline, as long as it may write. */
-function gate(isOpen: () => boolean): Writable {
-  const output = new Writable({
-    write(chunk, _encoding, done) {
-      if (isOpen()) process.stdout.write(chunk);
-      done();
-    },
-  });
-  Object.defineProperty(output, "columns", { get: () => process.stdout.columns });
-  Object.defineProperty(output, "rows", { get: () => process.stdout.rows });
-  process.stdout.on("resize", () => output.emit("resize"));
-  return output;
 }

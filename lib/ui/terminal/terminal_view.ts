@@ -1,45 +1,105 @@
 /** TerminalView: a chat for a person at a terminal: lines above, one prompt line below. */
 
+import type { Clock } from "../../clock.ts";
 import type { RoomEvent } from "../../client/room_events.ts";
-import type { View } from "../../client/view.ts";
-import { sanitize } from "../../sanitize.ts";
+import { noStatus, type Status } from "../../client/status.ts";
+import type { Entered, View } from "../../client/view.ts";
+import { textMaxBytes } from "../../protocol/content.ts";
+import { sanitize, sanitizeLine } from "../../sanitize.ts";
+import { type Bell, rings } from "../bell.ts";
+import { DayChange } from "../day_change.ts";
 import { lineOf, newsPrefix, warningPrefix } from "../lines.ts";
+import { PresenceFold } from "../presence_fold.ts";
+import { promptOf } from "../prompt.ts";
+import { bold, nameColour } from "./colours.ts";
+import type { EditorState } from "./editor.ts";
+import { PendingLines } from "./pending_lines.ts";
 import { PromptLine } from "./prompt_line.ts";
+import type { Tty } from "./tty.ts";
+
+const tickMs = 1000;
+
+/** What the person at the terminal can do beside typing lines. */
+export interface Person {
+  /** Ctrl+C; `again` on an empty line, a second time. @returns whether it had a meaning */
+  interrupt(again: boolean): boolean;
+  /** What the word before the cursor may become, and where it begins. */
+  complete(before: string): { readonly from: number; readonly words: readonly string[] };
+  /** Alt+1 to Alt+9. */
+  switchTo(number: number): void;
+  /** A line was entered: it can be had back with the arrow keys, also in the next run. */
+  entered(line: string): void;
+}
+
+/** What a terminal view is made of. */
+export interface TerminalParts {
+  /** The terminal. */
+  readonly tty: Tty;
+  /** Time. */
+  readonly clock: Clock;
+  /** Our name: whose mention rings the bell. */
+  readonly name: string;
+  /** When to ring. */
+  readonly bell: Bell;
+  /** Whether names have colours. */
+  readonly colours: boolean;
+  /** Earlier lines, oldest first. */
+  readonly history: readonly string[];
+  /** Who sits there. */
+  readonly person: Person;
+}
 
 /** A view for a person at a terminal. */
 export class TerminalView implements View {
   readonly interactive = true;
+  readonly holds = true;
   readonly #line: PromptLine;
-  #waiting: ((line: IteratorResult<string>) => void) | null = null;
-  #typed: string[] = [];
+  readonly #days: DayChange;
+  readonly #presence: PresenceFold;
+  readonly #pending = new PendingLines();
+  #drafts = new Map<string, EditorState>();
+  #status = noStatus;
+  #question: string | null = null;
+  #told = new Set<string>();
+  #toTell: [room: string, what: string, ring: string][] = [];
+  #waiting: ((line: IteratorResult<Entered>) => void) | null = null;
+  #typed: Entered[] = [];
   #ended = false;
+  #cancelTick: () => void = () => {};
 
-  /**
-   * @param room whose lines need no room name
-   * @param onInterrupt Ctrl+C; `again` on an empty line, a second time. Returns whether it had a meaning
-   */
-  constructor(private room: string, onInterrupt: (again: boolean) => boolean) {
-    this.#line = new PromptLine("> ", {
-      line: (text) => this.#give(text),
-      interrupt: (again) => {
-        if (!onInterrupt(again)) this.#line.print(`${newsPrefix} Ctrl+C again leaves.`);
+  constructor(private readonly parts: TerminalParts) {
+    const { tty, clock, history, person } = parts;
+    this.#days = new DayChange(clock);
+    this.#presence = new PresenceFold(clock, (text) => this.#print(text));
+    this.#line = new PromptLine("> ", { tty, clock, history, limitBytes: textMaxBytes }, {
+      line: (text) => {
+        if (text.trim() !== "") person.entered(text);
+        this.#give(text);
+      },
+      say: (texts) => this.#give({ texts }),
+      interrupt: (again, cleared) => {
+        if (!person.interrupt(again) && !cleared) this.#print(`${newsPrefix} Ctrl+C again leaves.`);
       },
       end: () => {
         this.#ended = true;
         this.#waiting?.({ value: undefined, done: true });
         this.#waiting = null;
       },
-    }, true); // a line is shown again once the server has it
+      complete: (before) => person.complete(before),
+      switchTo: (number) => person.switchTo(number),
+      refused: (why) => this.warning(why),
+    });
   }
 
-  #give(line: string): void {
+  #give(line: Entered): void {
+    if (this.#question !== null && typeof line === "string") this.#print(this.#question + sanitizeLine(line));
     if (this.#waiting) this.#waiting({ value: line, done: false });
     else this.#typed.push(line);
     this.#waiting = null;
   }
 
-  lines(): AsyncIterable<string> {
-    const next = (): Promise<IteratorResult<string>> =>
+  lines(): AsyncIterable<Entered> {
+    const next = (): Promise<IteratorResult<Entered>> =>
       new Promise((resolve) => {
         const line = this.#typed.shift();
         if (line !== undefined) resolve({ value: line, done: false });
@@ -49,45 +109,114 @@ export class TerminalView implements View {
     return { [Symbol.asyncIterator]: () => ({ next }) };
   }
 
+  // ---- what is shown
+
   event(event: RoomEvent): void {
-    const line = lineOf(event, this.room);
+    if (this.#pending.take(event)) this.#draw();
+    if (event.type === "held") return this.#tellOfHeld(event);
+    if (this.#presence.take(event)) return;
+    const paint = this.parts.colours ? nameColour : undefined;
+    const line = lineOf(event, this.#status.room, paint);
     if (!line) return;
-    const isForUs = event.type === "message" && !event.own &&
-      (event.room.startsWith("@") || mentions(event.text, this.#own));
-    this.#line.print(line.text + (isForUs ? "\x07" : ""));
+    const day = event.type === "message" ? this.#days.before(event.timeMs) : null;
+    const ring = rings(event, this.parts.bell, this.parts.name) ? "\x07" : "";
+    const text = line.kind === "warning" ? this.#warned(line.text) : line.text;
+    this.#print(...(day === null ? [] : [day]), text + ring);
   }
-  #own = "";
-  /** The name whose mention rings the bell. */
-  set ownName(name: string) {
-    this.#own = name;
+
+  /** The prompt counts what waits in other rooms; what is for us alone is worth a line, once. */
+  #tellOfHeld({ room, message }: RoomEvent & { type: "held" }): void {
+    const { bell, name } = this.parts;
+    const ring = rings(message, bell, name) ? "\x07" : "";
+    // That somebody has begun a room of two is news already.
+    const isNew = !this.#status.rooms.some(({ label }) => label === room);
+    const isForUs = rings(message, "mentions", name);
+    if (!isForUs || isNew || this.#told.has(room)) {
+      if (ring !== "") this.parts.tty.write(ring);
+      return;
+    }
+    this.#told.add(room);
+    const what = room.startsWith("@") ? "has written to you alone" : `speaks of you in ${room}`;
+    // The status that counts it, and numbers its room, follows.
+    this.#toTell.push([room, `${message.from} ${what}`, ring]);
+  }
+
+  #tell(): void {
+    for (const [room, what, ring] of this.#toTell.splice(0)) {
+      const number = this.#status.rooms.findIndex(({ label }) => label === room) + 1;
+      const how = number >= 1 && number <= 9 ? `Alt+${number} or /switch ${room}` : `/switch ${room}`;
+      this.#print(`${newsPrefix} ${what}: ${how} shows it.${ring}`);
+    }
+  }
+
+  #warned(text: string): string {
+    return this.parts.colours ? text.replace(warningPrefix, bold) : text;
+  }
+  #print(...lines: string[]): void {
+    this.#line.print(...lines);
   }
   progress(text: string): void {
-    this.#line.print(`${newsPrefix} ${text}`);
+    this.#print(`${newsPrefix} ${text}`);
   }
   notice(text: string): void {
-    this.#line.print(`${newsPrefix} ${sanitize(text)}`);
+    this.#print(`${newsPrefix} ${sanitize(text)}`);
   }
   warning(text: string): void {
-    this.#line.print(`${warningPrefix} ${sanitize(text)}`);
+    this.#print(this.#warned(`${warningPrefix} ${sanitize(text)}`));
   }
   answer(lines: readonly string[]): void {
-    this.#line.print(lines.join("\n"));
+    this.#print(...lines.map(sanitizeLine));
   }
-  current(room: string): void {
-    this.room = room;
+  clear(): void {
+    this.#line.clear();
   }
-  prompt(text: string): void {
-    this.#line.set(text);
+
+  // ---- the prompt
+
+  status(status: Status): void {
+    const before = this.#status.room;
+    this.#status = status;
+    for (const { label, unread } of status.rooms) if (unread === 0) this.#told.delete(label);
+    if (before !== "" && before !== status.room) this.#changeRoom(before, status);
+    this.#tell();
+    this.#draw();
   }
+
+  #changeRoom(before: string, { room, rooms }: Status): void {
+    const draft = this.#line.exchange(this.#drafts.get(room) ?? null);
+    this.#drafts.delete(room);
+    if (draft.text === "") this.#drafts.delete(before);
+    else if (rooms.some(({ label }) => label === before)) this.#drafts.set(before, draft);
+    else this.notice(`What you had begun to type in ${before}: ${draft.text}`);
+    this.#print(`${newsPrefix} ---- ${room} ----`);
+  }
+
+  question(text: string | null): void {
+    this.#question = text;
+    this.#draw();
+  }
+
+  #draw(): void {
+    const { clock } = this.parts;
+    const { offline, room } = this.#status;
+    this.#line.set(this.#question ?? promptOf(this.#status, clock.now()), this.#pending.rows(room));
+    this.#cancelTick();
+    // The countdown, and nothing else, moves by itself.
+    if (offline?.retryMs != null && !this.#ended) this.#cancelTick = clock.after(tickMs, () => this.#draw());
+  }
+
   secret(question: string): Promise<string | null> {
     return this.#line.secret(question);
   }
   close(): void {
     this.#ended = true;
+    this.#cancelTick();
+    this.#presence.close();
     this.#line.close();
   }
-}
 
-function mentions(text: string, name: string): boolean {
-  return name !== "" && text.toLowerCase().split(/[^a-z0-9_-]+/).includes(name.toLowerCase());
+  /** Earlier lines are forgotten. */
+  forgetLines(): void {
+    this.#line.forgetHistory();
+  }
 }

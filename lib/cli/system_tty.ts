@@ -1,0 +1,46 @@
+/** The system's own terminal: raw mode, size and job control. */
+
+import type { Tty } from "../ui/terminal/tty.ts";
+
+const bracketedPaste = (on: boolean) => `\x1b[?2004${on ? "h" : "l"}`;
+
+/** @param write to standard output, whole */
+export function systemTty(write: (text: string) => void): Tty {
+  const hasJobs = Deno.build.os !== "windows";
+  let isEditing = false;
+  // Every way out gives the terminal back as it was, a fault of ours too; raw mode the runtime itself undoes.
+  globalThis.addEventListener("unload", () => isEditing && write(bracketedPaste(false)));
+  const onSignal = (signal: Deno.Signal, act: () => void) => {
+    if (!hasJobs) return () => {};
+    Deno.addSignalListener(signal, act);
+    return () => Deno.removeSignalListener(signal, act);
+  };
+  return {
+    get input() {
+      return Deno.stdin.readable;
+    },
+    write,
+    size() {
+      try {
+        return Deno.consoleSize();
+      } catch {
+        return { columns: 80, rows: 24 }; // it is gone
+      }
+    },
+    edit(on) {
+      if (on === isEditing) return;
+      isEditing = on;
+      try {
+        Deno.stdin.setRaw(on);
+      } catch {
+        // The terminal is gone: what is written to it goes nowhere, and the end of input comes next.
+      }
+      write(bracketedPaste(on));
+    },
+    onResize: (act) => onSignal("SIGWINCH", act),
+    onContinue: (act) => onSignal("SIGCONT", act),
+    suspend() {
+      if (hasJobs) Deno.kill(Deno.pid, "SIGTSTP");
+    },
+  };
+}

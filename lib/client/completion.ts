@@ -1,0 +1,50 @@
+/** Completion: what the word before the cursor may become, by where it stands. */
+
+/** What a word can be. */
+export interface Words {
+  /** Commands, with what follows them. */
+  readonly commands: readonly { readonly name: string; readonly args: string; readonly takes?: Takes }[];
+  /** People in the room, the most recent speaker first. */
+  readonly people: readonly string[];
+  /** Labels of rooms, those with unread lines first. */
+  readonly rooms: readonly string[];
+}
+
+/** What the first word after a command is. */
+export type Takes = "person" | "room" | "command";
+
+/** A word and its ways to end. */
+export interface Completion {
+  /** Where the word begins, in UTF-16 units. */
+  readonly from: number;
+  /** What may stand there, the likeliest first. */
+  readonly words: readonly string[];
+}
+
+/** Completes what was typed up to the cursor. */
+export function completion(before: string, { commands, people, rooms }: Words): Completion {
+  const from = before.search(/\S*$/);
+  const begun = before.slice(from);
+  const fitting = (words: readonly string[]) =>
+    words.filter((word) => word.toLowerCase().startsWith(begun.toLowerCase()));
+  if (before.startsWith("//")) return { from, words: [] };
+  if (from === 0 && begun.startsWith("/")) {
+    return { from, words: fitting(commands.map(({ name, args }) => `/${name}${args === "" ? "" : " "}`)) };
+  }
+  const [, name, rest] = /^\/(\S+)\s+(.*)$/s.exec(before) ?? [];
+  const command = commands.find((each) => each.name === name?.toLowerCase());
+  if (name !== undefined && !/\s/.test(rest)) {
+    switch (command?.takes) {
+      case "person":
+        return { from, words: fitting(people.map((each) => `${each} `)) };
+      case "room":
+        return { from, words: fitting(rooms) };
+      case "command":
+        return { from, words: fitting(commands.map((each) => each.name)) };
+    }
+  }
+  if (name !== undefined && !/TEXT|ACTION|WORDS/.test(command?.args ?? "")) return { from, words: [] };
+  const at = begun.startsWith("@") ? "@" : "";
+  const after = from === 0 ? ": " : " ";
+  return { from, words: fitting(people.map((each) => `${at}${each}${after}`)) };
+}

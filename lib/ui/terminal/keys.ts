@@ -1,0 +1,194 @@
+/**
+ * Keys: the bytes of a terminal as what a person has pressed (ECMA-48, xterm's control sequences).
+ *
+ * Pasted text comes between marks (bracketed paste) and is one key, however it is cut into reads: it is never taken
+ * for typing. Sequences that mean nothing here are dropped whole, so that none of them ends up in a line.
+ */
+
+/** One thing pressed. */
+export type Key =
+  /** Printable text, as much as came at once. */
+  | { readonly kind: "text"; readonly text: string }
+  /** Pasted text; `bytes` is its size even when it was too large to be kept. */
+  | { readonly kind: "paste"; readonly text: string; readonly bytes: number }
+  /** A key by name: `enter`, `left`, `c-a` with Ctrl, `m-b` with Alt. */
+  | { readonly kind: "key"; readonly name: string };
+
+/** More pasted than this is counted, and not kept. */
+export const pasteMostBytes = 1024 * 1024;
+
+const pasteStart = "\x1b[200~";
+const pasteEnd = "\x1b[201~";
+const sequenceMost = 64;
+
+const controls: Record<string, string> = {
+  "\r": "enter",
+  "\n": "enter",
+  "\t": "tab",
+  "\x7f": "backspace",
+  "\b": "backspace",
+  "\x1f": "c-_",
+};
+const finals: Record<string, string> = {
+  A: "up",
+  B: "down",
+  C: "right",
+  D: "left",
+  H: "home",
+  F: "end",
+  Z: "s-tab",
+};
+const tildes: Record<string, string> = {
+  1: "home",
+  3: "delete",
+  4: "end",
+  5: "page-up",
+  6: "page-down",
+  7: "home",
+  8: "end",
+};
+
+/** Reads a stream of bytes; what is not whole yet waits. */
+export class KeyReader {
+  #decoder = new TextDecoder();
+  #rest = "";
+  #paste: { parts: string[]; bytes: number } | null = null;
+
+  /** Takes bytes as they come. @returns what they make whole */
+  feed(bytes: Uint8Array): Key[] {
+    // A paste whose end never comes must not swallow the keyboard for ever.
+    if (this.#paste && bytes.length === 1 && bytes[0] === 3) {
+      this.#paste = null;
+      this.#rest = "";
+      return [{ kind: "key", name: "c-c" }];
+    }
+    this.#rest += this.#decoder.decode(bytes, { stream: true });
+    return this.#take(false);
+  }
+
+  /** Whether an Esc waits for what may follow it: after a moment of silence {@link flush} must be called. */
+  get isWaiting(): boolean {
+    return this.#rest !== "" && this.#paste === null;
+  }
+
+  /** Nothing more came: an Esc was the key of that name. */
+  flush(): Key[] {
+    return this.#paste ? [] : this.#take(true);
+  }
+
+  #take(isOver: boolean): Key[] {
+    const keys: Key[] = [];
+    while (this.#rest !== "") {
+      const before = this.#rest.length;
+      if (this.#paste) this.#takePaste(keys);
+      else if (this.#rest[0] === "\x1b") this.#takeEscape(keys, isOver);
+      else this.#takeText(keys);
+      if (this.#rest.length === before) break;
+    }
+    return keys;
+  }
+
+  #takeText(keys: Key[]): void {
+    const text = /^\P{Cc}+/u.exec(this.#rest)?.[0];
+    if (text !== undefined) {
+      this.#rest = this.#rest.slice(text.length);
+      return void keys.push({ kind: "text", text });
+    }
+    const char = this.#rest[0];
+    this.#rest = this.#rest.slice(1);
+    if (char >= "\x80") return; // C1: no key gives it
+    if (char === "\n" && keys.at(-1)?.kind === "key" && this.#wasReturn) return;
+    this.#wasReturn = char === "\r";
+    const code = char.charCodeAt(0);
+    const name = controls[char] ?? (code === 0 ? "c-space" : `c-${String.fromCharCode(code + 96)}`);
+    keys.push({ kind: "key", name });
+  }
+  #wasReturn = false;
+
+  #takeEscape(keys: Key[], isOver: boolean): void {
+    const { length, key } = escape(this.#rest, isOver);
+    if (length === 0) return;
+    if (this.#rest.startsWith(pasteStart)) this.#paste = { parts: [], bytes: 0 };
+    else if (key) keys.push(key);
+    this.#rest = this.#rest.slice(length);
+  }
+
+  #takePaste(keys: Key[]): void {
+    const paste = this.#paste!;
+    const end = this.#rest.indexOf(pasteEnd);
+    // The mark of the end may be cut in two.
+    const upTo = end >= 0 ? end : Math.max(0, this.#rest.length - pasteEnd.length + 1);
+    const part = this.#rest.slice(0, upTo);
+    paste.bytes += new TextEncoder().encode(part).length;
+    if (paste.bytes <= pasteMostBytes) paste.parts.push(part);
+    else paste.parts = [];
+    this.#rest = this.#rest.slice(upTo);
+    if (end < 0) return;
+    this.#rest = this.#rest.slice(pasteEnd.length);
+    this.#paste = null;
+    keys.push({ kind: "paste", text: cleaned(paste.parts.join("")), bytes: paste.bytes });
+  }
+}
+
+/** Pasted text as text: line feeds of one kind, no control characters. */
+function cleaned(text: string): string {
+  return text.replace(/\r\n|\r/g, "\n").replaceAll("\t", "    ").replace(/[^\P{Cc}\n]/gu, "");
+}
+
+/** What begins with Esc. @returns length 0 when it is not whole yet */
+function escape(text: string, isOver: boolean): { length: number; key: Key | null } {
+  const named = (name: string): Key => ({ kind: "key", name });
+  const lone = { length: 1, key: named("escape") };
+  if (text.length === 1) return isOver ? lone : { length: 0, key: null };
+  const after = text.slice(1);
+  const incomplete = () => {
+    if (isOver || text.length > sequenceMost) return { length: text.length, key: null };
+    return { length: 0, key: null };
+  };
+  switch (text[1]) {
+    case "[": {
+      const match = /^\[([0-?]*)([ -/]*)([@-~])/.exec(after);
+      if (!match) {
+        const broken = /^\[[ -?]*[^ -~]/.exec(after);
+        return broken ? { length: broken[0].length, key: null } : incomplete();
+      }
+      // The Linux console's F1 to F5 have one letter more.
+      if (match[0] === "[[") return text.length < 4 ? incomplete() : { length: 4, key: null };
+      const name = csiName(match[1], match[3]);
+      return { length: 1 + match[0].length, key: name === null ? null : named(name) };
+    }
+    case "O": {
+      if (text.length < 3) return incomplete();
+      const name = finals[text[2]];
+      return { length: 3, key: name ? named(name) : null };
+    }
+    case "]":
+    case "P":
+    case "X":
+    case "^":
+    case "_": {
+      // A string of the terminal's own, up to BEL or ST.
+      const ends = [[after.indexOf("\x07"), 2], [after.indexOf("\x1b\\"), 3]] as const;
+      const length = Math.min(...ends.map(([at, more]) => at < 0 ? Infinity : at + more));
+      return length < Infinity ? { length, key: null } : incomplete();
+    }
+    case "\x1b":
+      return lone;
+    default: {
+      const char = String.fromCodePoint(text.codePointAt(1)!);
+      const name = controls[char] ??
+        (char < " " ? `c-${String.fromCharCode(char.charCodeAt(0) + 96)}` : char);
+      return { length: 1 + char.length, key: named(`m-${name.length === 1 ? name.toLowerCase() : name}`) };
+    }
+  }
+}
+
+/** Name of a CSI sequence; modifiers: 2 Shift, 3 Alt, 5 Ctrl, and their sums less one. */
+function csiName(parameters: string, final: string): string | null {
+  const [first, second] = parameters.split(";");
+  const base = final === "~" ? tildes[first] : finals[final];
+  if (!base) return null;
+  const modifiers = Math.max(0, Number(second ?? 1) - 1);
+  if (!Number.isInteger(modifiers)) return null;
+  return `${modifiers & 4 ? "c-" : ""}${modifiers & 2 ? "m-" : ""}${base}`;
+}

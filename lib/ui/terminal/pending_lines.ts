@@ -1,0 +1,53 @@
+/**
+ * PendingLines: own lines that the server has not stored yet, as rows over the prompt: `…` while they wait, `!` when
+ * they were refused. A line that is stored is shown once, among the others.
+ */
+
+import type { RoomEvent } from "../../client/room_events.ts";
+
+const rowsMost = 4;
+
+interface Waiting {
+  readonly room: string;
+  readonly text: string;
+  failed: boolean;
+}
+
+/** What waits, by message id. */
+export class PendingLines {
+  #lines = new Map<string, Waiting>();
+
+  /** Takes what happened. @returns whether anything has changed */
+  take(event: RoomEvent): boolean {
+    switch (event.type) {
+      case "pending": {
+        const { msgId, room, text, action } = event;
+        this.#lines.set(msgId, { room, text: action ? `/me ${text}` : text, failed: false });
+        return true;
+      }
+      case "failed": {
+        const line = this.#lines.get(event.msgId);
+        if (line) line.failed = true;
+        return line !== undefined;
+      }
+      case "withdrawn":
+        return this.#lines.delete(event.msgId);
+      case "message":
+        return event.own && this.#lines.delete(event.msgId);
+      default:
+        return false;
+    }
+  }
+
+  /** Rows to be drawn. @param room on the screen: lines for others say which */
+  rows(room: string): string[] {
+    const rows = [...this.#lines.values()].map((line) => {
+      const where = line.room === room ? "" : `[${line.room}] `;
+      return line.failed
+        ? `! ${where}${line.text} (refused; /retry sends it again)`
+        : `… ${where}${line.text}`;
+    });
+    const more = rows.length - rowsMost;
+    return more > 0 ? [`… ${more} more`, ...rows.slice(-rowsMost)] : rows;
+  }
+}

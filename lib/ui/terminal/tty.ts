@@ -1,0 +1,17 @@
+/** Tty: a terminal that can move its cursor, as the prompt uses it; passed in, so that tests hold an emulator. */
+
+import type { ScreenOutput } from "./screen.ts";
+
+/** One terminal. */
+export interface Tty extends ScreenOutput {
+  /** What its keys send. */
+  readonly input: ReadableStream<Uint8Array>;
+  /** Takes over key by key, with pasted text marked as such; or gives the terminal back. */
+  edit(on: boolean): void;
+  /** Calls `act` when its size changes. @returns undoes it */
+  onResize(act: () => void): () => void;
+  /** Stops this program until it is continued, as Ctrl+Z does. */
+  suspend(): void;
+  /** Calls `act` when the program goes on after a stop. @returns undoes it */
+  onContinue(act: () => void): () => void;
+}
