@@ -15,6 +15,7 @@ import { BadName, isName } from "../protocol/name.ts";
 import { encodePassword } from "../protocol/password.ts";
 import { tokenMaxBytes } from "../protocol/handshake.ts";
 import { profilesDir } from "../storage/home.ts";
+import { JsonView } from "../ui/json/json_view.ts";
 import { LinesView } from "../ui/lines_view.ts";
 import { type Bell, bells } from "../ui/bell.ts";
 import { type Person, TerminalView } from "../ui/terminal/terminal_view.ts";
@@ -26,6 +27,18 @@ import { userName } from "./user_name.ts";
 
 /** Runs it until the person goes. @returns the exit code @throws ChatError */
 export async function join(parsed: Parsed, process: Process): Promise<number> {
+  if (!parsed.switches.has("json")) return await talk(parsed, process, null);
+  const view = new JsonView(process);
+  try {
+    // A program is asked nothing, whatever terminal it was started from.
+    return await talk(parsed, Object.create(process, { inputIsTerminal: { value: false } }), view);
+  } catch (error) {
+    view.failed(error);
+    throw error;
+  }
+}
+
+async function talk(parsed: Parsed, process: Process, program: JsonView | null): Promise<number> {
   const { values } = parsed;
   const name = userName(values.user ?? askName(parsed, process), process.env);
   const options = optionsOf(parsed);
@@ -48,7 +61,7 @@ export async function join(parsed: Parsed, process: Process): Promise<number> {
     switchTo: (number) => chat.switchToNumber(number),
     entered: (line) => keepTyped(line),
   };
-  const view = viewFor(parsed, process, profile.name, options, typed, person);
+  const view = program ?? viewFor(parsed, process, profile.name, options, typed, person);
   const chat: Chat = new Chat(profile, options, view, { clock, random, dial: dialTcp, typed });
   let interrupted = false;
   const stop = () => {

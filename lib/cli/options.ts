@@ -187,6 +187,7 @@ export const joinSpec: CommandSpec = {
     },
     { name: "join-timeout", value: "SECONDS", help: "How long a pipe waits to be let in (default: 60)" },
     { name: "listen", help: "Stay when the input has ended, and show what is said: for services" },
+    { name: "json", help: "For programs: one JSON object a line, in and out; asks nothing" },
     { name: "plain", help: "Only append lines: for screen readers and slow links" },
     {
       name: "bell",

@@ -776,7 +776,8 @@ export class Chat implements Receiver {
           // A program does not watch for the prompt: its lines wait until they can mean something.
           if (!this.view.interactive) await this.#whenEntered.promise;
           if (this.#stop.signal.aborted) return;
-          await (typeof line === "string" ? this.#enterLine(line) : this.#enterSaid(line));
+          if (line instanceof ChatError) this.#rejected++;
+          else await (typeof line === "string" ? this.#enterLine(line) : this.#enterSaid(line));
         }
       }
       if (this.options.listen && this.options.message === null && !this.view.interactive) return;

@@ -23,8 +23,8 @@ export interface Said {
   refused?(error: ChatError): void;
 }
 
-/** A line as it was typed, or something to be said as it stands. */
-export type Entered = string | Said;
+/** A line as it was typed, something to be said as it stands, or what could not be understood, and has been told. */
+export type Entered = string | Said | ChatError;
 
 /** One way of showing a chat. */
 export interface View {

@@ -1,0 +1,158 @@
+/**
+ * JsonView: a chat for programs: one object a line in, one object a line out, in the version of schema.json. It asks
+ * nothing, and every line of its output is data.
+ */
+
+import type { RoomEvent } from "../../client/room_events.ts";
+import { noStatus, type Status } from "../../client/status.ts";
+import type { Entered, View } from "../../client/view.ts";
+import { ChatError } from "../../errors.ts";
+import { lineSplitter } from "../line_splitter.ts";
+import { BadInput, parseInput } from "./input.ts";
+
+/** Of schema.json; it grows with each change that a program could notice. */
+export const schemaVersion = 1;
+
+/** Where lines come from and go. */
+export interface JsonStreams {
+  /** What the program writes. */
+  readonly input: ReadableStream<Uint8Array>;
+  /** What it reads. */
+  out(text: string): void;
+}
+
+/** A view for programs. */
+export class JsonView implements View {
+  readonly interactive = false;
+  readonly holds = false;
+  #refs = new Map<string, string>();
+  #status: Status = noStatus;
+
+  /** @param streams where lines come from and go */
+  constructor(private readonly streams: JsonStreams) {}
+
+  #put(type: string, fields: Record<string, unknown>): void {
+    this.streams.out(`${harmless(JSON.stringify({ v: schemaVersion, type, ...fields }))}\n`);
+  }
+
+  /** What the program says; what it should not have said is answered with `refused`. */
+  async *lines(): AsyncGenerator<Entered> {
+    for await (const line of lineSplitter(this.streams.input)) {
+      if (line.trim() === "") continue;
+      try {
+        yield this.#entered(line);
+      } catch (error) {
+        if (!(error instanceof BadInput)) throw error;
+        this.#refused(error.ref, error);
+        yield error;
+      }
+    }
+  }
+
+  #entered(line: string): Entered {
+    const input = parseInput(line);
+    if (input.type === "quit") return "/quit";
+    if (input.type === "command") return input.line;
+    const { text, room, to, action, ref } = input;
+    return {
+      texts: [text],
+      room,
+      to,
+      action,
+      pending: (msgId) => {
+        if (ref !== undefined) this.#refs.set(msgId, ref);
+        this.#put("pending", { id: msgId, ...this.#ref(msgId) });
+      },
+      refused: (error) => this.#refused(ref, error),
+    };
+  }
+
+  #refused(ref: string | undefined, { message, hint }: ChatError): void {
+    this.#put("refused", { ...(ref === undefined ? {} : { ref }), message, hint });
+  }
+
+  #ref(msgId: string): { ref?: string } {
+    const ref = this.#refs.get(msgId);
+    return ref === undefined ? {} : { ref };
+  }
+
+  event(event: RoomEvent): void {
+    switch (event.type) {
+      case "message": {
+        const { room, from, fromId, own, msgId, timeMs, text, action, address, answer = false, pos } = event;
+        const { readers } = event;
+        const sent = { room, from, fromId, own, id: msgId, ...(own ? this.#ref(msgId) : {}) };
+        const said = { time: new Date(timeMs).toISOString(), text, action, answer, address, pos };
+        this.#put("message", {
+          ...sent,
+          ...said,
+          epoch: readers?.epoch ?? null,
+          readers: readers?.names ?? null,
+        });
+        this.#refs.delete(msgId);
+        return;
+      }
+      case "failed":
+      case "withdrawn": {
+        const { type, msgId, ...rest } = event;
+        return this.#put(type, { ...rest, id: msgId, ...this.#ref(msgId) });
+      }
+      case "entered": {
+        const { type, speakers = false, ...rest } = event;
+        return this.#put(type, { ...rest, speakers });
+      }
+      case "pending": // told with its ref, once it is known
+      case "held":
+        return;
+      default: {
+        const { type, ...rest } = event;
+        return this.#put(type, rest);
+      }
+    }
+  }
+
+  progress(): void {}
+  notice(text: string): void {
+    this.#put("notice", { room: null, text });
+  }
+  warning(text: string): void {
+    this.#put("warning", { room: null, text });
+  }
+  answer(lines: readonly string[]): void {
+    this.#put("answer", { lines });
+  }
+  status(status: Status): void {
+    const told = ({ room, worry, offline, rooms }: Status) => ({
+      room: room === "" ? null : room,
+      worry,
+      connected: offline === null,
+      rooms: rooms.map(({ label }) => label),
+    });
+    const [before, now] = [told(this.#status), told(status)];
+    this.#status = status;
+    if (JSON.stringify(before) !== JSON.stringify(now)) this.#put("status", now);
+  }
+  question(): void {}
+  secret(): Promise<null> {
+    return Promise.resolve(null);
+  }
+  clear(): void {}
+  close(): void {}
+
+  /** What ended it. */
+  failed(error: unknown): void {
+    if (!(error instanceof ChatError)) return;
+    const { message, hint, exitCode } = error;
+    this.#put("error", { message, hint, code: exitCode });
+  }
+}
+
+const active = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]|(?<=\p{M}{8})\p{M}/gu;
+
+/** JSON that says the same and does nothing to a terminal that it is shown on. */
+function harmless(json: string): string {
+  return json.replace(
+    active,
+    (char) => char.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
+  );
+}
