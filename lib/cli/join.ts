@@ -148,6 +148,7 @@ function optionsOf({ values, switches, positionals }: Parsed): ChatOptions {
     pins: invite?.pins ?? null,
     login: loginOf(values, switches),
     listen: switches.has("listen"),
+    history: switches.has("history"),
   };
 }
 

@@ -186,6 +186,7 @@ export const joinSpec: CommandSpec = {
       help: "With --register: the token that the operator has given you",
     },
     { name: "join-timeout", value: "SECONDS", help: "How long a pipe waits to be let in (default: 60)" },
+    { name: "history", help: "Keep what is said on this machine, sealed: for /history and /search" },
     { name: "listen", help: "Stay when the input has ended, and show what is said: for services" },
     { name: "json", help: "For programs: one JSON object a line, in and out; asks nothing" },
     { name: "plain", help: "Only append lines: for screen readers and slow links" },

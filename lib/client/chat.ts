@@ -29,6 +29,7 @@ import { KeyFileRoom } from "./key_file_room.ts";
 import { ServerUnknown } from "./known_keys.ts";
 import { KeyClaims } from "./key_claims.ts";
 import type { Ignored } from "./ignored.ts";
+import type { LocalHistory } from "./local_history.ts";
 import { Login, type LoginOptions } from "./login.ts";
 import { Pace } from "./pace.ts";
 import { PrekeyPublishing } from "./prekey_publishing.ts";
@@ -78,6 +79,8 @@ export interface ChatOptions extends ServerTrust {
   readonly joinTimeoutMs: number;
   /** Say this and go, instead of reading lines. */
   readonly message: string | null;
+  /** Keep what is said on this machine, sealed. */
+  readonly history: boolean;
   /** Stay when the input has ended, and show what is said. */
   readonly listen: boolean;
   /** 32 bytes of the room's key file, which is mixed into its keys; null for none. */
@@ -341,7 +344,7 @@ export class Chat implements Receiver {
     this.#connection = null;
     for (const room of this.rooms.values()) room.disconnect();
     this.#showEnd(end);
-    this.#setOffline({ retryMs: null });
+    if (!this.#stop.signal.aborted) this.#setOffline({ retryMs: null });
     return end.how !== "fault";
   }
 
@@ -385,7 +388,12 @@ export class Chat implements Receiver {
   #openServer(serverId: Bytes): void {
     if (this.#serverId && equals(this.#serverId, serverId)) return;
     this.#serverId = serverId;
-    this.#server = new ServerState(this.profile, serverId, this.seams.clock);
+    this.#server = new ServerState(
+      this.profile,
+      serverId,
+      this.seams.clock,
+      this.options.history,
+    );
     this.#openRooms();
   }
 
@@ -407,7 +415,7 @@ export class Chat implements Receiver {
       },
       holds: (room) => this.#holds(room as RoomStream),
       ignores: (id) => this.#server!.ignored.has(id),
-      record: () => {},
+      record: (room, events) => this.#server!.history.record(room, events),
       pace: () => this.#pace.take(),
       pinsRooms: () => this.#server!.about?.memoryOnly !== true,
       gaveUp: (error) => {
@@ -1120,6 +1128,18 @@ export class Chat implements Receiver {
     if (!this.#room || !this.#connection || !(mayStillGo || this.#unsent.length > 0)) return this.#endNow();
     this.#inputEnded = true;
     this.seams.clock.after(lastWordsMs, () => this.#endNow());
+  }
+
+  /** What is kept of what was said. */
+  get history(): LocalHistory {
+    if (this.#server) return this.#server.history;
+    throw new LinkLost();
+  }
+
+  /** What was typed is had back no more. */
+  forgetTyped(): void {
+    this.seams.typed?.forget();
+    this.view.forgetTyped();
   }
 
   /** People who are not shown. */

@@ -9,6 +9,7 @@ import { rooms, who, whois } from "./answers.ts";
 import type { Chat } from "./chat.ts";
 import type { Takes, Words } from "./completion.ts";
 import { findPerson } from "./people.ts";
+import { forget, recall, search } from "./recall.ts";
 import { verify } from "./verify.ts";
 import { why } from "./why.ts";
 
@@ -114,6 +115,19 @@ export const commands: readonly Command[] = [
     help: "Who could read the last message, or the Nth last, with which keys, and how it was checked",
     run: (chat, rest) => chat.view.answer(why(chat, rest)),
   },
+  {
+    name: "history",
+    args: "[N]",
+    help: "The last N lines of the room that are kept here (with join --history)",
+    run: (chat, rest) => chat.view.answer(recall(chat, rest)),
+  },
+  {
+    name: "search",
+    args: "WORDS",
+    help: "Lines kept here in which all the WORDS occur",
+    run: (chat, rest) => chat.view.answer(search(chat, rest)),
+  },
+  { name: "forget", args: "", help: "Wipe the lines kept here, and those you have typed", run: forget },
   { name: "clear", args: "", help: "Clear the screen (also Ctrl+L)", run: (chat) => chat.view.clear() },
   { name: "password", args: "", help: "Change the password of your account", run: changePassword },
   {

@@ -38,8 +38,8 @@ export interface RoomContext {
   holds(room: object): boolean;
   /** Whether the person wants to see nothing of somebody. @param id in hex */
   ignores(id: string): boolean;
-  /** Keeps what was said, before it is acknowledged and shown. @throws FileTrouble */
-  record(events: readonly RoomEvent[]): void;
+  /** Keeps what was said, before it is acknowledged and shown. @param room its id @throws FileTrouble */
+  record(room: Bytes, events: readonly RoomEvent[]): void;
   /** One more message may be sent now; otherwise, in how many milliseconds. */
   pace(): number;
   /** Whether names of rooms stand for the same room for ever: not at a memory-only server. */

@@ -483,7 +483,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** Stores, and only then shows, acknowledges and sends. */
   finishTurn(send: () => void): void {
     try {
-      this.context.record(this.#events);
+      this.context.record(this.state.id, this.#events);
       this.store();
       this.#storageFails = false;
     } catch (error) {

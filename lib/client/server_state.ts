@@ -12,6 +12,7 @@ import { Directory } from "./directory.ts";
 import { OwnPrekeys } from "./own_prekeys.ts";
 import type { Profile } from "./profile.ts";
 import { Ignored } from "./ignored.ts";
+import { LocalHistory } from "./local_history.ts";
 import { RoomFiles } from "./room_state.ts";
 import { decodeState, encodeState } from "./state_json.ts";
 
@@ -35,13 +36,16 @@ export class ServerState {
   about: AboutServer | null;
   /** People whose messages are not shown. */
   readonly ignored: Ignored;
+  /** What was said, if the person wants it kept. */
+  readonly history: LocalHistory;
   #files: SealedFiles;
 
-  /** Opens it. */
-  constructor(profile: Profile, serverId: Bytes, clock: Clock) {
+  /** Opens it. @param keepsHistory whether what is said is kept */
+  constructor(profile: Profile, serverId: Bytes, clock: Clock, keepsHistory: boolean) {
     this.#files = profile.files.folder(encodeHex(serverId).slice(0, 32));
     this.directory = new Directory(this.#files, profile.card, clock);
     this.prekeys = new OwnPrekeys(this.#files, profile.identity, clock);
+    this.history = new LocalHistory(this.#files, keepsHistory);
     this.ignored = new Ignored(this.#files);
     const bytes = this.#files.read(file);
     this.about = bytes ? decodeState<AboutServer>(bytes) : null;

@@ -52,6 +52,8 @@ export interface View {
   secret(question: string): Promise<string | null>;
   /** Clears what is on the screen. */
   clear(): void;
+  /** What was typed is had back no more. */
+  forgetTyped(): void;
   /** Gives the terminal back. */
   close(): void;
 }

@@ -152,6 +152,7 @@ export class LinesView implements View {
   clear(): void {
     this.notice("There is nothing to clear: lines are only added here.");
   }
+  forgetTyped(): void {}
   close(): void {
     this.#presence.close();
     this.#answer(null);

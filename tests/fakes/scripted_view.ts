@@ -69,6 +69,7 @@ export class ScriptedView implements View {
     this.asks = text;
   }
   clear(): void {}
+  forgetTyped(): void {}
   /** What is answered to questions for secrets, one after the other; then nothing is entered. */
   readonly secrets: (string | null)[] = [];
   readonly asked: string[] = [];

@@ -163,6 +163,7 @@ export class World {
         joinTimeoutMs: 20_000,
         message: null,
         listen: false,
+        history: false,
         key: null,
         fernet: null,
         pins: null,

@@ -137,6 +137,7 @@ export class JsonView implements View {
     return Promise.resolve(null);
   }
   clear(): void {}
+  forgetTyped(): void {}
   close(): void {}
 
   /** What ended it. */

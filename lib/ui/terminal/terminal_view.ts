@@ -214,9 +214,7 @@ export class TerminalView implements View {
     this.#presence.close();
     this.#line.close();
   }
-
-  /** Earlier lines are forgotten. */
-  forgetLines(): void {
+  forgetTyped(): void {
     this.#line.forgetHistory();
   }
 }
