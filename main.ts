@@ -1,6 +1,7 @@
 /** Names the subcommand, hands over to lib/cli, and ends the process with its exit code. */
 
 import { promptSecret } from "@std/cli/prompt-secret";
+import { completions } from "./lib/cli/completions.ts";
 import { join } from "./lib/cli/join.ts";
 import { keygen } from "./lib/cli/keygen.ts";
 import { helpOf, helpOfAll, type Parsed, parseOptions, specs, UsageError } from "./lib/cli/options.ts";
@@ -12,7 +13,12 @@ import { selfTest } from "./lib/crypto/self_test.ts";
 import { version } from "./lib/version.ts";
 import { closestString } from "@std/text/closest-string";
 
-const run: Record<string, (parsed: Parsed, process: Process) => Promise<number>> = { keygen, serve, join };
+const run: Record<string, (parsed: Parsed, process: Process) => number | Promise<number>> = {
+  keygen,
+  serve,
+  join,
+  completions,
+};
 
 async function main(args: string[], process: Process): Promise<number> {
   const [word, ...rest] = args;

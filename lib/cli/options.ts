@@ -6,6 +6,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { ChatError, exitCodes } from "../errors.ts";
+import { bells } from "../ui/bell.ts";
 
 /** One flag. */
 export interface Option {
@@ -15,8 +16,10 @@ export interface Option {
   readonly short?: string;
   /** Another long form. */
   readonly alias?: string;
-  /** What the value is called; none for a switch. */
+  /** What the value is called; none for a switch. FILE and DIR are completed as such. */
   readonly value?: string;
+  /** All that the value may be. */
+  readonly choices?: readonly string[];
   /** One line. */
   readonly help: string;
 }
@@ -33,6 +36,8 @@ export interface CommandSpec {
   readonly options: readonly Option[];
   /** Most positional arguments. */
   readonly positionals: number;
+  /** All that the first of them may be. */
+  readonly choices?: readonly string[];
   /** Command lines that work. */
   readonly examples: readonly string[];
 }
@@ -115,7 +120,12 @@ export const serveSpec: CommandSpec = {
       help:
         "People must register and log in; kept in sqlite:, sqlite:FILE or mysql://USER@HOST:PORT/DATABASE",
     },
-    { name: "registration", value: "MODE", help: "Who may register: open, token or closed (default: open)" },
+    {
+      name: "registration",
+      value: "MODE",
+      choices: ["open", "token", "closed"],
+      help: "Who may register: open, token or closed (default: open)",
+    },
     {
       name: "accounts-password-file",
       value: "FILE",
@@ -193,7 +203,8 @@ export const joinSpec: CommandSpec = {
     {
       name: "bell",
       value: "WHEN",
-      help: "Ring for off, mentions (and direct messages) or all (default: mentions)",
+      choices: bells,
+      help: "Ring the terminal's bell: off, mentions (and direct messages) or all (default: mentions)",
     },
     ...common,
   ],
@@ -206,8 +217,27 @@ export const joinSpec: CommandSpec = {
   ],
 };
 
+/** What completions can be printed for. */
+export const shells = ["bash", "zsh", "fish", "man"] as const;
+
+/** `chat completions` */
+export const completionsSpec: CommandSpec = {
+  name: "completions",
+  usage: "SHELL",
+  about: "Print the completions of a shell (bash, zsh, fish), or the manual page (man).",
+  positionals: 1,
+  choices: shells,
+  options: common.filter(({ name }) => name === "help"),
+  examples: [
+    "source <(chat completions bash)",
+    'chat completions zsh > "${fpath[1]}/_chat"',
+    "chat completions fish > ~/.config/fish/completions/chat.fish",
+    "chat completions man > /usr/local/share/man/man1/chat.1",
+  ],
+};
+
 /** All subcommands. */
-export const specs: readonly CommandSpec[] = [keygenSpec, serveSpec, joinSpec];
+export const specs: readonly CommandSpec[] = [keygenSpec, serveSpec, joinSpec, completionsSpec];
 
 /** The command line was wrong. */
 export class UsageError extends ChatError {
@@ -313,7 +343,7 @@ export function helpOfAll(): string {
     "Usage: chat COMMAND [OPTIONS]",
     "",
     "Commands:",
-    ...specs.map((spec) => `  ${spec.name.padEnd(8)} ${spec.about}`),
+    ...specs.map((spec) => `  ${spec.name.padEnd(11)} ${spec.about}`),
     "",
     "Five minutes:",
     "  chat serve            # one terminal",

@@ -8,7 +8,7 @@ import type { RoomEvent } from "../client/room_events.ts";
 import type { Clock } from "../clock.ts";
 import { noStatus, type Status } from "../client/status.ts";
 import type { View } from "../client/view.ts";
-import { sanitize, sanitizeLine } from "../sanitize.ts";
+import { sanitize } from "../sanitize.ts";
 import { type Bell, rings } from "./bell.ts";
 import { DayChange } from "./day_change.ts";
 import { lineOf, newsPrefix, warningPrefix } from "./lines.ts";
@@ -132,7 +132,7 @@ export class LinesView implements View {
     this.#aside(`${warningPrefix} ${sanitize(text)}`);
   }
   answer(lines: readonly string[]): void {
-    this.#aside(lines.map(sanitizeLine).join("\n"));
+    this.#aside(lines.map(sanitize).join("\n"));
   }
   status(status: Status): void {
     const { room, worry, offline } = this.#status;

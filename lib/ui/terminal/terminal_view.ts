@@ -165,7 +165,7 @@ export class TerminalView implements View {
     this.#print(this.#warned(`${warningPrefix} ${sanitize(text)}`));
   }
   answer(lines: readonly string[]): void {
-    this.#print(...lines.map(sanitizeLine));
+    this.#print(...lines.map(sanitize));
   }
   clear(): void {
     this.#line.clear();
