@@ -18,7 +18,13 @@ export function sanitizeLine(text: string): string {
     .replace(marks, "$1");
 }
 
-/** Remote text of several lines: later ones are indented, so that none can pass for a line of ours. */
+/**
+ * Remote text of several lines: later ones are indented, so that none can pass for a line of ours, and of many empty
+ * ones two are left, so that nobody can scroll away what others have said.
+ */
 export function sanitize(text: string): string {
-  return text.split(/\r\n|\r|\n|\u2028|\u2029/).map(sanitizeLine).join("\n    ");
+  const lines = text.split(/\r\n|\r|\n|\u2028|\u2029/);
+  const isEmpty = (i: number) => lines[i].trim() === "";
+  return lines.filter((_, i) => i < 2 || !(isEmpty(i) && isEmpty(i - 1) && isEmpty(i - 2)))
+    .map(sanitizeLine).join("\n    ");
 }

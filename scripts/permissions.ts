@@ -14,6 +14,9 @@ const environment = [
   "LOGNAME",
   "USERNAME",
   "TERM",
+  "TERM_PROGRAM",
+  "TMUX",
+  "XTERM_VERSION",
   "NO_COLOR",
 ];
 

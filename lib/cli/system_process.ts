@@ -8,8 +8,9 @@ import { systemTty } from "./system_tty.ts";
 
 /** @param askSecret reads a line without echo */
 export function systemProcess(askSecret: (question: string) => string | null): Process {
+  const env = (name: string) => Deno.env.get(name);
   return {
-    env: (name) => Deno.env.get(name),
+    env,
     get input() {
       return Deno.stdin.readable;
     },
@@ -30,7 +31,7 @@ export function systemProcess(askSecret: (question: string) => string | null): P
         Deno.exit(exitCodes.failed);
       }
     },
-    tty: systemTty((text) => writeQuietly(Deno.stdout, text)),
+    tty: systemTty((text) => writeQuietly(Deno.stdout, text), env),
     log: (text) => writeQuietly(Deno.stdout, text),
     err: (text) => writeQuietly(Deno.stderr, text),
     echo: (on) => Deno.stdin.isTerminal() && Deno.stdin.setRaw(!on, { cbreak: Deno.build.os !== "windows" }),

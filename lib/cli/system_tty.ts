@@ -1,11 +1,13 @@
 /** The system's own terminal: raw mode, size and job control. */
 
+import type { Environment } from "../storage/home.ts";
+import type { Reflow } from "../ui/terminal/screen.ts";
 import type { Tty } from "../ui/terminal/tty.ts";
 
 const bracketedPaste = (on: boolean) => `\x1b[?2004${on ? "h" : "l"}`;
 
-/** @param write to standard output, whole */
-export function systemTty(write: (text: string) => void): Tty {
+/** @param write to standard output, whole @param env tells which terminal it is */
+export function systemTty(write: (text: string) => void, env: Environment): Tty {
   const hasJobs = Deno.build.os !== "windows";
   let isEditing = false;
   // Every way out gives the terminal back as it was, a fault of ours too; raw mode the runtime itself undoes.
@@ -20,6 +22,9 @@ export function systemTty(write: (text: string) => void): Tty {
       return Deno.stdin.readable;
     },
     write,
+    get reflow() {
+      return reflowOf(env);
+    },
     size() {
       try {
         return Deno.consoleSize();
@@ -43,4 +48,11 @@ export function systemTty(write: (text: string) => void): Tty {
       if (hasJobs) Deno.kill(Deno.pid, "SIGTSTP");
     },
   };
+}
+
+/** xterm breaks no row anew, and what is built with xterm.js not the one that is edited. */
+function reflowOf(env: Environment): Reflow {
+  if ((env("TMUX") ?? "") !== "") return "all";
+  if ((env("XTERM_VERSION") ?? "") !== "") return "none";
+  return env("TERM_PROGRAM") === "vscode" ? "all but the cursor's" : "all";
 }

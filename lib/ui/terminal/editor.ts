@@ -99,8 +99,20 @@ export function emptyLine(history: readonly string[] = []): EditorState {
   };
 }
 
-/** Puts the first of several words where one was begun; the next Tab takes the next. @param from where it begins */
-export function complete(state: EditorState, from: number, words: readonly string[]): EditorState {
+/**
+ * Puts the first of several words where one was begun; the next Tab takes the next.
+ *
+ * @param from where it begins
+ * @param limitBytes most bytes of the line: a word with which it would be longer is not offered
+ */
+export function complete(
+  state: EditorState,
+  from: number,
+  offered: readonly string[],
+  limitBytes: number,
+): EditorState {
+  const rest = bytesOf(state.text) - bytesOf(state.text.slice(from, state.cursor));
+  const words = offered.filter((word) => rest + bytesOf(word) <= limitBytes);
   if (words.length === 0) return state;
   return { ...changed(state, from, state.cursor, words[0]), offer: { from, words, at: 0 } };
 }
@@ -134,7 +146,8 @@ export function press(state: EditorState, key: Key, limitBytes: number): Pressed
 type Act = (state: EditorState, limitBytes: number) => Pressed;
 
 const only = (state: EditorState): Pressed => ({ state, effect: null });
-const move = (to: (state: EditorState) => number): Act => (state) => only({ ...state, cursor: to(state) });
+const move = (to: (state: EditorState) => number): Act => (state) =>
+  only(aligned({ ...state, cursor: to(state) }));
 /** Cuts from here to there. */
 const cut = (range: (state: EditorState) => readonly [number, number]): Act => (state) => {
   const [from, to] = range(state);

@@ -92,13 +92,15 @@ export class KeyReader {
     const text = /^\P{Cc}+/u.exec(this.#rest)?.[0];
     if (text !== undefined) {
       this.#rest = this.#rest.slice(text.length);
+      this.#wasReturn = false;
       return void keys.push({ kind: "text", text });
     }
     const char = this.#rest[0];
     this.#rest = this.#rest.slice(1);
     if (char >= "\x80") return; // C1: no key gives it
-    if (char === "\n" && keys.at(-1)?.kind === "key" && this.#wasReturn) return;
+    const ends = this.#wasReturn && char === "\n"; // one line end in two characters is one Enter
     this.#wasReturn = char === "\r";
+    if (ends) return;
     const code = char.charCodeAt(0);
     const name = controls[char] ?? (code === 0 ? "c-space" : `c-${String.fromCharCode(code + 96)}`);
     keys.push({ kind: "key", name });
@@ -108,6 +110,7 @@ export class KeyReader {
   #takeEscape(keys: Key[], isOver: boolean): void {
     const { length, key } = escape(this.#rest, isOver);
     if (length === 0) return;
+    this.#wasReturn = false;
     if (this.#rest.startsWith(pasteStart)) this.#paste = { parts: [], bytes: 0 };
     else if (key) keys.push(key);
     this.#rest = this.#rest.slice(length);

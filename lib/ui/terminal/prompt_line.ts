@@ -132,7 +132,7 @@ export class PromptLine {
         return this.events.say ? this.events.say(effect.lines) : effect.lines.forEach(this.events.line);
       case "complete": {
         const offer = this.events.complete?.(state.text.slice(0, state.cursor));
-        if (offer) this.#state = complete(state, offer.from, offer.words);
+        if (offer) this.#state = complete(state, offer.from, offer.words, this.parts.limitBytes);
         return;
       }
       case "interrupt":

@@ -3,14 +3,22 @@
  *
  * To print, the frame is taken away, the lines are written, and the frame is put back, in one write. The terminal is
  * asked nothing: where the cursor stands is known from the frame that was drawn last. When the window becomes
- * narrower, terminals break our rows anew; how many rows that makes is computed, and they are taken away.
+ * narrower, most terminals break our rows anew; how many rows that makes is computed, and they are taken away.
  */
 
 import { columnsOf } from "./graphemes.ts";
 import type { Frame } from "./frame.ts";
 
+/**
+ * What becomes of rows that are too long when a terminal becomes narrower: all are broken anew, or all but the one
+ * that the cursor is in, or none.
+ */
+export type Reflow = "all" | "all but the cursor's" | "none";
+
 /** Where a screen is. */
 export interface ScreenOutput {
+  /** What it does with rows that are too long for its new size. */
+  readonly reflow: Reflow;
   /** Writes all of it. */
   write(text: string): void;
   /** Its size now. */
@@ -55,10 +63,11 @@ export class Screen {
   #takenAway(): string {
     if (!this.#drawn) return "";
     const { columns } = this.output.size();
+    const { reflow } = this.output;
     const { rows, row, column } = this.#drawn;
-    const high = (width: number) => Math.max(1, Math.ceil(width / columns));
+    const high = (width: number) => reflow === "none" ? 1 : Math.max(1, Math.ceil(width / columns));
     const above = rows.slice(0, row).reduce((sum, each) => sum + high(columnsOf(each)), 0) +
-      Math.floor(column / columns);
+      (reflow === "all" ? Math.floor(column / columns) : 0);
     return `${above > 0 ? `\x1b[${above}A` : ""}\r${clearBelow}`;
   }
 }
