@@ -685,23 +685,24 @@ export class Chat implements Receiver {
   /** Whether what is said there waits until the room is on the screen. */
   #holds(room: RoomStream): boolean {
     if (!this.view.holds) return false;
-    if (this.#room) return room !== this.#room;
+    return this.#room ? room !== this.#room : !this.#isNamed(room);
+  }
+
+  /** Whether it is the room that the command line names, entered or not. */
+  #isNamed(room: RoomStream): boolean {
+    if (this.#main) return room === this.#main;
     const { fernet, room: name } = this.options;
-    const willBeShown = fernet
-      ? room instanceof KeyFileRoom
-      : room instanceof ClientRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
-    return !willBeShown;
+    if (fernet) return room instanceof KeyFileRoom;
+    return room instanceof ClientRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
   }
 
   /** The rooms that can be shown, as a person counts them: the one named at the start comes first. */
   get numbered(): readonly RoomStream[] {
-    const all = [...this.rooms.values()].filter((room) =>
-      room.state.status === "in" || (room instanceof ClientRoom && room.isDirect && room === this.#room)
-    );
-    const some = all.filter((room) =>
-      room !== this.#main && !(room instanceof ClientRoom && room.isReplaced)
-    );
-    return this.#main && this.#main.state.status !== "gone" ? [this.#main, ...some] : some;
+    const all = [...this.rooms.values()].filter((room) => {
+      if (room.state.status === "gone" || (room instanceof ClientRoom && room.isReplaced)) return false;
+      return room.state.status === "in" || room === this.#room || this.#isNamed(room);
+    });
+    return all.toSorted((a, b) => Number(this.#isNamed(b)) - Number(this.#isNamed(a)));
   }
 
   /** Alt+1 to Alt+9. */

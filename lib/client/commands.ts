@@ -179,7 +179,8 @@ export function parseLine(line: string): Meaning {
   return { kind: "unknown", word, nearest: closestString(word.toLowerCase(), commands.map((c) => c.name)) };
 }
 
-function help(word: string): string[] {
+/** `/help`: all commands, or the one named. */
+export function help(word: string): string[] {
   const name = word.replace(/^\//, "").toLowerCase();
   const some = commands.filter((c) => name === "" || c.name === name);
   if (some.length === 0) return [`There is no command /${name}; /help lists all.`];

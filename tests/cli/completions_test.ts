@@ -1,0 +1,121 @@
+/** Completions and the manual page: from the tables, checked by the shells themselves where they are here. */
+
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { commands, help } from "../../lib/client/commands.ts";
+import { completions } from "../../lib/cli/completions.ts";
+import { bashCompletions } from "../../lib/cli/completions_bash.ts";
+import { manPage } from "../../lib/cli/man_page.ts";
+import { completionsSpec, parseOptions, shells, specs, UsageError } from "../../lib/cli/options.ts";
+import type { Process } from "../../lib/cli/process.ts";
+import { hasTool, run } from "../fakes/tools.ts";
+
+function printed(shell: string): string {
+  let out = "";
+  const process = { out: (text: string) => void (out += text) } as Process;
+  assertEquals(completions(parseOptions(completionsSpec, [shell]), process), 0);
+  return out;
+}
+
+for (const shell of shells) {
+  Deno.test(`completions for ${shell} name every flag of every command`, () => {
+    const text = printed(shell).replaceAll("\\-", "-");
+    for (const spec of specs) {
+      assertStringIncludes(text, spec.name);
+      for (const { name } of spec.options) {
+        assertStringIncludes(text, shell === "fish" ? `-l ${name}` : `--${name}`);
+      }
+    }
+  });
+}
+for (const args of [[], ["tcsh"]]) {
+  Deno.test(`completions for ${args[0] ?? "nothing"} are refused, naming the shells`, () => {
+    const error = assertThrows(
+      () => completions(parseOptions(completionsSpec, args), {} as Process),
+      UsageError,
+    );
+    assertStringIncludes(error.hint, "bash, zsh, fish, man");
+  });
+}
+
+const completed: [line: string[], words: string[]][] = [
+  [["chat", ""], ["keygen", "serve", "join", "completions", "help", "--help", "--version"]],
+  [["chat", "ke"], ["keygen"]],
+  [["chat", "join", "--us"], ["--user"]],
+  [["chat", "join", "--bell", ""], ["off", "mentions", "all"]],
+  [["chat", "join", "--bell", "=", "m"], ["mentions"]],
+  [["chat", "join", "--bell", "="], ["off", "mentions", "all"]],
+  [["chat", "serve", "--registration", "c"], ["closed"]],
+  [["chat", "completions", "z"], ["zsh"]],
+  [["chat", "help", "jo"], ["join"]],
+  [["chat", "join", "-u", ""], []],
+  [["chat", "join", "--key", "deno.js"], ["deno.json"]],
+  [["chat", "serve", "--data", "scri"], ["scripts"]],
+  [["chat", "nonsense", "--"], []],
+];
+for (const [line, words] of completed) {
+  Deno.test(`bash completes "${line.join(" ")}" to ${words.join(", ") || "nothing"}`, async () => {
+    const script = `${bashCompletions(specs)}
+COMP_WORDS=(${line.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${line.length - 1}; COMPREPLY=()
+_chat; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { text, ok } = await run("sh", ["-c", `exec bash --norc -c "$0"`, script]);
+    assert(ok, text);
+    assertEquals(text.split("\n").filter((word) => word !== ""), words);
+  });
+}
+for (const [shell, flags] of [["bash", "-n"], ["zsh", "-n"], ["fish", "-n"]]) {
+  Deno.test({
+    name: `${shell} reads its completions without a complaint`,
+    ignore: !hasTool(shell),
+    async fn() {
+      const path = Deno.makeTempFileSync();
+      Deno.writeTextFileSync(path, printed(shell));
+      const { text, ok } = await run("sh", ["-c", `${shell} ${flags} ${path} 2>&1`]);
+      Deno.removeSync(path);
+      assertEquals([ok, text], [true, ""]);
+    },
+  });
+}
+Deno.test({
+  name: "fish completes flags, choices and commands",
+  ignore: !hasTool("fish"),
+  async fn() {
+    const path = Deno.makeTempFileSync();
+    Deno.writeTextFileSync(path, printed("fish"));
+    const ask = (line: string) => `complete -C '${line}'`;
+    const script = `source ${path}; ${
+      ["chat ke", "chat join --us", "chat join --bell m"].map(ask).join("; ")
+    }`;
+    const { text } = await run("sh", ["-c", `fish -N -c "$0"`, script]);
+    Deno.removeSync(path);
+    assertEquals(text.trim().split("\n").map((line) => line.split("\t")[0]), [
+      "keygen",
+      "--user",
+      "mentions",
+    ]);
+  },
+});
+Deno.test({
+  name: "the manual page is well-formed, and has every command of a room and every exit code",
+  ignore: !hasTool("groff"),
+  async fn() {
+    const path = Deno.makeTempFileSync();
+    Deno.writeTextFileSync(path, manPage(specs));
+    const warnings = await run("sh", ["-c", `groff -man -Tutf8 -ww -z ${path} 2>&1`]);
+    assertEquals(warnings.text, "");
+    const { text } = await run("sh", ["-c", `GROFF_NO_SGR=1 groff -man -Tascii -P-c -P-b -P-u ${path}`]);
+    Deno.removeSync(path);
+    for (const { name } of commands) assertStringIncludes(text, `/${name}`);
+    for (const code of ["0", "1", "2", "3", "4", "5", "130"]) {
+      assert(new RegExp(`^ +${code} `, "m").test(text), code);
+    }
+  },
+});
+Deno.test("the README has the table of commands as /help shows it, and every flag", () => {
+  const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+  assert(readme.includes(`\`\`\`\n${help("").join("\n")}\n\`\`\``), "the table of commands");
+  for (const spec of specs) {
+    for (const { name } of spec.options) {
+      if (name !== "help") assert(readme.includes(`--${name}`), name);
+    }
+  }
+});

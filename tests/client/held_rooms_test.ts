@@ -1,0 +1,95 @@
+/** Several rooms, one screen: what is said elsewhere waits, is counted, survives, and is shown once. */
+
+import { assertEquals } from "@std/assert";
+import { type Client, until, type World, worldTest } from "../fakes/world.ts";
+
+async function holding(world: World, name: string): Promise<Client> {
+  const client = await world.join(name);
+  client.view.holds = true;
+  await client.view.until((event) => event.type === "entered");
+  return client;
+}
+const unread = ({ view }: Client) => Object.fromEntries(view.shown.rooms.map((r) => [r.label, r.unread]));
+
+const fast = { sendBurst: 2000, sendsPerSecond: 2000 };
+
+/** Sam sits in the lobby, and is in the room "dev" too, where ira is. */
+async function two(world: World): Promise<{ ira: Client; sam: Client }> {
+  const ira = await world.enter("ira");
+  const sam = await holding(world, "sahnawaz");
+  ira.view.type("/join dev");
+  await until("there", () => ira.view.room === "dev");
+  sam.view.type("/join dev");
+  await until("there too", () => sam.view.room === "dev" && sam.chat.room!.isCaughtUp);
+  sam.view.type("/switch lobby");
+  await until("back", () => sam.view.room === "lobby");
+  return { ira, sam };
+}
+
+worldTest("what is said in another room waits, is counted, and is shown when the room is", async (world) => {
+  const { ira, sam } = await two(world);
+  ira.view.type("one", "two");
+  await until("counted", () => unread(sam).dev === 2);
+  assertEquals(sam.view.said, []);
+  assertEquals(sam.view.events.filter((e) => e.type === "held").length, 2);
+  sam.view.type("/switch dev");
+  await sam.view.hears("ira: two");
+  assertEquals(sam.view.said, ["ira: one", "ira: two"]);
+  assertEquals(sam.view.events.filter((e) => e.type === "unread").length, 1);
+  assertEquals(unread(sam), { lobby: 0, dev: 0 });
+  ira.view.type("three");
+  await sam.view.hears("ira: three");
+});
+worldTest("what waits survives the end of the program, and is shown once", async (world) => {
+  const { ira, sam } = await two(world);
+  ira.view.type("kept");
+  await until("counted", () => unread(sam).dev === 1);
+  sam.view.type("EXIT");
+  await sam.done;
+  ira.view.type("said while away");
+  await ira.view.hears("ira: said while away");
+  const back = await holding(world, "sahnawaz");
+  await until("counted again", () => unread(back).dev === 2);
+  back.view.type("/switch 2");
+  await back.view.hears("ira: said while away");
+  assertEquals(back.view.said, ["ira: kept", "ira: said while away"]);
+  back.view.type("EXIT");
+  await back.done;
+  const third = await holding(world, "sahnawaz");
+  await until("entered", () => third.view.shown.rooms.length === 2);
+  assertEquals([unread(third), third.view.said], [{ lobby: 0, dev: 0 }, []]);
+});
+worldTest("where nothing is held, what had waited is shown at once", async (world) => {
+  const { ira, sam } = await two(world);
+  ira.view.type("kept");
+  await until("counted", () => unread(sam).dev === 1);
+  sam.view.type("EXIT");
+  await sam.done;
+  const back = await world.enter("sahnawaz");
+  await back.view.hears("ira: kept");
+  assertEquals(back.view.said, ["ira: kept"]);
+});
+worldTest("more than anybody looks at is shown as it comes: nothing waits without end", async (world) => {
+  const { ira, sam } = await two(world);
+  for (let i = 0; i < 205; i++) ira.view.type(`line ${i}`);
+  await until("shown", () => sam.view.said.length >= 200);
+  assertEquals(sam.view.said, Array.from({ length: 200 }, (_, i) => `ira: line ${i}`));
+  await until("the rest waits", () => unread(sam).dev === 5);
+}, { limits: fast });
+worldTest("rooms have numbers; a number without a room is told", async (world) => {
+  const { sam } = await two(world);
+  sam.chat.switchToNumber(2);
+  assertEquals(sam.view.room, "dev");
+  sam.chat.switchToNumber(1);
+  assertEquals(sam.view.room, "lobby");
+  sam.chat.switchToNumber(7);
+  assertEquals(sam.view.notices.at(-1), "There is no room 7; /rooms shows those you are in.");
+});
+worldTest("a direct message waits as well, and its room has a number", async (world) => {
+  const { ira, sam } = await two(world);
+  ira.view.type("/msg sahnawaz psst");
+  await until("counted", () => unread(sam)["@ira"] === 1);
+  assertEquals(sam.view.said, []);
+  sam.chat.switchToNumber(3);
+  await sam.view.hears("ira: psst");
+});

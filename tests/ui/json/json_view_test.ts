@@ -1,0 +1,175 @@
+/** `--json`: every line that is written fits the schema, whatever happened; every line that is read, or it is refused. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Ajv2020 } from "ajv";
+import fc from "fast-check";
+import type { RoomEvent } from "../../../lib/client/room_events.ts";
+import { noStatus } from "../../../lib/client/status.ts";
+import type { Entered, Said } from "../../../lib/client/view.ts";
+import { ChatError } from "../../../lib/errors.ts";
+import { BadInput, parseInput } from "../../../lib/ui/json/input.ts";
+import { JsonView } from "../../../lib/ui/json/json_view.ts";
+import schema from "../../../lib/ui/json/schema.json" with { type: "json" };
+import { active, hostileTexts } from "../../fakes/hostile_texts.ts";
+import { said } from "../../fakes/terminal_bench.ts";
+
+const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
+const isOutput = ajv.compile(schema);
+const isInput = ajv.compile({ ...schema, $ref: "#/$defs/input" });
+
+function program(input = "") {
+  const lines: string[] = [];
+  const view = new JsonView({
+    input: new Blob([input]).stream(),
+    out: (text) => {
+      assert(text.endsWith("\n") && !text.slice(0, -1).includes("\n"), "one object a line");
+      assert(isOutput(JSON.parse(text)), `${text}${ajv.errorsText(isOutput.errors)}`);
+      lines.push(text);
+    },
+  });
+  return { view, lines, objects: () => lines.map((line) => JSON.parse(line)) };
+}
+
+const happenings: RoomEvent[] = [
+  said("Hi", { readers: { epoch: 3, names: ["ira", "sam"] } }),
+  said("Hi", { own: true, address: "127.0.0.1:1", action: true, answer: true }),
+  { type: "failed", room: "lobby", msgId: "1", why: "the server refused it" },
+  { type: "withdrawn", room: "lobby", msgId: "1" },
+  { type: "entered", room: "lobby", members: ["ira"] },
+  { type: "entered", room: "lobby", members: ["ira"], speakers: true },
+  { type: "unread", room: "lobby" },
+  { type: "added", room: "lobby", who: "bob", by: "ira", verified: false },
+  { type: "removed", room: "lobby", who: "bob", by: "ira", left: true },
+  { type: "presence", room: "lobby", who: "bob", here: true },
+  { type: "notice", room: "lobby", text: "news" },
+  { type: "warning", room: "lobby", text: "careful" },
+];
+for (const event of happenings) {
+  Deno.test(`--json tells of "${event.type}" as the schema says`, () => {
+    const { view, objects } = program();
+    view.event(event);
+    const [object] = objects();
+    assertEquals([objects().length, object.v, object.type, object.room], [1, 1, event.type, event.room]);
+  });
+}
+Deno.test("--json tells of what is no room's as the schema says, and of a status only when it changes", () => {
+  const { view, objects } = program();
+  view.notice("news");
+  view.warning("careful");
+  view.answer(["one", "two"]);
+  view.progress();
+  view.status(noStatus);
+  view.status({ ...noStatus, room: "lobby", rooms: [{ label: "lobby", unread: 0 }], offline: null });
+  view.status({ ...noStatus, room: "lobby", rooms: [{ label: "lobby", unread: 4 }], offline: null });
+  view.failed(new ChatError("It is over", "begin again", 3));
+  view.failed(new Error("a fault of ours"));
+  assertEquals(objects().map(({ type }) => type), ["notice", "warning", "answer", "status", "error"]);
+  assertEquals(objects().at(-1), {
+    v: 1,
+    type: "error",
+    message: "It is over",
+    hint: "begin again",
+    code: 3,
+  });
+});
+for (const { what, text } of hostileTexts) {
+  Deno.test(`--json with text that ${what}: the same text for the program, nothing for a terminal`, () => {
+    const { view, lines, objects } = program();
+    view.event(said(text));
+    view.warning(text);
+    view.answer([text]);
+    assertEquals(objects().map((o) => o.text ?? o.lines[0]), [text, text, text]);
+    for (const line of lines) assert(!active.test(line));
+  });
+}
+Deno.test("--json: any text comes through whole, on one line", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
+    const { view, lines, objects } = program();
+    view.event(said(text));
+    assertEquals(objects()[0].text, text);
+    assert(!active.test(lines[0]));
+  }));
+});
+
+const inputs: [line: string, ok: boolean][] = [
+  ['{"type":"say","text":"Hi"}', true],
+  ['{"v":1,"type":"say","text":"","room":"dev","action":true,"ref":"7"}', true],
+  ['{"type":"say","text":"Hi","to":"ira"}', true],
+  ['{"type":"say","text":"/quit\\nEXIT"}', true],
+  ['{"type":"command","line":"/who"}', true],
+  ['{"type":"quit"}', true],
+  ['{"type":"say"}', false],
+  ['{"type":"say","text":7}', false],
+  ['{"type":"say","text":"Hi","room":"a","to":"b"}', false],
+  ['{"type":"say","text":"Hi","rooom":"a"}', false],
+  ['{"type":"say","text":"Hi","__proto__":"a"}', false],
+  ['{"type":"say","text":"Hi","action":"yes"}', false],
+  ['{"type":"command","line":"who"}', false],
+  ['{"type":"command","line":"/msg ira one\\ntwo"}', false],
+  ['{"type":"toString"}', false],
+  ['{"v":2,"type":"quit"}', false],
+  ['{"type":"quit","now":true}', false],
+  ["{}", false],
+  ["[]", false],
+  ["null", false],
+  ["Hi", false],
+];
+for (const [line, ok] of inputs) {
+  Deno.test(`--json ${ok ? "takes" : "refuses"} ${line}, as the schema does`, () => {
+    if (line !== "Hi") assertEquals(isInput(JSON.parse(line)), ok);
+    if (ok) assertEquals(parseInput(line).type, JSON.parse(line).type);
+    else assertThrows(() => parseInput(line), BadInput);
+  });
+}
+Deno.test("--json: any JSON at all is taken or refused, and the schema agrees", () => {
+  const value = fc.oneof(fc.string(), fc.boolean(), fc.integer(), fc.constant(null));
+  const key = fc.constantFrom("text", "room", "to", "action", "ref", "line", "v", "x");
+  const object = fc.tuple(fc.constantFrom("say", "command", "quit", "x"), fc.dictionary(key, value)).map(
+    ([type, rest]) => ({ ...rest, type }),
+  );
+  fc.assert(fc.property(object, (input) => {
+    let taken = true;
+    try {
+      parseInput(JSON.stringify(input));
+    } catch (error) {
+      assert(error instanceof BadInput);
+      taken = false;
+    }
+    assertEquals(taken, isInput(input));
+  }));
+});
+Deno.test("--json: what was said comes back under its ref, as waiting, stored, failed or refused", async () => {
+  const { view, objects } = program(
+    '{"type":"say","text":"one","ref":"a"}\n\n{"type":"say","text":"two"}\nnonsense\n{"type":"command","line":"/who"}\n' +
+      '{"type":"quit"}',
+  );
+  const entered: Entered[] = [];
+  for await (const each of view.lines()) entered.push(each);
+  const [one, two, bad, ...commands] = entered;
+  assertEquals(commands, ["/who", "/quit"]);
+  assert(bad instanceof BadInput);
+  (one as Said).pending!("m1");
+  (two as Said).pending!("m2");
+  view.event(said("one", { own: true, msgId: "m1" }));
+  view.event({ type: "failed", room: "lobby", msgId: "m2", why: "no" });
+  (one as Said).refused!(new ChatError("No", "never"));
+  assertEquals(objects().map(({ type, id, ref }) => [type, id, ref]), [
+    ["refused", undefined, undefined],
+    ["pending", "m1", "a"],
+    ["pending", "m2", undefined],
+    ["message", "m1", "a"],
+    ["failed", "m2", undefined],
+    ["refused", undefined, "a"],
+  ]);
+});
+Deno.test("--json asks nothing", async () => {
+  const { view, lines } = program();
+  view.question();
+  assertEquals([await view.secret(), view.interactive, lines], [null, false, []]);
+});
+Deno.test("the README names every type of the schema, and its version", () => {
+  const readme = Deno.readTextFileSync(new URL("../../../README.md", import.meta.url));
+  for (const name of Object.keys(schema.$defs).filter((name) => /^(in|out)-/.test(name))) {
+    assert(readme.includes(`\`${name.replace(/^(in|out)-/, "")}\``), name);
+  }
+});
