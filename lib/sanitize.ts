@@ -9,7 +9,7 @@ const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 // U+200C and U+200D hold emoji families and some scripts together.
 const kept = new Set(["\u200c", "\u200d"]);
 const marksMost = 8;
-const marks = new RegExp(`(\\p{M}{${marksMost}})\\p{M}+`, "gu");
+const marks = new RegExp(`([\\p{M}\u200c\u200d]{${marksMost}})[\\p{M}\u200c\u200d]+`, "gu");
 const replacement = "\ufffd";
 
 /** One line of remote text: control, format and separator characters replaced, combining marks capped. */

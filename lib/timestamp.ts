@@ -1,5 +1,13 @@
 /** Timestamps as both sides show them. */
 
+/** The end of the year 9999, in milliseconds since 1970. */
+const latestMs = 253_402_300_799_999;
+
+/** A time that somebody else claims, as one that can be shown. @param timeMs milliseconds since 1970 */
+export function shownTime(timeMs: number): number {
+  return Math.min(Math.max(0, timeMs), latestMs);
+}
+
 /** Local time as `2026-11-21 09:35:24`. @param timeMs milliseconds since 1970 */
 export function timestamp(timeMs: number): string {
   const d = new Date(timeMs);

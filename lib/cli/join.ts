@@ -178,10 +178,17 @@ function viewFor(
   const interactive = process.inputIsTerminal && process.outputIsTerminal && message === null;
   const bell = bellOf(values.bell);
   if (!interactive || switches.has("plain") || env("TERM") === "dumb") {
-    return new LinesView(process, { room, interactive, clock, name, bell });
+    const columns = process.outputIsTerminal ? () => tty.size().columns : undefined;
+    return new LinesView(Object.create(process, { columns: { value: columns } }), {
+      room,
+      interactive,
+      clock,
+      name,
+      bell,
+    });
   }
   const colours = (env("NO_COLOR") ?? "") === "";
-  return new TerminalView({ tty, clock, name, bell, colours, history, person });
+  return new TerminalView({ room, tty, clock, name, bell, colours, history, person });
 }
 
 function bellOf(text = "mentions"): Bell {

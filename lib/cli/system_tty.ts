@@ -10,7 +10,7 @@ const bracketedPaste = (on: boolean) => `\x1b[?2004${on ? "h" : "l"}`;
 export function systemTty(write: (text: string) => void, env: Environment): Tty {
   const hasJobs = Deno.build.os !== "windows";
   let isEditing = false;
-  // Every way out gives the terminal back as it was, a fault of ours too; raw mode the runtime itself undoes.
+  // Every way out that can be caught gives the terminal back as it was; raw mode the runtime itself undoes.
   globalThis.addEventListener("unload", () => isEditing && write(bracketedPaste(false)));
   const onSignal = (signal: Deno.Signal, act: () => void) => {
     if (!hasJobs) return () => {};
@@ -42,10 +42,11 @@ export function systemTty(write: (text: string) => void, env: Environment): Tty 
       }
       write(bracketedPaste(on));
     },
+    onStop: (act) => onSignal("SIGTSTP", act),
     onResize: (act) => onSignal("SIGWINCH", act),
     onContinue: (act) => onSignal("SIGCONT", act),
     suspend() {
-      if (hasJobs) Deno.kill(Deno.pid, "SIGTSTP");
+      if (hasJobs) Deno.kill(Deno.pid, "SIGSTOP"); // the gentler one is ours to handle
     },
   };
 }

@@ -42,6 +42,7 @@ import type { ServerTrust } from "./server_pin.ts";
 import { AskedTooLong, Connection, type Dial, hostPort, LinkLost, type Receiver } from "./connection.ts";
 import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection_errors.ts";
 import type { Profile } from "./profile.ts";
+import type { RoomEvent } from "./room_events.ts";
 import { Backoff } from "./reconnect.ts";
 import { ClientRoom } from "./room.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
@@ -154,6 +155,9 @@ export class Chat implements Receiver {
   readonly shown = new ShownMessages();
   #trusted = false;
   #rejected = 0;
+  #historyFails = false;
+  /** Ends the waiting for the next attempt to connect. */
+  #hurry = new AbortController();
 
   /** @param view shows and reads */
   constructor(
@@ -251,7 +255,8 @@ export class Chat implements Receiver {
         first = false;
         const waitMs = this.#backoff.nextMs();
         this.#setOffline({ retryMs: clock.now() + waitMs });
-        await sleep(clock, waitMs, this.#stop.signal);
+        this.#hurry = new AbortController();
+        await sleep(clock, waitMs, AbortSignal.any([this.#stop.signal, this.#hurry.signal]));
         this.#setOffline({ retryMs: null });
       }
       if (this.#failure) throw this.#failure;
@@ -350,6 +355,7 @@ export class Chat implements Receiver {
 
   #showStep(step: string): void {
     const { view } = this;
+    if (this.#entered) return; // news on the way in only
     if (step === "connected") {
       view.progress("Connected successfully.");
       view.progress("Exchanging keys.");
@@ -415,7 +421,7 @@ export class Chat implements Receiver {
       },
       holds: (room) => this.#holds(room as RoomStream),
       ignores: (id) => this.#server!.ignored.has(id),
-      record: (room, events) => this.#server!.history.record(room, events),
+      record: (room, events) => this.#record(room, events),
       pace: () => this.#pace.take(),
       pinsRooms: () => this.#server!.about?.memoryOnly !== true,
       gaveUp: (error) => {
@@ -617,8 +623,8 @@ export class Chat implements Receiver {
 
   async #settleIn(connection: Connection): Promise<void> {
     await this.#publishing.begin(connection);
-    this.view.progress("Initial set up had been completed!");
-    if (this.#entered && !this.view.interactive) this.view.notice("Connected again.");
+    if (this.#entered) this.view.notice("Connected again.");
+    else this.view.progress("Initial set up had been completed!");
     this.#keepInvitedRoom();
     await this.#enterFernet(connection);
     for (const wanted of [...this.#wanted]) {
@@ -682,6 +688,21 @@ export class Chat implements Receiver {
     room.looked();
   }
 
+  /** What cannot be kept is shown all the same. */
+  #record(room: Bytes, events: readonly RoomEvent[]): void {
+    try {
+      this.#server!.history.record(room, events);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      if (!this.#historyFails) {
+        this.view.warning(
+          `What is said is not kept any more: ${error.message}. /forget begins the history anew.`,
+        );
+      }
+      this.#historyFails = true;
+    }
+  }
+
   /** Whether what is said there waits until the room is on the screen. */
   #holds(room: RoomStream): boolean {
     if (!this.view.holds) return false;
@@ -696,13 +717,15 @@ export class Chat implements Receiver {
     return room instanceof ClientRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
   }
 
-  /** The rooms that can be shown, as a person counts them: the one named at the start comes first. */
+  /** The rooms that can be shown, as a person counts them; a room keeps its number in later runs. */
   get numbered(): readonly RoomStream[] {
     const all = [...this.rooms.values()].filter((room) => {
       if (room.state.status === "gone" || (room instanceof ClientRoom && room.isReplaced)) return false;
-      return room.state.status === "in" || room === this.#room || this.#isNamed(room);
+      return room.state.status === "in" || room === this.#room;
     });
-    return all.toSorted((a, b) => Number(this.#isNamed(b)) - Number(this.#isNamed(a)));
+    // The one named at the start comes before those that are new as well.
+    const byName = all.toSorted((a, b) => Number(this.#isNamed(b)) - Number(this.#isNamed(a)));
+    return this.#server?.order.sorted(byName) ?? [];
   }
 
   /** Alt+1 to Alt+9. */
@@ -835,24 +858,33 @@ export class Chat implements Receiver {
     }
   }
 
+  #refusal(why: string): ChatError {
+    this.#rejected++;
+    return new ChatError(why, "say it again if it is for there");
+  }
+
   /** What is said as it stands, wherever it is to go. */
   async #enterSaid({ texts, action = false, room, to, pending, refused }: Said): Promise<void> {
     if (this.#question) {
       return this.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
     }
     try {
+      if (texts.every((text) => text.trim() === "")) throw this.#refusal("There is nothing in it to be said");
+      if (this.#displaced && to === undefined && room === undefined) {
+        // It may have been begun for the room that is gone.
+        this.#displaced = false;
+        throw this.#refusal(`You are in ${this.#room?.label} now, and nothing was sent`);
+      }
       for (const text of texts) {
         const there = to !== undefined
           ? await this.#refusing(() => this.directRoom(to))
           : room !== undefined
           ? this.#counted(() => this.knownRoom(room))
           : this.#room;
-        if (!there || this.#displaced) {
-          this.say(text, action);
-          continue;
-        }
-        const msgId = this.sayIn(there, text, action);
-        pending?.(msgId);
+        if (there) {
+          const msgId = this.sayIn(there, text, action);
+          pending?.(msgId);
+        } else this.say(text, action);
       }
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
@@ -960,6 +992,7 @@ export class Chat implements Receiver {
 
   /** Enters another room, or shows it. @throws ChatError */
   async joinRoom(name: string): Promise<void> {
+    if (name === "") throw new ChatError("Which room? /join ROOM", "/rooms shows those you are in");
     if (!isName(name)) throw new BadName("room name", name);
     const known = this.#clientRooms().find((room) =>
       !room.isDirect && room.state.status === "in" && !room.state.retired &&
@@ -1051,8 +1084,10 @@ export class Chat implements Receiver {
     }
   }
 
-  /** Begins the rooms of two whose lines wait. */
+  /** Tries again what failed, and connects without waiting longer. */
   async retry(): Promise<void> {
+    if (!this.#connection) this.view.notice("Connecting now.");
+    this.#hurry.abort();
     this.#room?.retry();
     if (this.#room instanceof ClientRoom && this.#room.isDirect) await this.#beginDirect(this.#room);
   }
@@ -1135,6 +1170,12 @@ export class Chat implements Receiver {
   get history(): LocalHistory {
     if (this.#server) return this.#server.history;
     throw new LinkLost();
+  }
+
+  /** Wipes what is kept, and begins anew. @throws FileTrouble */
+  forgetHistory(): void {
+    this.history.forget();
+    this.#historyFails = false;
   }
 
   /** What was typed is had back no more. */

@@ -171,9 +171,10 @@ export function parseLine(line: string): Meaning {
   const trimmed = line.trim();
   if (trimmed === "") return { kind: "nothing" };
   if (trimmed === "EXIT" || trimmed === "exit") return { kind: "quit" };
-  if (line.startsWith("//")) return { kind: "say", text: line.slice(1) };
-  if (!line.startsWith("/")) return { kind: "say", text: line };
-  const [, word, rest] = /^\/(\S*)\s*(.*)$/s.exec(line)!;
+  // A blank that slipped in before it must not send a command to the room.
+  if (trimmed.startsWith("//")) return { kind: "say", text: line.replace("/", "") };
+  if (!trimmed.startsWith("/")) return { kind: "say", text: line };
+  const [, word, rest] = /^\/(\S*)\s*(.*)$/s.exec(line.trimStart())!;
   const command = commands.find((c) => c.name === word.toLowerCase());
   if (command) return { kind: "command", command, rest: rest.trim() };
   return { kind: "unknown", word, nearest: closestString(word.toLowerCase(), commands.map((c) => c.name)) };
@@ -211,7 +212,7 @@ async function ignore(chat: Chat, rest: string): Promise<void> {
   const isIgnored = ignored.toggle(encodeHex(card.id), card.name);
   chat.view.notice(
     isIgnored
-      ? `Nothing that ${card.name} says is shown any more; "/ignore ${card.name}" again ends it.`
+      ? `Nothing that ${card.name} says is shown or kept any more; "/ignore ${card.name}" again ends it.`
       : `What ${card.name} says is shown again.`,
   );
 }

@@ -25,6 +25,7 @@ import type { Sealed } from "./outbox.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
 import { expiredText, RoomStream } from "./room_stream.ts";
+import { shownTime } from "../timestamp.ts";
 import { checkView } from "./view_check.ts";
 
 /** Everything of a key-file room that must survive. */
@@ -242,7 +243,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     }
     const { time, text } = opened;
     const common = { room: this.label, from: name, fromId: key, own, msgId, text, address, action: false };
-    this.event({ type: "message", ...common, timeMs: time * 1000, pos, readers: null });
+    this.event({ type: "message", ...common, timeMs: shownTime(time * 1000), pos, readers: null });
   }
 
   #open(message: Message): { time: number; text: string } | null {
@@ -279,7 +280,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
       readers: null,
       answer: true,
       msgId: `${key.slice(0, 8)}-${message.n}`,
-      timeMs: opened.time * 1000,
+      timeMs: shownTime(opened.time * 1000),
     });
   }
 

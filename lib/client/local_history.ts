@@ -23,6 +23,7 @@ export type KeptMessage = Pick<
 export class LocalHistory {
   #files: SealedFiles;
   #open = new Map<string, { number: number; lines: KeptMessage[] }>();
+  #seen = new Map<string, Set<string>>();
 
   /** @param parent the folder of one server @param isOn whether new lines are kept */
   constructor(private readonly parent: SealedFiles, readonly isOn: boolean) {
@@ -38,8 +39,12 @@ export class LocalHistory {
     if (said.length === 0) return;
     const id = encodeHex(room);
     let segment = this.#segment(id);
+    const seen = this.#seen.get(id) ?? this.#lately(id, segment.number);
+    this.#seen.set(id, seen);
     for (const { room, from, fromId, msgId, timeMs, text, action } of said) {
-      if (segment.lines.some((line) => line.msgId === msgId && line.fromId === fromId)) continue;
+      const key = `${fromId} ${msgId}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
       if (isFull(segment.lines)) {
         this.#write(id, segment);
         segment = { number: segment.number + 1, lines: [] };
@@ -80,6 +85,13 @@ export class LocalHistory {
     this.parent.removeFolder(folder);
     this.#files = this.parent.folder(folder);
     this.#open.clear();
+    this.#seen.clear();
+  }
+
+  /** Lines of the last segments: what comes a second time after a crash is one of them. */
+  #lately(id: string, number: number): Set<string> {
+    const lines = [number - 1, number].flatMap((each) => this.#read(id, each));
+    return new Set(lines.map(({ fromId, msgId }) => `${fromId} ${msgId}`));
   }
 
   #segment(id: string): { number: number; lines: KeptMessage[] } {

@@ -38,10 +38,10 @@ export async function forget(chat: Chat): Promise<void> {
   const question =
     "Lines kept on this machine, of all rooms here, and those you have typed are wiped. Go on?";
   if (view.interactive && !await chat.ask(question)) return view.notice("Nothing was done.");
-  chat.history.forget();
+  chat.forgetHistory();
   chat.forgetTyped();
   view.notice(
-    chat.history.isOn ? "All is wiped; what is said from now on is kept again." : "All is wiped.",
+    chat.history.isOn ? "They are wiped; what is said from now on is kept again." : "They are wiped.",
   );
 }
 

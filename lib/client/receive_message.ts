@@ -19,6 +19,7 @@ import {
 } from "../protocol/message.ts";
 import { findMember } from "../protocol/roster.ts";
 import type { ClientRoom } from "./room.ts";
+import { shownTime } from "../timestamp.ts";
 import { checkView } from "./view_check.ts";
 
 /** Handles the message at `pos`; the caller feeds it to the history afterwards. */
@@ -160,7 +161,7 @@ function show(room: ClientRoom, { message, pos, from, own, content, address }: O
         pos,
         readers: { epoch: message.epoch, names: room.memberNames },
         msgId: encodeHex(content.msgId),
-        timeMs: content.timeMs,
+        timeMs: shownTime(content.timeMs),
         text: new TextDecoder().decode(content.body),
         action: content.type === contentTypes.action,
         address,

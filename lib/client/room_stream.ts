@@ -308,12 +308,14 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   }
 
   #showHeld(): void {
-    const { held = [] } = this.state;
-    if (held.length === 0) return;
-    this.#events.push(
-      { type: "unread", room: this.label },
-      ...held.map((message) => ({ ...message, late: true })),
-    );
+    const held = (this.state.held ?? []).filter(({ fromId }) => !this.context.ignores(fromId));
+    if (this.unread === 0) return;
+    if (held.length > 0) {
+      this.#events.push(
+        { type: "unread", room: this.label },
+        ...held.map((message) => ({ ...message, late: true })),
+      );
+    }
     this.state.held = [];
     this.#unread = false;
     this.dirty = true;

@@ -13,6 +13,7 @@ import { OwnPrekeys } from "./own_prekeys.ts";
 import type { Profile } from "./profile.ts";
 import { Ignored } from "./ignored.ts";
 import { LocalHistory } from "./local_history.ts";
+import { RoomOrder } from "./room_order.ts";
 import { RoomFiles } from "./room_state.ts";
 import { decodeState, encodeState } from "./state_json.ts";
 
@@ -36,6 +37,8 @@ export class ServerState {
   about: AboutServer | null;
   /** People whose messages are not shown. */
   readonly ignored: Ignored;
+  /** The numbers of rooms. */
+  readonly order: RoomOrder;
   /** What was said, if the person wants it kept. */
   readonly history: LocalHistory;
   #files: SealedFiles;
@@ -46,6 +49,7 @@ export class ServerState {
     this.directory = new Directory(this.#files, profile.card, clock);
     this.prekeys = new OwnPrekeys(this.#files, profile.identity, clock);
     this.history = new LocalHistory(this.#files, keepsHistory);
+    this.order = new RoomOrder(this.#files);
     this.ignored = new Ignored(this.#files);
     const bytes = this.#files.read(file);
     this.about = bytes ? decodeState<AboutServer>(bytes) : null;

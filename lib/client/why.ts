@@ -26,10 +26,11 @@ export function why(chat: Chat, rest: string): string[] {
       "/why tells of messages of this run, up to 500",
     );
   }
-  const { timeMs, from, text, readers, pos, answer } = message;
-  const said = text.replaceAll(/\s+/g, " ");
-  const excerpt = said.length > excerptCharacters ? `${said.slice(0, excerptCharacters)}…` : said;
-  const lines = [`${timestamp(timeMs)} ${from}: ${excerpt}`, signedLine(chat, message)];
+  const { timeMs, from, text, action, readers, pos, answer } = message;
+  const flat = text.replaceAll(/\s+/g, " ");
+  const excerpt = flat.length > excerptCharacters ? `${flat.slice(0, excerptCharacters)}…` : flat;
+  const said = action ? `* ${from} ${excerpt}` : `${from}: ${excerpt}`;
+  const lines = [`${timestamp(timeMs)} ${said}`, signedLine(chat, message)];
   if (answer) {
     return [
       ...lines,

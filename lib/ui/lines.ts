@@ -24,12 +24,11 @@ export const warningPrefix = "[!]";
 /**
  * The line of an event, or null for one that is not shown by itself.
  *
- * @param currentRoom lines of other rooms say which; empty before one is entered
+ * @param currentRoom lines of other rooms say which
  * @param paint how names look
  */
 export function lineOf(event: RoomEvent, currentRoom: string, paint: Paint = plain): Line | null {
-  const isHere = event.room === currentRoom || event.room === "" || currentRoom === "";
-  const where = isHere ? "" : `[${event.room}] `;
+  const where = event.room === currentRoom || event.room === "" ? "" : `[${event.room}] `;
   const news = (text: string): Line => ({ kind: "notice", text: `${newsPrefix} ${where}${text}` });
   switch (event.type) {
     case "message": {

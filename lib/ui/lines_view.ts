@@ -12,7 +12,9 @@ import { sanitize } from "../sanitize.ts";
 import { type Bell, rings } from "./bell.ts";
 import { DayChange } from "./day_change.ts";
 import { lineOf, newsPrefix, warningPrefix } from "./lines.ts";
+import { LineSplitter } from "./line_splitter.ts";
 import { PresenceFold } from "./presence_fold.ts";
+import { wrap } from "./wrap.ts";
 
 /** Where lines come from and go. */
 export interface Streams {
@@ -24,6 +26,8 @@ export interface Streams {
   err(text: string): void;
   /** Whether what is typed is shown, on a terminal. */
   echo(on: boolean): void;
+  /** How wide the terminal is. */
+  columns?(): number;
 }
 
 /** What it is made of. */
@@ -58,18 +62,16 @@ export class LinesView implements View {
 
   /** Lines of the input, split at line feeds; the last one may lack its own. */
   async *lines(): AsyncGenerator<string> {
-    let rest = "";
+    const splitter = new LineSplitter();
     for await (const text of this.streams.input.pipeThrough(new TextDecoderStream())) {
       if (this.#secret) {
         // What comes in one piece with an answer is for the next question, and never for the room.
         await this.#hear(text);
         continue;
       }
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) yield line.replace(/\r$/, "");
+      yield* splitter.feed(text);
     }
-    if (rest !== "") yield rest;
+    yield* splitter.end();
     this.#ended = true;
     this.#answer(null);
   }
@@ -116,11 +118,15 @@ export class LinesView implements View {
     const day = this.interactive ? this.#days.before(event.timeMs) : null;
     if (day !== null) this.#aside(day);
     const ring = this.interactive && rings(event, bell, name) ? "\x07" : "";
-    this.streams.out(`${line.text}${ring}\n`);
+    this.streams.out(`${this.#wrapped(line.text)}${ring}\n`);
   }
   #aside(text: string): void {
-    if (this.interactive) this.streams.out(`${text}\n`);
+    if (this.interactive) this.streams.out(`${this.#wrapped(text)}\n`);
     else this.streams.err(`${text}\n`);
+  }
+  #wrapped(text: string): string {
+    const columns = this.interactive ? this.streams.columns?.() ?? null : null;
+    return columns === null ? text : wrap(text, columns);
   }
   progress(text: string): void {
     if (this.interactive) this.#aside(`${newsPrefix} ${text}`);
@@ -136,7 +142,7 @@ export class LinesView implements View {
   }
   status(status: Status): void {
     const { room, worry, offline } = this.#status;
-    this.#status = status;
+    this.#status = { ...status, room: status.room || this.parts.room };
     if (status.offline?.retryMs != null && status.offline.retryMs !== offline?.retryMs) {
       const seconds = Math.round((status.offline.retryMs - this.parts.clock.now()) / 1000);
       this.notice(`Trying again in ${Math.max(1, seconds)} s.`);

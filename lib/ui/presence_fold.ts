@@ -26,8 +26,10 @@ export class PresenceFold {
     if (event.type !== "presence") return false;
     const { room, who, here } = event;
     const key = `${room} ${who}`;
-    if (this.clock.now() - (this.#spoke.get(key) ?? -Infinity) < latelyMs) return false;
     const before = this.#changed.get(key);
+    // Who has not been told to be here need not be told to have left.
+    const hasSpoken = this.clock.now() - (this.#spoke.get(key) ?? -Infinity) < latelyMs;
+    if (hasSpoken && !before) return false;
     this.#changed.set(key, { room, who, here, wasHere: before?.wasHere ?? !here });
     this.#cancel ??= this.clock.after(foldMs, () => this.#flush());
     return true;

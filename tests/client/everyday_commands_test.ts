@@ -21,7 +21,7 @@ worldTest(
     const sam = await world.enter("sahnawaz");
     const dana = await world.enter("dana");
     assertEquals(await ask(dana, "/ignore"), ["You ignore nobody."]);
-    assertMatch((await ask(dana, "/ignore IRA"))[0], /^Nothing that ira says is shown any more/);
+    assertMatch((await ask(dana, "/ignore IRA"))[0], /^Nothing that ira says is shown or kept any more/);
     ira.view.type("buy now", "/msg dana psst");
     sam.view.type("hello");
     await dana.view.hears("sahnawaz: hello");
@@ -140,7 +140,7 @@ worldTest(
     back.view.type("/forget");
     await until("asked", () => back.view.promptText.includes("Go on?"));
     back.view.type("yes");
-    await until("wiped", () => back.view.notices.some((text) => text.startsWith("All is wiped")));
+    await until("wiped", () => back.view.notices.some((text) => text.startsWith("They are wiped")));
     assertEquals(await ask(back, "/search number"), ['No line that is kept here has "number" in it.']);
     ira.view.type("kept again");
     await back.view.hears("ira: kept again");
@@ -187,6 +187,70 @@ worldTest("what is pasted, or said by a program, is said as it stands, where it 
     refused.join("|"),
     /^You are in no room called "nowhere"\|There is nobody called "nobody-here".*\|That is 20000 bytes/,
   );
+});
+worldTest(
+  "put out of the room on the screen, what is pasted is said nowhere else, and what names a room is",
+  async (world) => {
+    const ira = await world.enter("ira");
+    const sam = await world.enter("sahnawaz");
+    ira.view.type("/join dev");
+    await until("there", () => ira.view.room === "dev");
+    sam.view.type("/join dev");
+    await until("there too", () => sam.view.room === "dev" && sam.chat.room!.isCaughtUp);
+    ira.view.type("/kick sahnawaz");
+    await until("put out", () => sam.view.room === "lobby");
+    const refused: string[] = [];
+    sam.view.type({ texts: ["one", "two", "three"], refused: (error) => void refused.push(error.message) });
+    await until("refused", () => refused.length === 1);
+    assertEquals(refused, ["You are in lobby now, and nothing was sent"]);
+    sam.view.type({ texts: ["  ", ""], refused: (error) => void refused.push(error.message) });
+    await until("refused again", () => refused.length === 2);
+    sam.view.type({ texts: ["for the lobby"], room: "lobby" }, "and this");
+    await ira.view.hears("sahnawaz: and this");
+    assertEquals(ira.view.said, ["sahnawaz: for the lobby", "sahnawaz: and this"]);
+  },
+);
+worldTest("a history file that is damaged is told once, and keeps nobody from reading", async (world) => {
+  const ira = await world.enter("ira");
+  const sam = await world.enter("sahnawaz", { history: true });
+  ira.view.type("kept");
+  await sam.view.hears("ira: kept");
+  sam.view.type("EXIT");
+  await sam.done;
+  const [profile] = [...Deno.readDirSync(`${world.dir}/profiles/sahnawaz`)].filter((e) => e.isDirectory);
+  const server = `${world.dir}/profiles/sahnawaz/${profile.name}`;
+  const folder = [server, ...[...Deno.readDirSync(server)].map((e) => `${server}/${e.name}`)]
+    .map((dir) => `${dir}/history`).find((dir) => {
+      try {
+        return Deno.statSync(dir).isDirectory;
+      } catch {
+        return false;
+      }
+    })!;
+  for (const { name } of Deno.readDirSync(folder)) Deno.truncateSync(`${folder}/${name}`, 40);
+  const back = await world.enter("sahnawaz", { history: true });
+  ira.view.type("one", "two");
+  await back.view.hears("ira: two");
+  assertEquals(back.view.warnings.length, 1);
+  assertMatch(
+    back.view.warnings[0],
+    /^What is said is not kept any more: Cannot open .* \/forget begins the history anew\.$/,
+  );
+  back.view.type("/forget");
+  await until("asked", () => back.view.promptText.includes("Go on?"));
+  back.view.type("yes");
+  await until("wiped", () => back.view.notices.some((text) => text.startsWith("They are wiped")));
+  ira.view.type("three");
+  await back.view.hears("ira: three");
+  assertEquals((await ask(back, "/history")).map((line) => line.slice(20)), ["ira: three"]);
+});
+worldTest("/retry while cut off connects at once", async (world) => {
+  const ira = await world.enter("ira");
+  await world.crashServer();
+  await until("offline", () => (ira.view.shown.offline?.retryMs ?? 0) > 0);
+  await world.startServer();
+  assertEquals((await ask(ira, "/retry"))[0], "Connecting now.");
+  await until("back", () => ira.view.shown.offline === null);
 });
 worldTest("a program whose input was refused, or no input at all, ends with exit code 1", async (world) => {
   const bot = await world.join("ira", {}, false);

@@ -93,3 +93,23 @@ worldTest("a direct message waits as well, and its room has a number", async (wo
   sam.chat.switchToNumber(3);
   await sam.view.hears("ira: psst");
 });
+worldTest("a room keeps its number in later runs, whatever is new before it", async (world) => {
+  const { ira, sam } = await two(world);
+  ira.view.type("/msg sahnawaz psst");
+  await until("counted", () => unread(sam)["@ira"] === 1);
+  const numbers = sam.view.shown.rooms.map(({ label }) => label);
+  assertEquals(numbers, ["lobby", "dev", "@ira"]);
+  sam.view.type("EXIT");
+  await sam.done;
+  const back = await holding(world, "sahnawaz");
+  await until("all there", () => back.view.shown.rooms.length === 3);
+  assertEquals(back.view.shown.rooms.map(({ label }) => label), numbers);
+});
+worldTest("what had waited of somebody who is ignored by now is not shown", async (world) => {
+  const { ira, sam } = await two(world);
+  ira.view.type("one", "two");
+  await until("counted", () => unread(sam).dev === 2);
+  sam.view.type("/ignore ira", "/switch dev");
+  await until("looked", () => sam.view.room === "dev" && unread(sam).dev === 0);
+  assertEquals(sam.view.said, []);
+});

@@ -51,6 +51,14 @@ export class Terminal {
     await this.type(text);
     await this.press("Enter");
   }
+  /** Pastes as a terminal does that marks pastes where the program wants them marked. */
+  async paste(text: string): Promise<void> {
+    await this.tmux("set-buffer", "--", text);
+    await this.tmux("paste-buffer", "-p", "-t", this.window);
+  }
+  async resize(columns: number, rows: number): Promise<void> {
+    await this.tmux("resize-window", "-t", this.window, "-x", String(columns), "-y", String(rows));
+  }
   screen(): Promise<string> {
     return this.tmux("capture-pane", "-p", "-t", this.window);
   }
@@ -58,11 +66,18 @@ export class Terminal {
   all(): Promise<string> {
     return this.tmux("capture-pane", "-p", "-S", "-", "-t", this.window);
   }
+  /** The last row of the screen that has something in it. */
+  async lastRow(): Promise<string> {
+    return (await this.screen()).trimEnd().split("\n").at(-1)!;
+  }
   async shows(text: string): Promise<void> {
+    await this.until(`"${text}" on the screen`, (screen) => screen.includes(text));
+  }
+  async until(what: string, condition: (screen: string) => boolean): Promise<void> {
     for (let i = 0; i < 400; i++) {
-      if ((await this.screen()).includes(text)) return;
+      if (condition(await this.screen())) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    throw new Error(`never on the screen "${text}":\n${await this.screen()}`);
+    throw new Error(`never ${what}:\n${await this.screen()}`);
   }
 }

@@ -9,6 +9,7 @@ export class EmulatedTerminal implements Tty {
   readonly #keys: WritableStreamDefaultWriter<Uint8Array>;
   readonly #screen: InstanceType<typeof xterm.Terminal>;
   readonly #resized = new Set<() => void>();
+  readonly #stops = new Set<() => void>();
   readonly #continued = new Set<() => void>();
   isEditing = false;
   isStopped = false;
@@ -52,6 +53,15 @@ export class EmulatedTerminal implements Tty {
     this.#resized.add(act);
     return () => this.#resized.delete(act);
   }
+  onStop(act: () => void): () => void {
+    this.#stops.add(act);
+    return () => this.#stops.delete(act);
+  }
+  /** Another program stops this one. */
+  async stop(): Promise<void> {
+    for (const act of this.#stops) act();
+    await this.settle();
+  }
   onContinue(act: () => void): () => void {
     this.#continued.add(act);
     return () => this.#continued.delete(act);
@@ -84,9 +94,10 @@ export class EmulatedTerminal implements Tty {
     await this.#keys.write(bytes);
     await this.settle();
   }
-  paste(text: string): Promise<void> {
+  async paste(text: string): Promise<void> {
+    await this.settle();
     const sent = this.#screen.modes.bracketedPasteMode ? `\x1b[200~${text}\x1b[201~` : text;
-    return this.press(sent.replaceAll("\n", "\r"));
+    await this.press(sent.replaceAll("\n", "\r"));
   }
   /** The terminal is gone. */
   async hangUp(): Promise<void> {

@@ -34,6 +34,7 @@ export class TerminalBench {
     this.tty = new EmulatedTerminal(columns, rows, reflow);
     this.view = new TerminalView({
       tty: this.tty,
+      room: "lobby",
       clock: this.clock,
       name: "sam",
       bell,

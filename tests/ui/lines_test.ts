@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { systemClock } from "../../lib/clock.ts";
 import type { MessageEvent, RoomEvent } from "../../lib/client/room_events.ts";
-import { timestamp } from "../../lib/timestamp.ts";
+import { shownTime, timestamp } from "../../lib/timestamp.ts";
 import { lineOf } from "../../lib/ui/lines.ts";
 import { LinesView } from "../../lib/ui/lines_view.ts";
 import { sanitize, sanitizeLine } from "../../lib/sanitize.ts";
@@ -63,11 +63,23 @@ Deno.test("no text, in any number of lines, makes a line that begins like one of
     ),
   );
 });
+Deno.test("a time that nobody can mean is shown as the latest that can be written", () => {
+  for (const timeMs of [8.64e15 + 1, Number.MAX_SAFE_INTEGER, 253_402_300_800_000]) {
+    assertEquals(new Date(shownTime(timeMs)).toISOString(), "9999-12-31T23:59:59.999Z");
+  }
+  assertEquals(shownTime(1_700_000_000_000), 1_700_000_000_000);
+});
+Deno.test("many empty lines become two", () => {
+  assertEquals(sanitize(`a${"\n".repeat(5000)}b`).split("\n").length, 4);
+  assertEquals(sanitize("a\n\nb"), "a\n    \n    b");
+});
 Deno.test("emoji families and scripts that need joiners stay whole; marks are capped", () => {
   for (const text of ["👩‍👩‍👧", "नमस्ते", "ä e\u0301", "日本語", "می\u200cخواهم"]) {
     assertEquals(sanitizeLine(text), text);
   }
   assertEquals(sanitizeLine("e" + "\u0301".repeat(10_000)).length, 9);
+  assertEquals(sanitizeLine("e" + ("\u0301".repeat(8) + "\u200d").repeat(100)).length, 9);
+  assertEquals(sanitizeLine("\u200d".repeat(5000)).length, 8);
 });
 Deno.test("lines are in the product's wording", () => {
   const time = timestamp(0);

@@ -29,7 +29,7 @@ export type Input =
 export class BadInput extends ChatError {
   /** @param ref the line's own, if it could be read */
   constructor(message: string, readonly ref: string | undefined) {
-    super(message, 'write one object a line, as {"type":"say","text":"Hi"}');
+    super(message, 'one object a line, as {"type":"say","text":"Hi"} or {"type":"command","line":"/who"}');
   }
 }
 

@@ -7,7 +7,7 @@ import type { RoomEvent } from "../../client/room_events.ts";
 import { noStatus, type Status } from "../../client/status.ts";
 import type { Entered, View } from "../../client/view.ts";
 import { ChatError } from "../../errors.ts";
-import { lineSplitter } from "../line_splitter.ts";
+import { LineSplitter } from "../line_splitter.ts";
 import { BadInput, parseInput } from "./input.ts";
 
 /** Of schema.json; it grows with each change that a program could notice. */
@@ -25,7 +25,8 @@ export interface JsonStreams {
 export class JsonView implements View {
   readonly interactive = false;
   readonly holds = false;
-  #refs = new Map<string, string>();
+  /** What was told to be pending, and the program's ref for it. */
+  #pending = new Map<string, string | undefined>();
   #status: Status = noStatus;
 
   /** @param streams where lines come from and go */
@@ -37,15 +38,21 @@ export class JsonView implements View {
 
   /** What the program says; what it should not have said is answered with `refused`. */
   async *lines(): AsyncGenerator<Entered> {
-    for await (const line of lineSplitter(this.streams.input)) {
-      if (line.trim() === "") continue;
-      try {
-        yield this.#entered(line);
-      } catch (error) {
-        if (!(error instanceof BadInput)) throw error;
-        this.#refused(error.ref, error);
-        yield error;
-      }
+    const splitter = new LineSplitter();
+    for await (const text of this.streams.input.pipeThrough(new TextDecoderStream())) {
+      for (const line of splitter.feed(text)) yield* this.#line(line);
+    }
+    for (const line of splitter.end()) yield* this.#line(line);
+  }
+
+  *#line(line: string): Generator<Entered> {
+    if (line.trim() === "") return;
+    try {
+      yield this.#entered(line);
+    } catch (error) {
+      if (!(error instanceof BadInput)) throw error;
+      this.#refused(error.ref, error);
+      yield error;
     }
   }
 
@@ -60,7 +67,7 @@ export class JsonView implements View {
       to,
       action,
       pending: (msgId) => {
-        if (ref !== undefined) this.#refs.set(msgId, ref);
+        this.#pending.set(msgId, ref);
         this.#put("pending", { id: msgId, ...this.#ref(msgId) });
       },
       refused: (error) => this.#refused(ref, error),
@@ -72,7 +79,7 @@ export class JsonView implements View {
   }
 
   #ref(msgId: string): { ref?: string } {
-    const ref = this.#refs.get(msgId);
+    const ref = this.#pending.get(msgId);
     return ref === undefined ? {} : { ref };
   }
 
@@ -89,13 +96,16 @@ export class JsonView implements View {
           epoch: readers?.epoch ?? null,
           readers: readers?.names ?? null,
         });
-        this.#refs.delete(msgId);
+        this.#pending.delete(msgId);
         return;
       }
       case "failed":
       case "withdrawn": {
         const { type, msgId, ...rest } = event;
-        return this.#put(type, { ...rest, id: msgId, ...this.#ref(msgId) });
+        if (!this.#pending.has(msgId)) return;
+        this.#put(type, { ...rest, id: msgId, ...this.#ref(msgId) });
+        if (type === "withdrawn") this.#pending.delete(msgId);
+        return;
       }
       case "entered": {
         const { type, speakers = false, ...rest } = event;

@@ -6,7 +6,7 @@
  * sent as one message); it is sent only by Enter.
  */
 
-import { boundaryAfter, boundaryBefore, boundaryFrom } from "./graphemes.ts";
+import { boundaryAfter, boundaryBefore, boundaryFrom } from "../graphemes.ts";
 import { type Key, pasteMostBytes } from "./keys.ts";
 
 /** Pasted lines that wait for the person's word. */
@@ -15,6 +15,8 @@ export interface HeldPaste {
   readonly text: string;
   /** UTF-8 bytes. */
   readonly bytes: number;
+  /** What the person has answered so far: Enter ends it. */
+  readonly answer: string;
 }
 
 /** Ways to complete a word. */
@@ -39,6 +41,8 @@ export interface EditorState {
   readonly at: number | null;
   /** The line itself, while an earlier one is shown. */
   readonly draft: string;
+  /** Earlier lines as they were changed, until one is entered; by their place. */
+  readonly edited: Readonly<Record<number, string>>;
   /** What was cut last. */
   readonly cut: string;
   /** Lines as they were before each change, for undo. */
@@ -82,6 +86,7 @@ export interface Pressed {
 
 const historyMost = 500;
 const undoMost = 100;
+const answerMost = 20;
 
 /** An empty line. */
 export function emptyLine(history: readonly string[] = []): EditorState {
@@ -91,6 +96,7 @@ export function emptyLine(history: readonly string[] = []): EditorState {
     history,
     at: null,
     draft: "",
+    edited: {},
     cut: "",
     before: [],
     offer: null,
@@ -166,13 +172,24 @@ const end = ({ text, cursor }: EditorState) => {
 };
 const left = ({ text, cursor }: EditorState) => boundaryBefore(text, cursor);
 const right = ({ text, cursor }: EditorState) => boundaryAfter(text, cursor);
+const letter = /[\p{L}\p{N}\p{M}_]/u;
+/** Where characters before `at` stop to be of a kind. A search from the end: lines can be long. */
+const before = (text: string, at: number, isOfKind: (character: string) => boolean) => {
+  while (at > 0) {
+    const isPair = at > 1 && text.codePointAt(at - 2)! > 0xffff;
+    const from = at - (isPair ? 2 : 1);
+    if (!isOfKind(text.slice(from, at))) break;
+    at = from;
+  }
+  return at;
+};
 const wordLeft = ({ text, cursor }: EditorState) =>
-  cursor - /(?:[\p{L}\p{N}\p{M}_]+)?[^\p{L}\p{N}\p{M}_]*$/u.exec(text.slice(0, cursor))![0].length;
+  before(text, before(text, cursor, (c) => !letter.test(c)), (c) => letter.test(c));
 const wordRight = ({ text, cursor }: EditorState) =>
   cursor + /^[^\p{L}\p{N}\p{M}_]*[\p{L}\p{N}\p{M}_]*/u.exec(text.slice(cursor))![0].length;
 /** Ctrl+W cuts up to a blank, as shells do. */
 const blankLeft = ({ text, cursor }: EditorState) =>
-  cursor - /\S*\s*$/.exec(text.slice(0, cursor))![0].length;
+  before(text, before(text, cursor, (c) => /\s/.test(c)), (c) => /\S/.test(c));
 
 const deleteRight = remove((s) => [s.cursor, right(s)]);
 
@@ -292,8 +309,9 @@ function newer(state: EditorState): Pressed {
 }
 function show(state: EditorState, at: number | null): Pressed {
   const draft = state.at === null ? state.text : state.draft;
-  const text = at === null ? draft : state.history[at];
-  return only({ ...state, at, draft, text, cursor: text.length, before: [] });
+  const edited = state.at === null ? state.edited : { ...state.edited, [state.at]: state.text };
+  const text = at === null ? draft : edited[at] ?? state.history[at];
+  return only({ ...state, at, draft, edited, text, cursor: text.length, before: [] });
 }
 
 // ---- Ctrl+R
@@ -310,8 +328,9 @@ function searchKey(state: EditorState, key: Key): Pressed | null {
       return only(search(state, words.slice(0, boundaryBefore(words, words.length)), state.history.length));
     case "c-g":
     case "c-c":
-    case "escape":
       return only({ ...state, search: null });
+    case "escape":
+      return only(endSearch(state)); // what was found is the line, to be changed
     default:
       return null;
   }
@@ -340,16 +359,39 @@ function paste(state: EditorState, text: string, bytes: number, limitBytes: numb
     return { state, effect: { type: "refused", why: tooLong(bytes, limitBytes) } };
   }
   if (!lines.includes("\n")) return insert(state, lines, limitBytes);
-  return only({ ...state, held: { text: lines, bytes: bytesOf(lines) } });
+  if (lines.trim() === "") return only(state);
+  return only({ ...state, held: { text: lines, bytes: bytesOf(lines), answer: "" } });
 }
 
-/** One message, line by line, or nothing: never a part of it. */
+const answers: Record<string, "one" | "lines" | "nothing"> = {
+  "o": "one",
+  "one": "one",
+  "one message": "one",
+  "l": "lines",
+  "line": "lines",
+  "line by line": "lines",
+  "n": "nothing",
+  "no": "nothing",
+  "nothing": "nothing",
+  "escape": "nothing",
+  "c-c": "nothing",
+  "c-g": "nothing",
+};
+
+/** One message, line by line, or nothing: never a part of it, and never by a key that was meant for the line. */
 function answerPaste(state: EditorState, held: HeldPaste, key: Key, limitBytes: number): Pressed {
-  const letter = key.kind === "text" ? key.text[0].toLowerCase() : key.kind === "key" ? key.name : "";
+  const answering = (answer: string) => only({ ...state, held: { ...held, answer } });
+  if (key.kind === "text") return answering((held.answer + key.text).slice(0, answerMost));
+  if (key.kind !== "key") return only(state);
+  if (key.name === "backspace") return answering(held.answer.slice(0, -1));
+  if (key.name === "c-u") return answering("");
+  const given = key.name === "enter" ? held.answer.trim().toLowerCase() : key.name;
+  const answer = Object.hasOwn(answers, given) ? answers[given] : null;
+  if (answer === null) return key.name === "enter" ? answering("") : only(state);
   const whole = state.text.slice(0, state.cursor) + held.text + state.text.slice(state.cursor);
   const free = { ...state, held: null };
-  switch (letter) {
-    case "o": {
+  switch (answer) {
+    case "one": {
       if (bytesOf(whole) > limitBytes) {
         return { state: free, effect: { type: "refused", why: tooLong(bytesOf(whole), limitBytes) } };
       }
@@ -358,7 +400,7 @@ function answerPaste(state: EditorState, held: HeldPaste, key: Key, limitBytes: 
         effect: { type: "say", lines: [whole] },
       };
     }
-    case "l": {
+    case "lines": {
       const lines = whole.split("\n").filter((line) => line.trim() !== "");
       const longest = Math.max(...lines.map(bytesOf));
       if (longest > limitBytes) {
@@ -366,12 +408,7 @@ function answerPaste(state: EditorState, held: HeldPaste, key: Key, limitBytes: 
       }
       return { state: { ...emptyLine(state.history), cut: state.cut }, effect: { type: "say", lines } };
     }
-    case "n":
-    case "c-c":
-    case "c-g":
-    case "escape":
+    case "nothing":
       return only(free);
-    default:
-      return only(state);
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import type { EditorState } from "./editor.ts";
-import { columnsOf, graphemes, shown } from "./graphemes.ts";
+import { columnsOf, graphemes, shown } from "../graphemes.ts";
 
 /** What stands at the bottom of the screen. */
 export interface Frame {
@@ -44,7 +44,7 @@ export function frameOf({ above, prompt, state }: FrameParts, columns: number, h
 function promptOf(prompt: string, state: EditorState | null): string {
   if (state?.held) {
     const lines = state.held.text.split("\n").length;
-    return `Pasted: ${lines} lines, ${state.held.bytes} bytes. (o)ne message, (l)ine by line, or (n)othing? `;
+    return `Pasted: ${lines} lines, ${state.held.bytes} bytes. Send as (o)ne message, (l)ine by line, or (n)othing? `;
   }
   if (!state?.search) return prompt;
   const { words, at } = state.search;
@@ -90,7 +90,7 @@ function line(prompt: string, state: EditorState | null, width: number): Frame {
 }
 
 function textOf({ text, search, history, held }: EditorState): string {
-  if (held) return "";
+  if (held) return held.answer;
   return search ? search.at === null ? "" : history[search.at] : text;
 }
 

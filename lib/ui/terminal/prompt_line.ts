@@ -6,7 +6,7 @@
  */
 
 import type { Clock } from "../../clock.ts";
-import { boundaryBefore } from "./graphemes.ts";
+import { boundaryBefore } from "../graphemes.ts";
 import { complete, type EditorState, emptyLine, press } from "./editor.ts";
 import { type Frame, frameOf } from "./frame.ts";
 import { type Key, KeyReader } from "./keys.ts";
@@ -15,6 +15,7 @@ import type { Tty } from "./tty.ts";
 
 const escapeMs = 50;
 const earlyMs = 150;
+const againMs = 5000;
 
 /** What a person does at a prompt. */
 export interface PromptEvents {
@@ -22,6 +23,8 @@ export interface PromptEvents {
   line(text: string): void;
   /** Pasted lines, to be said as they stand. */
   say?(lines: readonly string[]): void;
+  /** Whether Enter may give a line now; otherwise it stays. */
+  mayEnter?(text: string): boolean;
   /** Ctrl+C: `cleared` the line, or it was empty; `again` when it was empty and it is the second one. */
   interrupt(again: boolean, cleared: boolean): void;
   /** Ctrl+D, or the terminal is gone. */
@@ -67,6 +70,7 @@ export class PromptLine {
   #ended = false;
   #stopped = false;
   #undo: (() => void)[] = [];
+  #cancelInterrupted: () => void = () => {};
   #cancelEscape: () => void = () => {};
   #cancelEarly: () => void = () => {};
 
@@ -81,6 +85,7 @@ export class PromptLine {
     this.#tty.edit(true);
     this.#undo.push(
       this.#tty.onResize(() => this.#draw()),
+      this.#tty.onStop(() => this.#suspend()),
       this.#tty.onContinue(() => this.#continue()),
     );
     this.#draw();
@@ -121,6 +126,8 @@ export class PromptLine {
   }
 
   #press(key: Key): void {
+    const isEnter = key.kind === "key" && key.name === "enter" && !this.#state.held;
+    if (isEnter && this.events.mayEnter?.(this.#state.text) === false) return;
     const { state, effect } = press(this.#state, key, this.parts.limitBytes);
     this.#state = state;
     const again = this.#interrupted;
@@ -137,6 +144,8 @@ export class PromptLine {
       }
       case "interrupt":
         this.#interrupted = true;
+        this.#cancelInterrupted();
+        this.#cancelInterrupted = this.parts.clock.after(againMs, () => this.#interrupted = false);
         return this.events.interrupt(again && effect.empty, !effect.empty);
       case "end":
         return this.#end();
@@ -182,6 +191,7 @@ export class PromptLine {
     const secret = this.#secret;
     if (!secret) return;
     this.#secret = null;
+    this.#endEarly();
     if (!this.#ended) {
       this.#early = [];
       this.#cancelEarly = this.parts.clock.after(earlyMs, () => this.#endEarly());
@@ -260,6 +270,7 @@ export class PromptLine {
   // ---- job control
 
   #suspend(): void {
+    if (this.#ended || this.#stopped) return;
     this.#screen.leave();
     this.#stopped = true;
     this.#tty.edit(false);
@@ -283,6 +294,7 @@ export class PromptLine {
     this.#stopped = true;
     this.#answer(null);
     this.#cancelEscape();
+    this.#cancelInterrupted();
     this.#endEarly();
     for (const undo of this.#undo.splice(0)) undo();
     if (wasThere) this.#screen.leave();

@@ -6,7 +6,7 @@
  * narrower, most terminals break our rows anew; how many rows that makes is computed, and they are taken away.
  */
 
-import { columnsOf } from "./graphemes.ts";
+import { columnsOf } from "../graphemes.ts";
 import type { Frame } from "./frame.ts";
 
 /**

@@ -7,6 +7,8 @@ import type { Entered, View } from "../../client/view.ts";
 import { textMaxBytes } from "../../protocol/content.ts";
 import { sanitize, sanitizeLine } from "../../sanitize.ts";
 import { type Bell, rings } from "../bell.ts";
+import { parseLine } from "../../client/commands.ts";
+import { wrap } from "../wrap.ts";
 import { DayChange } from "../day_change.ts";
 import { lineOf, newsPrefix, warningPrefix } from "../lines.ts";
 import { PresenceFold } from "../presence_fold.ts";
@@ -37,6 +39,8 @@ export interface TerminalParts {
   readonly tty: Tty;
   /** Time. */
   readonly clock: Clock;
+  /** The room that is being entered. */
+  readonly room: string;
   /** Our name: whose mention rings the bell. */
   readonly name: string;
   /** When to ring. */
@@ -87,8 +91,17 @@ export class TerminalView implements View {
       },
       complete: (before) => person.complete(before),
       switchTo: (number) => person.switchTo(number),
+      mayEnter: (text) => this.#mayEnter(text),
       refused: (why) => this.warning(why),
     });
+  }
+
+  /** A line typed too early may be the password that is about to be asked for. */
+  #mayEnter(text: string): boolean {
+    const isIn = this.#status.room !== "" || this.#question !== null;
+    if (isIn || parseLine(text).kind !== "say") return true;
+    this.notice("You are not in yet: Enter sends the line when the prompt shows the room.");
+    return false;
   }
 
   #give(line: Entered): void {
@@ -116,12 +129,16 @@ export class TerminalView implements View {
     if (event.type === "held") return this.#tellOfHeld(event);
     if (this.#presence.take(event)) return;
     const paint = this.parts.colours ? nameColour : undefined;
-    const line = lineOf(event, this.#status.room, paint);
+    const line = lineOf(event, this.#shownRoom, paint);
     if (!line) return;
     const day = event.type === "message" ? this.#days.before(event.timeMs) : null;
     const ring = rings(event, this.parts.bell, this.parts.name) ? "\x07" : "";
     const text = line.kind === "warning" ? this.#warned(line.text) : line.text;
     this.#print(...(day === null ? [] : [day]), text + ring);
+  }
+
+  get #shownRoom(): string {
+    return this.#status.room || this.parts.room;
   }
 
   /** The prompt counts what waits in other rooms; what is for us alone is worth a line, once. */
@@ -153,7 +170,8 @@ export class TerminalView implements View {
     return this.parts.colours ? text.replace(warningPrefix, bold) : text;
   }
   #print(...lines: string[]): void {
-    this.#line.print(...lines);
+    const { columns } = this.parts.tty.size();
+    this.#line.print(...lines.map((line) => wrap(line, columns)));
   }
   progress(text: string): void {
     this.#print(`${newsPrefix} ${text}`);
@@ -185,7 +203,7 @@ export class TerminalView implements View {
   #changeRoom(before: string, { room, rooms }: Status): void {
     const draft = this.#line.exchange(this.#drafts.get(room) ?? null);
     this.#drafts.delete(room);
-    if (draft.text === "") this.#drafts.delete(before);
+    if (draft.text === "" && !draft.held) this.#drafts.delete(before);
     else if (rooms.some(({ label }) => label === before)) this.#drafts.set(before, draft);
     else this.notice(`What you had begun to type in ${before}: ${draft.text}`);
     this.#print(`${newsPrefix} ---- ${room} ----`);
@@ -198,14 +216,19 @@ export class TerminalView implements View {
 
   #draw(): void {
     const { clock } = this.parts;
-    const { offline, room } = this.#status;
-    this.#line.set(this.#question ?? promptOf(this.#status, clock.now()), this.#pending.rows(room));
+    const { offline } = this.#status;
+    this.#line.set(
+      this.#question ?? promptOf(this.#status, clock.now()),
+      this.#pending.rows(this.#shownRoom),
+    );
     this.#cancelTick();
     // The countdown, and nothing else, moves by itself.
     if (offline?.retryMs != null && !this.#ended) this.#cancelTick = clock.after(tickMs, () => this.#draw());
   }
 
   secret(question: string): Promise<string | null> {
+    // What was typed before the first question may have been meant for it: it must not be said.
+    if (this.#status.room === "") this.#line.exchange(null);
     return this.#line.secret(question);
   }
   close(): void {

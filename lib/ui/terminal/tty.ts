@@ -10,6 +10,8 @@ export interface Tty extends ScreenOutput {
   edit(on: boolean): void;
   /** Calls `act` when its size changes. @returns undoes it */
   onResize(act: () => void): () => void;
+  /** Calls `act` when another program asks this one to stop. @returns undoes it */
+  onStop(act: () => void): () => void;
   /** Stops this program until it is continued, as Ctrl+Z does. */
   suspend(): void;
   /** Calls `act` when the program goes on after a stop. @returns undoes it */

@@ -33,8 +33,6 @@ function program(input = "") {
 const happenings: RoomEvent[] = [
   said("Hi", { readers: { epoch: 3, names: ["ira", "sam"] } }),
   said("Hi", { own: true, address: "127.0.0.1:1", action: true, answer: true }),
-  { type: "failed", room: "lobby", msgId: "1", why: "the server refused it" },
-  { type: "withdrawn", room: "lobby", msgId: "1" },
   { type: "entered", room: "lobby", members: ["ira"] },
   { type: "entered", room: "lobby", members: ["ira"], speakers: true },
   { type: "unread", room: "lobby" },
@@ -152,6 +150,8 @@ Deno.test("--json: what was said comes back under its ref, as waiting, stored, f
   (two as Said).pending!("m2");
   view.event(said("one", { own: true, msgId: "m1" }));
   view.event({ type: "failed", room: "lobby", msgId: "m2", why: "no" });
+  view.event({ type: "withdrawn", room: "lobby", msgId: "m2" });
+  view.event({ type: "withdrawn", room: "lobby", msgId: "never told" });
   (one as Said).refused!(new ChatError("No", "never"));
   assertEquals(objects().map(({ type, id, ref }) => [type, id, ref]), [
     ["refused", undefined, undefined],
@@ -159,6 +159,7 @@ Deno.test("--json: what was said comes back under its ref, as waiting, stored, f
     ["pending", "m2", undefined],
     ["message", "m1", "a"],
     ["failed", "m2", undefined],
+    ["withdrawn", "m2", undefined],
     ["refused", undefined, "a"],
   ]);
 });

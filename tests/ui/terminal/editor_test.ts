@@ -9,7 +9,7 @@ import {
   emptyLine,
   press,
 } from "../../../lib/ui/terminal/editor.ts";
-import { boundaryFrom } from "../../../lib/ui/terminal/graphemes.ts";
+import { boundaryFrom } from "../../../lib/ui/graphemes.ts";
 import { type Key, KeyReader } from "../../../lib/ui/terminal/keys.ts";
 
 const limit = 16_384;
@@ -37,7 +37,7 @@ const shown = ({ text, cursor }: EditorState) => `${text.slice(0, cursor)}|${tex
 
 const edits: [what: string, keys: string, result: string][] = [
   ["typing", '"Hello"', "Hello|"],
-  ["typing in the middle", '"Helo" left "l"', "Hel|lo".replace("Hel|lo", "Hell|o")],
+  ["typing in the middle", '"Helo" left "l"', "Hell|o"],
   ["left and right stop at the ends", '"a" right left left left', "|a"],
   ["Home, End, Ctrl+A, Ctrl+E", '"abc" c-a "x" c-e "y" home "z" end', "zxabcy|"],
   ["words with Alt+B and Alt+F", '"one two, three" m-b m-b', "one |two, three"],
@@ -62,9 +62,12 @@ const edits: [what: string, keys: string, result: string][] = [
   ["Ctrl+P and Ctrl+N", '"draft" c-p c-p c-n', "second one|"],
   ["the oldest and back", '"draft" m-< m->', "draft|"],
   ["what was recalled and changed is the line", 'up "!" down', "|"],
+  ["and is there again", 'up "!" up down', "second one!|"],
+  ["until a line was entered", 'up "!" up enter up up', "second one|"],
   ["Ctrl+R finds the newest, Enter's key ends it elsewhere", 'c-r "s" right', "second one|"],
   ["Ctrl+R again finds an older one", 'c-r "s" c-r right', "first|"],
   ["Ctrl+R without an older one stays", 'c-r "second" c-r right', "second one|"],
+  ["Ctrl+R and Escape: what was found is to be changed", 'c-r "s" escape "!"', "second one!|"],
   ["Ctrl+R given up", '"draft" c-r "s" c-g', "draft|"],
   ["Ctrl+R of what was never said", '"draft" c-r "zebra" right', "draft|"],
   ["a grapheme is one step: e and its accent", '"xe\u0301y" left left', "x|e\u0301y"],
@@ -97,14 +100,17 @@ const effects: [what: string, keys: string, effects: Effect[], result?: string][
   }]],
   ["Tab asks", '"so" tab', [{ type: "complete" }], "so|"],
   ["a paste of lines is held", "<a\\nb>", [], "|"],
-  ["and said as one message", '"see: " <a\\nb> "o"', [{ type: "say", lines: ["see: a\nb"] }], "|"],
-  ["or line by line, without empty ones", '<a\\n\\n/quit\\nb> "l"', [
+  ["and said as one message", '"see: " <a\\nb> "o" enter', [{ type: "say", lines: ["see: a\nb"] }], "|"],
+  ["or line by line, without empty ones", '<a\\n\\n/quit\\nb> "Line" enter', [
     { type: "say", lines: ["a", "/quit", "b"] },
   ]],
-  ["or not at all: the line stays", '"draft" <a\\nb> "n"', [], "draft|"],
+  ["or not at all: the line stays", '"draft" <a\\nb> "n" enter', [], "draft|"],
   ["Escape and Ctrl+C are no", '"draft" <a\\nb> escape <c\\nd> c-c', [], "draft|"],
-  ["other keys do not answer", '<a\\nb> "x" enter up "l"', [{ type: "say", lines: ["a", "b"] }]],
-  ["a second paste does not answer the first", '<a\\nb> <l\\nl> "n"', [], "|"],
+  ["other keys do not answer", '<a\\nb> "hello" enter up "lunch" enter "x" backspace "l" enter', [{
+    type: "say",
+    lines: ["a", "b"],
+  }]],
+  ["a second paste does not answer the first", '<a\\nb> <l\\nl> "n" enter', [], "|"],
 ];
 for (const [what, keys, expected, result] of effects) {
   Deno.test(`editor: ${what}`, () => {
@@ -119,7 +125,12 @@ Deno.test("editor: what was entered is remembered once, and never what was blank
 });
 Deno.test("editor: what does not fit is refused whole, with the size, and the line stays", () => {
   for (
-    const keys of ['"12345678" "9ab"', '"12345678" <9ab>', '"1234" <5\\n67890> "o"', '"1234" <5\\n6> <>']
+    const keys of [
+      '"12345678" "9ab"',
+      '"12345678" <9ab>',
+      '"1234" <5\\n67890> "o" enter',
+      '"1234" <5\\n6> <>',
+    ]
   ) {
     const { state, effects } = run(keys, emptyLine(), 10);
     if (keys.includes("<>")) {

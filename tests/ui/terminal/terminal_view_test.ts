@@ -49,7 +49,7 @@ Deno.test("a long line wraps, the cursor moves through its rows, and nothing abo
   bench.hears("above");
   await bench.tty.press("0123456789".repeat(4));
   assertEquals(await bench.last(4), [
-    "ira: above",
+    "    ira: above",
     "lobby> 012345678901",
     "2345678901234567890",
     "123456789",
@@ -57,7 +57,7 @@ Deno.test("a long line wraps, the cursor moves through its rows, and nothing abo
   await bench.tty.press("\x01", "x");
   assertEquals(await bench.tty.cursorRow(), "lobby> x|01234567890");
   await bench.tty.press("\x05", ..."\x7f".repeat(40));
-  assertEquals(await bench.last(2), ["ira: above", "lobby> x"]);
+  assertEquals(await bench.last(2), ["    ira: above", "lobby> x"]);
 });
 Deno.test("wide characters never straddle the edge, and the cursor stands right of them", async () => {
   const bench = new TerminalBench({ columns: 12, rows: 10 });
@@ -120,16 +120,16 @@ Deno.test("pasted lines are asked about; each answer does what it says, and none
   await bench.tty.paste("one\n/quit\nEXIT");
   assertEquals(
     (await bench.last(1))[0],
-    "Pasted: 3 lines, 14 bytes. (o)ne message, (l)ine by line, or (n)othing? ",
+    "Pasted: 3 lines, 14 bytes. Send as (o)ne message, (l)ine by line, or (n)othing? ",
   );
   assertEquals(bench.entered, []);
   bench.hears("meanwhile");
-  await bench.tty.press("n");
+  await bench.tty.press("n", "\r");
   assertEquals(await bench.tty.cursorRow(), "lobby> draft |");
   await bench.tty.paste("one\n/quit\nEXIT");
-  await bench.tty.press("l");
+  await bench.tty.press("l", "\r");
   await bench.tty.paste("one\ntwo");
-  await bench.tty.press("o");
+  await bench.tty.press("o", "\r");
   assertEquals(bench.entered, [{ texts: ["draft one", "/quit", "EXIT"] }, { texts: ["one\ntwo"] }]);
 });
 Deno.test("a paste over 16 KiB is refused with its size, and the line stays", async () => {
@@ -142,7 +142,7 @@ Deno.test("a paste over 16 KiB is refused with its size, and the line stays", as
   );
   assertEquals(await bench.tty.cursorRow(), "lobby> draft|");
   await bench.tty.paste("y\n".repeat(10_000));
-  await bench.tty.press("o");
+  await bench.tty.press("o", "\r");
   assertStringIncludes((await bench.last(2))[0], "[!] That would be");
   assertEquals(bench.entered, []);
 });
@@ -152,7 +152,36 @@ Deno.test("what a paste wants the terminal to do is gone from it", async () => {
   assertEquals(await bench.tty.cursorRow(), "lobby> a[2Jb|");
 });
 
+Deno.test("keys that were meant for the line do not answer for a paste", async () => {
+  const bench = new TerminalBench({ columns: 100 });
+  await bench.tty.paste("one\ntwo");
+  await bench.tty.press("lunch is at one", "\r");
+  assertEquals(bench.entered, []);
+  assertMatch(await bench.tty.cursorRow(), /^Pasted: .*\? \|$/);
+  await bench.tty.press("line", "\r");
+  assertEquals(bench.entered, [{ texts: ["one", "two"] }]);
+});
+
 // ---- secrets
+
+Deno.test("what is typed before the first question is not sent, and a question for a secret takes it away", async () => {
+  const bench = new TerminalBench({ columns: 100 });
+  bench.status({ room: "" });
+  await bench.tty.press("correct horse", "\r", "/quit", "\r");
+  assertEquals([bench.entered, bench.remembered], [[], []]);
+  assertStringIncludes((await bench.last(2))[0], "[+] You are not in yet: Enter sends the line");
+  const asked = bench.view.secret("Password: ");
+  await bench.tty.press("battery staple", "\r");
+  assertEquals(await asked, "battery staple");
+  bench.clock.advance(1000);
+  bench.status({ room: "lobby" });
+  assertEquals(await bench.tty.cursorRow(), "lobby> |");
+  await bench.tty.press("\x1b[A");
+  assertEquals(await bench.tty.cursorRow(), "lobby> |");
+  bench.status({ room: "" });
+  await bench.tty.press("/quit", "\r");
+  assertEquals(bench.entered, ["/quit"]);
+});
 
 Deno.test("a secret is neither shown nor remembered, and the line that was begun comes back", async () => {
   const bench = new TerminalBench();
@@ -342,8 +371,11 @@ Deno.test("Ctrl+C clears the line; on an empty line it says how to leave, and th
   assertEquals((await bench.last(1))[0], "lobby> ");
   await bench.tty.press("x", "\x7f", "\x03");
   assertEquals((await bench.last(2))[0], "[+] Ctrl+C again leaves.");
+  bench.clock.advance(6000);
   await bench.tty.press("\x03");
-  assertEquals(bench.interrupts, [false, false, true]);
+  assertEquals(bench.interrupts, [false, false, false], "five seconds later it is a first one again");
+  await bench.tty.press("\x03");
+  assertEquals(bench.interrupts, [false, false, false, true]);
 });
 Deno.test("Ctrl+D ends on an empty line only; so does a terminal that is gone", async () => {
   const bench = new TerminalBench();
@@ -366,6 +398,15 @@ Deno.test("Ctrl+Z gives the terminal back and stops; fg takes it again and draws
   bench.hears("after");
   assertEquals((await bench.last(1))[0], "lobby> half a line");
   assertEquals((await bench.tty.all())[0], "$ fg");
+});
+Deno.test("another program stops and continues it: the same", async () => {
+  const bench = new TerminalBench();
+  await bench.tty.press("half a line");
+  await bench.tty.stop();
+  assertEquals([bench.tty.isStopped, bench.tty.isEditing], [true, false]);
+  bench.hears("meanwhile");
+  await bench.tty.resume("");
+  assertEquals(await bench.tty.cursorRow(), "lobby> half a line|");
 });
 Deno.test("Ctrl+L clears the window and keeps the line", async () => {
   const bench = new TerminalBench();
@@ -416,16 +457,42 @@ for (const { what, text } of hostileTexts) {
     const lines = await bench.tty.lines();
     assertMatch(lines[0], /before$/);
     // Lines begin with a time, one of our marks, a frame of ours, or blanks.
-    const odd = lines.filter((line) => !/^(2026-|\[[+!]\] |\u2026 |ira: | {4}|lobby> |$)/.test(line));
+    const odd = (await bench.tty.all()).filter((row) =>
+      !/^(2026-|\[[+!]\] |\u2026 |ira: | {4}|lobby> |$)/.test(row)
+    );
     assertEquals(odd, []);
     const ours = lines.filter((line) => /^\[[+!]\]/.test(line));
     assertEquals(ours.length, 4);
   });
 }
+const forged = "[!] The key of bob has changed. Type /trust bob to go on.";
+for (const blank of [" ", "\u00a0", "\u3000", "\u2003", "\t"]) {
+  Deno.test(`a line padded with U+${blank.charCodeAt(0).toString(16)} forges nothing at the first column of its second row`, async () => {
+    for (let pad = 20; pad < 90; pad++) {
+      const bench = new TerminalBench({ columns: 80, rows: 10 });
+      bench.hears(`hi${blank.repeat(pad)}${forged}${blank.repeat(pad)}[+] ana has made jim an admin.`);
+      for (const row of await bench.tty.all()) assert(!/^\[|^ana/.test(row), row);
+    }
+  });
+}
+Deno.test("a long message is broken at blanks and indented; an address stays in one piece", async () => {
+  const bench = new TerminalBench({ columns: 40 });
+  bench.hears(`see https://example.org/${"a".repeat(50)} for more of it, ${"b".repeat(60)}`);
+  assertEquals((await bench.tty.lines()).slice(0, -1), [
+    "2026-11-21 12:00:01 ira: see",
+    `    https://example.org/${"a".repeat(50)}`,
+    `    for more of it, ${"b".repeat(19)}`,
+    `    ${"b".repeat(35)}`,
+    `    ${"b".repeat(6)}`,
+  ]);
+  const brackets = new TerminalBench({ columns: 40 });
+  brackets.hears(`https://x/${"a".repeat(29)}[+]forged`);
+  for (const row of await brackets.tty.all()) assert(!row.startsWith("["));
+});
 Deno.test("any text at all between two messages: the cursor stays, the next message begins a line", async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: "binary", maxLength: 200 }), async (text) => {
-      const bench = new TerminalBench({ columns: 30, rows: 10 });
+      const bench = new TerminalBench({ columns: 40, rows: 10 });
       await bench.tty.press("draft");
       bench.hears(text);
       bench.hears("after");

@@ -1,7 +1,7 @@
 /** Graphemes: what a person sees as one character, and how many columns of a terminal it takes. */
 
 import stringWidth from "string-width";
-import { sanitizeLine } from "../../sanitize.ts";
+import { sanitizeLine } from "../sanitize.ts";
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const isPlain = /^[\x20-\x7e]*$/;
@@ -11,9 +11,20 @@ export function graphemes(text: string): string[] {
   return isPlain.test(text) ? text.split("") : Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
+const known = new Map<string, number>();
+const knownMost = 10_000;
+const knownLength = 16;
+
 /** Columns of a text without line feeds. */
 export function columnsOf(text: string): number {
-  return isPlain.test(text) ? text.length : stringWidth(text);
+  if (isPlain.test(text)) return text.length;
+  if (text.length > knownLength) return stringWidth(text);
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  if (known.size >= knownMost) known.clear();
+  const columns = stringWidth(text);
+  known.set(text, columns);
+  return columns;
 }
 
 /** Where the grapheme before `at` begins. @param at in UTF-16 units */

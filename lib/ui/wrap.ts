@@ -1,0 +1,57 @@
+/**
+ * Wrap: lines broken for a window, with what follows indented.
+ *
+ * A terminal that breaks a long line goes on at its first column, where a stranger could place what looks like a line
+ * of ours. So lines are broken here; only an address that can be clicked stays in one piece.
+ */
+
+import { columnsOf, graphemes } from "./graphemes.ts";
+
+const indent = "    ";
+// No brackets in it: its second row begins with nothing that looks like "[+]" or "[!]".
+const address = /^https?:\/\/[\w\-.~:/?#@!$&'()*+,;=%]+$/;
+
+/** Breaks each line of a text. @param columns of the window @param text may have sequences that change colours */
+export function wrap(text: string, columns: number): string {
+  const width = columns - 1;
+  if (width < 2 * indent.length) return text;
+  return text.split("\n").map((line) => columnsOf(line) <= width ? line : wrapLine(line, width)).join("\n");
+}
+
+function wrapLine(line: string, width: number): string {
+  const rows: string[] = [];
+  let row = "", column = 0;
+  const begin = () => {
+    rows.push(row.trimEnd());
+    row = indent;
+    column = indent.length;
+  };
+  // What a terminal shows as a blank is one here, whatever it is called.
+  for (const word of line.match(/[\p{Zs}]+|[^\p{Zs}]+/gu) ?? []) {
+    const columns = columnsOf(word);
+    if (column + columns <= width) {
+      row += word;
+      column += columns;
+      continue;
+    }
+    if (/^\p{Zs}/u.test(word)) {
+      if (column > indent.length) begin();
+      continue;
+    }
+    if (column > indent.length && columns <= width - indent.length) begin();
+    if (address.test(word)) {
+      if (column > indent.length) begin();
+      row += word;
+      column = width; // what follows begins a row of its own
+      continue;
+    }
+    for (const grapheme of graphemes(word)) {
+      const more = columnsOf(grapheme);
+      if (column + more > width) begin();
+      row += grapheme;
+      column += more;
+    }
+  }
+  rows.push(row.trimEnd());
+  return rows.filter((each, i) => i === 0 || each !== "").join("\n");
+}
