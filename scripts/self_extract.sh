@@ -39,4 +39,4 @@ fi
 
 DENO_NO_UPDATE_CHECK=1
 export DENO_NO_UPDATE_CHECK
-exec "$kept/deno" run --no-config --no-lock --no-remote --no-npm --no-prompt @PERMISSIONS@ "$kept/app.js" "$@"
+exec "$kept/deno" run --quiet --no-config --no-lock --no-remote --no-npm --no-prompt @PERMISSIONS@ "$kept/app.js" "$@"

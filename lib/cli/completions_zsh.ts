@@ -11,7 +11,7 @@ export function zshCompletions(specs: readonly CommandSpec[]): string {
       `      _arguments -s -S \\`,
       [
         ...spec.options.map((option) => `        ${argument(option)}`),
-        `        ${quoted(positional(spec))}`,
+        ...positional(spec),
       ].join(" \\\n"),
       "      ;;",
     ].join("\n")
@@ -44,9 +44,9 @@ fi
 `;
 }
 
-function positional({ choices, positionals, usage }: CommandSpec): string {
-  if (choices) return `1: :(${choices.join(" ")})`;
-  return positionals > 0 ? `1:${usage.split(" ").at(-1)!.replace(/[[\]]/g, "")}: ` : "*: :";
+/** Only where it can be completed: beside one that cannot, zsh lists flags instead of taking the only one. */
+function positional({ choices }: CommandSpec): string[] {
+  return choices ? [`        ${quoted(`1: :(${choices.join(" ")})`)}`] : [];
 }
 
 /** One flag in all its spellings, which exclude each other. */

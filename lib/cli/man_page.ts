@@ -1,6 +1,7 @@
 /** The manual page, chat(1), in the macros of man(7). */
 
 import { commands } from "../client/commands.ts";
+import { keyHelp } from "../ui/terminal/key_help.ts";
 import { version } from "../version.ts";
 import type { CommandSpec, Option } from "./options.ts";
 
@@ -42,6 +43,8 @@ export function manPage(specs: readonly CommandSpec[]): string {
       ".TP",
       ".B //TEXT",
       "Say a line that starts with a slash",
+      ".SH KEYS",
+      ...keyHelp.flatMap(([keys, does]) => [".TP", `.B ${escaped(keys)}`, escaped(does)]),
       ".SH EXIT STATUS",
       ...exitStatus.flatMap(([code, what]) => [".TP", `.B ${code}`, escaped(what)]),
       ".SH ENVIRONMENT",

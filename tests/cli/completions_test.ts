@@ -7,6 +7,7 @@ import { bashCompletions } from "../../lib/cli/completions_bash.ts";
 import { manPage } from "../../lib/cli/man_page.ts";
 import { completionsSpec, parseOptions, shells, specs, UsageError } from "../../lib/cli/options.ts";
 import type { Process } from "../../lib/cli/process.ts";
+import { keyHelp } from "../../lib/ui/terminal/key_help.ts";
 import { hasTool, run } from "../fakes/tools.ts";
 
 function printed(shell: string): string {
@@ -113,6 +114,7 @@ Deno.test({
 Deno.test("the README has the table of commands as /help shows it, and every flag", () => {
   const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
   assert(readme.includes(`\`\`\`\n${help("").join("\n")}\n\`\`\``), "the table of commands");
+  for (const [keys, does] of keyHelp) assert(readme.includes(`${keys.padEnd(36)} ${does}\n`), keys);
   for (const spec of specs) {
     for (const { name } of spec.options) {
       if (name !== "help") assert(readme.includes(`--${name}`), name);

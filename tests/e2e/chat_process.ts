@@ -29,7 +29,15 @@ export class Home {
   async close(): Promise<void> {
     for (const process of this.running) process.kill("SIGKILL");
     await Promise.all(this.running.map((p) => p.code));
-    await Deno.remove(this.dir, { recursive: true });
+    // What runs in the windows of a terminal that was closed goes on for a moment.
+    for (let i = 0;; i++) {
+      try {
+        return await Deno.remove(this.dir, { recursive: true });
+      } catch (error) {
+        if (i === 100) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
   }
 }
 

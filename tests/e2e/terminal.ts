@@ -45,7 +45,7 @@ export class Terminal {
   }
   /** Types text, without Enter. */
   async type(text: string): Promise<void> {
-    await this.tmux("send-keys", "-t", this.window, "-l", text);
+    await this.tmux("send-keys", "-t", this.window, "-l", "--", text);
   }
   async enter(text: string): Promise<void> {
     await this.type(text);
