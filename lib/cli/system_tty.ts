@@ -27,7 +27,8 @@ export function systemTty(write: (text: string) => void, env: Environment): Tty 
     },
     size() {
       try {
-        return Deno.consoleSize();
+        const { columns, rows } = Deno.consoleSize();
+        return { columns: columns || 80, rows: rows || 24 }; // a serial line does not know
       } catch {
         return { columns: 80, rows: 24 }; // it is gone
       }

@@ -10,6 +10,7 @@ export interface Readers {
 
 /** Somebody said something, or we did and the server has stored it. */
 export interface MessageEvent {
+  /** What it is. */
   readonly type: "message";
   /** The room's label. */
   readonly room: string;
