@@ -70,7 +70,7 @@ async function talk(parsed: Parsed, process: Process, program: JsonView | null):
   };
   const interrupt = (again: boolean) => {
     if (again) stop();
-    else if (chat.cancelQuestion()) interrupted = chat.room === null; // at the first question it ends all
+    else if (chat.questions.cancel()) interrupted = chat.room === null; // at the first question it ends all
     else return false;
     return true;
   };

@@ -23,7 +23,7 @@ export async function changePassword(chat: Chat): Promise<void> {
 export async function releaseKey(chat: Chat): Promise<void> {
   const connection = loggedIn(chat);
   const question = "Your next login, from whatever key, will own this account. Go on?";
-  if (!await chat.ask(question)) return chat.view.notice("Nothing was done.");
+  if (!await chat.questions.ask(question)) return chat.view.notice("Nothing was done.");
   const password = await chat.login.ask("Password: ").catch(cancelled);
   if (!password) return chat.view.notice("Nothing was done.");
   await request(connection, (ref) => ({ type: "RELEASE", ref, password }), "the account is yours as before");

@@ -22,7 +22,6 @@ import {
   welcomeFlags,
 } from "../protocol/messages.ts";
 import { BadName, decodeName, isName, skeleton } from "../protocol/name.ts";
-import { type Command, parseLine } from "./commands.ts";
 import { beginDirectRoom, directRoomWith } from "./direct_rooms.ts";
 import { enterKeyFileRoom } from "./enter_key_file_room.ts";
 import { KeyFileRoom } from "./key_file_room.ts";
@@ -31,9 +30,12 @@ import { KeyClaims } from "./key_claims.ts";
 import type { Ignored } from "./ignored.ts";
 import type { LocalHistory } from "./local_history.ts";
 import { Login, type LoginOptions } from "./login.ts";
+import { LineEntry } from "./line_entry.ts";
+import { OpenRooms } from "./open_rooms.ts";
 import { Pace } from "./pace.ts";
 import { PrekeyPublishing } from "./prekey_publishing.ts";
 import { ServerGate } from "./server_gate.ts";
+import { Questions } from "./questions.ts";
 import { findPerson, NobodyThere } from "./people.ts";
 import type { Named, RoomStream } from "./room_stream.ts";
 import { enterRoom, type Entrance, patiently, type Wanted } from "./enter_room.ts";
@@ -51,7 +53,7 @@ import { ServerState } from "./server_state.ts";
 import { ShownMessages } from "./shown_messages.ts";
 import type { Status } from "./status.ts";
 import type { TypedLines } from "./typed_lines.ts";
-import type { Said, View } from "./view.ts";
+import type { View } from "./view.ts";
 
 /** A text that fits into a message. @throws ChatError */
 function checked(text: string): string {
@@ -120,14 +122,14 @@ interface Unsent {
 
 /** One run of `chat join`. */
 export class Chat implements Receiver {
-  /** All rooms at the server, by id in hex. */
-  readonly rooms = new Map<string, RoomStream>();
+  #open: OpenRooms;
+  #entry: LineEntry;
+  /** What the person is asked. */
+  readonly questions: Questions;
   #server: ServerState | null = null;
   #serverId: Bytes | null = null;
   #context: RoomContext | null = null;
   #connection: Connection | null = null;
-  #room: RoomStream | null = null;
-  #main: RoomStream | null = null;
   #wanted: Wanted[];
   #claims: KeyClaims;
   #gate: ServerGate;
@@ -148,13 +150,10 @@ export class Chat implements Receiver {
   #whenEntered = Promise.withResolvers<void>();
   #watched = new Set<{ room: RoomStream; check: () => void }>();
   #beginning = new Set<ClientRoom>();
-  #displaced = false;
-  #question: ((answer: boolean) => void) | null = null;
   #offline: Status["offline"] = { retryMs: null };
   /** What `/why` tells of. */
   readonly shown = new ShownMessages();
   #trusted = false;
-  #rejected = 0;
   #historyFails = false;
   /** Ends the waiting for the next attempt to connect. */
   #hurry = new AbortController();
@@ -171,19 +170,30 @@ export class Chat implements Receiver {
     this.#claims = new KeyClaims(options.trust);
     this.#gate = new ServerGate(profile.known, options, this.#claims, {
       notice: (text) => view.notice(text),
-      ask: (question) => this.ask(question),
+      ask: (question) => this.questions.ask(question),
     });
     this.login = new Login(profile.name, options.login, {
       interactive: view.interactive,
       secret: (question) => this.#secret(question),
       warning: (text) => view.warning(text),
     });
+    this.questions = new Questions(view, this.#stop.signal);
+    this.#open = new OpenRooms(options);
+    this.#entry = new LineEntry({
+      chat: this,
+      takeDisplaced: () => {
+        const was = this.#open.isDisplaced;
+        this.#open.isDisplaced = false;
+        return was;
+      },
+      leave: () => view.interactive ? this.quit() : this.#quitWhenQuiet(),
+    });
     this.#pace = new Pace(seams.clock);
     this.#publishing = new PrekeyPublishing({
       clock: seams.clock,
       prekeys: () => this.#server!.prekeys,
       patiently: (request) => patiently(this.#entrance(false), request),
-      allCaughtUp: () => this.#clientRooms().every((r) => r.isCaughtUp || r.state.status !== "in"),
+      allCaughtUp: () => this.#open.withMembers.every((r) => r.isCaughtUp || r.state.status !== "in"),
       warn: (text) => view.warning(text),
     });
     this.#wanted = options.fernet ? [] : [{
@@ -194,15 +204,21 @@ export class Chat implements Receiver {
     }];
   }
 
+  /** All rooms at the server, by id in hex. */
+  get rooms(): ReadonlyMap<string, RoomStream> {
+    return this.#open.all;
+  }
   /** The room in which lines are said; null before it is entered. */
   get room(): RoomStream | null {
-    return this.#room;
+    return this.#open.shown;
   }
   /** The same, if it has members and admins. @throws ChatError */
   get membersRoom(): ClientRoom {
-    if (this.#room instanceof ClientRoom && this.#room.state.head) return this.#room;
+    if (this.#open.shown instanceof ClientRoom && this.#open.shown.state.head) return this.#open.shown;
     throw new ChatError(
-      this.#room ? "That is for rooms with members; this one has only a key file" : "You are in no room yet",
+      this.#open.shown
+        ? "That is for rooms with members; this one has only a key file"
+        : "You are in no room yet",
       "/rooms shows where you are",
     );
   }
@@ -261,7 +277,7 @@ export class Chat implements Receiver {
       }
       if (this.#failure) throw this.#failure;
       const refused = this.#allItems().filter((item) => item.failed).length;
-      const lost = this.#rejected + refused;
+      const lost = this.#entry.rejected + refused;
       if (lost > 0 && !this.view.interactive) throw notSent(lost);
       return exitCodes.done;
     } finally {
@@ -320,7 +336,9 @@ export class Chat implements Receiver {
     this.#openServer(connection.server.id);
     this.#connection = connection;
     this.#givePsk();
-    const listed = this.#clientRooms().filter((room) => room.state.status === "in" && this.#isFollowed(room));
+    const listed = this.#open.withMembers.filter((room) =>
+      room.state.status === "in" && this.#isFollowed(room)
+    );
     const goodbye = () => connection.close(closeReasons.bye);
     this.#stop.signal.addEventListener("abort", goodbye); // also while the login is not answered
     if (this.#stop.signal.aborted) goodbye();
@@ -419,7 +437,7 @@ export class Chat implements Receiver {
         this.shown.add(event);
         this.view.event(event);
       },
-      holds: (room) => this.#holds(room as RoomStream),
+      holds: (room) => this.view.holds && !this.#open.isShown(room as RoomStream),
       ignores: (id) => this.#server!.ignored.has(id),
       record: (room, events) => this.#record(room, events),
       pace: () => this.#pace.take(),
@@ -443,8 +461,7 @@ export class Chat implements Receiver {
         if (!this.view.interactive) this.#fail(error);
       },
     };
-    this.rooms.clear();
-    this.#room = this.#main = null;
+    this.#open.clear();
     const byName = (a: { state: { name: string } }, b: typeof a) => a.state.name < b.state.name ? -1 : 1;
     for (const { state, history } of this.#context.files.load().toSorted(byName)) {
       this.#addRoom(new ClientRoom(this.#context, state, state.status === "waiting" ? null : history));
@@ -452,7 +469,7 @@ export class Chat implements Receiver {
   }
 
   #addRoom<Room extends RoomStream>(room: Room): Room {
-    this.rooms.set(encodeHex(room.state.id), room);
+    this.#open.add(room);
     room.onTurn = () => this.#afterTurn(room);
     return room;
   }
@@ -517,13 +534,9 @@ export class Chat implements Receiver {
     return typed;
   }
 
-  #clientRooms(): ClientRoom[] {
-    return [...this.rooms.values()].filter((room) => room instanceof ClientRoom);
-  }
-
   /** The key files that the person has given are not kept: each run gives them anew. */
   #givePsk(): void {
-    for (const room of this.#clientRooms()) {
+    for (const room of this.#open.withMembers) {
       const wanted = this.#wanted.find(({ name }) => skeleton(name) === skeleton(room.state.name));
       const mark = room.state.keyFile;
       const fits = mark
@@ -584,7 +597,7 @@ export class Chat implements Receiver {
   /** A room that others have put us into, or one whose admission we have not kept. */
   #unaskedRoom({ room: id, name }: MessageOf<"ROOM_INFO">): ClientRoom {
     const called = name.length === 0 ? "" : decodeName(name);
-    const waiting = this.#clientRooms().filter((room) => room.state.status === "waiting").length;
+    const waiting = this.#open.withMembers.filter((room) => room.state.status === "waiting").length;
     if (waiting >= unaskedMost) throw new Malformed("more rooms than anybody is put into");
     const wanted = this.#wanted.find((other) => skeleton(other.name) === skeleton(called));
     // A room that is wanted must bear the name; any other takes that of its commit.
@@ -602,14 +615,14 @@ export class Chat implements Receiver {
   /** What entering a room may use of us. @param isMain the room that the command line names */
   #entrance(isMain: boolean): Entrance {
     return {
-      rooms: this.#clientRooms(),
+      rooms: this.#open.withMembers,
       context: this.#context!,
       view: this.view,
       signal: this.#stop.signal,
       claims: this.#claims,
       addRoom: (room) => this.#addRoom(room),
       dropRoom: (room) => {
-        this.rooms.delete(encodeHex(room.state.id));
+        this.#open.all.delete(encodeHex(room.state.id));
         this.#context!.files.remove(room.state.id);
       },
       take: (room) => this.#take(room, isMain),
@@ -631,7 +644,7 @@ export class Chat implements Receiver {
       const isMain = !this.options.fernet && skeleton(wanted.name) === skeleton(this.options.room);
       await this.#tell(isMain, () => enterRoom(this.#entrance(isMain), connection, wanted));
     }
-    for (const room of this.#clientRooms()) {
+    for (const room of this.#open.withMembers) {
       if (room.state.status === "waiting" && room.isDirect) {
         await this.#tell(false, () => this.#beginDirect(room));
       }
@@ -644,7 +657,7 @@ export class Chat implements Receiver {
     const entrance = {
       context: this.#context!,
       signal: this.#stop.signal,
-      room: this.#main instanceof KeyFileRoom ? this.#main : null,
+      room: this.#open.main instanceof KeyFileRoom ? this.#open.main : null,
       take: (entered: KeyFileRoom) => {
         this.#addRoom(entered);
         this.#take(entered, true);
@@ -664,8 +677,8 @@ export class Chat implements Receiver {
   }
 
   #take(room: RoomStream, isMain: boolean): void {
-    const isFirst = this.#room === null;
-    if (isMain) this.#main = room;
+    const isFirst = this.#open.shown === null;
+    if (isMain) this.#open.main = room;
     // Coming back after a cut leaves the person in the room that was on the screen.
     if (isFirst || !this.#entered) this.#show(room);
     // Lines without a room were typed before there was one.
@@ -681,8 +694,8 @@ export class Chat implements Receiver {
   }
 
   #show(room: RoomStream): void {
-    const isNew = this.#room !== room;
-    this.#room = room;
+    const isNew = this.#open.shown !== room;
+    this.#open.shown = room;
     this.#showStatus();
     if (isNew) room.showUnsent();
     room.looked();
@@ -703,29 +716,9 @@ export class Chat implements Receiver {
     }
   }
 
-  /** Whether what is said there waits until the room is on the screen. */
-  #holds(room: RoomStream): boolean {
-    if (!this.view.holds) return false;
-    return this.#room ? room !== this.#room : !this.#isNamed(room);
-  }
-
-  /** Whether it is the room that the command line names, entered or not. */
-  #isNamed(room: RoomStream): boolean {
-    if (this.#main) return room === this.#main;
-    const { fernet, room: name } = this.options;
-    if (fernet) return room instanceof KeyFileRoom;
-    return room instanceof ClientRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
-  }
-
-  /** The rooms that can be shown, as a person counts them; a room keeps its number in later runs. */
+  /** The rooms that can be shown, as a person counts them. */
   get numbered(): readonly RoomStream[] {
-    const all = [...this.rooms.values()].filter((room) => {
-      if (room.state.status === "gone" || (room instanceof ClientRoom && room.isReplaced)) return false;
-      return room.state.status === "in" || room === this.#room;
-    });
-    // The one named at the start comes before those that are new as well.
-    const byName = all.toSorted((a, b) => Number(this.#isNamed(b)) - Number(this.#isNamed(a)));
-    return this.#server?.order.sorted(byName) ?? [];
+    return this.#server ? this.#open.numbered(this.#server.order) : [];
   }
 
   /** Alt+1 to Alt+9. */
@@ -742,7 +735,7 @@ export class Chat implements Receiver {
       if (this.#claims.names(room.conflict.name)) this.#acceptKey(room.conflict);
     }
     this.#publishing.eraseWhenDue();
-    if (room === this.#main && room.isCaughtUp && !this.#entered) {
+    if (room === this.#open.main && room.isCaughtUp && !this.#entered) {
       this.#entered = true;
       this.#whenEntered.resolve();
       this.view.progress("Now you can start to exchange messages");
@@ -751,9 +744,9 @@ export class Chat implements Receiver {
         this.view.notice(`There was nothing to accept: no key of ${trust} has changed.`);
       }
     }
-    this.#rejected += room.takeLost();
+    this.#entry.rejected += room.takeLost();
     if (room.state.status === "gone" && this.#entered) this.#notWanted(room);
-    if (room === this.#room && room.state.status === "gone" && this.#entered) this.#outOf(room);
+    if (room === this.#open.shown && room.state.status === "gone" && this.#entered) this.#outOf(room);
     // A program cannot judge a warning: it ends, and a person looks.
     if (room.state.alarm && !this.view.interactive) this.#fail(notStored(true));
     this.#showStatus();
@@ -770,16 +763,18 @@ export class Chat implements Receiver {
     const next = [...this.rooms.values()].find((other) =>
       other.state.status === "in" && !other.state.retired
     );
-    if (!next || (room === this.#main && !this.view.interactive)) return this.#fail(notMember(room.label));
+    if (!next || (room === this.#open.main && !this.view.interactive)) {
+      return this.#fail(notMember(room.label));
+    }
     this.view.notice(
       `You are no longer in ${room.label}; what you type is said in ${next.label} from now on.`,
     );
-    this.#displaced = true;
+    this.#open.isDisplaced = true;
     this.#show(next);
   }
 
   #showStatus(): void {
-    const room = this.#room;
+    const room = this.#open.shown;
     this.view.status({
       room: room?.label ?? "",
       worry: room?.worry ?? "",
@@ -808,8 +803,7 @@ export class Chat implements Receiver {
           // A program does not watch for the prompt: its lines wait until they can mean something.
           if (!this.view.interactive) await this.#whenEntered.promise;
           if (this.#stop.signal.aborted) return;
-          if (line instanceof ChatError) this.#rejected++;
-          else await (typeof line === "string" ? this.#enterLine(line) : this.#enterSaid(line));
+          await this.#entry.take(line);
         }
       }
       if (this.options.listen && this.options.message === null && !this.view.interactive) return;
@@ -822,125 +816,23 @@ export class Chat implements Receiver {
     });
   }
 
-  async #enterLine(line: string): Promise<void> {
-    const question = this.#question;
-    if (question && /^\s*(y|yes|n|no)\s*$/i.test(line)) return question(/y/i.test(line));
-    const meaning = parseLine(line);
-    const isGoing = meaning.kind === "quit" ||
-      (meaning.kind === "command" && meaning.command.name === "quit");
-    if (question && !isGoing) {
-      return this.view.warning(
-        'Please answer "yes" or "no" first; Ctrl+C is no. Nothing else was done with the line.',
-      );
-    }
-    try {
-      switch (meaning.kind) {
-        case "nothing":
-          return;
-        case "quit":
-          return this.view.interactive ? this.quit() : this.#quitWhenQuiet();
-        case "say":
-          return this.say(meaning.text);
-        case "command":
-          // What asks a question must not keep the next line, its answer, from being read.
-          if (this.view.interactive) return void this.#run(meaning.command, meaning.rest);
-          return await meaning.command.run(this, meaning.rest);
-        case "unknown":
-          this.#rejected++;
-          return this.view.warning(
-            `There is no command /${meaning.word}; did you mean /${meaning.nearest}? Nothing was sent; a line that ` +
-              "starts with // is said as it stands.",
-          );
-      }
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-      this.view.warning(inWords(error));
-    }
-  }
-
-  #refusal(why: string): ChatError {
-    this.#rejected++;
-    return new ChatError(why, "say it again if it is for there");
-  }
-
-  /** What is said as it stands, wherever it is to go. */
-  async #enterSaid({ texts, action = false, room, to, pending, refused }: Said): Promise<void> {
-    if (this.#question) {
-      return this.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
-    }
-    try {
-      if (texts.every((text) => text.trim() === "")) throw this.#refusal("There is nothing in it to be said");
-      if (this.#displaced && to === undefined && room === undefined) {
-        // It may have been begun for the room that is gone.
-        this.#displaced = false;
-        throw this.#refusal(`You are in ${this.#room?.label} now, and nothing was sent`);
-      }
-      for (const text of texts) {
-        const there = to !== undefined
-          ? await this.#refusing(() => this.directRoom(to))
-          : room !== undefined
-          ? this.#counted(() => this.knownRoom(room))
-          : this.#room;
-        if (there) {
-          const msgId = this.sayIn(there, text, action);
-          pending?.(msgId);
-        } else this.say(text, action);
-      }
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-      if (refused) refused(error);
-      else this.view.warning(inWords(error));
-    }
-  }
-
-  async #run(command: Command, rest: string): Promise<void> {
-    try {
-      await command.run(this, rest);
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-      this.view.warning(inWords(error));
-    }
-  }
-
-  /** Asks the person; the next line that is typed answers. @returns false for anything but yes, and for programs */
-  async ask(question: string): Promise<boolean> {
-    if (!this.view.interactive || this.#question) return false;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#question = resolve;
-    this.view.question(`${question} (yes or no) `);
-    const stopped = () => resolve(false);
-    this.#stop.signal.addEventListener("abort", stopped);
-    const answer = await promise;
-    this.#stop.signal.removeEventListener("abort", stopped);
-    this.#question = null;
-    this.view.question(null);
-    return answer;
-  }
-
-  /** The person takes the question back. @returns whether there was one */
-  cancelQuestion(): boolean {
-    const isAsked = this.#question !== null;
-    this.#question?.(false);
-    return isAsked;
-  }
-
   /** Says something in the room, now or as soon as it is entered. */
   say(text: string, action = false): void {
     if (text.trim() === "") {
       if (action) this.view.warning("What do you do? /me ACTION");
       return;
     }
-    if (this.#displaced) {
+    if (this.#open.isDisplaced) {
       // It may have been begun for the room that is gone.
-      this.#displaced = false;
+      this.#open.isDisplaced = false;
       this.view.warning(
-        `You are in ${this.#room?.label} now: the line was not sent. Say it again if it is for there.`,
+        `You are in ${this.#open.shown?.label} now: the line was not sent. Say it again if it is for there.`,
       );
       return;
     }
-    if (this.#room) this.sayIn(this.#room, text, action);
+    if (this.#open.shown) this.sayIn(this.#open.shown, text, action);
     else {
-      const said = this.#counted(() => checked(text));
+      const said = this.#entry.counted(() => checked(text));
       const msgId = encodeHex(this.seams.random(16));
       this.#waits({ msgId, text: said, action, room: null, to: null });
     }
@@ -955,27 +847,9 @@ export class Chat implements Receiver {
     this.view.event({ type: "pending", room, from: this.profile.name, msgId, timeMs, text, action });
   }
 
-  /** A line that cannot be said counts as one that was lost. */
-  #counted<T>(act: () => T): T {
-    try {
-      return act();
-    } catch (error) {
-      this.#rejected++;
-      throw error;
-    }
-  }
-  async #refusing<T>(act: () => Promise<T>): Promise<T> {
-    try {
-      return await act();
-    } catch (error) {
-      this.#rejected++;
-      throw error;
-    }
-  }
-
   /** Says something in one of the rooms. @returns its message id in hex @throws ChatError */
   sayIn(room: RoomStream, text: string, action = false): string {
-    const msgId = this.#counted(() => room.say(checked(text), action));
+    const msgId = this.#entry.counted(() => room.say(checked(text), action));
     if (room.state.alarm) {
       this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
     }
@@ -994,10 +868,7 @@ export class Chat implements Receiver {
   async joinRoom(name: string): Promise<void> {
     if (name === "") throw new ChatError("Which room? /join ROOM", "/rooms shows those you are in");
     if (!isName(name)) throw new BadName("room name", name);
-    const known = this.#clientRooms().find((room) =>
-      !room.isDirect && room.state.status === "in" && !room.state.retired &&
-      skeleton(room.state.name) === skeleton(name)
-    );
+    const known = this.#open.entered(name);
     if (known) return this.switchTo(known);
     const connection = this.#connection;
     const wanted: Wanted = { name, psk: noKeyFile, inviter: null, roomId: null };
@@ -1007,7 +878,7 @@ export class Chat implements Receiver {
     }
     await enterRoom(this.#entrance(false), connection, wanted);
     if (!this.#wanted.some((other) => skeleton(other.name) === skeleton(name))) this.#wanted.push(wanted);
-    const room = this.#clientRooms().find((other) =>
+    const room = this.#open.withMembers.find((other) =>
       !other.isDirect && !other.state.retired && skeleton(other.state.name) === skeleton(name)
     );
     if (room) this.switchTo(room);
@@ -1015,25 +886,18 @@ export class Chat implements Receiver {
 
   /** The room that a person calls by this label. */
   roomCalled(label: string): RoomStream | undefined {
-    const said = label.replace(/^@/, "");
-    const all = [...this.rooms.values()].filter((room) =>
-      room.state.status !== "gone" && room.isEntered && !(room instanceof ClientRoom && room.isReplaced)
-    );
-    return all.find((room) => room.label === label) ??
-      all.find((room) => skeleton(room.label.replace(/^@/, "")) === skeleton(said));
+    return this.#open.called(label);
   }
 
   /** What is typed from now on is said there. */
   switchTo(room: RoomStream): void {
-    this.#displaced = false;
+    this.#open.isDisplaced = false;
     this.#show(room);
   }
 
-  /** The same as {@link roomCalled}. @throws ChatError when there is none */
+  /** The same. @throws ChatError when there is none */
   knownRoom(label: string): RoomStream {
-    const room = label === "" ? undefined : this.roomCalled(label);
-    if (room) return room;
-    throw new ChatError(`You are in no room called "${label}"`, "/rooms shows all; /join ROOM enters one");
+    return this.#open.known(label);
   }
 
   /** The room of two with somebody, begun if need be. @throws ChatError */
@@ -1057,8 +921,8 @@ export class Chat implements Receiver {
 
   /** Says something to one person alone. @throws ChatError */
   async tell(name: string, text: string): Promise<void> {
-    this.#counted(() => checked(text));
-    this.sayIn(await this.#refusing(() => this.directRoom(name)), text);
+    this.#entry.counted(() => checked(text));
+    this.sayIn(await this.#entry.countedLater(() => this.directRoom(name)), text);
   }
 
   /** Makes a room of two at the server, once there is something to say in it. */
@@ -1088,8 +952,10 @@ export class Chat implements Receiver {
   async retry(): Promise<void> {
     if (!this.#connection) this.view.notice("Connecting now.");
     this.#hurry.abort();
-    this.#room?.retry();
-    if (this.#room instanceof ClientRoom && this.#room.isDirect) await this.#beginDirect(this.#room);
+    this.#open.shown?.retry();
+    if (this.#open.shown instanceof ClientRoom && this.#open.shown.isDirect) {
+      await this.#beginDirect(this.#open.shown);
+    }
   }
 
   /** Whether the person has compared digits with the holder of a name. */
@@ -1100,7 +966,7 @@ export class Chat implements Receiver {
   /** Accepts a changed key, or ignores the views of a member whose history differs. */
   trust(said: string): void {
     const [name = "", ...digits] = said.split(/\s+/);
-    const room = this.#room;
+    const room = this.#open.shown;
     if (!room || name === "") return this.view.warning("Whom? /trust NAME");
     const claim = this.#claims.choose(name, this.context.card.id, digits.join(""));
     if (claim) return this.#acceptKey(claim);
@@ -1132,7 +998,7 @@ export class Chat implements Receiver {
 
   /** Gives up the membership of the room on the screen, and goes if it was the only one. */
   async leave(): Promise<void> {
-    const room = this.#room;
+    const room = this.#open.shown;
     if (!room) return this.quit();
     if (room instanceof ClientRoom) {
       await room.leave();
@@ -1140,7 +1006,7 @@ export class Chat implements Receiver {
     }
     this.#notWanted(room);
     const next = [...this.rooms.values()].find((other) => other !== room && other.isCaughtUp);
-    if (room === this.#main || !next) return this.quit();
+    if (room === this.#open.main || !next) return this.quit();
     this.switchTo(next);
   }
 
@@ -1153,7 +1019,7 @@ export class Chat implements Receiver {
         this.#fail(notStored([...this.rooms.values()].some((room) => room.state.alarm !== null)));
       }
     });
-    if (this.#room) this.#afterTurn(this.#room);
+    if (this.#open.shown) this.#afterTurn(this.#open.shown);
   }
 
   /** Goes; what is not stored yet has a moment, and is otherwise kept for the next time. */
@@ -1161,7 +1027,9 @@ export class Chat implements Receiver {
     const mayStillGo = [...this.rooms.values()].some((room) =>
       (room.unsent.length > 0 || room.hasWish) && room.state.alarm === null && room.conflict === null
     );
-    if (!this.#room || !this.#connection || !(mayStillGo || this.#unsent.length > 0)) return this.#endNow();
+    if (!this.#open.shown || !this.#connection || !(mayStillGo || this.#unsent.length > 0)) {
+      return this.#endNow();
+    }
     this.#inputEnded = true;
     this.seams.clock.after(lastWordsMs, () => this.#endNow());
   }
@@ -1210,7 +1078,7 @@ export class Chat implements Receiver {
 
   /** A program that is told of a failure will say its lines again: they must not be said twice. */
   #forgetWaiting(): void {
-    for (const room of this.#clientRooms()) {
+    for (const room of this.#open.withMembers) {
       if (room.state.status !== "waiting" || room.isDirect) continue;
       room.forgetLines();
       // What was ever known of a room stays: it tells an old admission from a new one.

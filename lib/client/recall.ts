@@ -37,7 +37,7 @@ export async function forget(chat: Chat): Promise<void> {
   const { view } = chat;
   const question =
     "Lines kept on this machine, of all rooms here, and those you have typed are wiped. Go on?";
-  if (view.interactive && !await chat.ask(question)) return view.notice("Nothing was done.");
+  if (view.interactive && !await chat.questions.ask(question)) return view.notice("Nothing was done.");
   chat.forgetHistory();
   chat.forgetTyped();
   view.notice(

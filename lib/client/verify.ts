@@ -48,7 +48,9 @@ export async function verify(chat: Chat, name: string): Promise<void> {
     "Compare them by a way that the server cannot change: aloud, or side by side.",
   ]);
   if (!view.interactive) return;
-  if (!await chat.ask("Are they the same?")) return view.notice(`${card.name} is not marked as verified.`);
+  if (!await chat.questions.ask("Are they the same?")) {
+    return view.notice(`${card.name} is not marked as verified.`);
+  }
   context.known.pinUser(context.serverId, card.name, card.id, true);
   view.notice(`${card.name} is verified.`);
 }

@@ -45,7 +45,7 @@ for (
       ira.view.type(answer);
       if (answer === "" || answer === "maybe") {
         await until("asked again", () => ira.view.warnings.some((text) => text.includes('"yes" or "no"')));
-        assertEquals(ira.chat.cancelQuestion(), true); // Ctrl+C
+        assertEquals(ira.chat.questions.cancel(), true); // Ctrl+C
       }
       if (!goesOn) {
         const error = await ira.done as ChatError;

@@ -1,0 +1,97 @@
+/** OpenRooms: all rooms at the server, which of them is on the screen, and how a person tells them apart. */
+
+import { encodeHex } from "@std/encoding/hex";
+import { skeleton } from "../protocol/name.ts";
+import { ChatError } from "../errors.ts";
+import { KeyFileRoom } from "./key_file_room.ts";
+import { ClientRoom } from "./room.ts";
+import type { RoomOrder } from "./room_order.ts";
+import type { RoomStream } from "./room_stream.ts";
+
+/** Which room the command line names. */
+export interface NamedRoom {
+  /** Its name. */
+  readonly room: string;
+  /** A key-file room, if there is a key. */
+  readonly fernet: Uint8Array | null;
+}
+
+/** The rooms of one run. */
+export class OpenRooms {
+  /** By id in hex. */
+  readonly all = new Map<string, RoomStream>();
+  /** The room on the screen, in which lines are said; null before one is entered. */
+  shown: RoomStream | null = null;
+  /** The room that the command line names, once it is entered. */
+  main: RoomStream | null = null;
+  /** The room on the screen has changed without the person's doing: a line may have been begun for the one before. */
+  isDisplaced = false;
+
+  /** @param named by the command line */
+  constructor(private readonly named: NamedRoom) {}
+
+  /** Begins anew. */
+  clear(): void {
+    this.all.clear();
+    this.shown = this.main = null;
+  }
+
+  /** Adds one. */
+  add<Room extends RoomStream>(room: Room): Room {
+    this.all.set(encodeHex(room.state.id), room);
+    return room;
+  }
+
+  /** Those with members. */
+  get withMembers(): ClientRoom[] {
+    return [...this.all.values()].filter((room) => room instanceof ClientRoom);
+  }
+
+  /** Whether it is the room that the command line names, entered or not. */
+  isNamed(room: RoomStream): boolean {
+    if (this.main) return room === this.main;
+    const { fernet, room: name } = this.named;
+    if (fernet) return room instanceof KeyFileRoom;
+    return room instanceof ClientRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
+  }
+
+  /** Whether it is, or will be, the room on the screen. */
+  isShown(room: RoomStream): boolean {
+    return this.shown ? room === this.shown : this.isNamed(room);
+  }
+
+  /** The rooms that can be shown, as a person counts them; a room keeps its number in later runs. */
+  numbered(order: RoomOrder): RoomStream[] {
+    const some = [...this.all.values()].filter((room) => {
+      if (room.state.status === "gone" || (room instanceof ClientRoom && room.isReplaced)) return false;
+      return room.state.status === "in" || room === this.shown;
+    });
+    // The one named at the start comes before those that are new as well.
+    return order.sorted(some.toSorted((a, b) => Number(this.isNamed(b)) - Number(this.isNamed(a))));
+  }
+
+  /** The room that a person calls by this label. */
+  called(label: string): RoomStream | undefined {
+    const said = label.replace(/^@/, "");
+    const some = [...this.all.values()].filter((room) =>
+      room.state.status !== "gone" && room.isEntered && !(room instanceof ClientRoom && room.isReplaced)
+    );
+    return some.find((room) => room.label === label) ??
+      some.find((room) => skeleton(room.label.replace(/^@/, "")) === skeleton(said));
+  }
+
+  /** The same. @throws ChatError when there is none */
+  known(label: string): RoomStream {
+    const room = label === "" ? undefined : this.called(label);
+    if (room) return room;
+    throw new ChatError(`You are in no room called "${label}"`, "/rooms shows all; /join ROOM enters one");
+  }
+
+  /** An ordinary room that we are in, by its name in any spelling. */
+  entered(name: string): ClientRoom | undefined {
+    return this.withMembers.find((room) =>
+      !room.isDirect && room.state.status === "in" && !room.state.retired &&
+      skeleton(room.state.name) === skeleton(name)
+    );
+  }
+}

@@ -1,0 +1,45 @@
+/** Questions: one at a time, answered by the next line that is typed. */
+
+import type { View } from "./view.ts";
+
+/** What is asked of a person. */
+export class Questions {
+  #answer: ((answer: boolean) => void) | null = null;
+
+  /** @param over ends a question as a no */
+  constructor(private readonly view: View, private readonly over: AbortSignal) {}
+
+  /** Whether one waits for its answer. */
+  get isOpen(): boolean {
+    return this.#answer !== null;
+  }
+
+  /** Asks. @returns false for anything but yes, and for programs */
+  async ask(question: string): Promise<boolean> {
+    if (!this.view.interactive || this.#answer) return false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#answer = resolve;
+    this.view.question(`${question} (yes or no) `);
+    const stopped = () => resolve(false);
+    this.over.addEventListener("abort", stopped);
+    const answer = await promise;
+    this.over.removeEventListener("abort", stopped);
+    this.#answer = null;
+    this.view.question(null);
+    return answer;
+  }
+
+  /** Takes a line that may be the answer. @returns whether it was */
+  take(line: string): boolean {
+    if (!this.#answer || !/^\s*(y|yes|n|no)\s*$/i.test(line)) return false;
+    this.#answer(/y/i.test(line));
+    return true;
+  }
+
+  /** The person takes the question back. @returns whether there was one */
+  cancel(): boolean {
+    const wasOpen = this.isOpen;
+    this.#answer?.(false);
+    return wasOpen;
+  }
+}
