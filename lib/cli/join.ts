@@ -9,7 +9,7 @@ import type { View } from "../client/view.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { TypedLines } from "../client/typed_lines.ts";
 import { completion } from "../client/completion.ts";
-import { wordsOf } from "../client/commands.ts";
+import { parseLine, wordsOf } from "../client/commands.ts";
 import { ChatError, exitCodes, inWords } from "../errors.ts";
 import { BadName, isName } from "../protocol/name.ts";
 import { encodePassword } from "../protocol/password.ts";
@@ -57,6 +57,7 @@ async function talk(parsed: Parsed, process: Process, program: JsonView | null):
   const typed = new TypedLines(profile.files);
   const person: Person = {
     interrupt: (again) => interrupt(again),
+    says: (line) => parseLine(line).kind === "say",
     complete: (before) => completion(before, wordsOf(chat)),
     switchTo: (number) => chat.switchToNumber(number),
     entered: (line) => keepTyped(line),

@@ -760,9 +760,7 @@ export class Chat implements Receiver {
 
   /** We are no longer in the room on the screen: another one takes its place, or it is over. */
   #outOf(room: RoomStream): void {
-    const next = [...this.rooms.values()].find((other) =>
-      other.state.status === "in" && !other.state.retired
-    );
+    const next = this.#open.next();
     if (!next || (room === this.#open.main && !this.view.interactive)) {
       return this.#fail(notMember(room.label));
     }

@@ -87,6 +87,13 @@ export class OpenRooms {
     throw new ChatError(`You are in no room called "${label}"`, "/rooms shows all; /join ROOM enters one");
   }
 
+  /** Where to go when the room on the screen is gone: where many are, before one person alone. */
+  next(): RoomStream | undefined {
+    const some = [...this.all.values()].filter(({ state }) => state.status === "in" && !state.retired);
+    const isDirect = (room: RoomStream) => room instanceof ClientRoom && room.isDirect;
+    return some.find((room) => room === this.main) ?? some.find((room) => !isDirect(room)) ?? some[0];
+  }
+
   /** An ordinary room that we are in, by its name in any spelling. */
   entered(name: string): ClientRoom | undefined {
     return this.withMembers.find((room) =>

@@ -45,6 +45,7 @@ export class TerminalBench {
           this.interrupts.push(again);
           return again;
         },
+        says: (line) => !line.startsWith("/"),
         complete: (before) => ({ from: before.search(/\S*$/), words: this.completions }),
         switchTo: (number) => void this.switched.push(number),
         entered: (line) => void this.remembered.push(line),

@@ -7,7 +7,6 @@ import type { Entered, View } from "../../client/view.ts";
 import { textMaxBytes } from "../../protocol/content.ts";
 import { sanitize, sanitizeLine } from "../../sanitize.ts";
 import { type Bell, rings } from "../bell.ts";
-import { parseLine } from "../../client/commands.ts";
 import { wrap } from "../wrap.ts";
 import { DayChange } from "../day_change.ts";
 import { lineOf, newsPrefix, warningPrefix } from "../lines.ts";
@@ -25,6 +24,8 @@ const tickMs = 1000;
 export interface Person {
   /** Ctrl+C; `again` on an empty line, a second time. @returns whether it had a meaning */
   interrupt(again: boolean): boolean;
+  /** Whether a line would be said to others, and is no command. */
+  says(line: string): boolean;
   /** What the word before the cursor may become, and where it begins. */
   complete(before: string): { readonly from: number; readonly words: readonly string[] };
   /** Alt+1 to Alt+9. */
@@ -99,7 +100,7 @@ export class TerminalView implements View {
   /** A line typed too early may be the password that is about to be asked for. */
   #mayEnter(text: string): boolean {
     const isIn = this.#status.room !== "" || this.#question !== null;
-    if (isIn || parseLine(text).kind !== "say") return true;
+    if (isIn || !this.parts.person.says(text)) return true;
     this.notice("You are not in yet: Enter sends the line when the prompt shows the room.");
     return false;
   }
