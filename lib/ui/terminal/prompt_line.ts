@@ -209,6 +209,7 @@ export class PromptLine {
 
   /** Takes the prompt off the screen, prints, and puts it back. */
   print(...lines: string[]): void {
+    this.#endEarly(); // an answer has been answered: what is typed from now on is meant for the line
     if (this.#stopped) return this.#screen.leave(lines);
     this.#screen.draw(this.#current(), lines);
   }
@@ -220,6 +221,7 @@ export class PromptLine {
 
   /** What the prompt says from now on. @param above rows over it: what waits to be sent */
   set(prompt: string, above: readonly string[] = []): void {
+    if (prompt !== this.prompt) this.#endEarly();
     const isSame = prompt === this.prompt && above.length === this.#above.length &&
       above.every((row, i) => row === this.#above[i]);
     if (isSame) return;
