@@ -5,6 +5,7 @@ import type { SealedFiles } from "../storage/sealed_files.ts";
 
 const file = "lines.state";
 const most = 200;
+const mostCharacters = 32 * 1024;
 
 /** The last lines, oldest first. */
 export class TypedLines {
@@ -24,7 +25,14 @@ export class TypedLines {
   /** Adds one, unless it repeats the last. @throws FileTrouble */
   add(line: string): void {
     if (line === this.#lines.at(-1)) return;
-    this.#lines = [...this.#lines.slice(1 - most), line];
+    const lines = [...this.#lines.slice(1 - most), line];
+    // It is written at each Enter: long lines crowd out old ones.
+    let from = lines.length - 1;
+    for (let left = mostCharacters - line.length; from > 0; from--) {
+      left -= lines[from - 1].length;
+      if (left < 0) break;
+    }
+    this.#lines = lines.slice(from);
     this.files.write(file, encodeState(this.#lines));
   }
 

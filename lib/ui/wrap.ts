@@ -26,6 +26,7 @@ function wrapLine(line: string, width: number): string {
     row = indent;
     column = indent.length;
   };
+  const isBegun = () => row.trim() !== "";
   // What a terminal shows as a blank is one here, whatever it is called.
   for (const word of line.match(/[\p{Zs}]+|[^\p{Zs}]+/gu) ?? []) {
     const columns = columnsOf(word);
@@ -35,12 +36,12 @@ function wrapLine(line: string, width: number): string {
       continue;
     }
     if (/^\p{Zs}/u.test(word)) {
-      if (column > indent.length) begin();
+      if (isBegun()) begin();
       continue;
     }
-    if (column > indent.length && columns <= width - indent.length) begin();
+    if (isBegun() && columns <= width - indent.length) begin();
     if (address.test(word)) {
-      if (column > indent.length) begin();
+      if (isBegun()) begin();
       row += word;
       column = width; // what follows begins a row of its own
       continue;
