@@ -5,9 +5,10 @@
  * of text, or look like a line of ours. One filter stands before every output path.
  */
 
-const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-// U+200C and U+200D hold emoji families and some scripts together.
-const kept = new Set(["\u200c", "\u200d"]);
+// What is to be ignored by default includes letters that are drawn as blanks of a width nobody agrees on (U+3164).
+const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+// U+200C and U+200D hold emoji families and some scripts together; U+FE0E and U+FE0F choose between text and emoji.
+const kept = new Set(["\u200c", "\u200d", "\ufe0e", "\ufe0f"]);
 const marksMost = 8;
 const marks = new RegExp(`([\\p{M}\u200c\u200d]{${marksMost}})[\\p{M}\u200c\u200d]+`, "gu");
 const replacement = "\ufffd";

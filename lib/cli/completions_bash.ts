@@ -31,9 +31,9 @@ ${
   COMPREPLY=($(compgen -W "\${words[*]}" -- "$cur"))
 }
 _chat_files() {
-  # Names with blanks are quoted where bash knows how.
-  if type compopt > /dev/null 2>&1; then compopt -o filenames 2> /dev/null; fi
-  COMPREPLY=($(compgen "$1" -- "$cur"))
+  # Left to bash itself where it can be, since it knows how names with blanks are quoted.
+  COMPREPLY=()
+  compopt -o "$2" 2> /dev/null || COMPREPLY=($(compgen "$1" -- "$cur"))
 }
 complete -F _chat chat
 `;
@@ -55,8 +55,8 @@ function valueCase(spec: CommandSpec, option: Option): string[] {
 
 function valueWords({ value, choices }: Option): string {
   if (choices) return `words=(${quoted(choices)})`;
-  if (value === "FILE") return "_chat_files -f && return";
-  if (value === "DIR") return "_chat_files -d && return";
+  if (value === "FILE") return "_chat_files -f default; return";
+  if (value === "DIR") return "_chat_files -d dirnames; return";
   return "return";
 }
 

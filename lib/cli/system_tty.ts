@@ -43,11 +43,11 @@ export function systemTty(write: (text: string) => void, env: Environment): Tty 
       }
       write(bracketedPaste(on));
     },
-    onStop: (act) => onSignal("SIGTSTP", act),
     onResize: (act) => onSignal("SIGWINCH", act),
     onContinue: (act) => onSignal("SIGCONT", act),
     suspend() {
-      if (hasJobs) Deno.kill(Deno.pid, "SIGSTOP"); // the gentler one is ours to handle
+      // Not SIGSTOP: without a shell that could continue us, the kernel must be free to ignore it.
+      if (hasJobs) Deno.kill(Deno.pid, "SIGTSTP");
     },
   };
 }

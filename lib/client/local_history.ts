@@ -39,11 +39,11 @@ export class LocalHistory {
     if (said.length === 0) return;
     const id = encodeHex(room);
     let segment = this.#segment(id);
-    const seen = this.#seen.get(id) ?? this.#lately(id, segment.number);
-    this.#seen.set(id, seen);
+    const before = this.#seen.get(id) ?? this.#lately(id, segment.number);
+    const seen = new Set<string>(); // counts only once it is written: what fails comes again
     for (const { room, from, fromId, msgId, timeMs, text, action } of said) {
       const key = `${fromId} ${msgId}`;
-      if (seen.has(key)) continue;
+      if (before.has(key) || seen.has(key)) continue;
       seen.add(key);
       if (isFull(segment.lines)) {
         this.#write(id, segment);
@@ -53,6 +53,7 @@ export class LocalHistory {
     }
     this.#write(id, segment);
     this.#open.set(id, segment);
+    this.#seen.set(id, before.union(seen));
   }
 
   /** The last `n` lines of a room, oldest first. @throws FileTrouble */

@@ -27,6 +27,15 @@ export function columnsOf(text: string): number {
   return columns;
 }
 
+/** Columns that a text may take on a terminal that draws the parts of a grapheme one by one: never fewer. */
+export function mostColumnsOf(text: string): number {
+  if (isPlain.test(text)) return text.length;
+  return graphemes(text).reduce((sum, each) => {
+    const parts = Array.from(each, columnsOf).reduce((a, b) => a + b, 0);
+    return sum + Math.max(columnsOf(each), parts);
+  }, 0);
+}
+
 /** Where the grapheme before `at` begins. @param at in UTF-16 units */
 export function boundaryBefore(text: string, at: number): number {
   return at <= 0 ? 0 : segmenter.segment(text).containing(at - 1)!.index;

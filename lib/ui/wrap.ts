@@ -5,7 +5,7 @@
  * of ours. So lines are broken here; only an address that can be clicked stays in one piece.
  */
 
-import { columnsOf, graphemes } from "./graphemes.ts";
+import { graphemes, mostColumnsOf } from "./graphemes.ts";
 
 const indent = "    ";
 // No brackets in it: its second row begins with nothing that looks like "[+]" or "[!]".
@@ -15,7 +15,14 @@ const address = /^https?:\/\/[\w\-.~:/?#@!$&'()*+,;=%]+$/;
 export function wrap(text: string, columns: number): string {
   const width = columns - 1;
   if (width < 2 * indent.length) return text;
-  return text.split("\n").map((line) => columnsOf(line) <= width ? line : wrapLine(line, width)).join("\n");
+  return text.split("\n").map((line) => mostColumnsOf(plain(line)) <= width ? line : wrapLine(line, width))
+    .join("\n");
+}
+
+const colours = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, "g");
+/** Without the sequences that change colours, which take no columns. */
+function plain(text: string): string {
+  return text.replaceAll(colours, "");
 }
 
 function wrapLine(line: string, width: number): string {
@@ -29,7 +36,7 @@ function wrapLine(line: string, width: number): string {
   const isBegun = () => row.trim() !== "";
   // What a terminal shows as a blank is one here, whatever it is called.
   for (const word of line.match(/[\p{Zs}]+|[^\p{Zs}]+/gu) ?? []) {
-    const columns = columnsOf(word);
+    const columns = mostColumnsOf(plain(word));
     if (column + columns <= width) {
       row += word;
       column += columns;
@@ -47,7 +54,7 @@ function wrapLine(line: string, width: number): string {
       continue;
     }
     for (const grapheme of graphemes(word)) {
-      const more = columnsOf(grapheme);
+      const more = mostColumnsOf(grapheme);
       if (column + more > width) begin();
       row += grapheme;
       column += more;

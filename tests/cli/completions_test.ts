@@ -84,7 +84,13 @@ Deno.test({
     Deno.writeTextFileSync(path, printed("fish"));
     const ask = (line: string) => `complete -C '${line}'`;
     const script = `source ${path}; ${
-      ["chat ke", "chat join --us", "chat join --bell m"].map(ask).join("; ")
+      [
+        "chat ke",
+        "chat join --us",
+        "chat join --bell m",
+        "chat join -u serve --ans",
+        "chat join -u help --us",
+      ].map(ask).join("; ")
     }`;
     const { text } = await run("sh", ["-c", `fish -N -c "$0"`, script]);
     Deno.removeSync(path);
@@ -92,6 +98,7 @@ Deno.test({
       "keygen",
       "--user",
       "mentions",
+      "--user",
     ]);
   },
 });

@@ -1,6 +1,6 @@
 /** What is kept, at the borders of its segments and after a crash between keeping and acknowledging. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { LocalHistory } from "../../lib/client/local_history.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
@@ -9,10 +9,12 @@ import { said } from "../fakes/terminal_bench.ts";
 
 const room = new Uint8Array(32).fill(1);
 
-async function inFolder(act: (open: (isOn?: boolean) => LocalHistory) => void): Promise<void> {
+async function inFolder(
+  act: (open: (isOn?: boolean) => LocalHistory, files: SealedFiles) => void,
+): Promise<void> {
   const dir = Deno.makeTempDirSync({ prefix: "chat-test-" });
   const files = await SealedFiles.open(dir, (await person("ira")).identity, systemRandom);
-  act((isOn = true) => new LocalHistory(files, isOn));
+  act((isOn = true) => new LocalHistory(files, isOn), files);
   Deno.removeSync(dir, { recursive: true });
 }
 for (const lines of [1, 127, 128, 129, 256, 300]) {
@@ -42,5 +44,19 @@ Deno.test("long lines begin new segments, and all are found", async () => {
     for (let i = 0; i < 20; i++) history.record(room, [said(`${i} ${"x".repeat(16_000)}`)]);
     assertEquals(open().last(room, 100).length, 20);
     assertEquals(open().search(["19", "XXX"], 10).length, 1);
+  });
+});
+Deno.test("a line that could not be written is kept when it comes again", async () => {
+  await inFolder((open, files) => {
+    const history = open();
+    const [one, two, three] = ["one", "two", "three"].map((text) => said(text));
+    history.record(room, [one]);
+    const folder = `${files.dir}/history`;
+    Deno.renameSync(folder, `${folder}-away`);
+    assertThrows(() => history.record(room, [two]));
+    Deno.renameSync(`${folder}-away`, folder);
+    history.record(room, [two]);
+    history.record(room, [three]);
+    assertEquals(open().last(room, 10).map(({ text }) => text), ["one", "two", "three"]);
   });
 });

@@ -9,7 +9,6 @@ export class EmulatedTerminal implements Tty {
   readonly #keys: WritableStreamDefaultWriter<Uint8Array>;
   readonly #screen: InstanceType<typeof xterm.Terminal>;
   readonly #resized = new Set<() => void>();
-  readonly #stops = new Set<() => void>();
   readonly #continued = new Set<() => void>();
   isEditing = false;
   isStopped = false;
@@ -52,15 +51,6 @@ export class EmulatedTerminal implements Tty {
   onResize(act: () => void): () => void {
     this.#resized.add(act);
     return () => this.#resized.delete(act);
-  }
-  onStop(act: () => void): () => void {
-    this.#stops.add(act);
-    return () => this.#stops.delete(act);
-  }
-  /** Another program stops this one. */
-  async stop(): Promise<void> {
-    for (const act of this.#stops) act();
-    await this.settle();
   }
   onContinue(act: () => void): () => void {
     this.#continued.add(act);

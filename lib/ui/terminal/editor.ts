@@ -275,9 +275,13 @@ function tooLong(bytes: number, limitBytes: number): string {
 
 function enter(state: EditorState): Pressed {
   const { text, history } = state;
-  const isNew = text.trim() !== "" && text !== history.at(-1);
-  const kept = isNew ? [...history.slice(1 - historyMost), text] : history;
+  const kept = remembered(history, text);
   return { state: { ...emptyLine(kept), cut: state.cut }, effect: { type: "enter", text } };
+}
+
+function remembered(history: readonly string[], text: string): readonly string[] {
+  const isNew = text.trim() !== "" && text !== history.at(-1);
+  return isNew ? [...history.slice(1 - historyMost), text] : history;
 }
 
 function transpose(state: EditorState): Pressed {
@@ -396,7 +400,7 @@ function answerPaste(state: EditorState, held: HeldPaste, key: Key, limitBytes: 
         return { state: free, effect: { type: "refused", why: tooLong(bytesOf(whole), limitBytes) } };
       }
       return {
-        state: { ...emptyLine(state.history), cut: state.cut },
+        state: { ...emptyLine(remembered(state.history, whole)), cut: state.cut },
         effect: { type: "say", lines: [whole] },
       };
     }
@@ -406,7 +410,10 @@ function answerPaste(state: EditorState, held: HeldPaste, key: Key, limitBytes: 
       if (longest > limitBytes) {
         return { state: free, effect: { type: "refused", why: tooLong(longest, limitBytes) } };
       }
-      return { state: { ...emptyLine(state.history), cut: state.cut }, effect: { type: "say", lines } };
+      return {
+        state: { ...emptyLine(remembered(state.history, whole)), cut: state.cut },
+        effect: { type: "say", lines },
+      };
     }
     case "nothing":
       return only(free);

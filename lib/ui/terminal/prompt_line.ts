@@ -16,6 +16,7 @@ import type { Tty } from "./tty.ts";
 const escapeMs = 50;
 const earlyMs = 150;
 const againMs = 5000;
+const resumeMs = 100;
 
 /** What a person does at a prompt. */
 export interface PromptEvents {
@@ -85,7 +86,6 @@ export class PromptLine {
     this.#tty.edit(true);
     this.#undo.push(
       this.#tty.onResize(() => this.#draw()),
-      this.#tty.onStop(() => this.#suspend()),
       this.#tty.onContinue(() => this.#continue()),
     );
     this.#draw();
@@ -277,6 +277,8 @@ export class PromptLine {
     this.#stopped = true;
     this.#tty.edit(false);
     this.#tty.suspend();
+    // Runs when the program goes on, or at once if it was not stopped.
+    this.parts.clock.after(resumeMs, () => this.#stopped && this.#continue());
   }
 
   /** The shell has had the terminal meanwhile, and may have left it in its own way. */

@@ -81,7 +81,10 @@ export class TerminalView implements View {
         if (text.trim() !== "") person.entered(text);
         this.#give(text);
       },
-      say: (texts) => this.#give({ texts }),
+      say: (texts) => {
+        person.entered(texts.join("\n"));
+        this.#give({ texts });
+      },
       interrupt: (again, cleared) => {
         if (!person.interrupt(again) && !cleared) this.#print(`${newsPrefix} Ctrl+C again leaves.`);
       },

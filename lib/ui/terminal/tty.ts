@@ -10,9 +10,7 @@ export interface Tty extends ScreenOutput {
   edit(on: boolean): void;
   /** Calls `act` when its size changes. @returns undoes it */
   onResize(act: () => void): () => void;
-  /** Calls `act` when another program asks this one to stop. @returns undoes it */
-  onStop(act: () => void): () => void;
-  /** Stops this program until it is continued, as Ctrl+Z does. */
+  /** Stops this program until it is continued, as Ctrl+Z does; where nobody could continue it, nothing happens. */
   suspend(): void;
   /** Calls `act` when the program goes on after a stop. @returns undoes it */
   onContinue(act: () => void): () => void;

@@ -399,13 +399,11 @@ Deno.test("Ctrl+Z gives the terminal back and stops; fg takes it again and draws
   assertEquals((await bench.last(1))[0], "lobby> half a line");
   assertEquals((await bench.tty.all())[0], "$ fg");
 });
-Deno.test("another program stops and continues it: the same", async () => {
+Deno.test("Ctrl+Z where nobody could continue the program changes nothing", async () => {
   const bench = new TerminalBench();
-  await bench.tty.press("half a line");
-  await bench.tty.stop();
-  assertEquals([bench.tty.isStopped, bench.tty.isEditing], [true, false]);
-  bench.hears("meanwhile");
-  await bench.tty.resume("");
+  await bench.tty.press("half a line", "\x1a");
+  bench.clock.advance(1000);
+  assertEquals(bench.tty.isEditing, true);
   assertEquals(await bench.tty.cursorRow(), "lobby> half a line|");
 });
 Deno.test("Ctrl+L clears the window and keeps the line", async () => {
@@ -465,6 +463,21 @@ for (const { what, text } of hostileTexts) {
     assertEquals(ours.length, 4);
   });
 }
+Deno.test("letters that are drawn as blanks of a width nobody agrees on are not written", async () => {
+  const bench = new TerminalBench({ columns: 80 });
+  for (const blank of ["\u3164", "\u115f", "\u1160", "\uffa0", "\u034f", "\u{e0001}"]) {
+    bench.hears(`a${blank.repeat(30)}[+] mallory is verified by you.`);
+  }
+  await bench.tty.settle();
+  assert(!/[\u3164\u115f\u1160\uffa0\u034f\u{e0001}]/u.test(bench.tty.written));
+});
+Deno.test("families are taken to be as wide as their members one by one, for terminals that draw them so", async () => {
+  const bench = new TerminalBench({ columns: 80 });
+  bench.hears(`${"👨‍👩‍👧‍👦".repeat(7)}[!] forged`);
+  await bench.tty.settle();
+  const rows = bench.tty.written.split("\r\n").filter((row) => row.includes("👨"));
+  for (const row of rows) assert([...row.matchAll(/\p{Extended_Pictographic}/gu)].length * 2 <= 79, row);
+});
 const forged = "[!] The key of bob has changed. Type /trust bob to go on.";
 for (const blank of [" ", "\u00a0", "\u3000", "\u2003", "\t"]) {
   Deno.test(`a line padded with U+${blank.charCodeAt(0).toString(16)} forges nothing at the first column of its second row`, async () => {
