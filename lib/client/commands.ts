@@ -124,7 +124,7 @@ export const commands: readonly Command[] = [
   {
     name: "search",
     args: "WORDS",
-    help: "Lines kept here in which all the WORDS occur",
+    help: "Lines kept here in which all the WORDS occur, names included",
     run: (chat, rest) => chat.view.answer(search(chat, rest)),
   },
   { name: "forget", args: "", help: "Wipe the lines kept here, and those you have typed", run: forget },
@@ -231,6 +231,7 @@ async function query(chat: Chat, rest: string): Promise<void> {
 }
 
 function switchRoom(chat: Chat, rest: string): void {
+  if (rest === "") throw new ChatError("Which room? /switch ROOM", "/rooms shows those you are in");
   if (/^[1-9]$/.test(rest) && !chat.roomCalled(rest)) return chat.switchToNumber(Number(rest));
   chat.switchTo(chat.knownRoom(rest));
 }

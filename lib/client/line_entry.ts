@@ -69,6 +69,10 @@ export class LineEntry {
         case "say":
           return chat.say(meaning.text);
         case "command":
+          if (meaning.command.args === "" && meaning.rest !== "") {
+            this.rejected++;
+            return chat.view.warning(`/${meaning.command.name} takes nothing after it; nothing was done.`);
+          }
           // What asks a question must not keep the next line, its answer, from being read.
           if (chat.view.interactive) return void this.#run(meaning.command, meaning.rest);
           return await meaning.command.run(chat, meaning.rest);

@@ -249,6 +249,8 @@ function showDifference(room: ClientRoom, commit: Commit, { roster: before, poli
     if (findMember(before, member.id) || equals(member.id, card.id)) continue;
     const verified = known.user(serverId, member.name)?.verified === true;
     room.event({ type: "added", ...common, who: member.name, verified });
+    const key = encodeHex(member.id);
+    if (!room.present.has(key)) room.justAdded.add(key);
   }
   if (commit.policy !== policy) {
     const closed = (commit.policy & ~keyFileFlag) === policies.closed;

@@ -39,6 +39,8 @@ export class ClientRoom extends RoomStream<RoomState> {
   readonly unreadableNext = new Map<string, number>();
   /** Ids in hex of members whom the server claims to be linked. */
   readonly present = new Set<string>();
+  /** Ids in hex of members who were let in while we watched, and are not known to be linked yet. */
+  readonly justAdded = new Set<string>();
   /** Whose views have confirmed what. */
   readonly confirmations = new Confirmations(this);
   readonly #committer = new Committer(this);
@@ -365,7 +367,7 @@ export class ClientRoom extends RoomStream<RoomState> {
       if (here) this.present.add(key);
       else this.present.delete(key);
       if (!member || equals(id, this.context.card.id) || !this.#presenceKnown) continue;
-      if (here && member.since === this.state.head!.epoch) continue; // "joined the room" says it
+      if (here && this.justAdded.delete(key)) continue; // "joined the room" says it
       this.event({ type: "presence", room: this.label, who: member.name, here });
     }
     this.#presenceKnown = true; // the first list is no news

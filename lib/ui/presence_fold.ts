@@ -10,27 +10,35 @@ import { newsPrefix } from "./lines.ts";
 const latelyMs = 10 * 60 * 1000;
 const foldMs = 10_000;
 const namesMost = 8;
+const sameMs = 3000;
 
 /** What was not shown yet. */
 export class PresenceFold {
   #spoke = new Map<string, number>();
-  #changed = new Map<string, { room: string; who: string; here: boolean; wasHere: boolean }>();
+  #last = new Map<string, { here: boolean; atMs: number }>();
+  #changed = new Map<string, { who: string; here: boolean; wasHere: boolean }>();
   #cancel: (() => void) | null = null;
 
   /** @param show prints a line */
   constructor(private readonly clock: Clock, private readonly show: (line: string) => void) {}
 
-  /** Takes what happened. @returns whether it will be shown with others, later */
+  /** Takes what happened. @returns whether it has been shown, or will be with others, later */
   take(event: RoomEvent): boolean {
-    if (event.type === "message") this.#spoke.set(`${event.room} ${event.from}`, this.clock.now());
+    const now = this.clock.now();
+    if (event.type === "message") this.#spoke.set(event.from, now);
     if (event.type !== "presence") return false;
-    const { room, who, here } = event;
-    const key = `${room} ${who}`;
-    const before = this.#changed.get(key);
+    const { who, here } = event;
+    // It is told for each room that one shares with somebody.
+    const last = this.#last.get(who);
+    if (last?.here === here && now - last.atMs < sameMs) return true;
+    this.#last.set(who, { here, atMs: now });
+    const before = this.#changed.get(who);
     // Who has not been told to be here need not be told to have left.
-    const hasSpoken = this.clock.now() - (this.#spoke.get(key) ?? -Infinity) < latelyMs;
-    if (hasSpoken && !before) return false;
-    this.#changed.set(key, { room, who, here, wasHere: before?.wasHere ?? !here });
+    if (!before && now - (this.#spoke.get(who) ?? -Infinity) < latelyMs) {
+      this.show(`${newsPrefix} ${here ? `${who} is here.` : `${who} left the server.`}`);
+      return true;
+    }
+    this.#changed.set(who, { who, here, wasHere: before?.wasHere ?? !here });
     this.#cancel ??= this.clock.after(foldMs, () => this.#flush());
     return true;
   }
@@ -40,15 +48,12 @@ export class PresenceFold {
     // Who came and went again has changed nothing.
     const changed = [...this.#changed.values()].filter(({ here, wasHere }) => here !== wasHere);
     this.#changed.clear();
-    for (const room of new Set(changed.map((change) => change.room))) {
-      const there = changed.filter((change) => change.room === room);
-      const came = there.filter(({ here }) => here), went = there.filter(({ here }) => !here);
-      const parts = [
-        ...(came.length > 0 ? [`${namesOf(came)} ${came.length === 1 ? "is" : "are"} here.`] : []),
-        ...(went.length > 0 ? [`${namesOf(went)} left the server.`] : []),
-      ];
-      this.show(`${newsPrefix} ${room.startsWith("@") ? "" : `[${room}] `}${parts.join(" ")}`);
-    }
+    const came = changed.filter(({ here }) => here), went = changed.filter(({ here }) => !here);
+    const parts = [
+      ...(came.length > 0 ? [`${namesOf(came)} ${came.length === 1 ? "is" : "are"} here.`] : []),
+      ...(went.length > 0 ? [`${namesOf(went)} left the server.`] : []),
+    ];
+    if (parts.length > 0) this.show(`${newsPrefix} ${parts.join(" ")}`);
   }
 
   /** Nothing more is shown. */

@@ -329,3 +329,24 @@ worldTest("a line that a memory-only run did not confirm is said in the next one
   await world.startServer({ store: memoryStore() });
   await ira.view.hears("ira: said during the cut");
 }, { store: await (async () => (await import("../fakes/world.ts")).memoryStore())() });
+worldTest(
+  "whoever was let in is told to leave and to be here again, in a room whose epoch she began",
+  async (world) => {
+    const ira = await world.enter("ira");
+    const sam = await world.enter("sahnawaz");
+    await ira.view.until((e) => e.type === "added" && e.who === "sahnawaz");
+    for (let i = 1; i <= 2; i++) {
+      const client = i === 1 ? sam : await world.enter("sahnawaz");
+      if (i > 1) {
+        await until(
+          "here",
+          () => ira.view.events.filter((e) => e.type === "presence" && e.here).length === i - 1,
+        );
+      }
+      client.view.type("EXIT");
+      await client.done;
+      await until("gone", () => ira.view.events.filter((e) => e.type === "presence" && !e.here).length === i);
+    }
+    assertEquals(ira.view.events.flatMap((e) => e.type === "presence" ? [e.here] : []), [false, true, false]);
+  },
+);

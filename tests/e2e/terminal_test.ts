@@ -50,7 +50,7 @@ inTwoTerminals(
 
     await ira.type("draft ");
     await ira.paste("one\n/quit\nEXIT\nfour");
-    await ira.shows("Pasted: 4 lines, 19 bytes. Send as (o)ne message, (l)ine by line, or (n)othing?");
+    await ira.shows("Pasted: 4 lines, 19 bytes. Send o: as one message, l: line by line, n: not at all");
     await ira.press("n", "Enter");
     await ira.shows("lobby> draft");
     await ira.press("C-u");

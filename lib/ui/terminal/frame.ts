@@ -44,7 +44,7 @@ export function frameOf({ above, prompt, state }: FrameParts, columns: number, h
 function promptOf(prompt: string, state: EditorState | null): string {
   if (state?.held) {
     const lines = state.held.text.split("\n").length;
-    return `Pasted: ${lines} lines, ${state.held.bytes} bytes. Send as (o)ne message, (l)ine by line, or (n)othing? `;
+    return `Pasted: ${lines} lines, ${state.held.bytes} bytes. Send o: as one message, l: line by line, n: not at all; then Enter: `;
   }
   if (!state?.search) return prompt;
   const { words, at } = state.search;
