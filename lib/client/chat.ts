@@ -437,7 +437,7 @@ export class Chat implements Receiver {
         this.shown.add(event);
         this.view.event(event);
       },
-      holds: (room) => this.view.holds && !this.#open.isShown(room as RoomStream),
+      holds: (room) => this.view.holds && this.#open.isElsewhere(room as RoomStream),
       ignores: (id) => this.#server!.ignored.has(id),
       record: (room, events) => this.#record(room, events),
       pace: () => this.#pace.take(),
@@ -497,7 +497,7 @@ export class Chat implements Receiver {
     const change = this.#server!.welcome({ runId: message.runId, memoryOnly });
     if (change === "restarted") {
       this.view.notice("The server was restarted: rooms begin anew.");
-      for (const room of this.rooms.values()) room.withdraw();
+      for (const room of this.rooms.values()) room.showLast();
       this.#openRooms();
       this.#sayAgain(unconfirmed);
     } else if (change === "lost") {
@@ -991,6 +991,7 @@ export class Chat implements Receiver {
     // The name may have kept several rooms waiting.
     for (const other of this.rooms.values()) {
       if (other.conflict && skeleton(other.conflict.name) === skeleton(name)) other.pinsChanged();
+      if (!this.#open.canBeShown(other)) other.looked();
     }
   }
 

@@ -55,17 +55,21 @@ export class OpenRooms {
     return room instanceof ClientRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
   }
 
-  /** Whether it is, or will be, the room on the screen. */
-  isShown(room: RoomStream): boolean {
-    return this.shown ? room === this.shown : this.isNamed(room);
+  /** Whether it can be called to the screen, and is not there, nor will be. */
+  isElsewhere(room: RoomStream): boolean {
+    return this.canBeShown(room) && (this.shown ? room !== this.shown : !this.isNamed(room));
+  }
+
+  /** Whether a person can call it to the screen: not one that is left, nor a room of two with an old key. */
+  canBeShown(room: RoomStream): boolean {
+    return room.state.status !== "gone" && !(room instanceof ClientRoom && room.isReplaced);
   }
 
   /** The rooms that can be shown, as a person counts them; a room keeps its number in later runs. */
   numbered(order: RoomOrder): RoomStream[] {
-    const some = [...this.all.values()].filter((room) => {
-      if (room.state.status === "gone" || (room instanceof ClientRoom && room.isReplaced)) return false;
-      return room.state.status === "in" || room === this.shown;
-    });
+    const some = [...this.all.values()].filter((room) =>
+      this.canBeShown(room) && (room.state.status === "in" || room === this.shown)
+    );
     // The one named at the start comes before those that are new as well.
     return order.sorted(some.toSorted((a, b) => Number(this.isNamed(b)) - Number(this.isNamed(a))));
   }
@@ -73,9 +77,7 @@ export class OpenRooms {
   /** The room that a person calls by this label. */
   called(label: string): RoomStream | undefined {
     const said = label.replace(/^@/, "");
-    const some = [...this.all.values()].filter((room) =>
-      room.state.status !== "gone" && room.isEntered && !(room instanceof ClientRoom && room.isReplaced)
-    );
+    const some = [...this.all.values()].filter((room) => this.canBeShown(room) && room.isEntered);
     return some.find((room) => room.label === label) ??
       some.find((room) => skeleton(room.label.replace(/^@/, "")) === skeleton(said));
   }

@@ -229,6 +229,7 @@ function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secr
     state.chains = {};
     const lost = room.unsent.length;
     room.withdraw();
+    room.release();
     state.outbox = [];
     room.loseLines(lost);
     if (lost > 0) room.warn(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);

@@ -307,6 +307,18 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.turn();
   }
 
+  /** The room will not be on the screen any more: what waited for it is shown with the end of this turn. */
+  release(): void {
+    this.#showHeld();
+  }
+
+  /** The room is gone with its server's memory: shows what waited, and stores nothing. */
+  showLast(): void {
+    this.withdraw();
+    this.#showHeld();
+    for (const event of this.#events.splice(0)) this.context.show(event);
+  }
+
   #showHeld(): void {
     const held = (this.state.held ?? []).filter(({ fromId }) => !this.context.ignores(fromId));
     if (this.unread === 0) return;

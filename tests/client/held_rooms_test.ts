@@ -1,7 +1,7 @@
 /** Several rooms, one screen: what is said elsewhere waits, is counted, survives, and is shown once. */
 
 import { assertEquals } from "@std/assert";
-import { type Client, until, type World, worldTest } from "../fakes/world.ts";
+import { type Client, memoryStore, until, type World, worldTest } from "../fakes/world.ts";
 
 async function holding(world: World, name: string): Promise<Client> {
   const client = await world.join(name);
@@ -113,3 +113,41 @@ worldTest("what had waited of somebody who is ignored by now is not shown", asyn
   await until("looked", () => sam.view.room === "dev" && unread(sam).dev === 0);
   assertEquals(sam.view.said, []);
 });
+worldTest("put out of a room that is not on the screen, what waited there is shown", async (world) => {
+  const { ira, sam } = await two(world);
+  ira.view.type("one", "two");
+  await until("counted", () => unread(sam).dev === 2);
+  ira.view.type("/kick sahnawaz");
+  await sam.view.until((e) => e.type === "removed" && e.room === "dev");
+  assertEquals(sam.view.said, ["ira: one", "ira: two"]);
+});
+worldTest(
+  "a memory-only server that begins anew: what waited in its rooms is shown, here and in the next run",
+  async (world) => {
+    const { ira, sam } = await two(world);
+    ira.view.type("one");
+    await until("counted", () => unread(sam).dev === 1);
+    await world.crashServer();
+    await world.startServer({ store: memoryStore() });
+    await sam.view.hears("ira: one");
+    assertEquals(sam.view.said, ["ira: one"]);
+  },
+  { store: memoryStore() },
+);
+worldTest(
+  "a memory-only server that began anew while we were away: what waited is shown",
+  async (world) => {
+    const { ira, sam } = await two(world);
+    ira.view.type("one");
+    await until("counted", () => unread(sam).dev === 1);
+    sam.view.type("EXIT");
+    await sam.done;
+    ira.view.type("EXIT");
+    await ira.done;
+    await world.crashServer();
+    await world.startServer({ store: memoryStore() });
+    const back = await holding(world, "sahnawaz");
+    await back.view.hears("ira: one");
+  },
+  { store: memoryStore() },
+);
