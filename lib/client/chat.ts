@@ -261,6 +261,11 @@ export class Chat implements Receiver {
             continue;
           }
           if (error instanceof AskedTooLong && !this.#stop.signal.aborted) continue;
+          const isLogin = error instanceof Refused && error.reason === closeReasons.loginRefused;
+          if (isLogin && this.login.refused()) {
+            this.view.warning(inWords(error));
+            continue;
+          }
           if (!(error instanceof ChatError) || !this.#isTransient(error, first)) throw error;
           // The same trouble at each attempt is told once.
           if (error.message !== this.#lastTrouble?.message) this.view.warning(error.message);

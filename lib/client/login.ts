@@ -9,6 +9,8 @@ import { type MessageOf, welcomeFlags } from "../protocol/messages.ts";
 import { BadPassword, encodePassword, passwordMinCharacters } from "../protocol/password.ts";
 import type { Credentials } from "./connection.ts";
 
+const askedAgain = 2;
+
 /** What the command line says of it. */
 export interface LoginOptions {
   /** Make an account. */
@@ -34,6 +36,7 @@ export class Login {
   #password: Bytes | null = null;
   #token: Bytes | null = null;
   #isRegistered = false;
+  #refusals = 0;
 
   /** @param name on our card */
   constructor(
@@ -125,6 +128,15 @@ export class Login {
   /** The server has let us in. */
   accepted(): void {
     this.#isRegistered = true;
+    this.#refusals = 0;
+  }
+
+  /** The server has refused what was typed. @returns whether the person shall be asked again */
+  refused(): boolean {
+    const wasTyped = this.options.password === null && this.person.interactive;
+    if (!wasTyped || this.isRegistering || ++this.#refusals > askedAgain) return false;
+    this.#password = null;
+    return true;
   }
 
   /** The password is another one from now on. */

@@ -113,6 +113,27 @@ accountsTest("a person is asked, twice for a new password, until it can be one",
   ]);
 });
 accountsTest(
+  "a wrong password that was typed is asked for again, twice; one from a file is not",
+  async (world) => {
+    const ira = await world.enter("ira", registers(password));
+    ira.chat.quit();
+    await ira.done;
+    const again = await world.join("ira");
+    again.view.secrets.push("a wrong password", "another wrong one", password);
+    await again.view.until((event) => event.type === "entered");
+    assertEquals(again.view.asked.length, 3);
+    assertEquals(again.view.warnings.filter((text) => text.includes("refused the login")).length, 2);
+    again.chat.quit();
+    await again.done;
+    const never = await world.join("ira");
+    never.view.secrets.push("a wrong password", "another wrong one", "a third wrong one", password);
+    assertEquals((await endOf(never) as [string, number])[1], 5);
+    assertEquals(never.view.asked.length, 3);
+    const program = await world.join("ira", logsIn("a wrong password"), false);
+    assertEquals((await endOf(program) as [string, number])[1], 5);
+  },
+);
+accountsTest(
   "a program without a password file is told which flag is missing, exit code 5",
   async (world) => {
     const [words, code] = await endOf(await world.join("ira", { message: "x" }, false)) as [string, number];
@@ -121,7 +142,7 @@ accountsTest(
 );
 accountsTest("after a cut nobody is asked again", async (world) => {
   const ira = await world.join("ira");
-  ira.view.secrets.push(password);
+  ira.view.secrets.push(password, password, password);
   assertEquals((await endOf(ira) as [string, number])[1], 5);
   const dana = await world.join("dana", {
     login: { register: true, password: null, registrationToken: null },
