@@ -67,6 +67,7 @@ function checked(text: string): string {
 
 const renewalMs = 24 * 3600 * 1000;
 const lastWordsMs = 3_000;
+const settleMs = 2_000;
 const clockSkewSeconds = 300;
 const unaskedMost = 1024;
 
@@ -290,7 +291,17 @@ export class Chat implements Receiver {
       this.#cancelGiveUp();
       this.#stop.abort();
       this.#whenEntered.resolve();
+      await this.#settle();
     }
+  }
+
+  /** Waits for what rooms still have to store: afterwards the profile may be another process's. */
+  async #settle(): Promise<void> {
+    const rooms = [...this.rooms.values()];
+    for (const room of rooms) room.disconnect();
+    const settled = new AbortController();
+    const all = Promise.all(rooms.map((room) => room.settled)).then(() => settled.abort());
+    await Promise.race([all, sleep(this.seams.clock, settleMs, settled.signal)]);
   }
 
   #setOffline(offline: Status["offline"]): void {
@@ -777,6 +788,7 @@ export class Chat implements Receiver {
   }
 
   #showStatus(): void {
+    if (this.#stop.signal.aborted) return; // it is over
     const room = this.#open.shown;
     this.view.status({
       room: room?.label ?? "",

@@ -50,6 +50,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   protected readonly outbox: Outbox;
   #queue: LinkMessage[] = [];
   #busy = false;
+  #running = Promise.resolve();
   #pausing = false;
   #again = false;
   #events: RoomEvent[] = [];
@@ -427,7 +428,12 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       return;
     }
     this.#busy = true;
-    void this.#run();
+    this.#running = this.#run();
+  }
+
+  /** When the turn that runs is over, and what it has to store is stored. */
+  get settled(): Promise<void> {
+    return this.#running;
   }
 
   async #run(): Promise<void> {
