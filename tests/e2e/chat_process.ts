@@ -1,6 +1,7 @@
 /** The built executable, run as a stranger would: an empty home, real pipes, real signals. */
 
 import { fromFileUrl } from "@std/path";
+import { listenOnOwnPort } from "../fakes/ports.ts";
 
 export const executable = fromFileUrl(
   new URL(Deno.build.os === "windows" ? "../../dist/chat.exe" : "../../dist/chat", import.meta.url),
@@ -107,7 +108,7 @@ export class ChatProcess {
 
 /** A port that nobody uses now. */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const listener = listenOnOwnPort();
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();
   return port;

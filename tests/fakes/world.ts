@@ -27,6 +27,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { makeCard, roles } from "../../lib/protocol/card.ts";
 import { JumpingClock } from "./jumping_clock.ts";
 import { person } from "./people.ts";
+import { listenOnOwnPort } from "./ports.ts";
 import { ScriptedView } from "./scripted_view.ts";
 
 export interface ServerOptions {
@@ -94,7 +95,8 @@ export class World {
   async startServer(options: ServerOptions = this.#options): Promise<void> {
     const { identity } = await person(options.identity ?? "server");
     const card = { bytes: makeCard(identity, roles.server, "server", 1_700_000_000) };
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: this.port || options.port || 0 });
+    const port = this.port || options.port;
+    const listener = port ? Deno.listen({ hostname: "127.0.0.1", port }) : listenOnOwnPort();
     this.port = (listener.addr as Deno.NetAddr).port;
     this.#conns.clear();
     const accept = listener.accept.bind(listener);
