@@ -69,8 +69,8 @@ e2e(
     assertEquals(told.filter(({ type }) => type === "refused").map(({ ref }) => ref), ["e", "f", undefined]);
     assertEquals(told.at(-1).type, "error");
     assertEquals(told.at(-1).code, 1);
-    assertStringIncludes(ira.out, "bot: /quit is text\n    of two lines\n");
-    assertMatch(ira.out, /\[@bot\] bot: psst\n/);
+    await ira.shows("bot: /quit is text\n    of two lines\n");
+    await ira.shows("[@bot] bot: psst\n");
   },
 );
 
