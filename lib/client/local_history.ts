@@ -39,7 +39,8 @@ export class LocalHistory {
     if (said.length === 0) return;
     const id = encodeHex(room);
     let segment = this.#segment(id);
-    const before = this.#seen.get(id) ?? this.#lately(id, segment.number);
+    const first = segment.number;
+    const before = this.#seen.get(id) ?? this.#lately(id, first);
     const seen = new Set<string>(); // counts only once it is written: what fails comes again
     for (const { room, from, fromId, msgId, timeMs, text, action } of said) {
       const key = `${fromId} ${msgId}`;
@@ -53,7 +54,9 @@ export class LocalHistory {
     }
     this.#write(id, segment);
     this.#open.set(id, segment);
-    this.#seen.set(id, before.union(seen));
+    for (const key of seen) before.add(key);
+    // A new segment: what is older than the one before it is forgotten.
+    this.#seen.set(id, segment.number === first ? before : this.#lately(id, segment.number));
   }
 
   /** The last `n` lines of a room, oldest first. @throws FileTrouble */

@@ -43,7 +43,7 @@ Deno.test("long lines begin new segments, and all are found", async () => {
     const history = open();
     for (let i = 0; i < 20; i++) history.record(room, [said(`${i} ${"x".repeat(16_000)}`)]);
     assertEquals(open().last(room, 100).length, 20);
-    assertEquals(open().search(["19", "XXX"], 10).length, 1);
+    assertEquals(open().search(["19", "Xx"], 10).length, 1);
   });
 });
 Deno.test("a line that could not be written is kept when it comes again", async () => {
