@@ -5,8 +5,9 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
-import { ChatError, exitCodes } from "../errors.ts";
 import { bells } from "../ui/bell.ts";
+import { limitOptions } from "./limit_options.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** One flag. */
 export interface Option {
@@ -142,6 +143,7 @@ export const serveSpec: CommandSpec = {
       help: "With --accounts: print the statements that set the database up, for its administrator, and end",
     },
     { name: "audit", help: "With --accounts: print who did what and when, and end" },
+    ...limitOptions,
     ...common,
   ],
   examples: [
@@ -238,14 +240,6 @@ export const completionsSpec: CommandSpec = {
 
 /** All subcommands. */
 export const specs: readonly CommandSpec[] = [keygenSpec, serveSpec, joinSpec, completionsSpec];
-
-/** The command line was wrong. */
-export class UsageError extends ChatError {
-  /** Exit code 2. */
-  constructor(message: string, hint: string) {
-    super(message, hint, exitCodes.usage);
-  }
-}
 
 /** A parsed command line. */
 export interface Parsed {

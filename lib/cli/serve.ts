@@ -10,7 +10,6 @@ import { tokenMaxBytes } from "../protocol/handshake.ts";
 import { makeCard, parseCard, roles } from "../protocol/card.ts";
 import { isName } from "../protocol/name.ts";
 import { Console } from "../server/console.ts";
-import { defaultLimits } from "../server/limits.ts";
 import { ChatServer } from "../server/server.ts";
 import { Status } from "../server/status.ts";
 import { Answering } from "../server/answering.ts";
@@ -27,7 +26,9 @@ import { isLoopback } from "../loopback.ts";
 import { formatInvite } from "../protocol/invite.ts";
 import { textMaxBytes } from "../protocol/content.ts";
 import { sanitizeLine } from "../sanitize.ts";
-import { type Parsed, parsePort, UsageError } from "./options.ts";
+import { limitsOf } from "./limit_options.ts";
+import { type Parsed, parsePort } from "./options.ts";
+import { UsageError } from "./usage_error.ts";
 import { accountsFor, accountsOptions, printAudit, printSchema } from "./serve_accounts.ts";
 import type { Process } from "./process.ts";
 import { existingPassphrase, readRoomKey, readSecretFile } from "./secrets.ts";
@@ -40,6 +41,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
   const dir = values.data ?? serverDir(values.home, process.env);
   const token = values["token-file"] === undefined ? null : readToken(values["token-file"]);
   const retention = retentionOf(values);
+  const limits = limitsOf(values);
   const answerKey = values.answer === undefined ? null : readRoomKey(values.answer);
   if (switches.has("answer-ack") && !answerKey) {
     throw new UsageError("--answer-ack needs a key to answer with", "add --answer FILE");
@@ -77,7 +79,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       card,
       store,
       listener,
-      limits: defaultLimits,
+      limits,
       clock: process.clock,
       random: process.random,
       events: status,

@@ -21,17 +21,32 @@ export interface FrameShape {
   readonly min: number;
   /** Most of them. */
   readonly max: number;
+  /** Whether the top bit of a record's length may say that a transit frame comes instead. */
+  readonly transit?: true;
 }
 
 /** A traffic record of protocol §6. */
 export const trafficRecord: FrameShape = { kind: "record", min: 1, max: 65_536 };
 
+/** What a server may send: records, and transit frames of the same lengths. */
+export const recordOrTransit: FrameShape = { ...trafficRecord, transit: true };
+
+/** Bytes of a transit frame before its ciphertext: flagged length, key, counter. */
+export const transitHeadBytes = 16;
+
+/** Whether a frame, its length included, is a transit frame. */
+export function isTransit(frame: Uint8Array): boolean {
+  return (frame[0] & 0x80) !== 0;
+}
+
 // An idle connection costs this much memory; larger bodies are read straight into their own.
-const bufferBytes = 4096;
+const idleBufferBytes = 1024;
+// A busy one reads many frames at a time: what comes together is stored, and sent on, together.
+const busyBufferBytes = 65_536;
 
 /** Cuts frames from one connection; one reader at a time. */
 export class FrameReader {
-  #buffer = new Uint8Array(bufferBytes);
+  #buffer = new Uint8Array(idleBufferBytes);
   #start = 0;
   #end = 0;
 
@@ -54,11 +69,13 @@ export class FrameReader {
       }
     }
     const b = this.#buffer, s = this.#start;
+    const transit = shape.transit === true && isTransit(b.subarray(s));
     const length = prefix === 2
       ? b[s] << 8 | b[s + 1]
-      : ((b[s] << 24 | b[s + 1] << 16 | b[s + 2] << 8 | b[s + 3]) >>> 0);
+      : (((transit ? b[s] & 0x7f : b[s]) << 24 | b[s + 1] << 16 | b[s + 2] << 8 | b[s + 3]) >>> 0);
     if (length < shape.min || length > shape.max) throw new Malformed("a frame has a length it may not have");
-    const frame = new Uint8Array(prefix + length + (shape.kind === "record" ? tagBytes : 0));
+    const head = transit ? transitHeadBytes : prefix;
+    const frame = new Uint8Array(head + length + (shape.kind === "record" ? tagBytes : 0));
     const buffered = Math.min(frame.length, this.#end - this.#start);
     frame.set(b.subarray(s, s + buffered));
     this.#start += buffered;
@@ -91,6 +108,18 @@ export class FrameReader {
     const n = await this.conn.read(this.#buffer.subarray(this.#end));
     if (n === null) return false;
     this.#end += n;
+    this.#resize(n);
     return true;
+  }
+
+  /** A read that fills the buffer asks for a larger one, and a small one for a small one again. */
+  #resize(n: number): void {
+    const { length } = this.#buffer;
+    const isFull = this.#end === length && length < busyBufferBytes;
+    const isWaste = length > idleBufferBytes && n * 8 < length && this.#end <= idleBufferBytes;
+    if (!isFull && !isWaste) return;
+    const other = new Uint8Array(isFull ? length * 8 : idleBufferBytes);
+    other.set(this.#buffer.subarray(0, this.#end));
+    this.#buffer = other;
   }
 }

@@ -3,30 +3,49 @@
  *
  * Promises:
  *  1. send() never waits: a slow peer cannot hold up a room.
- *  2. Messages leave in the order they were sent, as many to a record as are waiting, one write a record.
+ *  2. Messages and transit frames leave in the order they were sent, as many to a record as are waiting, one write
+ *     for all that waits.
  *  3. Over `queueMaxBytes` waiting, or waiting for `queueMaxMs`, the link ends with reason 8.
  *  4. Any bad tag, length or inner framing ends the link at once and says nothing.
  *  5. A peer that is silent for `silentMs` is dropped.
  */
 
 import type { Clock } from "../clock.ts";
-import type { Bytes } from "../crypto/bytes.ts";
-import { type ByteConn, closeQuietly, writeAll } from "./conn.ts";
-import { type FrameReader, trafficRecord } from "./frames.ts";
+import { type Bytes, concat } from "../crypto/bytes.ts";
+import { Malformed } from "../errors.ts";
+import { tagBytes } from "../crypto/seal.ts";
+import { type ByteConn, closeQuietly } from "./conn.ts";
+import { type FrameReader, isTransit, recordOrTransit, trafficRecord } from "./frames.ts";
 import type { Established } from "./handshake.ts";
 import { closeReasons, decodeMessages, encodeMessage, type LinkMessage } from "./messages.ts";
-import { recordMaxBytes } from "./records.ts";
+import { recordMaxBytes, recordOverheadBytes } from "./records.ts";
+import type { WriteTurns } from "./write_turns.ts";
+import { type TransitFrame, TransitOpener } from "./transit.ts";
 
-/** Most bytes that may wait for one peer. */
-export const queueMaxBytes = 4 * 1024 * 1024;
-/** Longest time that bytes may wait for one peer. */
-export const queueMaxMs = 30_000;
+/** How much may wait for one peer, and for how long. */
+export interface QueueLimits {
+  /** Bytes. */
+  readonly maxBytes: number;
+  /** Milliseconds. */
+  readonly maxMs: number;
+}
+
+/** 4 MiB, 30 s (protocol §6). */
+export const defaultQueue: QueueLimits = { maxBytes: 4 * 1024 * 1024, maxMs: 30_000 };
 /** After this much silence the client sends a PING. */
 export const pingAfterMs = 30_000;
 /** After receiving nothing for so long a side drops the link. */
 export const silentMs = 90_000;
 /** How long a goodbye may take to leave. */
 const goodbyeMs = 2_000;
+/** After so many ticks without a word a link lets go of the memory it can do without. */
+const restAfterTicks = 4;
+/** About as much goes into one write, so that a long queue does not become one long copy. */
+const writeBytes = 65_536;
+
+const nothing: Bytes = new Uint8Array(0);
+const keptLeastBytes = 768;
+const keptMostBytes = 32 * 1024;
 
 /** Why a link is over. */
 export type LinkEnd =
@@ -38,7 +57,7 @@ export type LinkEnd =
 
 /** A live link; `run` must be called once. */
 export class Link {
-  #waiting: Bytes[] = [];
+  #waiting: (Bytes | TransitFrame)[] = [];
   #waitingBytes = 0;
   #waitingSince = 0;
   #writing = false;
@@ -49,7 +68,9 @@ export class Link {
   #end: LinkEnd | null = null;
   #closing = false;
   #reading = false;
+  #idleTicks = 0;
   #written: (() => void)[] = [];
+  #transit: TransitOpener | null = null;
 
   /** Called when everything waiting has been written: the place to hand over more of a backlog. */
   onDrain: () => void = () => {};
@@ -65,6 +86,8 @@ export class Link {
     private readonly established: Established,
     private readonly side: "client" | "server",
     private readonly clock: Clock,
+    private readonly queue: QueueLimits = defaultQueue,
+    private readonly turns: Pick<WriteTurns, "add"> = { add: queueMicrotask },
   ) {
     this.#lastReceived = this.#lastSent = clock.now();
   }
@@ -86,12 +109,32 @@ export class Link {
 
   /** Sends one message that is encoded already: a broadcast is encoded once for all links. */
   sendEncoded(message: Bytes): void {
-    if (this.isOver) return;
+    this.#enqueue(message, message.length);
+  }
+
+  /** Sends a transit frame of a key that this link was given. */
+  sendTransit(frame: TransitFrame): void {
+    this.#enqueue(frame, frame.shared.length);
+  }
+
+  /** Memory for the next write: that of the last one, as nothing else is in flight. */
+  #memory(length: number): Bytes {
+    if (length > keptMostBytes) return new Uint8Array(length);
+    if (this.#kept.length < length) this.#kept = new Uint8Array(Math.max(length, keptLeastBytes));
+    return this.#kept.length === length ? this.#kept : this.#kept.subarray(0, length);
+  }
+  #kept: Bytes = nothing;
+
+  #enqueue(item: Bytes | TransitFrame, bytes: number): void {
+    if (this.#end !== null || this.#closing) return;
     if (this.#waiting.length === 0) this.#waitingSince = this.clock.now();
-    this.#waiting.push(message);
-    this.#waitingBytes += message.length;
-    if (this.#waitingBytes > queueMaxBytes) return this.close(closeReasons.tooSlow);
-    this.#schedule();
+    this.#waiting.push(item);
+    this.#waitingBytes += bytes;
+    if (this.#waitingBytes > this.queue.maxBytes) return this.close(closeReasons.tooSlow);
+    if (this.#writing || this.#scheduled) return;
+    // A turn later, so that all that one event sends shares a write.
+    this.#scheduled = true;
+    this.turns.add(this.#begin);
   }
 
   /** Ends the link: what waits is written first, but not for a peer that is too slow. */
@@ -108,7 +151,6 @@ export class Link {
       cancel();
       this.#finish({ how: "closed", reason });
     });
-    this.#schedule();
   }
 
   /** Ends the link at once, saying nothing. */
@@ -144,8 +186,13 @@ export class Link {
     this.#lastPing = Math.min(this.#lastPing, now);
     this.#waitingSince = Math.min(this.#waitingSince, now);
     if (now - this.#lastReceived >= silentMs) return this.#finish({ how: "silent" });
-    if (this.#waiting.length > 0 && now - this.#waitingSince >= queueMaxMs) {
+    if (this.#waiting.length > 0 && now - this.#waitingSince >= this.queue.maxMs) {
       return this.close(closeReasons.tooSlow);
+    }
+    if (!this.#writing && ++this.#idleTicks === restAfterTicks) {
+      this.established.sealer.rest();
+      this.established.opener.rest();
+      this.#kept = nothing;
     }
     // Sent or received nothing: a client that only listens must be heard of as well.
     const quietSince = Math.min(this.#lastSent, this.#lastReceived);
@@ -166,7 +213,7 @@ export class Link {
     this.#reading = true;
     try {
       while (this.#end === null) {
-        const frame = await this.reader.next(trafficRecord);
+        const frame = await this.reader.next(this.side === "client" ? recordOrTransit : trafficRecord);
         if (frame === null) {
           this.#finish({ how: "cut" });
           break;
@@ -188,6 +235,12 @@ export class Link {
 
   #receive(frame: Bytes): LinkMessage[] {
     this.#lastReceived = this.clock.now();
+    this.#idleTicks = 0;
+    if (isTransit(frame)) {
+      this.established.opener.checkTransit(frame);
+      if (!this.#transit) throw new Malformed("a transit frame came before its key");
+      return this.#transit.open(frame);
+    }
     const peer = this.side === "client" ? "server" : "client";
     const messages = decodeMessages(this.established.opener.open(frame), peer);
     const forUs: LinkMessage[] = [];
@@ -197,6 +250,7 @@ export class Link {
         this.#pendingClose = message.reason;
         break;
       } else if (message.type === "PONG") this.#probes.get(message.any)?.(true);
+      else if (message.type === "TRANSIT") (this.#transit ??= new TransitOpener()).take(message);
       else forUs.push(message);
     }
     if (this.#pendingClose !== null) {
@@ -208,52 +262,87 @@ export class Link {
   }
   #pendingClose: number | null = null;
 
-  #schedule(): void {
-    if (this.#writing || this.#scheduled) return;
-    this.#scheduled = true;
-    // A turn later, so that all that one event sends shares a record.
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      void this.#write();
-    });
-  }
-
-  async #write(): Promise<void> {
-    if (this.#writing) return;
+  readonly #begin = () => {
+    this.#scheduled = false;
+    if (this.#writing || this.#end !== null) return;
     this.#writing = true;
-    try {
-      while (this.#waiting.length > 0 && this.#end === null) {
-        const record = this.established.sealer.seal(this.#takeRecord());
-        await writeAll(this.conn, record);
-        this.#lastSent = this.clock.now();
-        this.#waitingSince = this.#lastSent;
-        if (this.#waiting.length === 0 && !this.#closing) this.onDrain();
-      }
-    } catch {
-      this.#finish({ how: "cut" });
-    } finally {
-      this.#writing = false;
-    }
-    for (const done of this.#written.splice(0)) done();
+    this.#writeNext();
+  };
+
+  #writeNext(): void {
+    if (this.#waiting.length > 0 && this.#end === null) return this.#write(this.#takeWire());
+    this.#writing = false;
+    if (this.#written.length > 0) { for (const done of this.#written.splice(0)) done(); }
   }
 
-  /** As many whole messages as fit into one record. */
-  #takeRecord(): Bytes {
-    let length = 0, count = 0;
-    while (count < this.#waiting.length && length + this.#waiting[count].length <= recordMaxBytes) {
-      length += this.#waiting[count++].length;
+  // Runs a thousand times for each message of a large room: no closure, and no clock where none is needed.
+  #write(wire: Bytes): void {
+    this.#wire = wire;
+    this.conn.write(wire).then(this.#wrote, this.#cut);
+  }
+  #wire: Bytes | null = null;
+
+  readonly #wrote = (n: number) => {
+    const wire = this.#wire!;
+    // One write may take only a part.
+    if (n < wire.length) return this.#write(wire.subarray(n));
+    this.#wire = null;
+    this.#idleTicks = 0;
+    if (this.side === "client") this.#lastSent = this.clock.now();
+    if (this.#waiting.length > 0) this.#waitingSince = this.clock.now();
+    else if (!this.#closing && this.#end === null) this.onDrain();
+    this.#writeNext();
+  };
+
+  readonly #cut = () => {
+    this.#finish({ how: "cut" });
+    this.#writing = false;
+    for (const done of this.#written.splice(0)) done();
+  };
+
+  /** The next records and frames as they stand on the wire, about 64 KiB of them. */
+  #takeWire(): Bytes {
+    const { sealer } = this.established;
+    const parts: (Bytes | TransitFrame)[] = [];
+    let length = 0;
+    while (this.#waiting.length > 0 && length < writeBytes) {
+      const part = this.#takePart();
+      parts.push(part);
+      length += wireLength(part);
     }
-    if (count === 0) throw new Error("a message is larger than a record");
-    const taken = this.#waiting.splice(0, count);
-    this.#waitingBytes -= length;
-    if (count === 1) return taken[0];
-    const plaintext = new Uint8Array(length);
+    const [first] = parts;
+    if (parts.length === 1 && first instanceof Uint8Array) return sealer.seal(first);
+    const wire = this.#memory(length);
     let at = 0;
-    for (const message of taken) {
-      plaintext.set(message, at);
-      at += message.length;
+    // In the order of the wire: records and frames count together.
+    for (const part of parts) {
+      const end = at + wireLength(part);
+      if (part instanceof Uint8Array) wire.set(sealer.seal(part), at);
+      else sealer.putTransit(part, wire.subarray(at, end));
+      at = end;
     }
-    return plaintext;
+    return wire;
+  }
+
+  /** The next frame, or as many whole messages as fit into one record. */
+  #takePart(): Bytes | TransitFrame {
+    const [first] = this.#waiting;
+    if (!(first instanceof Uint8Array)) {
+      this.#waiting.shift();
+      this.#waitingBytes -= first.shared.length;
+      return first;
+    }
+    const messages: Bytes[] = [];
+    let length = 0;
+    for (const item of this.#waiting) {
+      if (!(item instanceof Uint8Array) || length + item.length > recordMaxBytes) break;
+      messages.push(item);
+      length += item.length;
+    }
+    if (messages.length === 0) throw new Error("a message is larger than a record");
+    this.#waiting.splice(0, messages.length);
+    this.#waitingBytes -= length;
+    return messages.length === 1 ? messages[0] : concat(...messages);
   }
 
   #finish(end: LinkEnd): void {
@@ -264,6 +353,11 @@ export class Link {
     this.#waitingBytes = 0;
     closeQuietly(this.conn);
   }
+}
+
+/** Bytes that a plaintext or a frame takes on the wire. */
+function wireLength(part: Bytes | TransitFrame): number {
+  return part instanceof Uint8Array ? recordOverheadBytes + part.length : part.shared.length + tagBytes;
 }
 
 function isConnectionError(error: unknown): boolean {

@@ -183,6 +183,7 @@ export const table = {
   BLOB: [0x32, "down", record({ ref, chunk: rest })],
   LEAVING: [0x33, "down", record({ room: hash32, id: hash32, epoch: u32, signature: fixed(64) })],
   PRESENCE: [0x34, "down", record({ room: hash32, what: oneOf([0, 1]), ids: list(u8, 255, hash32) })],
+  TRANSIT: [0x35, "down", record({ room: hash32, key: u32, secret: hash32 })],
 } as const satisfies Record<
   string,
   readonly [number, "up" | "down" | "both", Layout<never> | Layout<unknown>]
@@ -207,7 +208,7 @@ const byCode = new Map<number, [Name, "up" | "down" | "both", Layout<unknown>]>(
 /** Encodes as it stands inside a record: u8 type ‖ u32 len ‖ body. */
 export function encodeMessage(message: LinkMessage): Bytes {
   const [code, , layout] = table[message.type];
-  const w = new Writer(512).u8(code).u32(0);
+  const w = new Writer("bytes" in message ? message.bytes.length + 128 : 512).u8(code).u32(0);
   (layout as Layout<unknown>).write(w, message);
   const bytes = w.done();
   new DataView(bytes.buffer).setUint32(1, bytes.length - 5);

@@ -51,7 +51,7 @@ export class KeyFileRoom extends RoomLog {
   /** The message at `pos` is on disk: shows it. @param ref of the sender's request */
   publish(pos: number, peer: Peer, ref: number): void {
     peer.subscriptions.get(this.key)?.expectOwn(pos, ref);
-    this.show(pos);
+    this.rooms.showSoon(this, pos);
   }
 
   /** Whether the peer has fewer streams of such rooms than it may. */

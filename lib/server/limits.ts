@@ -35,6 +35,21 @@ export interface Limits {
   readonly roomsPerUser: number;
   /** New direct and key-file rooms per user and hour. */
   readonly directRoomsPerHour: number;
+  /** Identities never seen before, per address and hour: each costs a row that is kept. */
+  readonly identitiesPerHour: number;
+  /** Members of a room; the protocol's own limit is 256. */
+  readonly members: number;
+  /** Rooms, of all kinds. */
+  readonly roomsInAll: number;
+  /** Bytes that may wait for one link. */
+  readonly queueBytes: number;
+  /** Seconds that they may wait. */
+  readonly queueSeconds: number;
+  /**
+   * From so many streams of a room on, its messages are encrypted once for all (protocol §6): below, it saves little,
+   * and equal bytes show the network who shares a room.
+   */
+  readonly transitFrom: number;
 }
 
 /** The values of protocol §12. */
@@ -53,6 +68,12 @@ export const defaultLimits: Limits = {
   commitEveryMs: 1000,
   roomsPerUser: 64,
   directRoomsPerHour: 20,
+  identitiesPerHour: 200,
+  members: 256,
+  roomsInAll: 10_000,
+  queueBytes: 4 * 1024 * 1024,
+  queueSeconds: 30,
+  transitFrom: 16,
 };
 
 const usersMost = 10_000;
@@ -175,6 +196,7 @@ export class Doorkeeper {
   readonly #pending = new Counter();
   readonly #linked = new Counter();
   readonly #buckets = new Map<string, Bucket>();
+  readonly #newcomers = new Map<string, Bucket>();
   readonly #hellos: Bucket;
 
   /** @param limits of the server */
@@ -214,6 +236,18 @@ export class Doorkeeper {
     this.#bucket(address).giveBack();
   }
 
+  /** An identity never seen before asks to be kept. @returns false: too many from there this hour */
+  newcomer(address: string): boolean {
+    let bucket = this.#newcomers.get(address);
+    if (!bucket) {
+      if (this.#newcomers.size >= 10_000) forgetFull(this.#newcomers);
+      const { identitiesPerHour } = this.limits;
+      bucket = new Bucket(identitiesPerHour, 3_600_000 / identitiesPerHour, this.clock);
+      this.#newcomers.set(address, bucket);
+    }
+    return bucket.take();
+  }
+
   /** A link ended. */
   unlink(address: string): void {
     this.#linked.remove(address);
@@ -227,15 +261,15 @@ export class Doorkeeper {
   #bucket(address: string): Bucket {
     let bucket = this.#buckets.get(address);
     if (!bucket) {
-      if (this.#buckets.size >= 10_000) this.#forgetFull();
+      if (this.#buckets.size >= 10_000) forgetFull(this.#buckets);
       bucket = new Bucket(this.limits.handshakeBurst, this.limits.handshakeEverySeconds * 1000, this.clock);
       this.#buckets.set(address, bucket);
     }
     return bucket;
   }
+}
 
-  /** A full bucket remembers nothing: memory stays bounded by the addresses of the last minutes. */
-  #forgetFull(): void {
-    for (const [address, bucket] of this.#buckets) if (bucket.isFull) this.#buckets.delete(address);
-  }
+/** A full bucket remembers nothing: memory stays bounded by the addresses of the last while. */
+function forgetFull(buckets: Map<string, Bucket>): void {
+  for (const [address, bucket] of buckets) if (bucket.isFull) buckets.delete(address);
 }

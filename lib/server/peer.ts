@@ -17,6 +17,8 @@ export class Peer {
   readonly key: string;
   /** Streams of rooms, by room id in hex. */
   readonly subscriptions = new Map<string, Subscription>();
+  /** Those of them that still read from the log. */
+  readonly behind = new Set<Subscription>();
   /** Boxes for the next commit, by hash in hex. */
   boxes = new Map<string, Bytes>();
   /** How fast the user may talk. */
@@ -37,7 +39,8 @@ export class Peer {
     this.key = encodeHex(card.id);
     ({ sends: this.sends, newRooms: this.newRooms } = rates.of(this.key));
     link.onDrain = () => {
-      for (const subscription of this.subscriptions.values()) subscription.pump();
+      if (this.behind.size === 0) return;
+      for (const subscription of [...this.behind]) subscription.pump();
     };
   }
 

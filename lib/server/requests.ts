@@ -137,7 +137,7 @@ function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: Mes
       room.join(peer, pos);
     }, () => peer.refuse(ref, "LIMIT"));
   }
-  if (!peer.newRooms.take()) return refuse(rooms, peer, ref, "LIMIT");
+  if (rooms.isFull || !peer.newRooms.take()) return refuse(rooms, peer, ref, "LIMIT");
   const row = { id, kind: roomKinds.keyFile, name: "" };
   let made: KeyFileRoom;
   stageDone(
@@ -256,7 +256,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
       added = commit.roster.filter((m) => !findMember(before, m.id)).map((m) => m.name);
     },
     () => {
-      stored!.publish(pos, { peer, ref });
+      stored!.publishCommit(commit, pos, { peer, ref });
       // Rooms of two are nobody's news.
       if (commit.roomName !== "") {
         for (const name of added) {
@@ -277,12 +277,14 @@ function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | 
     if (checkGenesis(commit, 1, rooms.serverId, rooms.card)) return "DENIED";
     const isDirect = commit.policy === policies.direct;
     const within = isDirect ? peer.newRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;
-    return within ? null : "LIMIT";
+    return within && !rooms.isFull ? null : "LIMIT";
   }
   // Somebody whom the winning commit removed has lost a race as well, and shall know it.
   if (!room || rooms.store.stays(room.id, peer.card.id).length === 0) return "DENIED";
   if (commit.epoch <= room.head.epoch) return "CONFLICT";
   if (room.isRetired || !room.hasMember(peer.card.id)) return "DENIED";
+  const grows = commit.roster.length > room.head.roster.length;
+  if (grows && commit.roster.length > rooms.limits.members) return "LIMIT";
   if (commit.view.pos > room.last || checkSuccessor(commit, room.last + 1, room.head, rooms.card)) {
     return "DENIED";
   }
@@ -344,6 +346,7 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
       rooms.events.exchanged(rooms.clock.now());
     },
     () => peer.refuse(ref, "LIMIT"),
+    true,
   );
 }
 
@@ -372,8 +375,11 @@ function onSendKeyFile(rooms: Rooms, peer: Peer, ref: number, bytes: Bytes): voi
       if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
       room.publish(pos, peer, ref);
       rooms.events.exchanged(rooms.clock.now());
+      if (!rooms.onKeyFileMessage) return;
+      rooms.showGathered(); // an answer comes after what it answers
       rooms.onKeyFileMessage(room, pos, peer);
     },
     () => peer.refuse(ref, "LIMIT"),
+    true,
   );
 }

@@ -11,7 +11,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import { type Commit, parseCommit } from "../protocol/commit.ts";
 import { headAfter, type RoomHead } from "../protocol/commit_rules.ts";
 import { encodeName } from "../protocol/name.ts";
-import { findMember, keyFileFlag, memberRoles, policies, rosterMax } from "../protocol/roster.ts";
+import { findMember, keyFileFlag, memberRoles, policies } from "../protocol/roster.ts";
 import { boxBytes, entryKinds, roomFlags } from "../protocol/messages.ts";
 import { Admissions } from "./admissions.ts";
 import { Bucket } from "./limits.ts";
@@ -76,7 +76,7 @@ export class ServerRoom extends RoomLog {
 
   /** Whether nobody more fits in. */
   get isFull(): boolean {
-    return this.head.roster.length >= rosterMax;
+    return this.head.roster.length >= this.rooms.limits.members;
   }
 
   /** Whether an id is in the roster. */
@@ -119,17 +119,23 @@ export class ServerRoom extends RoomLog {
   }
 
   /**
-   * The entry at `pos` is on disk: shows it to everybody who may see it.
+   * The message at `pos` is on disk: shows it to everybody who may see it, with what else was flushed with it.
    *
    * @param own the author's link and the ref of its request: STORED stands there for the entry
    */
   publish(pos: number, own: { peer: Peer; ref: number }): void {
     const stream = own.peer.subscriptions.get(this.key);
     stream?.expectOwn(pos, own.ref);
-    const entry = this.show(pos);
-    if (entry.kind === entryKinds.commit) {
-      this.#followCommit(parseCommit(entry.bytes!), pos, stream ? null : own);
-    }
+    this.rooms.showSoon(this, pos);
+  }
+
+  /** The same for a commit, with what follows from it. */
+  publishCommit(commit: Commit, pos: number, own: { peer: Peer; ref: number }): void {
+    const stream = own.peer.subscriptions.get(this.key);
+    stream?.expectOwn(pos, own.ref);
+    this.show(pos);
+    this.renewTransitKey();
+    this.#followCommit(commit, pos, stream ? null : own);
   }
 
   /** @param own the author of a room that begins: its stream does so too */

@@ -8,8 +8,10 @@ import { seconds } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { entryHash, nextHistory } from "../protocol/history.ts";
 import { encodeMessage, entryKinds, type LinkMessage, type MessageOf } from "../protocol/messages.ts";
+import type { TransitSealer } from "../protocol/transit.ts";
 import type { Peer } from "./peer.ts";
 import type { Rooms } from "./rooms.ts";
+import { Batch } from "./batch.ts";
 import { encodeEntry, type Stretch, Subscription } from "./subscription.ts";
 import type { StoredEntry, StoredRoom } from "./store/store.ts";
 
@@ -33,6 +35,9 @@ export abstract class RoomLog {
   /** Last position that is on disk: nothing after it is shown to anyone. */
   flushed = 0;
   protected readonly subscriptions = new Set<Subscription>();
+  /** Written and not shown yet, without holes. */
+  #fresh: StoredEntry[] = [];
+  #transit: TransitSealer | null = null;
   #history!: Bytes;
   #expiredUpTo = 0;
   /** Of messages and boxes that are kept. */
@@ -53,6 +58,7 @@ export abstract class RoomLog {
     const last = store.last(this.id);
     this.last = last.pos;
     this.flushed = Math.min(this.flushed || last.pos, last.pos);
+    this.#fresh = [];
     this.#history = last.history;
     this.#expiredUpTo = store.expiredUpTo(this.id);
     this.#bytes = store.bytesAfter(this.id, this.#expiredUpTo);
@@ -76,6 +82,7 @@ export abstract class RoomLog {
     const history = nextHistory(this.#history, hash);
     const time = seconds(clock);
     store.append(this.id, { pos, time, kind, bytes, hash, history, sender, epoch, n });
+    this.#fresh.push({ pos, time, kind, bytes, hash, sender });
     this.last = pos;
     this.#history = history;
     if (kind === entryKinds.message) this.#bytes += bytes.length;
@@ -92,14 +99,27 @@ export abstract class RoomLog {
     return encodeEntry(this.id, entry, this.rooms.addressOf(entry.sender));
   }
 
-  /** Shows the entry at `pos`, which is on disk, to everybody whose stream has come so far. */
-  protected show(pos: number): StoredEntry {
-    this.flushed = pos;
-    const [entry] = this.read(pos, 1);
-    const encoded = this.encodeEntry(entry);
-    for (const subscription of [...this.subscriptions]) subscription.deliver(entry, encoded);
+  /** Shows everything up to `pos`, which is on disk, to everybody whose stream has come so far. */
+  show(pos: number): void {
+    const count = this.#fresh.findLastIndex((entry) => entry.pos <= pos) + 1;
+    if (count === 0) return;
+    const batch = new Batch(this.#fresh.splice(0, count), (entry) => this.encodeEntry(entry));
+    this.flushed = batch.end - 1;
+    const transit = batch.entries.some(({ kind }) => kind === entryKinds.commit) ? null : this.#keyFor(batch);
+    for (const subscription of [...this.subscriptions]) subscription.deliver(batch, transit);
     if (this.#bytes > this.rooms.retention.bytes) this.rooms.expireSoon(this);
-    return entry;
+  }
+
+  /** The transit key for a batch, when there are enough to share it. */
+  #keyFor(batch: Batch): TransitSealer | null {
+    if (this.subscriptions.size < this.rooms.limits.transitFrom) return this.#transit = null;
+    if (this.#transit && this.#transit.framesLeft < batch.framesMost) this.#transit = null;
+    return this.#transit ??= this.rooms.newTransitKey(this.id);
+  }
+
+  /** Somebody may not know what comes next, or will not be here for it: the key so far is not used again. */
+  protected renewTransitKey(): void {
+    this.#transit = null;
   }
 
   /** Begins a stream. */
@@ -113,6 +133,8 @@ export abstract class RoomLog {
   /** Ends a stream. */
   unsubscribe(subscription: Subscription): void {
     this.subscriptions.delete(subscription);
+    subscription.end();
+    if (subscription.transitKey !== 0) this.renewTransitKey();
     if (subscription.peer.subscriptions.get(this.key) === subscription) {
       subscription.peer.subscriptions.delete(this.key);
     }

@@ -12,6 +12,8 @@ import type { Clock } from "../clock.ts";
 import { roomKinds } from "../protocol/messages.ts";
 import { skeleton } from "../protocol/name.ts";
 import type { Bytes } from "../crypto/bytes.ts";
+import type { RandomSource } from "../crypto/random.ts";
+import { TransitSealer } from "../protocol/transit.ts";
 import { type Card, parseCard } from "../protocol/card.ts";
 import { type Limits, UserRates } from "./limits.ts";
 import type { Peer } from "./peer.ts";
@@ -42,6 +44,8 @@ interface Staged {
   done(): void;
   /** It was undone. */
   failed(): void;
+  /** `done` only says what is to be shown: it may be shown together with what follows. */
+  readonly gathers: boolean;
 }
 
 /** The shared state of a running server. */
@@ -57,13 +61,16 @@ export class Rooms {
   /** Told when somebody's link is over. */
   onLeft: (peer: Peer) => void = () => {};
   /** Told of each message of a key-file room, once it is on disk and shown. */
-  onKeyFileMessage: (room: KeyFileRoom, pos: number, peer: Peer) => void = () => {};
+  onKeyFileMessage: ((room: KeyFileRoom, pos: number, peer: Peer) => void) | null = null;
   #rooms = new Map<string, ServerRoom>();
   #keyFileRooms = new Map<string, KeyFileRoom>();
   #cancelExpire: () => void;
   #expiring = new Set<RoomLog>();
   #cards = new Map<string, Card>();
   #staged: Staged[] = [];
+  /** Rooms with something to show, and up to where. */
+  #showing = new Map<RoomLog, number>();
+  #transitKeys = 0;
   #scheduled = false;
 
   /**
@@ -77,6 +84,7 @@ export class Rooms {
     readonly serverId: Bytes,
     readonly events: ServerEvents,
     private readonly defer: (act: () => void) => void,
+    private readonly random: RandomSource,
     readonly showAddresses = false,
     readonly retention = defaultRetention,
   ) {
@@ -101,6 +109,11 @@ export class Rooms {
   /** All rooms that have none. */
   keyFileRooms(): KeyFileRoom[] {
     return [...this.#keyFileRooms.values()];
+  }
+
+  /** Whether there may be no more rooms. */
+  get isFull(): boolean {
+    return this.#rooms.size + this.#keyFileRooms.size >= this.limits.roomsInAll;
   }
 
   #everything(): RoomLog[] {
@@ -194,16 +207,17 @@ export class Rooms {
    * @param write does the writing; all or nothing of a batch stays
    * @param done once it is on disk
    * @param failed when it was undone, together with everything else of its batch
+   * @param gathers `done` calls {@link showSoon} and sends nothing that must come after what is shown
    */
-  stage(write: () => void, done: () => void, failed: () => void): void {
+  stage(write: () => void, done: () => void, failed: () => void, gathers = false): void {
     try {
       write();
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error;
-      this.#staged.push({ done, failed });
+      this.#staged.push({ done, failed, gathers });
       return this.#undone(error);
     }
-    this.#staged.push({ done, failed });
+    this.#staged.push({ done, failed, gathers });
     this.#schedule();
   }
 
@@ -214,7 +228,7 @@ export class Rooms {
    */
   afterStaged(act: () => void, failed: () => void): void {
     if (this.#staged.length === 0) act();
-    else this.#staged.push({ done: act, failed });
+    else this.#staged.push({ done: act, failed, gathers: false });
   }
 
   /** Writes and flushes at once, for what must be on disk before its author hears more. @returns success */
@@ -250,7 +264,29 @@ export class Rooms {
       if (!(error instanceof StoreFailed)) throw error;
       return this.#undone(error);
     }
-    for (const { done } of this.#staged.splice(0)) this.#guard(done);
+    for (const { done, gathers } of this.#staged.splice(0)) {
+      if (!gathers) this.showGathered();
+      this.#guard(done);
+    }
+    this.showGathered();
+  }
+
+  /** Shows a room's log up to `pos` with the end of this flush, or before anything that must come after it. */
+  showSoon(room: RoomLog, pos: number): void {
+    this.#showing.set(room, pos);
+  }
+
+  /** Shows what was gathered: what reached the disk together reaches each member in one write. */
+  showGathered(): void {
+    if (this.#showing.size === 0) return;
+    const showing = [...this.#showing];
+    this.#showing.clear();
+    for (const [room, pos] of showing) this.#guard(() => room.show(pos));
+  }
+
+  /** A fresh key for the frames of a room. */
+  newTransitKey(room: Bytes): TransitSealer {
+    return new TransitSealer(room, ++this.#transitKeys, this.random(32));
   }
 
   /** A fault of ours in one peer's answer must not take the others' with it. */

@@ -11,6 +11,7 @@ import type { Identity } from "../crypto/identity.ts";
 import { oaepDecrypt } from "../crypto/oaep.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import type { Link } from "../protocol/link.ts";
+import { WriteTurns } from "../protocol/write_turns.ts";
 import { closeReasons } from "../protocol/messages.ts";
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Answering } from "./answering.ts";
@@ -85,6 +86,7 @@ export class ChatServer {
       identity.id,
       parts.events,
       parts.defer,
+      parts.random,
       parts.showAddresses,
       parts.retention,
     );
@@ -97,6 +99,7 @@ export class ChatServer {
       doorkeeper,
       accessToken: parts.accessToken ?? null,
       signIn: this.signIn,
+      turns: new WriteTurns(parts.defer),
       links: this.#links,
       handshake: {
         identity,

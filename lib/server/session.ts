@@ -31,7 +31,7 @@ import { type Card, parseCard } from "../protocol/card.ts";
 import { skeleton } from "../protocol/name.ts";
 import { messageMaxBytes } from "../protocol/message.ts";
 import { textMaxBytes } from "../protocol/content.ts";
-import { rosterMax } from "../protocol/roster.ts";
+import type { WriteTurns } from "../protocol/write_turns.ts";
 import type { Doorkeeper } from "./limits.ts";
 import { Peer } from "./peer.ts";
 import { handleRequest } from "./requests.ts";
@@ -50,6 +50,8 @@ export interface SessionContext {
   readonly accessToken: Bytes | null;
   /** Accounts, when people must log in. */
   readonly signIn: SignIn | null;
+  /** When each link may write. */
+  readonly turns: WriteTurns;
   /** Links that are alive: for ticking, and for goodbye at shutdown. */
   readonly links: Set<Link>;
 }
@@ -115,7 +117,9 @@ async function shakeHands(conn: ByteConn, context: SessionContext) {
       },
     );
     if (done.step !== "done") return null;
-    const link = new Link(conn, reader, done.established, "server", clock);
+    const { queueBytes, queueSeconds } = context.rooms.limits;
+    const queue = { maxBytes: queueBytes, maxMs: queueSeconds * 1000 };
+    const link = new Link(conn, reader, done.established, "server", clock, queue, context.turns);
     const frame = await reader.next(trafficRecord);
     if (frame === null) return null;
     // Decoded without an answer to anything: before this record opens, the client is nobody.
@@ -194,6 +198,10 @@ function admit(
   const { store } = rooms;
   const name = skeleton(card.name);
   const isNew = store.card(card.id) === null;
+  if (isNew && !context.doorkeeper.newcomer(ends.address)) {
+    link.close(closeReasons.limit);
+    return false;
+  }
   const passes = signIn !== null && !isNameFree(card, rooms);
   // The binding of name and key is on disk before its owner is let in.
   const bound = rooms.writeNow(() => {
@@ -259,7 +267,7 @@ function welcomeOf({ rooms, signIn }: SessionContext): MessageOf<"WELCOME"> {
       (signIn ? welcomeFlags.accounts | registrationFlags[signIn.accounts.registration] : 0),
     messageBytes: messageMaxBytes,
     textBytes: textMaxBytes,
-    members: rosterMax,
+    members: limits.members,
     rooms: limits.roomsPerUser,
     burst: limits.sendBurst,
     rate: limits.sendsPerSecond,

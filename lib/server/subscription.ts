@@ -6,7 +6,9 @@
  */
 
 import type { Bytes } from "../crypto/bytes.ts";
+import type { TransitSealer } from "../protocol/transit.ts";
 import { encodeMessage, type LinkMessage } from "../protocol/messages.ts";
+import type { Batch } from "./batch.ts";
 import type { Peer } from "./peer.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { StoredEntry } from "./store/store.ts";
@@ -27,8 +29,7 @@ export interface Stretch {
 
 /** Streams a room to a peer. */
 export class Subscription {
-  /** Whether the room hands over new entries itself. */
-  live = false;
+  #live = false;
   /** The next position to send. */
   next = 0;
   #stretches: Stretch[];
@@ -38,12 +39,25 @@ export class Subscription {
   #pumping = false;
   /** The last position that ROOM_INFO has named. */
   #announced = 0;
+  /** The newest transit key that the peer has for this room; 0 for none. */
+  transitKey = 0;
 
   /**
    * @param stretches at least one, in order; only the last may be live
    */
   constructor(readonly peer: Peer, readonly room: RoomLog, stretches: Stretch[]) {
     this.#stretches = [...stretches];
+    peer.behind.add(this);
+  }
+
+  /** Whether the room hands over new entries itself. */
+  get live(): boolean {
+    return this.#live;
+  }
+
+  /** The peer gets no more of it. */
+  end(): void {
+    this.peer.behind.delete(this);
   }
 
   /** The sender's own message at `pos` is to come back as STORED with this ref. */
@@ -64,8 +78,9 @@ export class Subscription {
 
   /** Sends ROOM_INFO again, with the stream going on where it stands. */
   announce(): void {
-    if (!this.live) return; // what is still to begin says it by itself
-    this.live = false;
+    if (!this.#live) return; // what is still to begin says it by itself
+    this.#live = false;
+    this.peer.behind.add(this);
     this.#current = null;
     this.#stretches.push({ first: this.next, whole: this.next, until: null });
     this.pump();
@@ -73,16 +88,16 @@ export class Subscription {
 
   /** Sends `message` once everything up to position `after` has been sent. */
   answer(after: number, message: LinkMessage): void {
-    if (this.live || this.next > after) this.peer.send(message);
+    if (this.#live || this.next > after) this.peer.send(message);
     else this.#answers.push({ after, message });
   }
 
   /** Sends more of the log, while the link is not busy with what it has. */
   pump(): void {
-    if (this.live || this.#pumping) return;
+    if (this.#live || this.#pumping) return;
     this.#pumping = true;
     try {
-      while (!this.live && this.peer.link.waitingBytes < backlogBytes && !this.peer.link.isOver) {
+      while (!this.#live && this.peer.link.waitingBytes < backlogBytes && !this.peer.link.isOver) {
         if (!this.#pumpOnce()) break;
       }
     } finally {
@@ -108,7 +123,7 @@ export class Subscription {
       if (until === null) this.#goLive();
       else if (this.next > until) this.#current = null;
       else return false; // its end is not on disk yet
-      return !this.live;
+      return !this.#live;
     }
     const entries = this.room.read(this.next, Math.min(readAhead, end - this.next + 1));
     if (entries.length === 0) return false;
@@ -157,20 +172,32 @@ export class Subscription {
   }
 
   #goLive(): void {
-    this.live = true;
+    this.#live = true;
+    this.peer.behind.delete(this);
     for (const { message } of this.#answers.splice(0)) this.peer.send(message);
     this.room.caughtUp(this);
   }
 
   /**
-   * Hands over a new entry that is on disk.
+   * Hands over new entries that are on disk.
    *
-   * @param encoded the ENTRY message, encoded once for all
+   * @param transit the room's key, or null where each link has its own records; who does not have it yet gets it now
+   * and with it the entries as records
    */
-  deliver(entry: StoredEntry, encoded: Bytes): void {
-    if (!this.live) return this.pump();
-    this.#sendEntry(entry, encoded);
-    this.next = entry.pos + 1;
+  deliver(batch: Batch, transit: TransitSealer | null): void {
+    if (!this.#live) return this.pump();
+    const { link } = this.peer;
+    const hasKey = transit !== null && this.transitKey === transit.key;
+    if (hasKey && (this.#ownRefs.size === 0 || !batch.entries.some(({ pos }) => this.#ownRefs.has(pos)))) {
+      for (const frame of batch.frames(transit)) link.sendTransit(frame);
+    } else {
+      if (transit !== null && !hasKey) {
+        this.peer.send(transit.handover);
+        this.transitKey = transit.key;
+      }
+      for (const [i, entry] of batch.entries.entries()) this.#sendEntry(entry, batch.encoded[i]);
+    }
+    this.next = batch.end;
   }
 
   #sendEntry(entry: StoredEntry, encoded: Bytes | null): void {

@@ -8,8 +8,8 @@ import {
   parsePort,
   serveSpec,
   specs,
-  UsageError,
 } from "../../lib/cli/options.ts";
+import { UsageError } from "../../lib/cli/usage_error.ts";
 import { report } from "../../lib/cli/report.ts";
 import { userName } from "../../lib/cli/user_name.ts";
 import { BadName } from "../../lib/protocol/name.ts";

@@ -2,4 +2,4 @@
 
 import { honestRunsTest } from "../fakes/honest_run.ts";
 
-honestRunsTest("the second five hundred");
+honestRunsTest("the second five hundred, with transit frames", { transitFrom: 2 });

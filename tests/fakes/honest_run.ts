@@ -5,7 +5,7 @@
  */
 
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { defaultLimits } from "../../lib/server/limits.ts";
+import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { JumpingClock } from "./jumping_clock.ts";
 import { type Client, headIn, until, World } from "./world.ts";
 
@@ -33,9 +33,9 @@ const connectionTrouble =
   /connection was cut|gone silent|shutting down|Nothing answers|handshake with|Cannot connect to|is not a chat server|ended the connection/;
 
 /** Runs one. @returns what was done, for whoever wants to see it again @throws when anybody was warned */
-export async function honestRun(steps = 6): Promise<string[]> {
+export async function honestRun(steps = 6, over: Partial<Limits> = {}): Promise<string[]> {
   const clock = new JumpingClock();
-  const world = await World.open({ limits, dir, clock });
+  const world = await World.open({ limits: { ...limits, ...over }, dir, clock });
   const run = new Run(world, clock);
   try {
     await run.begin();
@@ -187,20 +187,20 @@ class Run {
 }
 
 /** Runs many, some at once, so that nobody's waiting costs time. */
-async function honestRuns(count: number, atOnce: number): Promise<void> {
+async function honestRuns(count: number, atOnce: number, limits: Partial<Limits>): Promise<void> {
   let left = count;
   const worker = async () => {
-    while (left-- > 0) await honestRun();
+    while (left-- > 0) await honestRun(undefined, limits);
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 /** Half of the thousand runs. */
-export function honestRunsTest(which: string): void {
+export function honestRunsTest(which: string, limits: Partial<Limits> = {}): void {
   Deno.test({
     name: `property 16: honest runs with cuts, restarts and crashes at random points never warn: ${which}`,
     sanitizeOps: false,
     sanitizeResources: false,
-    fn: () => honestRuns(500, 8),
+    fn: () => honestRuns(500, 8, limits),
   });
 }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Established } from "../../lib/protocol/handshake.ts";
 import { FrameReader } from "../../lib/protocol/frames.ts";
-import { Link, pingAfterMs, queueMaxBytes, queueMaxMs, silentMs } from "../../lib/protocol/link.ts";
+import { defaultQueue, Link, pingAfterMs, silentMs } from "../../lib/protocol/link.ts";
 import { closeReasons, encodeMessage, type LinkMessage } from "../../lib/protocol/messages.ts";
 import { RecordOpener, RecordSealer } from "../../lib/protocol/records.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
@@ -84,7 +84,7 @@ Deno.test("over 4 MiB waiting ends the link with reason 8", async () => {
     address: "",
     bytes: new Uint8Array(30_000),
   });
-  for (let sent = 0; sent <= queueMaxBytes; sent += big.length) server.sendEncoded(big);
+  for (let sent = 0; sent <= defaultQueue.maxBytes; sent += big.length) server.sendEncoded(big);
   assertEquals(server.isOver, true);
   assertEquals(server.waitingBytes < 100, true);
   b.resume();
@@ -96,7 +96,7 @@ Deno.test("30 s waiting ends the link, even when the peer never reads again", as
   server.send(stored(0));
   await settle();
   server.send(stored(1));
-  clock.advance(queueMaxMs);
+  clock.advance(defaultQueue.maxMs);
   server.tick();
   clock.advance(2_000);
   assertEquals(await over.server, { how: "closed", reason: closeReasons.tooSlow });

@@ -1,3 +1,4 @@
+import { WriteTurns } from "../../lib/protocol/write_turns.ts";
 /** Property 3 and the silence of protocol §13, on a session with a fake clock and a connection in memory. */
 
 import { assertEquals } from "@std/assert";
@@ -25,7 +26,16 @@ async function session(limits: Partial<Limits> = {}) {
   const events = new Status((line) => void log.push(line), true);
   const server = (await person("server")).card.id;
   const context: SessionContext = {
-    rooms: new Rooms(new MemoryStore(systemRandom), clock, all, server, events, (act) => setTimeout(act, 0)),
+    turns: new WriteTurns((act) => setTimeout(act, 0)),
+    rooms: new Rooms(
+      new MemoryStore(systemRandom),
+      clock,
+      all,
+      server,
+      events,
+      (act) => setTimeout(act, 0),
+      systemRandom,
+    ),
     doorkeeper,
     handshake: config,
     accessToken: null,

@@ -91,7 +91,7 @@ export class SqliteStore implements Store {
       this.#db = new DatabaseSync(path);
       // EXCLUSIVE: one server a directory; it also keeps the shared-memory file away.
       this.#db.exec(
-        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0;",
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 8000;",
       );
       this.#migrate();
       const known = this.#get("SELECT value FROM about WHERE key = 'run'");

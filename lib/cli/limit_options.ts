@@ -1,0 +1,80 @@
+/** Limit options: one flag of `chat serve` for each limit of protocol §12, with its bounds and its default. */
+
+import { defaultLimits, type Limits } from "../server/limits.ts";
+import type { Option, Parsed } from "./options.ts";
+import { UsageError } from "./usage_error.ts";
+
+interface LimitOption {
+  readonly flag: string;
+  readonly limit: keyof Limits;
+  readonly least: number;
+  readonly most: number;
+  readonly help: string;
+}
+
+const table: readonly LimitOption[] = [
+  row("max-links", "links", 1, 100_000, "Most people linked at once"),
+  row("max-links-per-address", "linksPerAddress", 1, 100_000, "The same, from one address"),
+  row("max-pending", "pending", 1, 100_000, "Most connections that have not proved who they are"),
+  row("max-pending-per-address", "pendingPerAddress", 1, 100_000, "The same, from one address"),
+  row("handshake-burst", "handshakeBurst", 1, 100_000, "Handshakes that one address may try at once"),
+  row("handshake-seconds", "handshakeEverySeconds", 1, 3600, "Seconds until it may try one more"),
+  row("hellos-per-second", "hellosPerSecond", 1, 100_000, "Handshakes per second, all together"),
+  row("rsa-at-once", "rsaAtOnce", 1, 64, "RSA decryptions at once: one per core"),
+  row(
+    "rsa-queued",
+    "rsaQueued",
+    4,
+    10_000,
+    "RSA decryptions that wait; as they grow, newcomers must work more",
+  ),
+  row("identities-per-hour", "identitiesPerHour", 1, 1_000_000, "People never seen before, from one address"),
+  row("send-burst", "sendBurst", 1, 10_000, "Messages that one person may send at once"),
+  row("sends-per-second", "sendsPerSecond", 1, 10_000, "Messages per second after that"),
+  row("commit-ms", "commitEveryMs", 10, 60_000, "Milliseconds between changes of members in one room"),
+  row("max-members", "members", 2, 256, "Most members of a room"),
+  row("rooms-per-user", "roomsPerUser", 1, 1024, "Rooms that one person may be in"),
+  row(
+    "direct-rooms-per-hour",
+    "directRoomsPerHour",
+    1,
+    10_000,
+    "Rooms of two or by key file that one may begin",
+  ),
+  row("max-rooms", "roomsInAll", 1, 1_000_000, "Most rooms"),
+  row("queue-bytes", "queueBytes", 131_072, 1 << 30, "Bytes that may wait for one person who does not read"),
+  row("queue-seconds", "queueSeconds", 1, 3600, "How long they may wait before that person is put off"),
+  row(
+    "transit-from",
+    "transitFrom",
+    2,
+    100_000,
+    "Readers of a room from whom on a message is encrypted once for all",
+  ),
+];
+
+function row(flag: string, limit: keyof Limits, least: number, most: number, help: string): LimitOption {
+  return { flag, limit, least, most, help };
+}
+
+/** For the table of `chat serve`. */
+export const limitOptions: readonly Option[] = table.map(({ flag, limit, help }) => ({
+  name: flag,
+  value: "N",
+  help: `${help} (default: ${defaultLimits[limit]})`,
+}));
+
+/** The limits that a command line asks for. @throws UsageError */
+export function limitsOf(values: Parsed["values"]): Limits {
+  const limits: { -readonly [K in keyof Limits]: Limits[K] } = { ...defaultLimits };
+  for (const { flag, limit, least, most } of table) {
+    const text = values[flag];
+    if (text === undefined) continue;
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+    if (!(value >= least && value <= most)) {
+      throw new UsageError(`--${flag} cannot be "${text}"`, `give a number from ${least} to ${most}`);
+    }
+    limits[limit] = value;
+  }
+  return limits;
+}

@@ -1,0 +1,15 @@
+/** What the operating system says a process has used: /proc on Linux, which counts all of its threads. */
+
+const tickMs = 10; // USER_HZ is 100 on every Linux that Deno runs on
+
+/** CPU time of a process so far, in milliseconds, user and system. @throws when it is gone */
+export function cpuMs(pid: number): number {
+  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1].split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * tickMs;
+}
+
+/** Resident memory of a process in kB. @throws when it is gone */
+export function rssKb(pid: number): number {
+  const line = Deno.readTextFileSync(`/proc/${pid}/status`).split("\n").find((l) => l.startsWith("VmRSS:"))!;
+  return Number(/\d+/.exec(line)![0]);
+}

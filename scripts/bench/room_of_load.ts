@@ -1,0 +1,233 @@
+/**
+ * RoomOfLoad: N members in one room, ready to be talked to: an end-to-end room up to the protocol's limit of members,
+ * a key-file room beyond.
+ *
+ * What is said has the size and the header of a real message of 100 bytes of text; where the key would make bytes
+ * that look random, there are random bytes, since neither the server nor a generator that only counts can tell.
+ */
+
+import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { labelledHash } from "../../lib/crypto/hash.ts";
+import { tagBytes } from "../../lib/crypto/seal.ts";
+import { generateX25519 } from "../../lib/crypto/x25519.ts";
+import { boxHash, sealBox } from "../../lib/protocol/box.ts";
+import { type CommitBody, makeCommit, roomId } from "../../lib/protocol/commit.ts";
+import { epochCheck, noKeyFile } from "../../lib/protocol/epoch.ts";
+import { keyFileRoomId } from "../../lib/protocol/key_file_message.ts";
+import { encodeHeader } from "../../lib/protocol/message.ts";
+import { encodeMessage, type LinkMessage, roomKinds } from "../../lib/protocol/messages.ts";
+import { makePrekey, parsePrekey, type PrekeySecrets } from "../../lib/protocol/prekey.ts";
+import { memberRoles, policies, rosterMax } from "../../lib/protocol/roster.ts";
+import { parseCard } from "../../lib/protocol/card.ts";
+import { Writer } from "../../lib/protocol/wire.ts";
+import { LoadLink } from "./load_link.ts";
+import { nowSeconds, type Person, shakeHands, type Shaken } from "./member.ts";
+
+const textBytes = 100;
+const zeros = new Uint8Array(32);
+
+/** A member who is linked. */
+export interface Member {
+  readonly person: Person;
+  readonly link: LoadLink;
+  /** Position that the next entry counts as, once the link only counts. */
+  next: number;
+  /** `n` of its next message. */
+  n: number;
+}
+
+/** Members in a room. */
+export class RoomOfLoad {
+  /** In order of joining. */
+  readonly members: Member[] = [];
+  /** Room id. */
+  room!: Bytes;
+  /** Told when a member's link is over. */
+  onEnd: (member: Member) => void = ({ person }) => {
+    for (const wait of this.#waiting.splice(0)) {
+      wait.reject(new Error(`the server closed the link of ${person.name}`));
+    }
+  };
+  #commitPos = 0;
+  #waiting: {
+    match: (member: Member, message: LinkMessage) => boolean;
+    resolve: () => void;
+    reject: (why: Error) => void;
+  }[] = [];
+  #kind: number;
+
+  /** @param people who shall be in it */
+  constructor(private readonly people: readonly Person[], private readonly port: number) {
+    this.#kind = people.length > rosterMax ? roomKinds.keyFile : roomKinds.ordinary;
+  }
+
+  /** Bytes of one ENTRY of it. */
+  get entryBytes(): number {
+    const { person: { identity: { id } } } = this.members[0];
+    const bytes = this.#message(id, 0);
+    const entry = { room: this.room, pos: 1, time: 1, kind: 2, address: "", bytes };
+    return encodeMessage({ type: "ENTRY", ...entry }).length;
+  }
+
+  /** Handshakes, a few at a time, until all are welcome. @param atOnce how many at a time */
+  async login(atOnce: number): Promise<void> {
+    let next = 0;
+    const worker = async () => {
+      while (next < this.people.length) {
+        const person = this.people[next++];
+        this.members.push(await this.#enter(person, await shakeHands(person, this.port)));
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, worker));
+  }
+
+  async #enter(person: Person, shaken: Shaken): Promise<Member> {
+    const link = new LoadLink(shaken);
+    const member: Member = { person, link, next: 0, n: 0 };
+    link.onMessage = (message) => this.#received(member, message);
+    void link.run().then(() => this.onEnd(member));
+    link.say({ type: "HELLO", runId: new Uint8Array(16), rooms: [] });
+    await this.#until((who, message) => who === member && message.type === "WELCOME");
+    return member;
+  }
+
+  /** Makes the room, and has everybody enter it. */
+  async join(): Promise<void> {
+    await (this.#kind === roomKinds.keyFile ? this.#joinKeyFileRoom() : this.#makeRoom());
+  }
+
+  async #joinKeyFileRoom(): Promise<void> {
+    this.room = keyFileRoomId(systemRandom(32), zeros, "load");
+    for (const member of this.members) {
+      const entered = this.#until((who, message) => who === member && message.type === "ROOM_INFO");
+      member.link.say({ type: "JOIN", ref: 1, room: this.room, kind: roomKinds.keyFile, pos: 0 });
+      await entered;
+    }
+  }
+
+  async #makeRoom(): Promise<void> {
+    const [creator, ...others] = this.members;
+    const { identity, name } = creator.person;
+    const prev = systemRandom(32);
+    const roomName = `load${Math.floor(Math.random() * 1e9)}`;
+    this.room = roomId(identity.id, roomName, prev);
+    const first = { room: this.room, epoch: 0, prev, author: identity.id };
+    const secret = systemRandom(32);
+    const body: CommitBody = {
+      ...first,
+      time: nowSeconds(),
+      view: { pos: 0, hash: this.room },
+      policy: policies.open,
+      roomName,
+      roster: [{ id: identity.id, role: memberRoles.admin, since: 0, name, boxHash: zeros }],
+      leaves: [],
+      check: epochCheck(secret, noKeyFile, first),
+    };
+    const genesis = makeCommit(body, identity.signing);
+    await this.#commit(creator, genesis, 1);
+    const second = { ...first, epoch: 1, prev: labelledHash("chat1 commit", genesis) };
+    const ephemeral = await generateX25519();
+    const prekeys = await Promise.all(others.map((member) => this.#publishPrekey(member)));
+    const boxes = await Promise.all(
+      others.map(({ person }, i) =>
+        sealBox(
+          secret,
+          second,
+          ephemeral,
+          parsePrekey(prekeys[i].published),
+          person.identity.rsaSpki,
+          systemRandom,
+        )
+      ),
+    );
+    for (const [i, box] of boxes.entries()) creator.link.say({ type: "BOX_PUT", ref: 10 + i, box });
+    const added = others.map(({ person }, i) => ({
+      id: person.identity.id,
+      role: memberRoles.member,
+      since: 1,
+      name: parseCard(person.card).name,
+      boxHash: boxHash(boxes[i]),
+    }));
+    const entered = others.map((member) =>
+      this.#until((who, message) => who === member && message.type === "ENTRY" && message.pos === 2)
+    );
+    const view = { pos: 1, hash: zeros };
+    const commit = makeCommit(
+      {
+        ...body,
+        ...second,
+        view,
+        roster: [...body.roster, ...added],
+        check: epochCheck(secret, noKeyFile, second),
+      },
+      identity.signing,
+    );
+    await this.#commit(creator, commit, 2);
+    await Promise.all(entered);
+    this.#commitPos = 2;
+    for (const member of this.members) member.next = 3;
+  }
+
+  async #commit(author: Member, commit: Bytes, pos: number): Promise<void> {
+    const stored = this.#until((who, message) =>
+      who === author && (message.type === "STORED" || message.type === "ERROR") && message.ref === pos
+    );
+    author.link.say({ type: "COMMIT", ref: pos, commit });
+    await stored;
+  }
+
+  async #publishPrekey(member: Member): Promise<PrekeySecrets> {
+    const { identity: { id, signing } } = member.person;
+    const prekey = await makePrekey(id, signing, 0, nowSeconds());
+    const done = this.#until((who, message) =>
+      who === member && message.type === "DONE" && message.ref === 5
+    );
+    member.link.say({ type: "PREKEY_PUT", ref: 5, prekey: prekey.published });
+    await done;
+    return prekey;
+  }
+
+  /** One message of a member, ready to be sent. @param ref which STORED brings back */
+  speak(member: Member, ref: number): void {
+    const message = this.#message(member.person.identity.id, member.n++);
+    member.link.say({ type: "SEND", ref, message });
+  }
+
+  #message(sender: Bytes, n: number): Bytes {
+    const isKeyFile = this.#kind === roomKinds.keyFile;
+    const view = { pos: this.#commitPos, hash: zeros };
+    const salt = isKeyFile ? new Uint8Array(16) : systemRandom(16);
+    const header = { kind: this.#kind, room: this.room, epoch: isKeyFile ? 0 : 1, sender, n, view, salt };
+    // 128: the smallest padded content, which 100 bytes of text fit into; 228: a Fernet token of them.
+    const sealed = systemRandom(isKeyFile ? 228 : (textBytes + 29 <= 128 ? 128 : 256) + tagBytes);
+    return new Writer(512).raw(encodeHeader(header)).vec32(sealed).raw(new Uint8Array(64)).done();
+  }
+
+  /** From now on all but these only count. */
+  countAllBut(witnesses: readonly Member[]): void {
+    for (const member of this.members) member.link.isWitness = witnesses.includes(member);
+  }
+
+  /** Ends all links. */
+  close(): void {
+    for (const { link } of this.members) link.close();
+  }
+
+  /** Told of everything that witnesses see. */
+  onMessage: (member: Member, message: LinkMessage) => void = () => {};
+
+  #received(member: Member, message: LinkMessage): void {
+    this.#waiting = this.#waiting.filter((wait) => {
+      if (!wait.match(member, message)) return true;
+      wait.resolve();
+      return false;
+    });
+    if (message.type === "PING") member.link.say({ type: "PONG", any: message.any });
+    this.onMessage(member, message);
+  }
+
+  #until(match: (member: Member, message: LinkMessage) => boolean): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiting.push({ match, resolve, reject }));
+  }
+}

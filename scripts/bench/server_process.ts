@@ -1,0 +1,92 @@
+/** ServerProcess: a server of this project for one measurement, from its sources or as the executable. */
+
+import { cpuMs, rssKb } from "./process_usage.ts";
+import { permissions } from "../permissions.ts";
+
+/** What a benchmark lifts, as all members come from one address and talk faster than people. */
+const lifted = {
+  "max-links": 5000,
+  "max-links-per-address": 5000,
+  "max-pending": 5000,
+  "max-pending-per-address": 5000,
+  "handshake-burst": 100_000,
+  "hellos-per-second": 100_000,
+  "identities-per-hour": 1_000_000,
+  "send-burst": 10_000,
+  "sends-per-second": 10_000,
+  "rsa-queued": 5000,
+};
+
+/** How to start one. */
+export interface ServerChoice {
+  /** `dist/chat` and the like; null for the sources. */
+  readonly executable: string | null;
+  /** More flags. */
+  readonly flags?: readonly string[];
+  /** For Deno itself, when run from the sources: `--cpu-prof`. */
+  readonly runtimeFlags?: readonly string[];
+}
+
+/** A running one. */
+export class ServerProcess {
+  private constructor(
+    private readonly child: Deno.ChildProcess,
+    /** On 127.0.0.1. */
+    readonly port: number,
+    private readonly dir: string,
+    /** From start to the first accepted connection. */
+    readonly startedInMs: number,
+  ) {}
+
+  /** Starts one on a folder of its own and waits until it accepts. @throws when it does not come up */
+  static async start({ executable, flags = [], runtimeFlags = [] }: ServerChoice): Promise<ServerProcess> {
+    const dir = await Deno.makeTempDir({ prefix: "chat-bench-" });
+    const port = freePort();
+    const limits = Object.entries(lifted).map(([flag, value]) => `--${flag}=${value}`);
+    const serve = ["serve", "--data", dir, "-p", String(port), ...limits, ...flags];
+    const began = performance.now();
+    const child = executable
+      ? new Deno.Command(executable, { args: serve, ...streams }).spawn()
+      : new Deno.Command(Deno.execPath(), {
+        args: ["run", "--no-prompt", "--quiet", ...permissions, ...runtimeFlags, "main.ts", ...serve],
+        ...streams,
+      }).spawn();
+    for (;;) {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => null);
+      conn?.close();
+      if (conn) break;
+      if (performance.now() - began > 30_000) throw new Error("the server does not come up");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return new ServerProcess(child, port, dir, performance.now() - began);
+  }
+
+  /** Its process. */
+  get pid(): number {
+    return this.child.pid;
+  }
+  /** CPU time so far, all threads. */
+  get cpuMs(): number {
+    return cpuMs(this.pid);
+  }
+  /** Resident memory. */
+  get rssKb(): number {
+    return rssKb(this.pid);
+  }
+
+  /** Ends it in good order and forgets its folder. */
+  async stop(): Promise<void> {
+    this.child.kill("SIGTERM");
+    await this.child.status;
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}
+
+const streams = { stdin: "null", stdout: "null", stderr: "inherit" } as const;
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
