@@ -7,6 +7,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { bells } from "../ui/bell.ts";
 import { limitOptions } from "./limit_options.ts";
+import { logFormats, logLevels } from "../server/log.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** One flag. */
@@ -143,6 +144,25 @@ export const serveSpec: CommandSpec = {
       help: "With --accounts: print the statements that set the database up, for its administrator, and end",
     },
     { name: "audit", help: "With --accounts: print who did what and when, and end" },
+    {
+      name: "log-format",
+      value: "FORMAT",
+      choices: logFormats,
+      help: "One line an event, as text or json: to --log-file, else json instead of the lines for people",
+    },
+    { name: "log-file", value: "FILE", help: "Add log lines to FILE; it may be moved away at any time" },
+    {
+      name: "log-level",
+      value: "LEVEL",
+      choices: logLevels,
+      help: "error, warn, info or debug (default: info)",
+    },
+    { name: "log-addresses", help: "Write addresses into the log" },
+    {
+      name: "metrics",
+      value: "HOST:PORT",
+      help: "Serve /metrics for Prometheus and /healthz there, over plain HTTP: keep it off the internet",
+    },
     ...limitOptions,
     ...common,
   ],

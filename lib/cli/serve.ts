@@ -12,6 +12,9 @@ import { isName } from "../protocol/name.ts";
 import { Console } from "../server/console.ts";
 import { ChatServer } from "../server/server.ts";
 import { Status } from "../server/status.ts";
+import { tellAll } from "../server/events.ts";
+import { encodeHex } from "@std/encoding/hex";
+import { version } from "../version.ts";
 import { Answering } from "../server/answering.ts";
 import { defaultRetention, type Retention } from "../server/rooms.ts";
 import { MemoryStore } from "../server/store/memory.ts";
@@ -27,6 +30,8 @@ import { formatInvite } from "../protocol/invite.ts";
 import { textMaxBytes } from "../protocol/content.ts";
 import { sanitizeLine } from "../sanitize.ts";
 import { limitsOf } from "./limit_options.ts";
+import { openLog, type ServeLog } from "./serve_log.ts";
+import { openMetrics, type ServeMetrics } from "./serve_metrics.ts";
 import { type Parsed, parsePort } from "./options.ts";
 import { UsageError } from "./usage_error.ts";
 import { accountsFor, accountsOptions, printAudit, printSchema } from "./serve_accounts.ts";
@@ -48,6 +53,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
   }
   const accountsAsked = accountsOptions(parsed);
   if (accountsAsked && switches.has("print-schema")) return printSchema(accountsAsked, process);
+  const metrics = await openMetrics(values.metrics, process);
   makePrivateDir(dir);
   if (accountsAsked && switches.has("audit")) return await printAudit(accountsAsked, dir, process);
   const lock = Lock.take(
@@ -55,7 +61,9 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     `The data directory "${dir}"`,
     "end the other server first, or give another directory with --data",
   );
+  let log: ServeLog | null = null;
   try {
+    log = openLog(parsed, process);
     const identity = await openIdentity(dir, values["passphrase-file"], process);
     const card = openCard(dir, identity, process);
     const accounts = accountsAsked && await accountsFor(accountsAsked, dir, process);
@@ -63,8 +71,14 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     const store = openStore(dir, switches.has("ephemeral"), process, listener);
     const isConsole = process.inputIsTerminal && process.outputIsTerminal;
     const operator = answerKey && isConsole ? operatorLine(process) : null;
-    const print = (line: string) => operator ? operator.prompt.print(line) : process.log(`${line}\n`);
+    const { takesOutput } = log;
+    const print = (line: string) => {
+      if (operator) operator.prompt.print(line);
+      else if (takesOutput) process.err(`${line}\n`);
+      else process.log(`${line}\n`);
+    };
     const status = new Status(print, isConsole);
+    const listeners = [takesOutput ? null : status, log.log, metrics].filter((each) => each !== null);
     const answering = answerKey && new Answering({
       key: answerKey,
       identity,
@@ -82,7 +96,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       limits,
       clock: process.clock,
       random: process.random,
-      events: status,
+      events: tellAll(...listeners),
       showAddresses: switches.has("show-addresses"),
       retention,
       answering,
@@ -98,6 +112,13 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
         : `error: "${
           room.slice(0, 40).replace(/[^\x21-\x7e]/g, "?")
         }" cannot be a room name\nhint: 1 to 24 letters, digits, - and _`;
+    const closeMetrics = metrics ? await serveOrStop(metrics, server) : null;
+    log.log?.say("info", "started", {
+      version,
+      host,
+      port,
+      fingerprint: encodeHex(identity.id.subarray(0, 4)),
+    });
     print(`[+] Running on host: ${host}`);
     print(`[+] Running on port: ${port}`);
     print(`[+] Server fingerprint: ${fingerprint(identity.id)}`);
@@ -110,6 +131,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
     if (answering) print("[+] Rooms of your key file are read by this server, and their members are told so");
     if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");
+    if (metrics) print(`[+] Metrics on http://${metrics.address}/metrics, liveness on /healthz`);
     const addressee = operator ? () => operator.addressee : undefined;
     const console = new Console({
       server,
@@ -122,11 +144,25 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     await untilStopped(process, console, print, operator);
     operator?.prompt.close();
     await server.stop();
-    process.log("[+] All connections had been terminated\n");
-    process.log("[+] Server is shut down\n");
+    await closeMetrics?.();
+    const sayLast = (line: string) => takesOutput ? process.err(`${line}\n`) : process.log(`${line}\n`);
+    sayLast("[+] All connections had been terminated");
+    sayLast("[+] Server is shut down");
+    log.log?.say("info", "stopped");
     return exitCodes.done;
   } finally {
+    log?.close();
     lock.release();
+  }
+}
+
+/** A server that cannot be watched as asked does not run. */
+async function serveOrStop(metrics: ServeMetrics, server: ChatServer): Promise<() => Promise<void>> {
+  try {
+    return metrics.serve(server);
+  } catch (error) {
+    await server.stop();
+    throw error;
   }
 }
 

@@ -92,6 +92,16 @@ export class Link {
     this.#lastReceived = this.#lastSent = clock.now();
   }
 
+  /** Bytes that have come, as they were on the wire. */
+  received = 0;
+  /** Bytes that have gone. */
+  sent = 0;
+
+  /** How it ended; null while it has not. */
+  get end(): LinkEnd | null {
+    return this.#end;
+  }
+
   /** Bytes that wait to be written. */
   get waitingBytes(): number {
     return this.#waitingBytes;
@@ -236,6 +246,7 @@ export class Link {
   #receive(frame: Bytes): LinkMessage[] {
     this.#lastReceived = this.clock.now();
     this.#idleTicks = 0;
+    this.received += frame.length;
     if (isTransit(frame)) {
       this.established.opener.checkTransit(frame);
       if (!this.#transit) throw new Malformed("a transit frame came before its key");
@@ -287,6 +298,7 @@ export class Link {
     // One write may take only a part.
     if (n < wire.length) return this.#write(wire.subarray(n));
     this.#wire = null;
+    this.sent += wire.length;
     this.#idleTicks = 0;
     if (this.side === "client") this.#lastSent = this.clock.now();
     if (this.#waiting.length > 0) this.#waitingSince = this.clock.now();

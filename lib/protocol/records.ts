@@ -25,7 +25,7 @@ const recordsPerKey = 65_536;
 /** Most plaintext bytes in one record. */
 export const recordMaxBytes = 65_536;
 /** What a record is longer than its plaintext: length and tag. */
-export const recordOverheadBytes = 4 + 32;
+export const recordOverheadBytes: number = 4 + 32;
 
 /** Counter, keys and IVs of one direction. */
 class RecordKeys {

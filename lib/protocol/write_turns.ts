@@ -13,7 +13,7 @@ export class WriteTurns {
   #ready: (() => void)[] = [];
   #scheduled = false;
 
-  /** @param defer runs something in a later turn of the event loop */
+  /** Makes one. @param defer runs something in a later turn of the event loop */
   constructor(private readonly defer: (act: () => void) => void) {}
 
   /** Runs `write` once the present event has been handled, when its turn comes. */

@@ -296,17 +296,38 @@ function addressOf(hostPort: string): string {
 
 function stats({ server, now }: ConsoleContext): string[] {
   const all = [...server.rooms.all(), ...server.rooms.keyFileRooms()];
+  const { tally } = server;
+  const { sum, most } = server.queues();
+  const { received, sent } = server.traffic();
+  const failed = Object.entries(tally.handshakesFailed).filter(([, n]) => n > 0).map(([why, n]) =>
+    `${n} ${why}`
+  );
+  const turned = Object.values(tally.turnedAway).reduce((all, n) => all + n, 0);
   const upSeconds = Math.floor((now() - server.startedMs) / 1000);
   return [
     `connected   ${server.linked}`,
     `rooms       ${all.length}`,
     `entries     ${all.reduce((sum, room) => sum + room.last, 0)}`,
+    `messages    ${tally.messages}, ${mib(tally.messageBytes)} sealed`,
+    `traffic     ${mib(received)} in, ${mib(sent)} out`,
+    `waiting     ${mib(sum)} for slow readers, ${mib(most)} for the slowest`,
+    `handshakes  ${tally.connected} done, ${
+      failed.length > 0 ? `failed: ${failed.join(", ")}` : "none failed"
+    }`,
+    `turned away ${turned}, refused ${tally.refused}, limited ${tally.limited}`,
+    `store       ${tally.flushes} writes of ${
+      (tally.flushMs / Math.max(1, tally.flushes)).toFixed(2)
+    } ms, ${tally.storeFailures} failed`,
     `decryptions ${server.decryptions}`,
     `memory      ${Math.round(Deno.memoryUsage().rss / 1024 / 1024)} MiB`,
     `uptime      ${Math.floor(upSeconds / 3600)} h ${Math.floor(upSeconds / 60) % 60} min ${
       upSeconds % 60
     } s`,
   ];
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
 function printable(word: string): string {

@@ -1,29 +1,64 @@
-/** ServerEvents: what happens on a server that its operator may want to see; never content, never keys. */
+/**
+ * ServerEvents: what happens on a server that its operator may want to see or count; never content, never keys, and
+ * nothing that tells how a cryptographic check of a failed handshake came out (protocol §13).
+ */
 
+import type { Bytes } from "../crypto/bytes.ts";
 import type { ChatError } from "../errors.ts";
+import type { LinkEnd } from "../protocol/link.ts";
 
-/** Each call is one line at most; status.ts writes them in the product's wording. */
-export interface ServerEvents {
-  /** A peer has proved its identity and was welcomed. @param local, remote `host:port` */
-  connected(name: string, local: string, remote: string): void;
-  /** The handshake has brought the client's card. */
-  clientKeyReceived(): void;
-  /** The handshake's last secret is on its way. */
-  secretKeySent(): void;
+/** Why a handshake failed, as far as it may be told: `crypto` is every tag, key, card and decryption alike. */
+export const handshakeFailures = ["deadline", "cut", "malformed", "puzzle", "busy", "crypto"] as const;
+/** One of them. */
+export type HandshakeFailure = typeof handshakeFailures[number];
+
+/** Why a connection was closed before anything was read from it. */
+export const turnedAwayFor = ["pending", "pending from address", "handshakes from address"] as const;
+/** One of them. */
+export type TurnedAwayFor = typeof turnedAwayFor[number];
+
+/** Something that happened. */
+export type ServerEvent =
+  /** A peer has proved its identity and was welcomed; `local` and `remote` are `host:port`. */
+  | { type: "connected"; name: string; id: Bytes; session: string; local: string; remote: string }
+  /** The handshake has brought the client's card, and its last secret is on its way. */
+  | { type: "handshake done" }
+  /** A handshake came to nothing. */
+  | { type: "handshake failed"; why: HandshakeFailure; remote: string }
+  /** A connection was closed at once: the doorkeeper's limits. */
+  | { type: "turned away"; why: TurnedAwayFor; remote: string }
+  /** A peer was refused after its handshake. `why` is the CLOSE reason in words. */
+  | { type: "refused"; name: string; id: Bytes; why: string; remote: string }
   /** A commit has added somebody. */
-  joinedRoom(name: string, room: string): void;
+  | { type: "joined room"; name: string; id: Bytes; room: string; roomId: Bytes }
   /** A message was stored and shown. */
-  exchanged(timeMs: number): void;
+  | { type: "exchanged"; timeMs: number; bytes: number; roomId: Bytes }
+  /** A request was refused because of a limit. */
+  | { type: "limited"; what: string; id: Bytes }
   /** A peer's link is over. */
-  left(name: string): void;
-  /** A peer was refused after its handshake. @param why the CLOSE reason in words */
-  refused(name: string, why: string): void;
+  | { type: "left"; name: string; id: Bytes; session: string; end: LinkEnd; received: number; sent: number }
+  /** A batch of writes is on disk. */
+  | { type: "flushed"; ms: number; writes: number }
   /** The disk refused a batch of writes. */
-  storeFailed(error: ChatError): void;
+  | { type: "store failed"; error: ChatError }
   /** The accounts cannot be used: whoever wants in is told to try again, whoever is in stays. */
-  accountsFailed(error: ChatError): void;
+  | { type: "accounts failed"; error: ChatError }
   /** They can be used again. */
-  accountsBack(): void;
+  | { type: "accounts back" }
   /** A bug of ours; the session it happened in is over. */
-  bug(error: Error): void;
+  | { type: "bug"; error: Error };
+
+/** Somebody who is told of all of it; must not throw, and must not wait. */
+export interface ServerEvents {
+  /** Something happened. */
+  tell(event: ServerEvent): void;
+}
+
+/** Tells several. */
+export function tellAll(...listeners: ServerEvents[]): ServerEvents {
+  return {
+    tell(event) {
+      for (const listener of listeners) listener.tell(event);
+    },
+  };
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { TurnedAwayFor } from "./events.ts";
 
 /** Every limit of protocol §12 that a server may set. */
 export interface Limits {
@@ -204,13 +205,14 @@ export class Doorkeeper {
     this.#hellos = new Bucket(limits.hellosPerSecond, 1000 / limits.hellosPerSecond, clock);
   }
 
-  /** A connection was accepted. @returns false: close it at once, send nothing */
-  admit(address: string): boolean {
+  /** A connection was accepted. @returns why it shall be closed at once with nothing sent; null: it may stay */
+  admit(address: string): TurnedAwayFor | null {
     const { pending, pendingPerAddress } = this.limits;
-    if (this.#pending.total >= pending || this.#pending.of(address) >= pendingPerAddress) return false;
-    if (!this.#bucket(address).take()) return false;
+    if (this.#pending.total >= pending) return "pending";
+    if (this.#pending.of(address) >= pendingPerAddress) return "pending from address";
+    if (!this.#bucket(address).take()) return "handshakes from address";
     this.#pending.add(address);
-    return true;
+    return null;
   }
 
   /** A ClientHello came. @returns false: one too many this second */

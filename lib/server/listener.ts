@@ -7,6 +7,7 @@
 
 import { type Clock, sleep } from "../clock.ts";
 import { closeQuietly } from "../protocol/conn.ts";
+import type { ServerEvents } from "./events.ts";
 import { addressKey, type Doorkeeper } from "./limits.ts";
 import type { Ends } from "./session.ts";
 
@@ -24,6 +25,7 @@ export interface Acceptor {
 export async function acceptConnections(
   listener: Acceptor,
   doorkeeper: Doorkeeper,
+  events: ServerEvents,
   clock: Clock,
   signal: AbortSignal,
   session: (conn: Deno.TcpConn, ends: Ends) => Promise<void>,
@@ -38,7 +40,9 @@ export async function acceptConnections(
       continue;
     }
     const address = addressKey(conn.remoteAddr.hostname);
-    if (!doorkeeper.admit(address)) {
+    const refusal = doorkeeper.admit(address);
+    if (refusal !== null) {
+      events.tell({ type: "turned away", why: refusal, remote: hostPort(conn.remoteAddr) });
       closeQuietly(conn);
       continue;
     }

@@ -35,6 +35,8 @@ export class Peer {
     readonly link: Link,
     readonly address: string,
     rates: UserRates,
+    /** The link's name in logs. */
+    readonly session: string,
   ) {
     this.key = encodeHex(card.id);
     ({ sends: this.sends, newRooms: this.newRooms } = rates.of(this.key));

@@ -25,7 +25,7 @@ import {
 } from "../protocol/messages.ts";
 import { decodeName, skeleton } from "../protocol/name.ts";
 import { isPrekeyUsable, parsePrekey, verifyPrekey } from "../protocol/prekey.ts";
-import { findMember, policies } from "../protocol/roster.ts";
+import { findMember, type Member, policies } from "../protocol/roster.ts";
 import { boxesMax, type Peer } from "./peer.ts";
 import type { KeyFileRoom } from "./key_file_room.ts";
 import type { ServerRoom } from "./room.ts";
@@ -88,6 +88,7 @@ function answer(rooms: Rooms, peer: Peer, message: LinkMessage & { ref: number }
 }
 
 function refuse(rooms: Rooms, peer: Peer, ref: number, code: ErrorCode): void {
+  if (code === "LIMIT") rooms.events.tell({ type: "limited", what: "request", id: peer.card.id });
   answer(rooms, peer, { type: "ERROR", ref, code: errorCodes[code] });
 }
 
@@ -236,7 +237,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   if (refusal) return refuseInStream(rooms, peer, ref, room, refusal);
   let stored: ServerRoom | undefined = room;
   let pos = 0;
-  let added: string[] = [];
+  let added: Member[] = [];
   rooms.stage(
     () => {
       if (commit.epoch === 0) {
@@ -253,14 +254,14 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
       const before = commit.epoch === 0 ? [] : stored!.head.roster;
       stored!.appendCommit(commit);
       pos = stored!.last;
-      added = commit.roster.filter((m) => !findMember(before, m.id)).map((m) => m.name);
+      added = commit.roster.filter((m) => !findMember(before, m.id));
     },
     () => {
       stored!.publishCommit(commit, pos, { peer, ref });
       // Rooms of two are nobody's news.
       if (commit.roomName !== "") {
-        for (const name of added) {
-          rooms.events.joinedRoom(name, commit.roomName);
+        for (const { name, id } of added) {
+          rooms.events.tell({ type: "joined room", name, id, room: commit.roomName, roomId: commit.room });
         }
       }
     },
@@ -343,7 +344,12 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
     () => {
       if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
       room.publish(pos, { peer, ref });
-      rooms.events.exchanged(rooms.clock.now());
+      rooms.events.tell({
+        type: "exchanged",
+        timeMs: rooms.clock.now(),
+        bytes: bytes.length,
+        roomId: room.id,
+      });
     },
     () => peer.refuse(ref, "LIMIT"),
     true,
@@ -374,7 +380,12 @@ function onSendKeyFile(rooms: Rooms, peer: Peer, ref: number, bytes: Bytes): voi
       if (room.isDropped) return peer.refuse(ref, "DENIED");
       if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
       room.publish(pos, peer, ref);
-      rooms.events.exchanged(rooms.clock.now());
+      rooms.events.tell({
+        type: "exchanged",
+        timeMs: rooms.clock.now(),
+        bytes: bytes.length,
+        roomId: room.id,
+      });
       if (!rooms.onKeyFileMessage) return;
       rooms.showGathered(); // an answer comes after what it answers
       rooms.onKeyFileMessage(room, pos, peer);

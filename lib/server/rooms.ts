@@ -67,6 +67,8 @@ export class Rooms {
   #cancelExpire: () => void;
   #expiring = new Set<RoomLog>();
   #cards = new Map<string, Card>();
+  /** Whether the last flush failed. */
+  isStoreFailing = false;
   #staged: Staged[] = [];
   /** Rooms with something to show, and up to where. */
   #showing = new Map<RoomLog, number>();
@@ -238,6 +240,7 @@ export class Rooms {
     try {
       write();
       this.store.flush();
+      this.isStoreFailing = false;
       return true;
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error;
@@ -258,13 +261,17 @@ export class Rooms {
   /** Makes everything staged durable, then shows it. */
   flush(): void {
     if (this.#staged.length === 0) return;
+    const began = performance.now();
     try {
       this.store.flush();
+      this.isStoreFailing = false;
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error;
       return this.#undone(error);
     }
-    for (const { done, gathers } of this.#staged.splice(0)) {
+    const staged = this.#staged.splice(0);
+    this.events.tell({ type: "flushed", ms: performance.now() - began, writes: staged.length });
+    for (const { done, gathers } of staged) {
       if (!gathers) this.showGathered();
       this.#guard(done);
     }
@@ -294,12 +301,13 @@ export class Rooms {
     try {
       act();
     } catch (error) {
-      this.events.bug(error as Error);
+      this.events.tell({ type: "bug", error: error as Error });
     }
   }
 
   #undone(error: StoreFailed): void {
-    this.events.storeFailed(error);
+    this.events.tell({ type: "store failed", error });
+    this.isStoreFailing = true;
     const staged = this.#staged.splice(0);
     const kept = new Map(this.store.rooms().map((room) => [`${room.kind} ${encodeHex(room.id)}`, room]));
     for (const rooms of [this.#rooms, this.#keyFileRooms]) {

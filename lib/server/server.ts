@@ -15,7 +15,8 @@ import { WriteTurns } from "../protocol/write_turns.ts";
 import { closeReasons } from "../protocol/messages.ts";
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Answering } from "./answering.ts";
-import type { ServerEvents } from "./events.ts";
+import { type ServerEvents, tellAll } from "./events.ts";
+import { Tally } from "./tally.ts";
 import { Doorkeeper, type Limits } from "./limits.ts";
 import { acceptConnections, type Acceptor } from "./listener.ts";
 import { type Retention, Rooms } from "./rooms.ts";
@@ -67,9 +68,13 @@ export class ChatServer {
   readonly startedMs: number;
   /** Logins, when there are accounts. */
   readonly signIn: SignIn | null;
+  /** What has happened so far, in numbers. */
+  readonly tally: Tally = new Tally();
   /** RSA decryptions done so far: the one costly thing a stranger can ask for. */
   decryptions = 0;
   #links = new Set<Link>();
+  #doorkeeper: Doorkeeper;
+  #rsa: RsaQueue;
   #stopping = new AbortController();
   #sessions = new Set<Promise<void>>();
   #accepting: Promise<void>;
@@ -78,22 +83,23 @@ export class ChatServer {
   /** Starts accepting at once. */
   constructor(private readonly parts: ServerParts) {
     const { clock, limits, identity } = parts;
+    const events = tellAll(this.tally, parts.events);
     this.startedMs = clock.now();
     this.rooms = new Rooms(
       parts.store,
       clock,
       limits,
       identity.id,
-      parts.events,
+      events,
       parts.defer,
       parts.random,
       parts.showAddresses,
       parts.retention,
     );
     parts.answering?.begin(this.rooms);
-    this.signIn = parts.accounts ? new SignIn(parts.accounts, clock, parts.events) : null;
-    const doorkeeper = new Doorkeeper(limits, clock);
-    const rsa = new RsaQueue(limits.rsaAtOnce, limits.rsaQueued);
+    this.signIn = parts.accounts ? new SignIn(parts.accounts, clock, events) : null;
+    const doorkeeper = this.#doorkeeper = new Doorkeeper(limits, clock);
+    const rsa = this.#rsa = new RsaQueue(limits.rsaAtOnce, limits.rsaQueued);
     const context: SessionContext = {
       rooms: this.rooms,
       doorkeeper,
@@ -116,6 +122,7 @@ export class ChatServer {
     this.#accepting = acceptConnections(
       parts.listener,
       doorkeeper,
+      events,
       clock,
       this.#stopping.signal,
       (conn, ends) => {
@@ -134,6 +141,47 @@ export class ChatServer {
   /** How many are linked. */
   get linked(): number {
     return this.rooms.peers.size;
+  }
+
+  /** Links that are alive, whether let in or not. */
+  get linkCount(): number {
+    return this.#links.size;
+  }
+
+  /** Connections that have not proved who they are. */
+  get pending(): number {
+    return this.#doorkeeper.pendingTotal;
+  }
+
+  /** RSA decryptions that wait. */
+  get rsaWaiting(): number {
+    return this.#rsa.waiting;
+  }
+
+  /** Bytes that wait for peers to read: of all, and of the slowest. */
+  queues(): { sum: number; most: number } {
+    let sum = 0, most = 0;
+    for (const { waitingBytes } of this.#links) {
+      sum += waitingBytes;
+      most = Math.max(most, waitingBytes);
+    }
+    return { sum, most };
+  }
+
+  /** Bytes on all links since the start. */
+  traffic(): { received: number; sent: number } {
+    let { received, sent } = this.tally;
+    for (const link of this.#links) {
+      received += link.received;
+      sent += link.sent;
+    }
+    return { received, sent };
+  }
+
+  /** Why it cannot serve as it should; null when it can. */
+  trouble(): string | null {
+    if (this.#stopping.signal.aborted) return "stopping";
+    return this.rooms.isStoreFailing ? "the disk refuses what is written" : null;
   }
 
   /** Shows everybody the operator's words. */

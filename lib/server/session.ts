@@ -32,6 +32,9 @@ import { skeleton } from "../protocol/name.ts";
 import { messageMaxBytes } from "../protocol/message.ts";
 import { textMaxBytes } from "../protocol/content.ts";
 import type { WriteTurns } from "../protocol/write_turns.ts";
+import { KeyRefused } from "../crypto/key_refused.ts";
+import { TagMismatch } from "../crypto/seal.ts";
+import type { HandshakeFailure } from "./events.ts";
 import type { Doorkeeper } from "./limits.ts";
 import { Peer } from "./peer.ts";
 import { handleRequest } from "./requests.ts";
@@ -71,7 +74,7 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
   const { doorkeeper, rooms } = context;
   let established: { link: Link; hello: MessageOf<"HELLO">; peer: Established } | null = null;
   try {
-    established = await shakeHands(conn, context);
+    established = await shakeHands(conn, ends, context);
   } finally {
     doorkeeper.decided(ends.address);
     if (!established) closeQuietly(conn);
@@ -81,7 +84,7 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
   try {
     await serve(established.link, established.peer, established.hello, ends, context);
   } catch (error) {
-    rooms.events.bug(error as Error);
+    rooms.events.tell({ type: "bug", error: error as Error });
   } finally {
     established.link.drop();
     doorkeeper.unlink(ends.address);
@@ -89,7 +92,7 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
 }
 
 /** From accept to HELLO. @returns null after a silent failure, once the deadline has passed */
-async function shakeHands(conn: ByteConn, context: SessionContext) {
+async function shakeHands(conn: ByteConn, { remote }: Ends, context: SessionContext) {
   const { clock, events } = context.rooms;
   const reader = new FrameReader(conn);
   const acceptedMs = clock.now();
@@ -111,24 +114,24 @@ async function shakeHands(conn: ByteConn, context: SessionContext) {
           const leftMs = acceptedMs + handshakeDeadlineMs - clock.now();
           cancel = clock.after(leftMs, () => closeQuietly(conn));
         } else if (step === "done") {
-          events.clientKeyReceived();
-          events.secretKeySent();
+          events.tell({ type: "handshake done" });
         }
       },
     );
-    if (done.step !== "done") return null;
+    if (done.step !== "done") throw new Error("the handshake did not end");
     const { queueBytes, queueSeconds } = context.rooms.limits;
     const queue = { maxBytes: queueBytes, maxMs: queueSeconds * 1000 };
     const link = new Link(conn, reader, done.established, "server", clock, queue, context.turns);
     const frame = await reader.next(trafficRecord);
-    if (frame === null) return null;
+    if (frame === null) throw new HandshakeFailed("the peer closed the connection");
     // Decoded without an answer to anything: before this record opens, the client is nobody.
     const [hello, ...more] = decodeMessages(done.established.opener.open(frame), "client");
     if (hello?.type !== "HELLO" || more.length > 0) {
       throw new Malformed("the first record is not HELLO alone");
     }
     return { link, hello, peer: done.established };
-  } catch {
+  } catch (error) {
+    events.tell({ type: "handshake failed", why: failureOf(error), remote });
     // One failure for all faults: nothing is sent, nothing is told apart, until the deadline closes it.
     await reader.discard().catch(() => {});
     return null;
@@ -136,6 +139,25 @@ async function shakeHands(conn: ByteConn, context: SessionContext) {
     cancel();
   }
 }
+
+/** What the operator may know of a failed handshake. */
+function failureOf(error: unknown): HandshakeFailure {
+  if (error instanceof HandshakeFailed) return failureKinds[error.reason] ?? "malformed";
+  if (error instanceof TagMismatch || error instanceof KeyRefused) return "crypto";
+  if (error instanceof Malformed) return "malformed";
+  // Our own deadline closes the connection under the reader.
+  if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return "deadline";
+  return error instanceof Error && /^(Connection|Broken|Timed|Unexpected)/.test(error.name)
+    ? "cut"
+    : "crypto";
+}
+
+const failureKinds: Record<string, HandshakeFailure> = {
+  "puzzle": "puzzle",
+  "the RSA queue is full": "busy",
+  "too many handshakes this second": "busy",
+  "the peer closed the connection": "cut",
+};
 
 async function serve(
   link: Link,
@@ -149,13 +171,14 @@ async function serve(
   context.links.add(link);
   const refusal = refusalOf(established, ends.address, context);
   if (refusal !== null) {
-    rooms.events.refused(card.name, refusalWords[refusal]);
+    const { name, id } = card;
+    rooms.events.tell({ type: "refused", name, id, why: refusalWords[refusal], remote: ends.remote });
     link.close(refusal);
     await link.run(() => {});
     context.links.delete(link);
     return;
   }
-  const peer = new Peer(card, link, ends.remote, rooms.rates);
+  const peer = new Peer(card, link, ends.remote, rooms.rates, established.session);
   let isIn = false;
   const accepted = (isNew: boolean) => {
     isIn = admit(peer, hello, ends, context);
@@ -178,7 +201,9 @@ async function serve(
         else if (!context.signIn?.request(peer, ends.address, message)) handleRequest(rooms, peer, message);
       }
     });
-    if (link.fault !== null && !(link.fault instanceof Malformed)) rooms.events.bug(link.fault);
+    if (link.fault !== null && !(link.fault instanceof Malformed)) {
+      rooms.events.tell({ type: "bug", error: link.fault });
+    }
   } finally {
     context.links.delete(link);
     reception?.left();
@@ -215,7 +240,15 @@ function admit(
   rooms.peers.get(peer.key)?.link.close(closeReasons.replaced);
   if (!signIn) peer.send(welcomeOf(context));
   enter(peer, hello, rooms);
-  rooms.events.connected(card.name, ends.local, ends.remote);
+  const { name: shown, id } = card;
+  rooms.events.tell({
+    type: "connected",
+    name: shown,
+    id,
+    session: peer.session,
+    local: ends.local,
+    remote: ends.remote,
+  });
   return true;
 }
 
@@ -312,7 +345,9 @@ function goodbye(peer: Peer, rooms: Rooms): void {
   if (wasCurrent) rooms.peers.delete(peer.key);
   for (const subscription of [...peer.subscriptions.values()]) subscription.room.unsubscribe(subscription);
   rooms.onLeft(peer);
-  rooms.events.left(peer.card.name);
+  const { card: { name, id }, session, link } = peer;
+  const { received, sent } = link;
+  rooms.events.tell({ type: "left", name, id, session, end: link.end!, received, sent });
   if (!wasCurrent) return;
   for (const id of rooms.store.roomsOf(peer.card.id)) {
     rooms.get(id)?.broadcast({ type: "PRESENCE", room: id, what: 0, ids: [peer.card.id] });

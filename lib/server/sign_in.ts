@@ -67,7 +67,7 @@ export class SignIn {
         isAsked = true;
         cancel();
         this.#judge(guest, message).catch((error) => {
-          this.events.bug(error);
+          this.events.tell({ type: "bug", error });
           link.drop();
         });
       },
@@ -85,7 +85,8 @@ export class SignIn {
     message.password.fill(0);
     if (link.isOver || verdict === null) return;
     if (typeof verdict !== "object") {
-      this.events.refused(card.name, verdict === "in use" ? "in use elsewhere" : "login refused");
+      const why = verdict === "in use" ? "in use elsewhere" : "login refused";
+      this.events.tell({ type: "refused", name: card.name, id: card.id, why, remote: guest.address });
       return link.close(verdict === "in use" ? closeReasons.inUse : closeReasons.loginRefused);
     }
     link.send({ type: "ACCEPTED", ref: message.ref });
@@ -121,16 +122,16 @@ export class SignIn {
   async #attempt<T>(act: () => Promise<T>, unavailable: () => void, bug: () => void): Promise<T | null> {
     try {
       const result = await act();
-      if (this.#isDown) this.events.accountsBack();
+      if (this.#isDown) this.events.tell({ type: "accounts back" });
       this.#isDown = false;
       return result;
     } catch (error) {
       if (error instanceof AccountsUnavailable) {
-        if (!this.#isDown) this.events.accountsFailed(error);
+        if (!this.#isDown) this.events.tell({ type: "accounts failed", error });
         this.#isDown = true;
         unavailable();
       } else {
-        this.events.bug(error as Error);
+        this.events.tell({ type: "bug", error: error as Error });
         bug();
       }
       return null;

@@ -3,9 +3,9 @@
 import type { ChatError } from "../errors.ts";
 import { sanitize, sanitizeLine } from "../sanitize.ts";
 import { timestamp } from "../timestamp.ts";
-import type { ServerEvents } from "./events.ts";
+import type { ServerEvent, ServerEvents } from "./events.ts";
 
-/** Writes each event as one line. */
+/** Writes events as lines; what only a log or a metric is for gets none. */
 export class Status implements ServerEvents {
   /**
    * @param print one line, without its line feed
@@ -13,44 +13,44 @@ export class Status implements ServerEvents {
    */
   constructor(private readonly print: (line: string) => void, private readonly showBothEnds: boolean) {}
 
-  connected(name: string, local: string, remote: string) {
-    this.print(`[+] New connection. Username: ${name}`);
-    if (this.showBothEnds) this.print(`[+] ${name}: ${remote} -> ${local}`);
+  tell(event: ServerEvent) {
+    switch (event.type) {
+      case "connected":
+        this.print(`[+] New connection. Username: ${event.name}`);
+        if (this.showBothEnds) this.print(`[+] ${event.name}: ${event.remote} -> ${event.local}`);
+        return;
+      case "handshake done":
+        this.print("[+] Client public key had been received");
+        return this.print("[+] Secret key had been sent to the client");
+      case "joined room":
+        return this.print(`[+] Broadcast message:  New person joined the room. Username: ${event.name}`);
+      case "exchanged":
+        return this.print(`${timestamp(event.timeMs)} Message exchanged`);
+      case "left":
+        return this.print(`[+] ${event.name} left the server.`);
+      case "refused":
+        return this.print(`[+] Refused. Username: ${event.name}: ${event.why}`);
+      case "store failed":
+        return this.#trouble(event.error);
+      case "accounts failed":
+        this.#trouble(event.error);
+        return this.print("[!] Whoever wants in is told to try again; whoever is in stays");
+      case "accounts back":
+        return this.print("[+] The accounts can be used again");
+      case "bug":
+        return this.print(`[!] A session ended by a fault of this program: ${event.error.name}`);
+      default:
+        return;
+    }
   }
-  clientKeyReceived() {
-    this.print("[+] Client public key had been received");
-  }
-  secretKeySent() {
-    this.print("[+] Secret key had been sent to the client");
-  }
-  joinedRoom(name: string, _room: string) {
-    this.print(`[+] Broadcast message:  New person joined the room. Username: ${name}`);
-  }
-  exchanged(timeMs: number) {
-    this.print(`${timestamp(timeMs)} Message exchanged`);
-  }
+
   /** Something said in a room whose key the operator holds; the one line with content, asked for by --answer. */
   heard(name: string, timeMs: number, text: string) {
     this.print(`${timestamp(timeMs)} ${name}: ${sanitize(text)}`);
   }
-  left(name: string) {
-    this.print(`[+] ${name} left the server.`);
-  }
-  refused(name: string, why: string) {
-    this.print(`[+] Refused. Username: ${name}: ${why}`);
-  }
-  storeFailed(error: ChatError) {
+
+  #trouble(error: ChatError) {
     this.print(`[!] ${sanitizeLine(error.message)}`);
     if (error.hint) this.print(`[!] hint: ${error.hint}`);
-  }
-  accountsFailed(error: ChatError) {
-    this.storeFailed(error);
-    this.print("[!] Whoever wants in is told to try again; whoever is in stays");
-  }
-  accountsBack() {
-    this.print("[+] The accounts can be used again");
-  }
-  bug(error: Error) {
-    this.print(`[!] A session ended by a fault of this program: ${error.name}`);
   }
 }

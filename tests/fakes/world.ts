@@ -17,6 +17,7 @@ import { ChatServer } from "../../lib/server/server.ts";
 import type { Accounts } from "../../lib/server/accounts/accounts.ts";
 import type { Answering } from "../../lib/server/answering.ts";
 import type { Retention } from "../../lib/server/rooms.ts";
+import { type ServerEvents, tellAll } from "../../lib/server/events.ts";
 import { Status } from "../../lib/server/status.ts";
 import { type ByteConn, closeQuietly } from "../../lib/protocol/conn.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
@@ -44,6 +45,8 @@ export interface ServerOptions {
   retention?: Retention;
   answering?: Answering | null;
   accounts?: Accounts | null;
+  /** Told of what happens, beside the log. */
+  events?: ServerEvents;
 }
 
 export interface Client {
@@ -113,7 +116,10 @@ export class World {
       limits: { ...defaultLimits, ...options.limits },
       clock: options.clock ?? systemClock,
       random: systemRandom,
-      events: new Status((line) => void this.log.push(line), true),
+      events: tellAll(
+        new Status((line) => void this.log.push(line), true),
+        ...(options.events ? [options.events] : []),
+      ),
       accessToken: options.accessToken ?? null,
       showAddresses: options.showAddresses,
       retention: options.retention,
