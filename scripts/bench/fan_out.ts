@@ -80,7 +80,7 @@ async function timed(pid: number, act: () => Promise<void>): Promise<{ seconds: 
 }
 
 /** Keeps a window of messages on their way, and counts who has what. */
-class Load {
+export class Load {
   #senders: Member[];
   #ref = 1000;
   /** When each was sent, by ref; its position is known with STORED. */
@@ -91,6 +91,7 @@ class Load {
   #wake: () => void = () => {};
   #failure: Error | null = null;
 
+  /** @param room whose members are all in @param senders how many of them speak */
   constructor(private readonly room: RoomOfLoad, senders: number) {
     this.#senders = room.members.slice(0, senders);
     room.countAllBut(this.#senders);
@@ -105,6 +106,7 @@ class Load {
     }
   }
 
+  /** Keeps `window` messages on their way for so long. @throws when something was lost, doubled or refused */
   async run(senders: number, window: number, seconds: number) {
     this.#completed = [];
     const began = performance.now();
@@ -129,6 +131,30 @@ class Load {
     }
     const latencies = this.#completed.toSorted((a, b) => a - b);
     return { messages: sent, seconds: (performance.now() - began) / 1000, latencies };
+  }
+
+  /** Says something at a steady pace, the senders in turn. @throws when something was lost, doubled or refused */
+  async paced(perSecond: number, seconds: number): Promise<number[]> {
+    this.#completed = [];
+    const began = performance.now();
+    let sent = 0;
+    for (; sent < perSecond * seconds; sent++) {
+      const due = began + sent * 1000 / perSecond;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
+      if (this.#failure) throw this.#failure;
+      const ref = this.#ref++;
+      this.#sentAt.set(ref, performance.now());
+      this.room.speak(this.#senders[sent % this.#senders.length], ref);
+    }
+    const patience = performance.now() + 30_000;
+    while (this.#completed.length < sent && performance.now() < patience) {
+      if (this.#failure) throw this.#failure;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    if (this.#completed.length < sent) {
+      throw new Error(`${sent - this.#completed.length} messages did not arrive`);
+    }
+    return this.#completed.toSorted((a, b) => a - b);
   }
 
   #fail(why: string): void {

@@ -1,10 +1,18 @@
 /** The generator's own process: `generator.ts fan-out JSON` runs one measurement against a server that is there. */
 
+import { runCatchUp } from "./catch_up.ts";
 import { runFanOut } from "./fan_out.ts";
+import { runHandshakes } from "./handshakes.ts";
+import { runIdle } from "./idle.ts";
+import { runSealing } from "./sealing.ts";
 
 const [what, json] = Deno.args;
-const kinds: Record<string, (run: never, print: (row: string) => void) => Promise<void>> = {
+const kinds: Record<string, (run: never, print: (row: string) => void) => Promise<void> | void> = {
   "fan-out": runFanOut,
+  handshakes: runHandshakes,
+  idle: runIdle,
+  "catch-up": runCatchUp,
+  sealing: (_: never, print) => runSealing(print),
 };
 await kinds[what](JSON.parse(json) as never, console.log);
 Deno.exit(0);

@@ -1,15 +1,24 @@
-/** What the operating system says a process has used: /proc on Linux, which counts all of its threads. */
+/**
+ * What the operating system says a process has used: /proc on Linux, which counts all of its threads. Read by `cat`:
+ * the runtime lets a program read there only with every permission.
+ */
 
 const tickMs = 10; // USER_HZ is 100 on every Linux that Deno runs on
 
 /** CPU time of a process so far, in milliseconds, user and system. @throws when it is gone */
 export function cpuMs(pid: number): number {
-  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1].split(" ");
+  const fields = read(`/proc/${pid}/stat`).split(") ")[1].split(" ");
   return (Number(fields[11]) + Number(fields[12])) * tickMs;
 }
 
 /** Resident memory of a process in kB. @throws when it is gone */
 export function rssKb(pid: number): number {
-  const line = Deno.readTextFileSync(`/proc/${pid}/status`).split("\n").find((l) => l.startsWith("VmRSS:"))!;
+  const line = read(`/proc/${pid}/status`).split("\n").find((l) => l.startsWith("VmRSS:"))!;
   return Number(/\d+/.exec(line)![0]);
+}
+
+function read(path: string): string {
+  const { success, stdout } = new Deno.Command("cat", { args: [path], stderr: "null" }).outputSync();
+  if (!success) throw new Error(`"${path}" is gone`);
+  return new TextDecoder().decode(stdout);
 }

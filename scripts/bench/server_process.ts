@@ -1,7 +1,7 @@
 /** ServerProcess: a server of this project for one measurement, from its sources or as the executable. */
 
 import { cpuMs, rssKb } from "./process_usage.ts";
-import { permissions } from "../permissions.ts";
+import { permissions, runtimeFlags as ownFlags } from "../permissions.ts";
 
 /** What a benchmark lifts, as all members come from one address and talk faster than people. */
 const lifted = {
@@ -48,7 +48,16 @@ export class ServerProcess {
     const child = executable
       ? new Deno.Command(executable, { args: serve, ...streams }).spawn()
       : new Deno.Command(Deno.execPath(), {
-        args: ["run", "--no-prompt", "--quiet", ...permissions, ...runtimeFlags, "main.ts", ...serve],
+        args: [
+          "run",
+          "--no-prompt",
+          "--quiet",
+          ...ownFlags,
+          ...permissions,
+          ...runtimeFlags,
+          "main.ts",
+          ...serve,
+        ],
         ...streams,
       }).spawn();
     for (;;) {

@@ -126,14 +126,14 @@ Deno.test("a typed line is text, a command, a way out, or an error; never a comm
   assertEquals(me.kind === "command" && [me.command.name, me.rest], ["me", "waves  twice"]);
 });
 Deno.test("every task that runs the program gives it the permissions of the executable, and no more", async () => {
-  const { permissions } = await import("../../scripts/permissions.ts");
+  const { permissions, runtimeFlags } = await import("../../scripts/permissions.ts");
   const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)));
   const programs = Object.values(tasks as Record<string, { command: string }>).filter((t) =>
     t.command.includes("main.ts") && t.command.startsWith("deno run")
   );
   assertEquals(programs.length, 3);
   for (const { command } of programs) {
-    assertStringIncludes(command, `deno run ${permissions.join(" ")} main.ts`);
+    assertStringIncludes(command, `deno run ${[...runtimeFlags, ...permissions].join(" ")} main.ts`);
   }
   for (const { command } of Object.values(tasks as Record<string, { command: string }>)) {
     assertEquals(/(^| )(-A|--allow-all)( |$)/.test(command), false, command);

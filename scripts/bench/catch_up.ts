@@ -1,0 +1,139 @@
+/**
+ * Catch-up: a member who has missed many messages comes back. Measured twice: how fast the server sends them, with a
+ * generator that only counts; and how long the executable takes until it has shown the last one, everything verified.
+ */
+
+import { encodeBase64Url } from "@std/encoding/base64url";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { keyFileRoomId, sealKeyFileMessage } from "../../lib/protocol/key_file_message.ts";
+import { encodeMessage, roomKinds } from "../../lib/protocol/messages.ts";
+import { LoadLink } from "./load_link.ts";
+import { makePeople, nowSeconds, shakeHands } from "./member.ts";
+import { cpuMs } from "./process_usage.ts";
+
+/** One run. */
+export interface CatchUpRun {
+  /** For the row. */
+  readonly label: string;
+  /** How many messages were missed. */
+  readonly messages: number;
+  /** The executable, for the second measurement; null: only the first. */
+  readonly executable: string | null;
+  /** Of the server. */
+  readonly port: number;
+  /** Of the server. */
+  readonly pid: number;
+}
+
+/** Runs it: `catchup label messages msgs/s srv_cpu_us/msg gen_cpu%`, then `catchup-client label messages msgs/s`. */
+export async function runCatchUp(run: CatchUpRun, print: (row: string) => void): Promise<void> {
+  const [author, reader] = await makePeople(2, `c${Math.floor(Math.random() * 1e6)}`);
+  const key = systemRandom(32);
+  const shaken = await shakeHands(author, run.port);
+  const room = keyFileRoomId(key, shaken.established.peer.id, "load");
+  const entryBytes = await say(new LoadLink(shaken));
+
+  const link = new LoadLink(await shakeHands(reader, run.port));
+  let plaintextBytes = 0;
+  const { promise: all, resolve } = Promise.withResolvers<void>();
+  const welcomed = new Promise<void>((done) => {
+    link.onMessage = ({ type }) => type === "WELCOME" && done();
+  });
+  void link.run();
+  link.say({ type: "HELLO", runId: new Uint8Array(16), rooms: [] });
+  await welcomed;
+  link.isWitness = false;
+  link.onRecord = (bytes) => {
+    plaintextBytes += bytes;
+    if (plaintextBytes >= run.messages * entryBytes) resolve();
+  };
+  const cpu = cpuMs(run.pid), own = cpuMs(Deno.pid), began = performance.now();
+  link.say({ type: "JOIN", ref: 1, room, kind: roomKinds.keyFile, pos: 0 });
+  await all;
+  const seconds = (performance.now() - began) / 1000;
+  const serverUs = (cpuMs(run.pid) - cpu) * 1000 / run.messages;
+  const ownShare = (cpuMs(Deno.pid) - own) / seconds / 10;
+  print(
+    `catchup ${run.label} ${run.messages} ${(run.messages / seconds).toFixed(0)} ${serverUs.toFixed(1)} ` +
+      `${ownShare.toFixed(0)}`,
+  );
+  if (run.executable) await byTheExecutable(run.executable);
+
+  async function say(link: LoadLink): Promise<number> {
+    let stored = 0, sent = 0;
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const next = () => {
+      const view = { pos: 0, hash: room };
+      const header = { room, sender: author.identity.id, n: sent, view };
+      const text = `message ${sent}`.padEnd(100, ".");
+      const message = sealKeyFileMessage(
+        header,
+        text,
+        key,
+        nowSeconds(),
+        systemRandom(16),
+        author.identity.signing,
+      );
+      link.say({ type: "SEND", ref: ++sent + 1, message });
+      return message;
+    };
+    link.onMessage = (message) => {
+      if (message.type === "WELCOME") {
+        link.say({ type: "JOIN", ref: 1, room, kind: roomKinds.keyFile, pos: 0 });
+      } else if (message.type === "ROOM_INFO") {
+        while (sent < Math.min(64, run.messages)) next();
+      } else if (message.type === "STORED") {
+        if (++stored === run.messages) resolve();
+        else if (sent < run.messages) next();
+      } else if (message.type === "ERROR") throw new Error(`refused with code ${message.code}`);
+    };
+    void link.run();
+    link.say({ type: "HELLO", runId: new Uint8Array(16), rooms: [] });
+    await done;
+    const bytes = next(); // one more, for its size
+    link.close();
+    return encodeMessage({ type: "ENTRY", room, pos: 1, time: 1, kind: 2, address: "", bytes }).length;
+  }
+
+  async function byTheExecutable(executable: string): Promise<void> {
+    const home = await Deno.makeTempDir({ prefix: "chat-bench-" });
+    try {
+      const file = `${home}/secret.key`;
+      await Deno.writeTextFile(file, `${encodeBase64Url(key)}=\n`, { mode: 0o600 });
+      const keygen = ["keygen", "-u", "late", "--no-passphrase", "--home", home];
+      await new Deno.Command(executable, { args: keygen, stdout: "null", stderr: "null" }).output();
+      const join = [
+        "join",
+        "-u",
+        "late",
+        "-p",
+        String(run.port),
+        "--room",
+        "load",
+        "--fernet",
+        file,
+        "--json",
+      ];
+      const began = performance.now();
+      const child = new Deno.Command(executable, {
+        args: [...join, "--listen", "--home", home],
+        stdin: "null",
+        stdout: "piped",
+        stderr: "inherit",
+      }).spawn();
+      let seen = 0, rest = "";
+      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + text).split("\n");
+        rest = lines.pop()!;
+        seen += lines.filter((line) => line.includes('"type":"message"')).length;
+        if (seen >= run.messages) break;
+      }
+      const seconds = (performance.now() - began) / 1000;
+      child.kill("SIGTERM");
+      await child.status;
+      print(`catchup-client ${run.label} ${seen} ${(seen / seconds).toFixed(0)}`);
+    } finally {
+      await Deno.remove(home, { recursive: true });
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * `deno task bench`: all measurements of this project, each against a fresh server, generators in processes of their
+ * own. What it prints and what it found: RESULTS.md beside this file.
+ *
+ *   --only KIND,…   of fan-out, handshakes, storm, catch-up, seal, idle, start (default: all)
+ *   --members N,…   for fan-out (default: 10,100,250,500,1000)
+ *   --reps N        how often each is run (default: 3); medians are printed
+ *   --seconds N     for each mode of fan-out (default: 2)
+ *   --sources       measure the sources instead of dist/chat
+ *   --peers         InspIRCd, ngIRCd, NATS and Mosquitto, with TLS, in turns with this; --harness DIR says where
+ *                   their harness is (default: ../shared/peers); only fan-out, N = 500 unless --members
+ *   --profile MODE  one fan-out run of lat, thr or few at N = 500 with the server's profile
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { asTable, medians } from "./rows.ts";
+import { comparePeers } from "./peers.ts";
+import { profileServer } from "./profile.ts";
+import { ServerProcess } from "./server_process.ts";
+import { startUpTimes } from "./start_up.ts";
+
+const options = parseArgs(Deno.args, {
+  string: ["only", "members", "reps", "seconds", "harness", "profile"],
+  boolean: ["peers", "sources"],
+});
+const text = (flag: string) => options[flag] as string | undefined;
+const reps = Number(text("reps") ?? 3);
+const executable = options.sources ? null : "dist/chat";
+const kinds = text("only")?.split(",") ??
+  ["fan-out", "handshakes", "storm", "catch-up", "seal", "idle", "start"];
+const rows: string[] = [];
+
+/** Runs one measurement against a fresh server, and prints its rows as they come. */
+async function measure(what: string, run: Record<string, unknown>): Promise<void> {
+  const server = await ServerProcess.start({ executable });
+  try {
+    await generate(what, { label: "chat", port: server.port, pid: server.pid, ...run });
+  } finally {
+    await server.stop();
+  }
+}
+
+async function generate(what: string, run: Record<string, unknown>): Promise<void> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--quiet",
+      ...generatorPermissions,
+      "scripts/bench/generator.ts",
+      what,
+      JSON.stringify(run),
+    ],
+    stderr: "inherit",
+  }).output();
+  for (const row of new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "")) {
+    console.error(row);
+    rows.push(row);
+  }
+}
+
+/** It reads what the system says of processes, and for one measurement runs the executable in a folder of its own. */
+const generatorPermissions = [
+  "--allow-net=127.0.0.1",
+  "--allow-read",
+  "--allow-write",
+  "--allow-run=cat,dist/chat",
+];
+
+async function all(): Promise<void> {
+  const sizes = (text("members") ?? "10,100,250,500,1000").split(",").map(Number);
+  const fanOut = { seconds: Number(text("seconds") ?? 2), warmUpSeconds: 0.5, window: 64, senders: 8 };
+  for (let rep = 0; rep < reps; rep++) {
+    if (kinds.includes("fan-out")) {
+      for (const members of sizes) await measure("fan-out", { ...fanOut, members });
+    }
+    if (kinds.includes("handshakes")) await measure("handshakes", { kind: "shake", people: 400, atOnce: 8 });
+    if (kinds.includes("storm")) await measure("handshakes", { kind: "storm", people: 500, atOnce: null });
+    if (kinds.includes("catch-up")) await measure("catch-up", { messages: 10_000, executable });
+    if (kinds.includes("idle")) {
+      for (const members of [100, 500, 1000]) await measure("idle", { members, seconds: 20 });
+    }
+    if (kinds.includes("seal")) await generate("sealing", {});
+    if (kinds.includes("start")) rows.push(...await startUpTimes());
+  }
+  console.log(asTable(medians(rows)));
+}
+
+const profiled = text("profile");
+if (profiled) await profileServer(profiled);
+else if (options.peers) {
+  await comparePeers({
+    harness: text("harness") ?? "../shared/peers",
+    sizes: (text("members") ?? "500").split(",").map(Number),
+    reps,
+    seconds: Number(text("seconds") ?? 2),
+    ours: async (members) => {
+      const before = rows.length;
+      await measure("fan-out", {
+        members,
+        seconds: Number(text("seconds") ?? 2),
+        warmUpSeconds: 0.5,
+        window: 64,
+        senders: 8,
+      });
+      return rows.slice(before);
+    },
+  });
+} else await all();

@@ -1,0 +1,54 @@
+/** Rows: what measurements print, their medians over several runs, and tables that people can read. */
+
+/** The columns of each kind of row; `peer` and `n` come first in those that are per server and size. */
+export const columns: Record<string, string> = {
+  join: "peer n cipher login/s login_cpu_ms join/s join_cpu_ms rss0_kB rss_kB kB/member",
+  lat: "peer n deliv/s p50_us p99_us cpu_us/deliv srv_cpu% gen_cpu% msgs",
+  thr: "peer n deliv/s p50_us p99_us cpu_us/deliv srv_cpu% gen_cpu% msgs",
+  few: "peer n deliv/s p50_us p99_us cpu_us/deliv srv_cpu% gen_cpu% msgs",
+  shake: "peer n handshakes/s p50_ms p99_ms srv_cpu_ms srv_cpu% gen_cpu% failed",
+  storm: "peer n handshakes/s p50_ms p99_ms srv_cpu_ms srv_cpu% gen_cpu% failed",
+  catchup: "peer n msgs/s srv_cpu_us/msg gen_cpu%",
+  "catchup-client": "peer n msgs/s",
+  idle: "peer n rss0_kB rss_kB kB/member cpu%",
+  start: "what ms",
+  seal: "bytes seal_us open_us transit_us transit_tag_us",
+};
+
+/** Joins rows of one kind, server and size to one, with the median of each number and how many there were. */
+export function medians(rows: readonly string[]): string[][] {
+  const groups = new Map<string, string[][]>();
+  for (const row of rows) {
+    const cells = row.trim().split(/\s+/);
+    const key = cells.slice(0, /^(start|seal)$/.test(cells[0]) ? 2 : 3).join(" ");
+    groups.set(key, [...groups.get(key) ?? [], cells]);
+  }
+  return [...groups.values()].map((group) => [
+    ...group[0].map((cell, i) => {
+      const values = group.map((cells) => Number(cells[i]));
+      return values.some(Number.isNaN) ? cell : String(median(values));
+    }),
+    String(group.length),
+  ]);
+}
+
+/** The middle one; of an even number the lower. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)];
+}
+
+/** Aligned columns, a heading for each kind. */
+export function asTable(rows: readonly string[][]): string {
+  const lines: string[] = [];
+  for (const [kind, names] of Object.entries(columns)) {
+    const of = rows.filter(([first]) => first === kind);
+    if (of.length === 0) continue;
+    const all = [["kind", ...names.split(" "), "reps"], ...of];
+    const widths = all[0].map((_, i) => Math.max(...all.map((cells) => (cells[i] ?? "").length)));
+    lines.push(
+      ...all.map((cells) => cells.map((cell, i) => cell.padEnd(widths[i])).join("  ").trimEnd()),
+      "",
+    );
+  }
+  return lines.join("\n");
+}

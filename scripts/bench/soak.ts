@@ -1,0 +1,91 @@
+/**
+ * `deno task soak`: members at a steady load for a long time, and strangers who come and go: memory must stay flat and
+ * nothing may be lost, doubled or refused. Draws what it saw.
+ *
+ *   --minutes N (20)   --members N (200)   --per-second N (10)   --out FILE (scripts/bench/soak.svg)
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { drawCurves } from "./curves.ts";
+import { Load } from "./fan_out.ts";
+import { enter } from "./handshakes.ts";
+import { makePeople } from "./member.ts";
+import { RoomOfLoad } from "./room_of_load.ts";
+import { median } from "./rows.ts";
+import { ServerProcess } from "./server_process.ts";
+
+const options = parseArgs(Deno.args, { string: ["minutes", "members", "per-second", "out"] });
+const number = (flag: string, otherwise: number) => Number(options[flag] ?? otherwise);
+const minutes = number("minutes", 20), members = number("members", 200), perSecond = number("per-second", 10);
+const out = String(options.out ?? "scripts/bench/soak.svg");
+const sampleSeconds = Math.min(10, minutes * 60 / 6);
+
+interface Sample {
+  readonly seconds: number;
+  readonly rssMb: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpu: number;
+}
+
+const server = await ServerProcess.start({ executable: "dist/chat" });
+const room = new RoomOfLoad(await makePeople(members, "s"), server.port);
+await room.login(8);
+await room.join();
+const load = new Load(room, Math.min(8, members));
+const strangers = await makePeople(20, "v");
+let visits = 0;
+const visiting = setInterval(() => {
+  void enter(strangers[visits++ % strangers.length], server.port).then((link) => link.close());
+}, 1000);
+
+const samples: Sample[] = [];
+const began = performance.now();
+while (performance.now() - began < minutes * 60_000) {
+  const cpu = server.cpuMs, from = performance.now();
+  const latencies = await load.paced(perSecond, sampleSeconds);
+  const at = (share: number) => latencies[Math.floor(latencies.length * share)];
+  const sample = {
+    seconds: (performance.now() - began) / 1000,
+    rssMb: server.rssKb / 1024,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    cpu: (server.cpuMs - cpu) / (performance.now() - from) * 100,
+  };
+  samples.push(sample);
+  console.log(
+    `soak ${sample.seconds.toFixed(0)} s  ${sample.rssMb.toFixed(1)} MB  p50 ${
+      sample.p50Ms.toFixed(1)
+    } ms  ` +
+      `p99 ${sample.p99Ms.toFixed(1)} ms  ${sample.cpu.toFixed(1)} % of a core`,
+  );
+}
+clearInterval(visiting);
+room.close();
+await server.stop();
+
+const third = Math.floor(samples.length / 3);
+const middle = median(samples.slice(third, 2 * third).map(({ rssMb }) => rssMb));
+const last = median(samples.slice(-third).map(({ rssMb }) => rssMb));
+const early = median(samples.slice(0, third).map(({ p50Ms }) => p50Ms));
+const late = median(samples.slice(-third).map(({ p50Ms }) => p50Ms));
+const flat = last <= middle * 1.05 + 2;
+Deno.writeTextFileSync(
+  out,
+  drawCurves(`${members} members, ${perSecond} messages a second, ${visits} visits of strangers`, [
+    { name: "resident memory, MB", points: samples.map((s) => [s.seconds / 60, s.rssMb]) },
+    {
+      name: "until the last member has a message, median, ms",
+      points: samples.map((s) => [s.seconds / 60, s.p50Ms]),
+    },
+    { name: "CPU, % of a core", points: samples.map((s) => [s.seconds / 60, s.cpu]) },
+  ]),
+);
+console.log(
+  `memory: ${middle.toFixed(1)} MB in the middle third, ${last.toFixed(1)} MB in the last: ${
+    flat ? "flat" : "GROWING"
+  }`,
+);
+console.log(`latency: p50 ${early.toFixed(1)} ms in the first third, ${late.toFixed(1)} ms in the last`);
+console.log(`drawn: ${out}`);
+Deno.exit(flat ? 0 : 1);
