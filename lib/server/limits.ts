@@ -192,8 +192,24 @@ export function addressKey(hostname: string): string {
   return groups.slice(0, 4).map((g) => g.replace(/^0+(?=.)/, "").toLowerCase()).join(":") + "::/64";
 }
 
+/** A place among the connections that have not proved who they are. */
+export interface Ticket {
+  /** What its limits count by. */
+  readonly address: string;
+  /** When it was given, milliseconds. */
+  readonly sinceMs: number;
+  /** What the peer has done: nothing valid, a ClientHello, or the secret that costs us a decryption. */
+  step: "nothing" | "hello" | "secret";
+  /** Gives its connection up: somebody else needs the place. */
+  readonly giveUp: () => void;
+}
+
+/** How long a peer that has said hello keeps its place in a crowd. */
+const helloKeepsMs = 1_000;
+
 /** Who may begin a handshake now. */
 export class Doorkeeper {
+  readonly #tickets = new Set<Ticket>();
   readonly #pending = new Counter();
   readonly #linked = new Counter();
   readonly #buckets = new Map<string, Bucket>();
@@ -205,14 +221,37 @@ export class Doorkeeper {
     this.#hellos = new Bucket(limits.hellosPerSecond, 1000 / limits.hellosPerSecond, clock);
   }
 
-  /** A connection was accepted. @returns why it shall be closed at once with nothing sent; null: it may stay */
-  admit(address: string): TurnedAwayFor | null {
+  /**
+   * A connection was accepted. In a crowd whoever has waited longest without doing their part gives way: an honest
+   * client says hello within a round trip, so those who hold places lose them first.
+   *
+   * @returns its place, or why it shall be closed at once with nothing sent
+   */
+  admit(address: string, giveUp: () => void): Ticket | TurnedAwayFor {
     const { pending, pendingPerAddress } = this.limits;
-    if (this.#pending.total >= pending) return "pending";
     if (this.#pending.of(address) >= pendingPerAddress) return "pending from address";
     if (!this.#bucket(address).take()) return "handshakes from address";
+    if (this.#pending.total >= pending && !this.#makeRoom()) return "pending";
+    const ticket: Ticket = { address, sinceMs: this.clock.now(), step: "nothing", giveUp };
+    this.#tickets.add(ticket);
     this.#pending.add(address);
-    return null;
+    return ticket;
+  }
+
+  #makeRoom(): boolean {
+    const now = this.clock.now();
+    let loser: Ticket | null = null;
+    for (const ticket of this.#tickets) { // the oldest first
+      if (ticket.step === "nothing") {
+        loser = ticket;
+        break;
+      }
+      if (ticket.step === "hello" && now - ticket.sinceMs >= helloKeepsMs) loser ??= ticket;
+    }
+    if (!loser) return false;
+    this.decided(loser);
+    loser.giveUp();
+    return true;
   }
 
   /** A ClientHello came. @returns false: one too many this second */
@@ -221,8 +260,8 @@ export class Doorkeeper {
   }
 
   /** A connection that was admitted is a link now, or gone. */
-  decided(address: string): void {
-    this.#pending.remove(address);
+  decided(ticket: Ticket): void {
+    if (this.#tickets.delete(ticket)) this.#pending.remove(ticket.address);
   }
 
   /** A handshake has proved its client. @returns false: too many links */

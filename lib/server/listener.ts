@@ -40,9 +40,13 @@ export async function acceptConnections(
       continue;
     }
     const address = addressKey(conn.remoteAddr.hostname);
-    const refusal = doorkeeper.admit(address);
-    if (refusal !== null) {
-      events.tell({ type: "turned away", why: refusal, remote: hostPort(conn.remoteAddr) });
+    const remote = hostPort(conn.remoteAddr);
+    const ticket = doorkeeper.admit(address, () => {
+      events.tell({ type: "turned away", why: "pending", remote });
+      closeQuietly(conn);
+    });
+    if (typeof ticket === "string") {
+      events.tell({ type: "turned away", why: ticket, remote });
       closeQuietly(conn);
       continue;
     }
@@ -51,7 +55,7 @@ export async function acceptConnections(
     } catch {
       // Gone already: the session will see it.
     }
-    void session(conn, { local: hostPort(conn.localAddr), remote: hostPort(conn.remoteAddr), address });
+    void session(conn, { local: hostPort(conn.localAddr), remote, address, ticket });
   }
 }
 

@@ -62,6 +62,8 @@ export class Rooms {
   onLeft: (peer: Peer) => void = () => {};
   /** Told of each message of a key-file room, once it is on disk and shown. */
   onKeyFileMessage: ((room: KeyFileRoom, pos: number, peer: Peer) => void) | null = null;
+  /** Whose last link was ended because they did not read: they are told when they are back. */
+  readonly putOffAsSlow = new Set<string>();
   #rooms = new Map<string, ServerRoom>();
   #keyFileRooms = new Map<string, KeyFileRoom>();
   #cancelExpire: () => void;

@@ -35,7 +35,7 @@ import type { WriteTurns } from "../protocol/write_turns.ts";
 import { KeyRefused } from "../crypto/key_refused.ts";
 import { TagMismatch } from "../crypto/seal.ts";
 import type { HandshakeFailure } from "./events.ts";
-import type { Doorkeeper } from "./limits.ts";
+import type { Doorkeeper, Ticket } from "./limits.ts";
 import { Peer } from "./peer.ts";
 import { handleRequest } from "./requests.ts";
 import type { Rooms } from "./rooms.ts";
@@ -67,6 +67,8 @@ export interface Ends {
   readonly remote: string;
   /** What its limits count by. */
   readonly address: string;
+  /** Its place at the door. */
+  readonly ticket: Ticket;
 }
 
 /** Runs a connection that the doorkeeper has admitted; never throws for anything a peer does. */
@@ -76,7 +78,7 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
   try {
     established = await shakeHands(conn, ends, context);
   } finally {
-    doorkeeper.decided(ends.address);
+    doorkeeper.decided(ends.ticket);
     if (!established) closeQuietly(conn);
   }
   if (!established) return;
@@ -92,7 +94,7 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
 }
 
 /** From accept to HELLO. @returns null after a silent failure, once the deadline has passed */
-async function shakeHands(conn: ByteConn, { remote }: Ends, context: SessionContext) {
+async function shakeHands(conn: ByteConn, { remote, ticket }: Ends, context: SessionContext) {
   const { clock, events } = context.rooms;
   const reader = new FrameReader(conn);
   const acceptedMs = clock.now();
@@ -110,9 +112,12 @@ async function shakeHands(conn: ByteConn, { remote }: Ends, context: SessionCont
       },
       ({ step }) => {
         if (step === "awaiting R2") {
+          ticket.step = "hello";
           cancel();
           const leftMs = acceptedMs + handshakeDeadlineMs - clock.now();
           cancel = clock.after(leftMs, () => closeQuietly(conn));
+        } else if (step === "awaiting R3") {
+          ticket.step = "secret";
         } else if (step === "done") {
           events.tell({ type: "handshake done" });
         }
@@ -239,6 +244,7 @@ function admit(
   }
   rooms.peers.get(peer.key)?.link.close(closeReasons.replaced);
   if (!signIn) peer.send(welcomeOf(context));
+  if (rooms.putOffAsSlow.delete(peer.key)) peer.send({ type: "NOTICE", text: slowNotice });
   enter(peer, hello, rooms);
   const { name: shown, id } = card;
   rooms.events.tell({
@@ -251,6 +257,11 @@ function admit(
   });
   return true;
 }
+
+const slowMost = 10_000;
+const slowNotice =
+  "Your last connection was ended because it did not take what was sent to it, so that nobody " +
+  "else had to wait; what you missed follows.";
 
 const refusalWords: Record<number, string> = {
   [closeReasons.nameTaken]: "name taken",
@@ -347,6 +358,8 @@ function goodbye(peer: Peer, rooms: Rooms): void {
   rooms.onLeft(peer);
   const { card: { name, id }, session, link } = peer;
   const { received, sent } = link;
+  const isSlow = link.end?.how === "closed" && link.end.reason === closeReasons.tooSlow;
+  if (isSlow && rooms.putOffAsSlow.size < slowMost) rooms.putOffAsSlow.add(peer.key);
   rooms.events.tell({ type: "left", name, id, session, end: link.end!, received, sent });
   if (!wasCurrent) return;
   for (const id of rooms.store.roomsOf(peer.card.id)) {

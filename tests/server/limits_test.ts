@@ -1,5 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { addressKey, Bucket, defaultLimits, Doorkeeper, UserRates } from "../../lib/server/limits.ts";
+import {
+  addressKey,
+  Bucket,
+  defaultLimits,
+  Doorkeeper,
+  type Ticket,
+  UserRates,
+} from "../../lib/server/limits.ts";
 import { acceptConnections } from "../../lib/server/listener.ts";
 import { RsaQueue } from "../../lib/server/rsa_queue.ts";
 import { Backoff } from "../../lib/client/reconnect.ts";
@@ -45,30 +52,60 @@ const door = (over = {}) => {
   return { clock, keeper: new Doorkeeper({ ...defaultLimits, ...over }, clock) };
 };
 const admit = (keeper: Doorkeeper, address: string, n: number) =>
-  Array.from({ length: n }, () => keeper.admit(address)).filter((refusal) => refusal === null).length;
+  admitted(Array.from({ length: n }, () => keeper.admit(address, () => {}))).length;
+const admitted = (tickets: (Ticket | string)[]) =>
+  tickets.filter((ticket) => typeof ticket !== "string") as Ticket[];
 
-Deno.test("16 undecided connections per address, 512 in all", () => {
+Deno.test("16 undecided connections per address; of 512 in all, none gives way while all do their part", () => {
   const { keeper } = door();
-  assertEquals(admit(keeper, "a", 17), 16);
-  let total = 16;
-  for (let i = 0; i < 40; i++) total += admit(keeper, `b${i}`, 16);
-  assertEquals(total, 512);
-  keeper.decided("a");
-  assertEquals(admit(keeper, "c", 2), 1);
+  const tickets: (Ticket | string)[] = [];
+  for (let i = 0; i < 40; i++) {
+    for (let n = 0; n < 17; n++) {
+      const ticket = keeper.admit(`b${i}`, () => {});
+      if (typeof ticket !== "string") ticket.step = "hello";
+      tickets.push(ticket);
+    }
+  }
+  assertEquals(tickets[16], "pending from address");
+  assertEquals([admitted(tickets).length, keeper.pendingTotal], [512, 512]);
+  assertEquals(keeper.admit("c", () => {}), "pending");
+  keeper.decided(admitted(tickets)[0]);
+  assertEquals(admit(keeper, "c", 2), 2); // the second takes the place of the first, who has said nothing yet
+});
+Deno.test("in a crowd whoever is silent longest gives way, then whoever stopped after hello; nobody whose turn it is", () => {
+  const { clock, keeper } = door({ pending: 3 });
+  const gone: string[] = [];
+  const enter = (who: string, step: Ticket["step"]) => {
+    const ticket = keeper.admit(who, () => void gone.push(who));
+    if (typeof ticket === "string") return ticket;
+    ticket.step = step;
+    return "in";
+  };
+  enter("secret", "secret");
+  enter("hello", "hello");
+  enter("silent", "nothing");
+  assertEquals([enter("one", "hello"), gone], ["in", ["silent"]]);
+  assertEquals([enter("two", "hello"), gone], ["pending", ["silent"]]);
+  clock.advance(1000);
+  assertEquals([enter("three", "secret"), gone], ["in", ["silent", "hello"]]);
+  assertEquals([enter("four", "secret"), gone], ["in", ["silent", "hello", "one"]]);
+  clock.advance(10_000);
+  assertEquals([enter("five", "hello"), gone.length, keeper.pendingTotal], ["pending", 3, 3]);
 });
 Deno.test("20 handshakes at once per address, then one per 6 s; one that reaches WELCOME gives its place back", () => {
   const { clock, keeper } = door();
   const one = () => {
-    const admitted = keeper.admit("a") === null;
-    if (admitted) keeper.decided("a");
-    return admitted;
+    const ticket = keeper.admit("a", () => {});
+    if (typeof ticket === "string") return false;
+    keeper.decided(ticket);
+    return true;
   };
   assertEquals(Array.from({ length: 21 }, one).filter(Boolean).length, 20);
   clock.advance(6000);
   assertEquals([one(), one()], [true, false]);
   keeper.welcomed("a");
   assertEquals([one(), one()], [true, false]);
-  assertEquals(keeper.admit("b"), null);
+  assertEquals(typeof keeper.admit("b", () => {}), "object");
 });
 Deno.test("200 ClientHellos per second, all together", () => {
   const { clock, keeper } = door();
@@ -88,10 +125,11 @@ Deno.test("64 links per address, 1024 in all", () => {
 Deno.test("the memory of addresses is bounded: whoever did nothing for a while is forgotten", () => {
   const { clock, keeper } = door({ pending: 1e9 });
   for (let i = 0; i < 30_000; i++) {
-    if (keeper.admit(`a${i}`) === null) keeper.decided(`a${i}`);
+    const ticket = keeper.admit(`a${i}`, () => {});
+    if (typeof ticket !== "string") keeper.decided(ticket);
     if (i % 5000 === 0) clock.advance(200_000);
   }
-  assertEquals(keeper.admit("fresh"), null);
+  assertEquals(typeof keeper.admit("fresh", () => {}), "object");
 });
 
 Deno.test("the RSA queue runs two at once, lets 64 wait, refuses the rest, and asks for puzzles as it fills", async () => {

@@ -43,9 +43,12 @@ async function session(limits: Partial<Limits> = {}) {
     links: new Set(),
   };
   const [client, conn] = memoryConnPair();
-  doorkeeper.admit("a");
+  const ticket = doorkeeper.admit("a", () => {});
+  if (typeof ticket === "string") throw new Error(ticket);
   let over = false;
-  const done = runSession(conn, { local: "l", remote: "r", address: "a" }, context).then(() => over = true);
+  const done = runSession(conn, { local: "l", remote: "r", address: "a", ticket }, context).then(() =>
+    over = true
+  );
   return { clock, client, conn, log, counts, context, done, isOver: () => over };
 }
 

@@ -1,0 +1,204 @@
+/**
+ * Attacks from loopback, bounded in count and in time: each comes from its own addresses (127.1.x.y), as strangers
+ * would, and ends by itself or when it is told to.
+ */
+
+import net from "node:net";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { FrameReader } from "../../lib/protocol/frames.ts";
+import { advanceClient, startClient } from "../../lib/protocol/handshake_client.ts";
+import type { ByteConn } from "../../lib/protocol/conn.ts";
+import { person } from "./people.ts";
+
+/** What an attack runs against. */
+export interface Target {
+  readonly port: number;
+  readonly signal: AbortSignal;
+}
+
+/** One way of hurting a server. */
+export interface Attack {
+  readonly name: string;
+  /** Goes on until it has done its worst, or the signal says stop. */
+  run(target: Target): Promise<void>;
+}
+
+let nextAddress = 0;
+/** Another stranger. */
+function address(): string {
+  nextAddress++;
+  return `127.1.${(nextAddress >> 8) % 250 + 1}.${nextAddress % 250 + 1}`;
+}
+
+/** A socket from an address of one's own; null when the server does not want it. */
+function connect(port: number, localAddress: string): Promise<net.Socket | null> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: "127.0.0.1", port, localAddress });
+    socket.on("error", () => resolve(null));
+    socket.once("connect", () => resolve(socket));
+  });
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
+
+/** Opens `count` connections, `perAddress` from each address, and says `say` on each. */
+async function crowd(
+  { port, signal }: Target,
+  count: number,
+  perAddress: number,
+  say: (socket: net.Socket) => void,
+): Promise<net.Socket[]> {
+  const sockets: net.Socket[] = [];
+  let from = address();
+  for (let i = 0; i < count && !signal.aborted; i++) {
+    if (i % perAddress === 0) from = address();
+    const socket = await connect(port, from);
+    if (!socket) continue;
+    socket.resume();
+    sockets.push(socket);
+    say(socket);
+  }
+  return sockets;
+}
+
+/** Keeps doing it until told to stop. */
+async function again(target: Target, act: () => Promise<net.Socket[]>): Promise<void> {
+  while (!target.signal.aborted) {
+    const sockets = await act();
+    await pause(500, target.signal);
+    for (const socket of sockets) socket.destroy();
+  }
+}
+
+/** A ByteConn on a socket, for the handshake's own code. */
+function asConn(socket: net.Socket): ByteConn {
+  const chunks: Uint8Array[] = [];
+  let wake = () => {};
+  let over = false;
+  socket.on("data", (chunk: Uint8Array) => (chunks.push(chunk), wake()));
+  socket.on("close", () => (over = true, wake()));
+  return {
+    async read(into) {
+      while (chunks.length === 0 && !over) await new Promise<void>((resolve) => wake = resolve);
+      const chunk = chunks.shift();
+      if (!chunk) return null;
+      const n = Math.min(into.length, chunk.length);
+      into.set(chunk.subarray(0, n));
+      if (n < chunk.length) chunks.unshift(chunk.subarray(n));
+      return n;
+    },
+    write: (bytes) => Promise.resolve((socket.write(bytes), bytes.length)),
+    close: () => void socket.destroy(),
+  };
+}
+
+/** A valid ClientHello. */
+async function hello(): Promise<Uint8Array> {
+  const { identity, card } = await person("mallory");
+  const config = {
+    identity,
+    card: card.bytes,
+    token: new Uint8Array(0),
+    minVersion: 1,
+    random: systemRandom,
+  };
+  return (await startClient({ ...config, checkServer: () => {} })).send;
+}
+
+/** All the way to R2, which costs the server an RSA decryption, the puzzle solved when there is one; then gone. */
+async function askForRsa(port: number): Promise<void> {
+  const socket = await connect(port, address());
+  if (!socket) return;
+  const conn = asConn(socket);
+  const { identity, card } = await person("mallory");
+  const config = {
+    identity,
+    card: card.bytes,
+    token: new Uint8Array(0),
+    minVersion: 1,
+    random: systemRandom,
+    checkServer: () => {},
+  };
+  const timer = setTimeout(() => socket.destroy(), 4000);
+  try {
+    const reader = new FrameReader(conn);
+    let turn = await startClient(config);
+    for (let i = 0; i < 3; i++) {
+      if (turn.send.length > 0) await conn.write(turn.send);
+      if (turn.state.expects === null || i === 2) break;
+      const frame = await reader.next(turn.state.expects);
+      if (frame === null) return;
+      turn = await advanceClient(turn.state, frame, config);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  } catch {
+    // Turned away.
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
+}
+
+const oversized: Uint8Array[] = [
+  Uint8Array.of(0xff, 0xff),
+  Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff),
+  Uint8Array.of(0, 0),
+  Uint8Array.of(0x14, 0xf8),
+];
+
+/** All of them. */
+export const attacks: readonly Attack[] = [
+  {
+    name: "1000 connections that say nothing",
+    run: (target) => again(target, () => crowd(target, 1000, 16, () => {})),
+  },
+  {
+    name: "400 handshakes that come byte by byte",
+    run: async (target) => {
+      const bytes = await hello();
+      await again(target, () =>
+        crowd(target, 400, 16, (socket) => {
+          let at = 0;
+          const timer = setInterval(() => socket.write(bytes.subarray(at, ++at)), 50);
+          socket.on("close", () => clearInterval(timer));
+        }));
+    },
+  },
+  {
+    name: "garbage as first bytes",
+    run: (target) =>
+      again(target, () => crowd(target, 500, 16, (socket) => void socket.write(systemRandom(2000)))),
+  },
+  {
+    name: "lengths that may not be",
+    run: (target) =>
+      again(target, () =>
+        crowd(target, 500, 16, (socket) => {
+          const head = oversized[Math.floor(Math.random() * oversized.length)];
+          socket.write(head);
+          socket.write(new Uint8Array(20_000));
+        })),
+  },
+  {
+    name: "a flood of RSA decryptions, puzzles solved",
+    run: async ({ port, signal }) => {
+      const worker = async () => {
+        while (!signal.aborted) await askForRsa(port);
+      };
+      await Promise.all(Array.from({ length: 40 }, worker));
+    },
+  },
+  {
+    name: "10 000 connections from one address",
+    run: async ({ port, signal }) => {
+      const from = address();
+      for (let i = 0; i < 10_000 && !signal.aborted; i++) (await connect(port, from))?.destroy();
+    },
+  },
+];
