@@ -42,7 +42,13 @@ const table: readonly LimitOption[] = [
     "Rooms of two or by key file that one may begin",
   ),
   row("max-rooms", "roomsInAll", 1, 1_000_000, "Most rooms"),
-  row("queue-bytes", "queueBytes", 131_072, 1 << 30, "Bytes that may wait for one person who does not read"),
+  row(
+    "queue-bytes",
+    "queueBytes",
+    2_097_152,
+    1 << 30,
+    "Bytes that may wait for one person who does not read",
+  ),
   row("queue-seconds", "queueSeconds", 1, 3600, "How long they may wait before that person is put off"),
   row(
     "transit-from",

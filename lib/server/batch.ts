@@ -27,6 +27,12 @@ export class Batch {
     return this.entries[this.entries.length - 1].pos + 1;
   }
 
+  /** Bytes of its entries. */
+  get bytes(): number {
+    return this.#bytes ??= this.entries.reduce((sum, { bytes }) => sum + bytes!.length, 0);
+  }
+  #bytes: number | null = null;
+
   /** The ENTRY messages. */
   get encoded(): readonly Bytes[] {
     return this.#encoded ??= this.entries.map(this.encode);

@@ -148,8 +148,8 @@ export abstract class RoomLog {
   /** Sends to all whose streams are live. */
   broadcast(message: LinkMessage, except?: Peer): void {
     const encoded = encodeMessage(message);
-    for (const { live, peer } of this.subscriptions) {
-      if (live && peer !== except) peer.link.sendEncoded(encoded);
+    for (const { hearsNews, peer } of this.subscriptions) {
+      if (hearsNews && peer !== except) peer.link.sendEncoded(encoded);
     }
   }
 

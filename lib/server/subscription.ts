@@ -13,8 +13,10 @@ import type { Peer } from "./peer.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { StoredEntry } from "./store/store.ts";
 
-const readAhead = 64;
+const readAhead = 32;
 const backlogBytes = 256 * 1024;
+// With so much waiting, a link is not given more: the stream goes on from the log, as fast as its peer reads.
+const aheadMostBytes = 1024 * 1024;
 const hashesMost = 1000;
 
 /** A stretch of the log that one peer is to get. */
@@ -30,6 +32,8 @@ export interface Stretch {
 /** Streams a room to a peer. */
 export class Subscription {
   #live = false;
+  /** It was live, and is read from the log until it has caught up again. */
+  #isBehind = false;
   /** The next position to send. */
   next = 0;
   #stretches: Stretch[];
@@ -80,6 +84,7 @@ export class Subscription {
   announce(): void {
     if (!this.#live) return; // what is still to begin says it by itself
     this.#live = false;
+    this.#isBehind = false;
     this.peer.behind.add(this);
     this.#current = null;
     this.#stretches.push({ first: this.next, whole: this.next, until: null });
@@ -175,7 +180,21 @@ export class Subscription {
     this.#live = true;
     this.peer.behind.delete(this);
     for (const { message } of this.#answers.splice(0)) this.peer.send(message);
-    this.room.caughtUp(this);
+    if (!this.#isBehind) this.room.caughtUp(this);
+    this.#isBehind = false;
+  }
+
+  /** Whether news that is not in the log is for it: what comes before the first catching up is told at its end. */
+  get hearsNews(): boolean {
+    return this.#live || this.#isBehind;
+  }
+
+  #fallBehind(): void {
+    this.#live = false;
+    this.#isBehind = true;
+    this.peer.behind.add(this);
+    this.#current = { first: this.next, whole: this.next, until: null };
+    this.pump();
   }
 
   /**
@@ -187,6 +206,7 @@ export class Subscription {
   deliver(batch: Batch, transit: TransitSealer | null): void {
     if (!this.#live) return this.pump();
     const { link } = this.peer;
+    if (link.waitingBytes + batch.bytes > aheadMostBytes) return this.#fallBehind();
     const hasKey = transit !== null && this.transitKey === transit.key;
     if (hasKey && (this.#ownRefs.size === 0 || !batch.entries.some(({ pos }) => this.#ownRefs.has(pos)))) {
       for (const frame of batch.frames(transit)) link.sendTransit(frame);

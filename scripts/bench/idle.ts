@@ -4,8 +4,6 @@ import { makePeople } from "./member.ts";
 import { cpuMs, rssKb } from "./process_usage.ts";
 import { RoomOfLoad } from "./room_of_load.ts";
 
-const pingEveryMs = 30_000;
-
 /** One run. */
 export interface IdleRun {
   /** For the row. */
@@ -26,13 +24,7 @@ export async function runIdle(run: IdleRun, print: (row: string) => void): Promi
   const rss0 = rssKb(run.pid);
   await room.login(8);
   await room.join();
-  for (const [i, { link }] of room.members.entries()) {
-    const ping = () => {
-      link.say({ type: "PING", any: 0 });
-      setTimeout(ping, pingEveryMs);
-    };
-    setTimeout(ping, i * pingEveryMs / run.members);
-  }
+  room.keepAlive();
   await new Promise((resolve) => setTimeout(resolve, 5000));
   const cpu = cpuMs(run.pid);
   await new Promise((resolve) => setTimeout(resolve, run.seconds * 1000));

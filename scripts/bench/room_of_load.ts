@@ -25,6 +25,7 @@ import { LoadLink } from "./load_link.ts";
 import { nowSeconds, type Person, shakeHands, type Shaken } from "./member.ts";
 
 const textBytes = 100;
+const pingEveryMs = 30_000;
 const zeros = new Uint8Array(32);
 
 /** A member who is linked. */
@@ -207,6 +208,17 @@ export class RoomOfLoad {
   /** From now on all but these only count. */
   countAllBut(witnesses: readonly Member[]): void {
     for (const member of this.members) member.link.isWitness = witnesses.includes(member);
+  }
+
+  /** PINGs as clients do, each at its own time: who only listens must be heard of. */
+  keepAlive(): void {
+    for (const [i, { link }] of this.members.entries()) {
+      const ping = () => {
+        link.say({ type: "PING", any: 0 });
+        setTimeout(ping, pingEveryMs);
+      };
+      setTimeout(ping, i * pingEveryMs / this.members.length);
+    }
   }
 
   /** Ends all links. */

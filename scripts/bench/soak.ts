@@ -32,6 +32,7 @@ const server = await ServerProcess.start({ executable: "dist/chat" });
 const room = new RoomOfLoad(await makePeople(members, "s"), server.port);
 await room.login(8);
 await room.join();
+room.keepAlive();
 const load = new Load(room, Math.min(8, members));
 const strangers = await makePeople(20, "v");
 let visits = 0;

@@ -1,0 +1,196 @@
+/**
+ * Faults of the server's machine, on the executable: killed at random points under load, out of file descriptors, its
+ * log moved away. CHAT_KILLS says how often it is killed; `deno task kills` does it a hundred times.
+ */
+
+import { assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { type ChatProcess, e2e, executable, freePort, type Home } from "./chat_process.ts";
+
+const kills = Number(Deno.env.get("CHAT_KILLS") ?? 8);
+
+interface Heard {
+  readonly type: string;
+  readonly from: string;
+  readonly own: boolean;
+  readonly text: string;
+  readonly pos: number;
+}
+
+const heard = (process: ChatProcess): Heard[] =>
+  process.out.split("\n").filter((line) => line.includes('"type":"message"')).map((line) => JSON.parse(line));
+
+const warnings = (process: ChatProcess): string[] =>
+  process.out.split("\n").filter((line) => line.includes('"type":"warning"')).map((line) =>
+    JSON.parse(line).text
+  )
+    .filter((text) => !/connection|Nothing answers|shutting down|Cannot connect|handshake/.test(text));
+
+async function joined(home: Home, name: string, port: string): Promise<ChatProcess> {
+  const process = home.start("join", "-u", name, "-p", port, "--json");
+  await process.shows('"type":"entered"');
+  return process;
+}
+
+e2e(
+  `killed ${kills} times at random points under load: nothing confirmed is lost, doubled or moved, nobody is warned`,
+  async (home) => {
+    const port = String(freePort());
+    const serve = async () => {
+      const server = home.start("serve", "-p", port, "--sends-per-second", "1000", "--send-burst", "1000");
+      await server.shows("Invite");
+      return server;
+    };
+    let server = await serve();
+    const people = [await joined(home, "ira", port), await joined(home, "sahnawaz", port)];
+    people.push(await joined(home, "dana", port));
+    let said = 0;
+    const talk = setInterval(() => {
+      void people[said % people.length].type(`${JSON.stringify({ type: "say", text: `line ${said}` })}\n`);
+      said++;
+    }, 20);
+    for (let i = 0; i < kills; i++) {
+      // Under way again: somebody has heard something new since the restart.
+      const before = heard(people[0]).length;
+      for (let n = 0; heard(people[0]).length <= before; n++) {
+        if (n === 3000) throw new Error(`nothing is heard after kill ${i}: ${people[0].err}`);
+        await pause(20);
+      }
+      await pause(Math.random() * 400);
+      server.kill("SIGKILL");
+      await server.code;
+      server = await serve();
+    }
+    clearInterval(talk);
+    const all = () => people.map(heard);
+    for (let i = 0; i < 3000 && all().some((list) => list.length < said); i++) await pause(20);
+    const [first, ...others] = all();
+    // What one confirms as own, all others heard, at the same place, once.
+    const inOrder = (list: Heard[]) =>
+      list.toSorted((a, b) => a.pos - b.pos).map(({ from, text, pos }) => `${pos} ${from} ${text}`);
+    assertEquals(first.length, said);
+    for (const list of others) assertEquals(inOrder(list), inOrder(first));
+    assertEquals(new Set(first.map(({ text }) => text)).size, said);
+    for (const list of all()) {
+      const positions = list.filter(({ own }) => !own).map(({ pos }) => pos);
+      assertEquals(positions, positions.toSorted((a, b) => a - b), "heard in the order of the log");
+    }
+    for (const process of people) assertEquals(warnings(process), []);
+    assertGreater(said, kills);
+  },
+);
+
+e2e(
+  "out of file descriptors, the server goes on, and lets people in once there are some again",
+  async (home) => {
+    const port = freePort();
+    const child = new Deno.Command("sh", {
+      args: ["-c", `ulimit -n 60; exec "$0" serve -p ${port}`, executable],
+      env: home.env,
+      clearEnv: true,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    let out = "";
+    const printed = (async () => {
+      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) out += text;
+    })();
+    while (!out.includes("Invite")) await pause(20);
+    const conns: Deno.TcpConn[] = [];
+    for (let i = 0; i < 200; i++) conns.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+    await pause(500);
+    for (const conn of conns) conn.close();
+    for (let tries = 0;; tries++) {
+      const { code, err } = await home.run(["join", "-u", "ira", "-p", String(port), "-m", "hello"]);
+      if (code === 0) break;
+      // The address had its burst of handshakes; one more comes every six seconds.
+      if (tries === 10) throw new Error(err);
+      await pause(2000);
+    }
+    child.kill("SIGTERM");
+    const { code } = await child.status;
+    await printed;
+    await child.stderr.cancel();
+    assertEquals(code, 0);
+  },
+);
+
+e2e(
+  "a log file that is moved away goes on under its name, as JSON lines without names, texts or addresses",
+  async (home) => {
+    const port = String(freePort());
+    const log = `${home.dir}/chat.log`;
+    const server = home.start(
+      "serve",
+      "-p",
+      port,
+      "--log-file",
+      log,
+      "--log-format",
+      "json",
+      "--log-level",
+      "debug",
+    );
+    await server.shows("Invite");
+    assertEquals((await home.run(["join", "-u", "ira", "-p", port, "-m", "a secret"])).code, 0);
+    Deno.renameSync(log, `${log}.1`);
+    await pause(1100);
+    assertEquals((await home.run(["join", "-u", "ira", "-p", port, "-m", "another"])).code, 0);
+    server.kill("SIGTERM");
+    assertEquals(await server.code, 0);
+    const [before, after] = [`${log}.1`, log].map((path) => Deno.readTextFileSync(path));
+    for (const text of [before, after]) {
+      for (const line of text.trim().split("\n")) assertMatch(JSON.parse(line).event, /^[a-z-]+$/);
+      assertEquals(/ira|secret|another|127\.0\.0\.1:|lobby/.test(text), false);
+    }
+    assertMatch(before, /"event":"started"/);
+    assertMatch(after, /"event":"stopped"/);
+  },
+);
+
+e2e(
+  "--log-format json puts the log on stdout alone; --metrics serves the executable's numbers",
+  async (home) => {
+    const port = String(freePort());
+    const metrics = `127.0.0.1:${freePort()}`;
+    const server = home.start("serve", "-p", port, "--log-format", "json", "--metrics", metrics);
+    await server.shows("Invite", "err");
+    assertEquals((await home.run(["join", "-u", "ira", "-p", port, "-m", "hello"])).code, 0);
+    const get = async (path: string) => await (await fetch(`http://${metrics}${path}`)).text();
+    assertEquals(await get("/healthz"), "ok\n");
+    assertMatch(await get("/metrics"), /\nchat_messages_total 1\n/);
+    const second = await home.run([
+      "serve",
+      "-p",
+      String(freePort()),
+      "--data",
+      `${home.dir}/b`,
+      "--metrics",
+      metrics,
+    ]);
+    assertEquals(second.code, 1);
+    assertMatch(second.err, /error: Cannot serve metrics on "127.0.0.1:\d+": .*\nhint: /);
+    server.kill("SIGTERM");
+    assertEquals(await server.code, 0);
+    for (const line of server.out.trim().split("\n")) assertEquals(typeof JSON.parse(line).event, "string");
+  },
+);
+
+for (
+  const [args, hint] of [
+    [["--metrics", "9444"], "127.0.0.1:9444"],
+    [["--log-level", "loud", "--log-file", "x"], "error, warn, info, debug"],
+    [["--log-level", "debug"], "--log-file"],
+    [["--max-links", "0"], "1 to 100000"],
+  ] as const
+) {
+  e2e(`serve ${args.join(" ")} is wrong usage, and says what is right`, async (home) => {
+    const { code, err } = await home.run(["serve", ...args]);
+    assertEquals(code, 2);
+    assertEquals(err.includes(hint), true, err);
+  });
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
