@@ -2,6 +2,7 @@
 
 import { runCatchUp } from "./catch_up.ts";
 import { runFanOut } from "./fan_out.ts";
+import { runFlood } from "./floods.ts";
 import { runHandshakes } from "./handshakes.ts";
 import { runIdle } from "./idle.ts";
 import { runSealing } from "./sealing.ts";
@@ -12,6 +13,7 @@ const kinds: Record<string, (run: never, print: (row: string) => void) => Promis
   handshakes: runHandshakes,
   idle: runIdle,
   "catch-up": runCatchUp,
+  flood: runFlood,
   sealing: (_: never, print) => runSealing(print),
 };
 await kinds[what](JSON.parse(json) as never, console.log);

@@ -2,7 +2,7 @@
  * `deno task bench`: all measurements of this project, each against a fresh server, generators in processes of their
  * own. What it prints and what it found: RESULTS.md beside this file.
  *
- *   --only KIND,…   of fan-out, handshakes, storm, catch-up, seal, idle, start (default: all)
+ *   --only KIND,…   of fan-out, handshakes, storm, catch-up, seal, idle, start, floods (default: all)
  *   --members N,…   for fan-out (default: 10,100,250,500,1000)
  *   --reps N        how often each is run (default: 3); medians are printed
  *   --seconds N     for each mode of fan-out (default: 2)
@@ -13,6 +13,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { measureFloods } from "./floods.ts";
 import { asTable, medians } from "./rows.ts";
 import { comparePeers } from "./peers.ts";
 import { profileServer } from "./profile.ts";
@@ -27,7 +28,7 @@ const text = (flag: string) => options[flag] as string | undefined;
 const reps = Number(text("reps") ?? 3);
 const executable = options.sources ? null : "dist/chat";
 const kinds = text("only")?.split(",") ??
-  ["fan-out", "handshakes", "storm", "catch-up", "seal", "idle", "start"];
+  ["fan-out", "handshakes", "storm", "catch-up", "seal", "idle", "start", "floods"];
 const rows: string[] = [];
 
 /** Runs one measurement against a fresh server, and prints its rows as they come. */
@@ -61,7 +62,7 @@ async function generate(what: string, run: Record<string, unknown>): Promise<voi
 
 /** It reads what the system says of processes, and for one measurement runs the executable in a folder of its own. */
 const generatorPermissions = [
-  "--allow-net=127.0.0.1",
+  "--allow-net=127.0.0.0/8",
   "--allow-read",
   "--allow-write",
   "--allow-run=cat,dist/chat",
@@ -81,6 +82,7 @@ async function all(): Promise<void> {
       for (const members of [100, 500, 1000]) await measure("idle", { members, seconds: 20 });
     }
     if (kinds.includes("seal")) await generate("sealing", {});
+    if (kinds.includes("floods")) rows.push(...await measureFloods((run) => generate("flood", run)));
     if (kinds.includes("start")) rows.push(...await startUpTimes());
   }
   console.log(asTable(medians(rows)));

@@ -12,6 +12,7 @@ export const columns: Record<string, string> = {
   "catchup-client": "peer n msgs/s",
   idle: "peer n rss0_kB rss_kB kB/member cpu%",
   start: "what ms",
+  flood: "what join_ms slowest_ms rss_MB",
   seal: "bytes seal_us open_us transit_us transit_tag_us",
 };
 
@@ -20,7 +21,7 @@ export function medians(rows: readonly string[]): string[][] {
   const groups = new Map<string, string[][]>();
   for (const row of rows) {
     const cells = row.trim().split(/\s+/);
-    const key = cells.slice(0, /^(start|seal)$/.test(cells[0]) ? 2 : 3).join(" ");
+    const key = cells.slice(0, /^(start|seal|flood)$/.test(cells[0]) ? 2 : 3).join(" ");
     groups.set(key, [...groups.get(key) ?? [], cells]);
   }
   return [...groups.values()].map((group) => [

@@ -23,6 +23,8 @@ export interface ServerChoice {
   readonly executable: string | null;
   /** More flags. */
   readonly flags?: readonly string[];
+  /** Whether the limits are lifted; they are by default. */
+  readonly lift?: boolean;
   /** For Deno itself, when run from the sources: `--cpu-prof`. */
   readonly runtimeFlags?: readonly string[];
 }
@@ -39,10 +41,12 @@ export class ServerProcess {
   ) {}
 
   /** Starts one on a folder of its own and waits until it accepts. @throws when it does not come up */
-  static async start({ executable, flags = [], runtimeFlags = [] }: ServerChoice): Promise<ServerProcess> {
+  static async start(
+    { executable, flags = [], lift = true, runtimeFlags = [] }: ServerChoice,
+  ): Promise<ServerProcess> {
     const dir = await Deno.makeTempDir({ prefix: "chat-bench-" });
     const port = freePort();
-    const limits = Object.entries(lifted).map(([flag, value]) => `--${flag}=${value}`);
+    const limits = Object.entries(lift ? lifted : {}).map(([flag, value]) => `--${flag}=${value}`);
     const serve = ["serve", "--data", dir, "-p", String(port), ...limits, ...flags];
     const began = performance.now();
     const child = executable

@@ -23,7 +23,9 @@ const warnings = (process: ChatProcess): string[] =>
   process.out.split("\n").filter((line) => line.includes('"type":"warning"')).map((line) =>
     JSON.parse(line).text
   )
-    .filter((text) => !/connection|Nothing answers|shutting down|Cannot connect|handshake/.test(text));
+    .filter((text) =>
+      !/connection|Nothing answers|shutting down|Cannot connect|handshake|is not a chat server/.test(text)
+    );
 
 async function joined(home: Home, name: string, port: string): Promise<ChatProcess> {
   const process = home.start("join", "-u", name, "-p", port, "--json");
