@@ -19,7 +19,7 @@ import { sha256 } from "../crypto/hash.ts";
 import { ShortHmac } from "../crypto/short_hmac.ts";
 
 const empty = new Uint8Array(0);
-const ivBatch = 256;
+const ivBatch = 32;
 const recordsPerKey = 65_536;
 
 /** Most plaintext bytes in one record. */
@@ -59,7 +59,7 @@ class RecordKeys {
     this.#transit = null;
   }
 
-  /** The IV of record n: 256 are made at a time. */
+  /** The IV of record n: some are made at a time, few enough that an idle link does not pay for them. */
   iv(): Bytes {
     const at = this.n % ivBatch;
     if (this.n - at !== this.#ivsFrom) {
