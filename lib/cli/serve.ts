@@ -144,7 +144,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     await untilStopped(process, console, print, operator);
     operator?.prompt.close();
     await server.stop();
-    await closeMetrics?.();
+    closeMetrics?.();
     const sayLast = (line: string) => takesOutput ? process.err(`${line}\n`) : process.log(`${line}\n`);
     sayLast("[+] All connections had been terminated");
     sayLast("[+] Server is shut down");
@@ -157,7 +157,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
 }
 
 /** A server that cannot be watched as asked does not run. */
-async function serveOrStop(metrics: ServeMetrics, server: ChatServer): Promise<() => Promise<void>> {
+async function serveOrStop(metrics: ServeMetrics, server: ChatServer): Promise<() => void> {
   try {
     return metrics.serve(server);
   } catch (error) {

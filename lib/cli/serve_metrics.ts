@@ -10,7 +10,7 @@ import { UsageError } from "./usage_error.ts";
 /** Metrics that count, and can be served once there is a server. */
 export interface ServeMetrics extends ServerEvents {
   /** Begins to answer. @returns ends it @throws ChatError when it cannot listen there */
-  serve(server: ChatServer): () => Promise<void>;
+  serve(server: ChatServer): () => void;
   /** As it was asked for. */
   readonly address: string;
 }
@@ -34,7 +34,7 @@ export async function openMetrics(
         const close = serveMetrics(hostname, port, metrics, server);
         return () => {
           unwatch();
-          return close();
+          close();
         };
       } catch (error) {
         unwatch();

@@ -277,8 +277,20 @@ export class Link {
     this.#scheduled = false;
     if (this.#writing || this.#end !== null) return;
     this.#writing = true;
-    this.#writeNext();
+    this.#guard(() => this.#writeNext());
   };
+
+  /** What fails here is a fault of ours, or of what `onDrain` reads: it ends this link and no other. */
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.fault ??= error as Error;
+      this.#finish({ how: "fault" });
+      this.#writing = false;
+      for (const done of this.#written.splice(0)) done();
+    }
+  }
 
   #writeNext(): void {
     if (this.#waiting.length > 0 && this.#end === null) return this.#write(this.#takeWire());
@@ -293,7 +305,9 @@ export class Link {
   }
   #wire: Bytes | null = null;
 
-  readonly #wrote = (n: number) => {
+  readonly #wrote = (n: number) => this.#guard(() => this.#afterWrite(n));
+
+  #afterWrite(n: number): void {
     const wire = this.#wire!;
     // One write may take only a part.
     if (n < wire.length) return this.#write(wire.subarray(n));
@@ -304,7 +318,7 @@ export class Link {
     if (this.#waiting.length > 0) this.#waitingSince = this.clock.now();
     else if (!this.#closing && this.#end === null) this.onDrain();
     this.#writeNext();
-  };
+  }
 
   readonly #cut = () => {
     this.#finish({ how: "cut" });

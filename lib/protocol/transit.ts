@@ -100,14 +100,14 @@ interface Known {
 export class TransitOpener {
   #keys = new Map<number, Known>();
   #ofRoom = new Map<string, number>();
-  #newest = -1;
 
-  /** Takes a key over. @throws Malformed for a number that was there before */
+  /** Takes a key over. @throws Malformed for a number that is not above the room's last, or another room's */
   take({ room, key, secret }: MessageOf<"TRANSIT">): void {
-    if (key <= this.#newest) throw new Malformed("a transit key is not new");
-    this.#newest = key;
     const name = encodeHex(room);
-    this.#keys.delete(this.#ofRoom.get(name) ?? -1);
+    const last = this.#ofRoom.get(name) ?? -1;
+    // Of several rooms the keys may come in any order: each is handed out when its room speaks.
+    if (key <= last || this.#keys.has(key)) throw new Malformed("a transit key is not new");
+    this.#keys.delete(last);
     const cipher = new TransitCipher(room, key, secret);
     this.#keys.set(key, { room, cipher, cfb: new CfbDecryptor(cipher.ke), next: 0 });
     this.#ofRoom.set(name, key);

@@ -200,7 +200,10 @@ export class Answering {
     const view = { pos, hash: this.#rooms!.store.historyAt(room.id, pos)! };
     const header = { room: room.id, sender: identity.id, n, view };
     const message = sealKeyFileMessage(header, text, key, now, random(16), identity.signing);
-    peer.send({ type: "ANSWER", room: room.id, pos, message });
+    const answer = { type: "ANSWER", room: room.id, pos, message } as const;
+    const subscription = peer.subscriptions.get(room.key);
+    if (subscription) subscription.answer(pos, answer); // behind what it answers
+    else peer.send(answer);
   }
 }
 

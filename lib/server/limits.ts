@@ -196,16 +196,16 @@ export function addressKey(hostname: string): string {
 export interface Ticket {
   /** What its limits count by. */
   readonly address: string;
-  /** When it was given, milliseconds. */
-  readonly sinceMs: number;
-  /** What the peer has done: nothing valid, a ClientHello, or the secret that costs us a decryption. */
-  step: "nothing" | "hello" | "secret";
+  /** When it took its last step, milliseconds. */
+  sinceMs: number;
+  /** What the peer has done: failed, nothing valid yet, a ClientHello, or the secret that costs us a decryption. */
+  step: "failed" | "nothing" | "hello" | "secret" | "given up";
   /** Gives its connection up: somebody else needs the place. */
   readonly giveUp: () => void;
 }
 
-/** How long a peer that has said hello keeps its place in a crowd. */
-const helloKeepsMs = 1_000;
+/** Who gives way in a crowd, in this order, and how long after its last step it keeps its place. */
+const givingWay = [["failed", 0], ["nothing", 0], ["hello", 2_000], ["secret", 3_000]] as const;
 
 /** Who may begin a handshake now. */
 export class Doorkeeper {
@@ -240,18 +240,21 @@ export class Doorkeeper {
 
   #makeRoom(): boolean {
     const now = this.clock.now();
-    let loser: Ticket | null = null;
-    for (const ticket of this.#tickets) { // the oldest first
-      if (ticket.step === "nothing") {
-        loser = ticket;
-        break;
+    for (const [step, keepsMs] of givingWay) {
+      for (const ticket of this.#tickets) { // the oldest first
+        if (ticket.step !== step || now - ticket.sinceMs < keepsMs) continue;
+        this.decided(ticket);
+        ticket.step = "given up";
+        ticket.giveUp();
+        return true;
       }
-      if (ticket.step === "hello" && now - ticket.sinceMs >= helloKeepsMs) loser ??= ticket;
     }
-    if (!loser) return false;
-    this.decided(loser);
-    loser.giveUp();
-    return true;
+    return false;
+  }
+
+  /** How full it is with strangers, from 0 to 1: they are asked for work before there is no place left. */
+  get fill(): number {
+    return this.#pending.total / this.limits.pending;
   }
 
   /** A ClientHello came. @returns false: one too many this second */

@@ -34,10 +34,16 @@ export interface LogOptions {
   readonly clock: Clock;
 }
 
+const linesPerSecond = 20;
+
 type Fields = Record<string, string | number>;
 
 /** Writes each event as one line. */
 export class Log implements ServerEvents {
+  /** Lines of each event in the present second. */
+  #lines = new Map<string, number>();
+  #second = 0;
+
   /** Makes one. @param write takes a line with its line feed; must not throw */
   constructor(private readonly write: (line: string) => void, private readonly options: LogOptions) {}
 
@@ -50,6 +56,26 @@ export class Log implements ServerEvents {
   /** Writes one line of the program's own. */
   say(level: LogLevel, event: string, fields: Fields = {}): void {
     if (logLevels.indexOf(level) > logLevels.indexOf(this.options.level)) return;
+    if (this.#isOneTooMany(event)) return;
+    this.#put(level, event, fields);
+  }
+
+  /** Whoever floods must not fill the disk with lines about it: what is left out is counted. */
+  #isOneTooMany(event: string): boolean {
+    const second = Math.floor(this.options.clock.now() / 1000);
+    if (second !== this.#second) {
+      const left = [...this.#lines].filter(([, lines]) => lines > linesPerSecond);
+      this.#second = second;
+      this.#lines.clear();
+      for (const [of, lines] of left) this.#put("info", "left-out", { of, lines: lines - linesPerSecond });
+    }
+    if (this.options.level === "debug") return false;
+    const lines = (this.#lines.get(event) ?? 0) + 1;
+    this.#lines.set(event, lines);
+    return lines > linesPerSecond;
+  }
+
+  #put(level: LogLevel, event: string, fields: Fields): void {
     const time = new Date(this.options.clock.now()).toISOString();
     this.write(
       this.options.format === "json"

@@ -9,9 +9,11 @@ export function serveMetrics(
   port: number,
   metrics: Metrics,
   server: ChatServer,
-): () => Promise<void> {
-  const http = Deno.serve(
-    { hostname, port, onListen: () => {}, onError: () => text("error", 500) },
+): () => void {
+  const stop = new AbortController();
+  const { signal } = stop;
+  Deno.serve(
+    { hostname, port, signal, onListen: () => {}, onError: () => text("error", 500) },
     async (request) => {
       if (request.method !== "GET" && request.method !== "HEAD") return text("only GET\n", 405);
       const { pathname } = new URL(request.url);
@@ -26,7 +28,7 @@ export function serveMetrics(
       return text("there is /metrics and /healthz\n", 404);
     },
   );
-  return () => http.shutdown();
+  return () => stop.abort(); // whoever is still reading is cut off: the server ends in time
 }
 
 function text(body: string, status: number): Response {

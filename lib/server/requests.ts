@@ -29,6 +29,7 @@ import { findMember, type Member, policies } from "../protocol/roster.ts";
 import { boxesMax, type Peer } from "./peer.ts";
 import type { KeyFileRoom } from "./key_file_room.ts";
 import type { ServerRoom } from "./room.ts";
+import type { RoomLog } from "./room_log.ts";
 import type { Rooms } from "./rooms.ts";
 
 type ErrorCode = keyof typeof errorCodes;
@@ -306,15 +307,30 @@ function refuseInStream(
   rooms: Rooms,
   peer: Peer,
   ref: number,
-  room: ServerRoom | undefined,
+  room: RoomLog | undefined,
   code: ErrorCode,
 ): void {
-  const subscription = room && peer.subscriptions.get(room.key);
-  if (!subscription) return refuse(rooms, peer, ref, code);
-  const after = room.last;
+  if (code === "LIMIT") rooms.events.tell({ type: "limited", what: "request", id: peer.card.id });
+  const error = { type: "ERROR", ref, code: errorCodes[code] } as const;
+  if (room) answerInStream(rooms, peer, room, room.last, error);
+  else answer(rooms, peer, error);
+}
+
+/** Answers once the peer has had everything of the room up to position `after`. */
+function answerInStream(
+  rooms: Rooms,
+  peer: Peer,
+  room: RoomLog,
+  after: number,
+  message: LinkMessage & { ref: number },
+): void {
   rooms.afterStaged(
-    () => subscription.answer(after, { type: "ERROR", ref, code: errorCodes[code] }),
-    () => peer.refuse(ref, "LIMIT"),
+    () => {
+      const subscription = peer.subscriptions.get(room.key);
+      if (subscription) subscription.answer(after, message);
+      else peer.send(message);
+    },
+    () => peer.refuse(message.ref, "LIMIT"),
   );
 }
 
@@ -322,19 +338,28 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
   const message = parseMessage(bytes);
   if (message.kind === messageKinds.keyFile) return onSendKeyFile(rooms, peer, ref, bytes);
   const room = rooms.get(message.room);
-  if (!room || !room.hasMember(peer.card.id)) return refuse(rooms, peer, ref, "NO_ROOM");
-  if (!equals(message.sender, peer.card.id) || room.isRetired) return refuse(rooms, peer, ref, "DENIED");
+  if (!room || !room.hasMember(peer.card.id)) return refuseInStream(rooms, peer, ref, room, "NO_ROOM");
+  if (!equals(message.sender, peer.card.id) || room.isRetired) {
+    return refuseInStream(rooms, peer, ref, room, "DENIED");
+  }
 
   const before = rooms.store.message(room.id, peer.card.id, message.epoch, message.n);
   if (before) {
-    if (!equals(before.hash, entryHash(entryKinds.message, bytes))) return refuse(rooms, peer, ref, "DENIED");
-    return answer(rooms, peer, { type: "STORED", ref, room: room.id, pos: before.pos });
+    if (!equals(before.hash, entryHash(entryKinds.message, bytes))) {
+      return refuseInStream(rooms, peer, ref, room, "DENIED");
+    }
+    return answerInStream(rooms, peer, room, before.pos, {
+      type: "STORED",
+      ref,
+      room: room.id,
+      pos: before.pos,
+    });
   }
   if (message.epoch < room.head.epoch) return refuseInStream(rooms, peer, ref, room, "STALE");
   const viewFits = message.view.pos >= room.head.commitPos && message.view.pos <= room.last;
-  if (message.epoch > room.head.epoch || !viewFits) return refuse(rooms, peer, ref, "DENIED");
-  if (message.n !== room.nextNumber(peer)) return refuse(rooms, peer, ref, "ORDER");
-  if (!peer.sends.take()) return refuse(rooms, peer, ref, "LIMIT");
+  if (message.epoch > room.head.epoch || !viewFits) return refuseInStream(rooms, peer, ref, room, "DENIED");
+  if (message.n !== room.nextNumber(peer)) return refuseInStream(rooms, peer, ref, room, "ORDER");
+  if (!peer.sends.take()) return refuseInStream(rooms, peer, ref, room, "LIMIT");
 
   let pos = 0;
   rooms.stage(
@@ -365,12 +390,19 @@ function onSendKeyFile(rooms: Rooms, peer: Peer, ref: number, bytes: Bytes): voi
   }
   const before = rooms.store.message(room.id, peer.card.id, 0, message.n);
   if (before) {
-    if (!equals(before.hash, entryHash(entryKinds.message, bytes))) return refuse(rooms, peer, ref, "DENIED");
-    return answer(rooms, peer, { type: "STORED", ref, room: room.id, pos: before.pos });
+    if (!equals(before.hash, entryHash(entryKinds.message, bytes))) {
+      return refuseInStream(rooms, peer, ref, room, "DENIED");
+    }
+    return answerInStream(rooms, peer, room, before.pos, {
+      type: "STORED",
+      ref,
+      room: room.id,
+      pos: before.pos,
+    });
   }
-  if (message.view.pos > room.last) return refuse(rooms, peer, ref, "DENIED");
-  if (message.n < room.nextNumber(peer)) return refuse(rooms, peer, ref, "ORDER");
-  if (!peer.sends.take()) return refuse(rooms, peer, ref, "LIMIT");
+  if (message.view.pos > room.last) return refuseInStream(rooms, peer, ref, room, "DENIED");
+  if (message.n < room.nextNumber(peer)) return refuseInStream(rooms, peer, ref, room, "ORDER");
+  if (!peer.sends.take()) return refuseInStream(rooms, peer, ref, room, "LIMIT");
   let pos = 0;
   rooms.stage(
     () => {

@@ -58,7 +58,8 @@ export abstract class RoomLog {
     const last = store.last(this.id);
     this.last = last.pos;
     this.flushed = Math.min(this.flushed || last.pos, last.pos);
-    this.#fresh = [];
+    // What is on disk is shown yet, whatever was undone after it.
+    this.#fresh = this.#fresh.filter((entry) => entry.pos <= last.pos);
     this.#history = last.history;
     this.#expiredUpTo = store.expiredUpTo(this.id);
     this.#bytes = store.bytesAfter(this.id, this.#expiredUpTo);
@@ -106,13 +107,19 @@ export abstract class RoomLog {
     const batch = new Batch(this.#fresh.splice(0, count), (entry) => this.encodeEntry(entry));
     this.flushed = batch.end - 1;
     const transit = batch.entries.some(({ kind }) => kind === entryKinds.commit) ? null : this.#keyFor(batch);
-    for (const subscription of [...this.subscriptions]) subscription.deliver(batch, transit);
+    for (const subscription of [...this.subscriptions]) {
+      // A stream that has ended just now has taken the key with it.
+      const key = this.#transit === transit ? transit : null;
+      this.rooms.forOne(subscription.peer, () => subscription.deliver(batch, key));
+    }
     if (this.#bytes > this.rooms.retention.bytes) this.rooms.expireSoon(this);
   }
 
   /** The transit key for a batch, when there are enough to share it. */
   #keyFor(batch: Batch): TransitSealer | null {
-    if (this.subscriptions.size < this.rooms.limits.transitFrom) return this.#transit = null;
+    let live = 0;
+    for (const subscription of this.subscriptions) if (subscription.live) live++;
+    if (live < this.rooms.limits.transitFrom) return this.#transit = null;
     if (this.#transit && this.#transit.framesLeft < batch.framesMost) this.#transit = null;
     return this.#transit ??= this.rooms.newTransitKey(this.id);
   }
@@ -151,6 +158,11 @@ export abstract class RoomLog {
     for (const { hearsNews, peer } of this.subscriptions) {
       if (hearsNews && peer !== except) peer.link.sendEncoded(encoded);
     }
+  }
+
+  /** So much may wait for a peer before its stream goes back to the log. */
+  get aheadMostBytes(): number {
+    return this.rooms.limits.queueBytes / 4;
   }
 
   /** Begins every live stream anew where it stands: what ROOM_INFO says has changed. */

@@ -293,6 +293,20 @@ export class Rooms {
     for (const [room, pos] of showing) this.#guard(() => room.show(pos));
   }
 
+  /** Does something for one peer: what fails ends that peer's link, and nobody else's stream. */
+  forOne(peer: Peer, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.events.tell(
+        error instanceof StoreFailed
+          ? { type: "store failed", error }
+          : { type: "bug", error: error as Error },
+      );
+      peer.link.drop();
+    }
+  }
+
   /** A fresh key for the frames of a room. */
   newTransitKey(room: Bytes): TransitSealer {
     return new TransitSealer(room, ++this.#transitKeys, this.random(32));

@@ -111,7 +111,7 @@ export class ChatServer {
         identity,
         card: parts.card,
         random: parts.random,
-        puzzleBits: () => rsa.puzzleBits(),
+        puzzleBits: () => rsa.puzzleBits(doorkeeper.fill),
         decrypt: (label, ciphertext) =>
           rsa.run(() => {
             this.decryptions++;

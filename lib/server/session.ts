@@ -35,6 +35,7 @@ import type { WriteTurns } from "../protocol/write_turns.ts";
 import { KeyRefused } from "../crypto/key_refused.ts";
 import { TagMismatch } from "../crypto/seal.ts";
 import type { HandshakeFailure } from "./events.ts";
+import { StoreFailed } from "./store/store.ts";
 import type { Doorkeeper, Ticket } from "./limits.ts";
 import { Peer } from "./peer.ts";
 import { handleRequest } from "./requests.ts";
@@ -86,7 +87,7 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
   try {
     await serve(established.link, established.peer, established.hello, ends, context);
   } catch (error) {
-    rooms.events.tell({ type: "bug", error: error as Error });
+    tellFault(rooms, error as Error);
   } finally {
     established.link.drop();
     doorkeeper.unlink(ends.address);
@@ -97,6 +98,14 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
 async function shakeHands(conn: ByteConn, { remote, ticket }: Ends, context: SessionContext) {
   const { clock, events } = context.rooms;
   const reader = new FrameReader(conn);
+  const config: ServerHandshakeConfig = {
+    ...context.handshake,
+    decrypt(label, ciphertext) { // its puzzle is solved
+      ticket.step = "secret";
+      ticket.sinceMs = clock.now();
+      return context.handshake.decrypt(label, ciphertext);
+    },
+  };
   const acceptedMs = clock.now();
   let cancel = clock.after(helloDeadlineMs, () => closeQuietly(conn));
   try {
@@ -108,16 +117,15 @@ async function shakeHands(conn: ByteConn, { remote, ticket }: Ends, context: Ses
         if (state.step === "awaiting M1" && !context.doorkeeper.hello()) {
           throw new HandshakeFailed("too many handshakes this second");
         }
-        return advanceServer(state, frame, context.handshake);
+        return advanceServer(state, frame, config);
       },
       ({ step }) => {
         if (step === "awaiting R2") {
           ticket.step = "hello";
+          ticket.sinceMs = clock.now();
           cancel();
           const leftMs = acceptedMs + handshakeDeadlineMs - clock.now();
           cancel = clock.after(leftMs, () => closeQuietly(conn));
-        } else if (step === "awaiting R3") {
-          ticket.step = "secret";
         } else if (step === "done") {
           events.tell({ type: "handshake done" });
         }
@@ -136,13 +144,23 @@ async function shakeHands(conn: ByteConn, { remote, ticket }: Ends, context: Ses
     }
     return { link, hello, peer: done.established };
   } catch (error) {
-    events.tell({ type: "handshake failed", why: failureOf(error), remote });
+    if (ticket.step !== "given up") {
+      events.tell({ type: "handshake failed", why: failureOf(error), remote });
+      ticket.step = "failed";
+    }
     // One failure for all faults: nothing is sent, nothing is told apart, until the deadline closes it.
     await reader.discard().catch(() => {});
     return null;
   } finally {
     cancel();
   }
+}
+
+/** A disk that cannot be read is the operator's matter; all else is a bug of ours. */
+function tellFault(rooms: Rooms, error: Error): void {
+  rooms.events.tell(
+    error instanceof StoreFailed ? { type: "store failed", error } : { type: "bug", error },
+  );
 }
 
 /** What the operator may know of a failed handshake. */
@@ -207,7 +225,7 @@ async function serve(
       }
     });
     if (link.fault !== null && !(link.fault instanceof Malformed)) {
-      rooms.events.tell({ type: "bug", error: link.fault });
+      tellFault(rooms, link.fault);
     }
   } finally {
     context.links.delete(link);

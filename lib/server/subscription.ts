@@ -7,7 +7,7 @@
 
 import type { Bytes } from "../crypto/bytes.ts";
 import type { TransitSealer } from "../protocol/transit.ts";
-import { encodeMessage, type LinkMessage } from "../protocol/messages.ts";
+import { closeReasons, encodeMessage, type LinkMessage } from "../protocol/messages.ts";
 import type { Batch } from "./batch.ts";
 import type { Peer } from "./peer.ts";
 import type { RoomLog } from "./room_log.ts";
@@ -15,8 +15,8 @@ import type { StoredEntry } from "./store/store.ts";
 
 const readAhead = 32;
 const backlogBytes = 256 * 1024;
-// With so much waiting, a link is not given more: the stream goes on from the log, as fast as its peer reads.
-const aheadMostBytes = 1024 * 1024;
+// Answers that wait for a stream to come so far; who makes more does not read.
+const answersMost = 1000;
 const hashesMost = 1000;
 
 /** A stretch of the log that one peer is to get. */
@@ -34,6 +34,8 @@ export class Subscription {
   #live = false;
   /** It was live, and is read from the log until it has caught up again. */
   #isBehind = false;
+  /** ROOM_INFO is to be said again once it is live. */
+  #isStale = false;
   /** The next position to send. */
   next = 0;
   #stretches: Stretch[];
@@ -71,6 +73,7 @@ export class Subscription {
 
   /** The peer was removed at `pos` while still behind: its stream ends there. */
   endAt(pos: number): void {
+    this.#isBehind = false; // no news any more
     if (this.#current?.until === null) this.#current = { ...this.#current, until: pos };
     this.#stretches = this.#stretches.map((s) => s.until === null ? { ...s, until: pos } : s);
   }
@@ -82,7 +85,10 @@ export class Subscription {
 
   /** Sends ROOM_INFO again, with the stream going on where it stands. */
   announce(): void {
-    if (!this.#live) return; // what is still to begin says it by itself
+    if (!this.#live) {
+      this.#isStale = this.#current !== null; // what is still to begin says it by itself
+      return;
+    }
     this.#live = false;
     this.#isBehind = false;
     this.peer.behind.add(this);
@@ -94,7 +100,9 @@ export class Subscription {
   /** Sends `message` once everything up to position `after` has been sent. */
   answer(after: number, message: LinkMessage): void {
     if (this.#live || this.next > after) this.peer.send(message);
-    else this.#answers.push({ after, message });
+    else if (this.#answers.push({ after, message }) > answersMost) {
+      this.peer.link.close(closeReasons.tooSlow);
+    }
   }
 
   /** Sends more of the log, while the link is not busy with what it has. */
@@ -177,11 +185,17 @@ export class Subscription {
   }
 
   #goLive(): void {
+    this.#isBehind = false;
+    if (this.#isStale) {
+      this.#isStale = false;
+      this.#current = null;
+      this.#stretches.push({ first: this.next, whole: this.next, until: null });
+      return;
+    }
     this.#live = true;
     this.peer.behind.delete(this);
     for (const { message } of this.#answers.splice(0)) this.peer.send(message);
-    if (!this.#isBehind) this.room.caughtUp(this);
-    this.#isBehind = false;
+    this.room.caughtUp(this);
   }
 
   /** Whether news that is not in the log is for it: what comes before the first catching up is told at its end. */
@@ -206,7 +220,9 @@ export class Subscription {
   deliver(batch: Batch, transit: TransitSealer | null): void {
     if (!this.#live) return this.pump();
     const { link } = this.peer;
-    if (link.waitingBytes + batch.bytes > aheadMostBytes) return this.#fallBehind();
+    // With so much waiting the stream goes on from the log, as fast as its peer reads; so it does after a gap.
+    const isGap = this.next !== batch.entries[0].pos;
+    if (isGap || link.waitingBytes + batch.bytes > this.room.aheadMostBytes) return this.#fallBehind();
     const hasKey = transit !== null && this.transitKey === transit.key;
     if (hasKey && (this.#ownRefs.size === 0 || !batch.entries.some(({ pos }) => this.#ownRefs.has(pos)))) {
       for (const frame of batch.frames(transit)) link.sendTransit(frame);

@@ -72,25 +72,26 @@ Deno.test("16 undecided connections per address; of 512 in all, none gives way w
   keeper.decided(admitted(tickets)[0]);
   assertEquals(admit(keeper, "c", 2), 2); // the second takes the place of the first, who has said nothing yet
 });
-Deno.test("in a crowd whoever is silent longest gives way, then whoever stopped after hello; nobody whose turn it is", () => {
-  const { clock, keeper } = door({ pending: 3 });
+Deno.test("in a crowd whoever has failed gives way, then who is silent, who stops after hello, and after its secret", () => {
+  const { clock, keeper } = door({ pending: 4 });
   const gone: string[] = [];
-  const enter = (who: string, step: Ticket["step"]) => {
+  const enter = (step: Ticket["step"], who: string = step) => {
     const ticket = keeper.admit(who, () => void gone.push(who));
     if (typeof ticket === "string") return ticket;
     ticket.step = step;
     return "in";
   };
-  enter("secret", "secret");
-  enter("hello", "hello");
-  enter("silent", "nothing");
-  assertEquals([enter("one", "hello"), gone], ["in", ["silent"]]);
-  assertEquals([enter("two", "hello"), gone], ["pending", ["silent"]]);
+  for (const step of ["secret", "hello", "nothing", "failed"] as const) enter(step);
+  assertEquals([enter("secret", "one"), gone], ["in", ["failed"]]);
+  assertEquals([enter("secret", "two"), gone], ["in", ["failed", "nothing"]]);
+  assertEquals([enter("secret", "three"), keeper.fill], ["pending", 1]);
+  clock.advance(2000);
+  assertEquals([enter("hello", "four"), gone.at(-1)], ["in", "hello"]);
+  assertEquals(enter("hello", "five"), "pending");
   clock.advance(1000);
-  assertEquals([enter("three", "secret"), gone], ["in", ["silent", "hello"]]);
-  assertEquals([enter("four", "secret"), gone], ["in", ["silent", "hello", "one"]]);
-  clock.advance(10_000);
-  assertEquals([enter("five", "hello"), gone.length, keeper.pendingTotal], ["pending", 3, 3]);
+  assertEquals([enter("hello", "six"), gone.at(-1)], ["in", "secret"]);
+  clock.advance(2000);
+  assertEquals([enter("hello", "seven"), gone.at(-1), keeper.pendingTotal], ["in", "four", 4]);
 });
 Deno.test("20 handshakes at once per address, then one per 6 s; one that reaches WELCOME gives its place back", () => {
   const { clock, keeper } = door();

@@ -104,3 +104,20 @@ Deno.test("the tally counts every kind of event once", () => {
     1,
   ]);
 });
+Deno.test("a flood is written as 20 lines of a kind a second, and then how many were left out", () => {
+  const lines: string[] = [];
+  const clock = new FakeClock();
+  const log = new Log((line) => void lines.push(line), {
+    format: "json",
+    level: "info",
+    addresses: false,
+    clock,
+  });
+  for (let i = 0; i < 5000; i++) log.tell({ type: "turned away", why: "pending", remote });
+  log.tell({ type: "accounts back" });
+  assertEquals(lines.length, 21);
+  clock.advance(1000);
+  log.tell({ type: "turned away", why: "pending", remote });
+  const { event, of, lines: left } = JSON.parse(lines[21]);
+  assertEquals([event, of, left, lines.length], ["left-out", "turned-away", 4980, 23]);
+});

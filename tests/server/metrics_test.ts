@@ -21,7 +21,7 @@ async function watched(
     await act(world, `http://127.0.0.1:${port}`);
   } finally {
     unwatch();
-    await close();
+    close();
     await world.close();
   }
 }

@@ -120,10 +120,17 @@ export class SqliteStore implements Store {
     return statement;
   }
   #get(sql: string, ...values: (Bytes | number | string | null)[]): Row | undefined {
-    return this.#prepare(sql).get(...values) as Row | undefined;
+    return this.#reading(() => this.#prepare(sql).get(...values)) as Row | undefined;
   }
   #all(sql: string, ...values: (Bytes | number | string | null)[]): Row[] {
-    return this.#prepare(sql).all(...values) as Row[];
+    return this.#reading(() => this.#prepare(sql).all(...values)) as Row[];
+  }
+  #reading<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      throw new StoreFailed(this.path, reason(error));
+    }
   }
   #run(sql: string, ...values: (Bytes | number | string | null)[]): void {
     try {
