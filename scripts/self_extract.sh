@@ -35,6 +35,8 @@ if [ ! -x "$kept/deno" ] || [ ! -f "$kept/app.js" ]; then
   mv "$fresh" "$kept" 2>/dev/null || [ -x "$kept/deno" ] || fail "Cannot unpack into \"$kept\"" "remove it, and try again"
   rm -rf "$fresh" "$kept/${fresh##*/}"
   trap - EXIT INT TERM
+  # Versions that nobody has unpacked for a month are not in use any more.
+  find "$cache/chat" -mindepth 1 -maxdepth 1 -type d -mtime +30 -exec rm -rf {} + 2>/dev/null || true
 fi
 
 DENO_NO_UPDATE_CHECK=1

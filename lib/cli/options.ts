@@ -148,7 +148,7 @@ export const serveSpec: CommandSpec = {
       name: "log-format",
       value: "FORMAT",
       choices: logFormats,
-      help: "One line an event, as text or json: to --log-file, else json instead of the lines for people",
+      help: "One line an event, as text or json: to --log-file, else instead of the lines for people",
     },
     { name: "log-file", value: "FILE", help: "Add log lines to FILE; it may be moved away at any time" },
     {

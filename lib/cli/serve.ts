@@ -63,7 +63,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
   );
   let log: ServeLog | null = null;
   try {
-    log = openLog(parsed, process);
+    log = openLog(parsed, process, (line) => process.err(`${line}\n`));
     const identity = await openIdentity(dir, values["passphrase-file"], process);
     const card = openCard(dir, identity, process);
     const accounts = accountsAsked && await accountsFor(accountsAsked, dir, process);
@@ -113,12 +113,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
           room.slice(0, 40).replace(/[^\x21-\x7e]/g, "?")
         }" cannot be a room name\nhint: 1 to 24 letters, digits, - and _`;
     const closeMetrics = metrics ? await serveOrStop(metrics, server) : null;
-    log.log?.say("info", "started", {
-      version,
-      host,
-      port,
-      fingerprint: encodeHex(identity.id.subarray(0, 4)),
-    });
+    log.log?.say("info", "started", { version, host, port, id: encodeHex(identity.id.subarray(0, 4)) });
     print(`[+] Running on host: ${host}`);
     print(`[+] Running on port: ${port}`);
     print(`[+] Server fingerprint: ${fingerprint(identity.id)}`);
@@ -131,7 +126,10 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
     if (answering) print("[+] Rooms of your key file are read by this server, and their members are told so");
     if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");
-    if (metrics) print(`[+] Metrics on http://${metrics.address}/metrics, liveness on /healthz`);
+    if (metrics) {
+      print(`[+] Metrics on http://${metrics.address}/metrics, liveness on /healthz`);
+      if (!isLoopback(metrics.hostname)) print("[!] Whoever reaches that address can read them");
+    }
     const addressee = operator ? () => operator.addressee : undefined;
     const console = new Console({
       server,
@@ -141,14 +139,14 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       now: () => process.clock.now(),
       operator: operatorName(process),
     });
-    await untilStopped(process, console, print, operator);
+    const why = await untilStopped(process, console, print, operator);
     operator?.prompt.close();
     await server.stop();
     closeMetrics?.();
     const sayLast = (line: string) => takesOutput ? process.err(`${line}\n`) : process.log(`${line}\n`);
     sayLast("[+] All connections had been terminated");
     sayLast("[+] Server is shut down");
-    log.log?.say("info", "stopped");
+    log.log?.say("info", "stopped", { why });
     return exitCodes.done;
   } finally {
     log?.close();
@@ -184,24 +182,24 @@ function untilStopped(
   console: Console,
   print: (line: string) => void,
   operator: OperatorLine | null,
-): Promise<void> {
+): Promise<string> {
   return new Promise((resolve) => {
     let stopping = false;
-    const stop = () => {
+    const stop = (why: string) => {
       stopping = true;
-      resolve();
+      resolve(why);
     };
     const onSignal = (signal: string) => {
       if (stopping && signal === "SIGINT") process.exit(exitCodes.interrupted);
       if (!stopping) print("[+] Stopping: everybody is told, everything is saved");
-      stop();
+      stop(signal);
     };
     process.onStop(onSignal);
     const enter = (line: string) => {
       const answer = console.enter(line);
       answer.lines.forEach(print);
       answer.later?.then((lines) => lines.forEach(print), (error) => print(`[!] ${(error as Error).name}`));
-      if (answer.terminate) stop();
+      if (answer.terminate) stop("TERMINATE");
     };
     if (operator) operator.begin(enter, () => onSignal("SIGINT"));
     else void readConsole(process, enter, () => stopping);

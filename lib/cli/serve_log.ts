@@ -18,19 +18,33 @@ export interface ServeLog {
 }
 
 /** Opens the log. @throws UsageError, ChatError when the file cannot be written */
-export function openLog({ values, switches }: Parsed, process: Process): ServeLog {
+export function openLog(
+  { values, switches }: Parsed,
+  process: Process,
+  warn: (line: string) => void,
+): ServeLog {
   const path = values["log-file"];
   const format = oneOf("log-format", values["log-format"] ?? "text", logFormats) as LogFormat;
+  const isAsked = values["log-format"] !== undefined;
   const level = oneOf("log-level", values["log-level"] ?? "info", logLevels) as LogLevel;
-  const takesOutput = path === undefined && format === "json";
+  const takesOutput = path === undefined && isAsked;
   if (path === undefined && !takesOutput) {
     const idle = [values["log-level"] && "log-level", switches.has("log-addresses") && "log-addresses"].find(
       Boolean,
     );
-    if (idle) throw new UsageError(`--${idle} needs a log`, "add --log-file FILE or --log-format json");
+    if (idle) {
+      throw new UsageError(
+        `--${idle} needs a log`,
+        "add --log-file FILE, or --log-format for standard output",
+      );
+    }
     return { log: null, takesOutput, close() {} };
   }
-  const file = path === undefined ? null : new LogFile(path, process.clock);
+  const file = path === undefined ? null : new LogFile(
+    path,
+    process.clock,
+    () => warn(`[!] The log "${path}" cannot be written; lines are lost until it can`),
+  );
   const options = { format, level, addresses: switches.has("log-addresses"), clock: process.clock };
   const lost = (lines: number) => {
     let made = "";

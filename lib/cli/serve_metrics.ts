@@ -13,6 +13,8 @@ export interface ServeMetrics extends ServerEvents {
   serve(server: ChatServer): () => void;
   /** As it was asked for. */
   readonly address: string;
+  /** Its host. */
+  readonly hostname: string;
 }
 
 /** Makes them. @throws UsageError for what is no HOST:PORT */
@@ -27,6 +29,7 @@ export async function openMetrics(
   const metrics = new Metrics(version);
   return {
     address,
+    hostname,
     tell: (event) => metrics.tell(event),
     serve(server) {
       const unwatch = metrics.watch(server, clock, () => Deno.memoryUsage().rss);

@@ -124,7 +124,10 @@ export function refusedBy(reason: number, { name, hadToken, isRegistering }: Ref
     case closeReasons.tooSlow:
       return make("The server ended the connection: it could not send fast enough", "check your network");
     case closeReasons.limit:
-      return make("The server has no room for more connections", "try again in a minute");
+      return make(
+        "The server has as many people as it takes now, or many that are new to it from where you are",
+        "try again in a minute, and in an hour if you have not been there before; its operator can raise both limits",
+      );
     default:
       return make("The server ended the connection", "join again");
   }

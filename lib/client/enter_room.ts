@@ -80,19 +80,24 @@ export async function enterRoom(entrance: Entrance, connection: Connection, want
     if (wanted.roomId || pinOf(entrance, name)) throw roomGone(name);
     if (await createRoom(entrance, connection, wanted)) return;
   }
-  throw new ChatError(`The room "${name}" can be neither found nor made`, "try another room name");
+  throw new ChatError(
+    `The room "${name}" is not there, and the server does not let you make it`,
+    "you may be in as many rooms as it allows (leave one with /leave), or it has as many as it takes: ask its operator",
+  );
 }
 
 /** Repeats what the server has no room for now: after 1 s, doubling to 30. @throws LinkLost, RequestRefused */
 export async function patiently<T>(
   { context, signal }: Pick<Entrance, "context" | "signal">,
   request: () => Promise<T>,
+  onLimit: () => void = () => {},
 ): Promise<T> {
   for (let waitMs = firstWaitMs;; waitMs = Math.min(longestWaitMs, waitMs * 2)) {
     try {
       return await request();
     } catch (error) {
       if (!(error instanceof RequestRefused) || error.code !== errorCodes.LIMIT) throw error;
+      if (waitMs === firstWaitMs) onLimit();
       await sleep(context.clock, waitMs, signal);
       if (signal.aborted) throw new LinkLost();
     }
@@ -228,7 +233,15 @@ async function joinRoom(
       (ref) => ({ type: "JOIN", ref, room: info.room, kind: roomKinds.ordinary, pos: 0 }),
       "DONE",
     );
-  const { info: answer } = await patiently(entrance, join);
+  const { info: answer } = await patiently(
+    entrance,
+    join,
+    () =>
+      entrance.view.notice(
+        `The room "${name}" is full, or you are in as many rooms as the server allows. It is tried again; ` +
+          "a member who leaves makes room, and so does the operator.",
+      ),
+  );
   if (answer === joinInfo.nobody) {
     entrance.view.notice(
       `Nobody is here who could let you in to "${name}". Your place is kept: you are in as soon as a member comes.`,

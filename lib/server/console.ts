@@ -104,6 +104,9 @@ const commands: readonly ConsoleCommand[] = [
   { word: "TERMINATE", args: "", help: "Tell everybody, save everything, end the server", run: () => [] },
 ];
 
+/** What changes something: told to the log. */
+const acts = new Set(["NOTICE", "KICK", "BAN", "UNBAN", "RETIRE", "RELEASE", "DISABLE", "ENABLE", "TOKEN"]);
+
 /** One console: remembers only what it has asked about. */
 export class Console {
   #confirming: string | null = null;
@@ -153,7 +156,11 @@ export class Console {
       this.#confirming = `${upper} ${rest}`;
       return { lines: [question] };
     }
-    if (upper === "TERMINATE") return { lines: [], terminate: true };
+    if (upper === "TERMINATE") {
+      this.context.server.rooms.events.tell({ type: "operator", word: upper });
+      return { lines: [], terminate: true };
+    }
+    if (acts.has(upper)) this.context.server.rooms.events.tell({ type: "operator", word: upper });
     const answer = command.run(this.context, rest);
     return Array.isArray(answer) ? { lines: answer } : { lines: [], later: answer };
   }
@@ -198,7 +205,9 @@ function help({ answering }: ConsoleContext): string[] {
 function who({ server }: ConsoleContext): string[] {
   const peers = [...server.rooms.peers.values()];
   if (peers.length === 0) return ["Nobody is connected."];
-  return peers.map((peer) => `${peer.card.name.padEnd(24)} ${peer.address}`);
+  return peers.map((peer) =>
+    `${peer.card.name.padEnd(24)} ${peer.address.padEnd(24)} ${peer.key.slice(0, 8)}`
+  );
 }
 
 function rooms({ server }: ConsoleContext): string[] {
@@ -207,9 +216,9 @@ function rooms({ server }: ConsoleContext): string[] {
   if (all.length + keyFile.length === 0) return ["No room has been made yet."];
   return [
     ...all.map((room) =>
-      `${nameOf(room).padEnd(24)} ${room.head.roster.length} members, ${room.last} entries${
-        room.isRetired ? ", retired" : ""
-      }`
+      `${nameOf(room).padEnd(24)} ${room.head.roster.length} ${
+        room.head.roster.length === 1 ? "member" : "members"
+      }, ${room.last} entries${room.isRetired ? ", retired" : ""}`
     ),
     ...keyFile.map((room) =>
       `${nameOf(room).padEnd(24)} ${room.last} entries${room.isReadByServer ? ", you hold its key" : ""}`
@@ -314,7 +323,9 @@ function stats({ server, now }: ConsoleContext): string[] {
     `handshakes  ${tally.connected} done, ${
       failed.length > 0 ? `failed: ${failed.join(", ")}` : "none failed"
     }`,
-    `turned away ${turned}, refused ${tally.refused}, limited ${tally.limited}`,
+    `turned away ${turned}, refused ${tally.refused}, limited ${
+      Object.values(tally.limited).reduce((all, n) => all + n, 0)
+    }`,
     `store       ${tally.flushes} writes of ${
       (tally.flushMs / Math.max(1, tally.flushes)).toFixed(2)
     } ms, ${tally.storeFailures} failed`,

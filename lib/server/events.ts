@@ -17,6 +17,19 @@ export const turnedAwayFor = ["pending", "pending from address", "handshakes fro
 /** One of them. */
 export type TurnedAwayFor = typeof turnedAwayFor[number];
 
+/** Limits that a request can reach, by their flags; `boxes` is the protocol's own. */
+export const limitsReached = [
+  "rooms-per-user",
+  "direct-rooms-per-hour",
+  "max-rooms",
+  "max-members",
+  "commit-ms",
+  "sends-per-second",
+  "boxes",
+] as const;
+/** One of them. */
+export type LimitReached = typeof limitsReached[number];
+
 /** Something that happened. */
 export type ServerEvent =
   /** A peer has proved its identity and was welcomed; `local` and `remote` are `host:port`. */
@@ -34,7 +47,7 @@ export type ServerEvent =
   /** A message was stored and shown. */
   | { type: "exchanged"; timeMs: number; bytes: number; roomId: Bytes }
   /** A request was refused because of a limit. */
-  | { type: "limited"; what: string; id: Bytes }
+  | { type: "limited"; what: LimitReached; id: Bytes }
   /** A peer's link is over. */
   | { type: "left"; name: string; id: Bytes; session: string; end: LinkEnd; received: number; sent: number }
   /** A batch of writes is on disk. */
@@ -45,6 +58,8 @@ export type ServerEvent =
   | { type: "accounts failed"; error: ChatError }
   /** They can be used again. */
   | { type: "accounts back" }
+  /** The operator did something: the word of the console, without what came after it. */
+  | { type: "operator"; word: string }
   /** A bug of ours; the session it happened in is over. */
   | { type: "bug"; error: Error };
 

@@ -11,6 +11,7 @@
 import { encodeHex } from "@std/encoding/hex";
 import type { Clock } from "../clock.ts";
 import { sanitizeLine } from "../sanitize.ts";
+import { closeReasons } from "../protocol/messages.ts";
 import type { ServerEvent, ServerEvents } from "./events.ts";
 
 /** Least important last. */
@@ -35,6 +36,7 @@ export interface LogOptions {
 }
 
 const linesPerSecond = 20;
+const reasonWords = Object.keys(closeReasons); // in the order of their numbers
 
 type Fields = Record<string, string | number>;
 
@@ -111,7 +113,7 @@ function describe(event: ServerEvent): [LogLevel, string, Fields] {
       return ["info", "limited", { who: short(event.id), what: event.what }];
     case "left": {
       const { end, received, sent } = event;
-      const reason: Fields = "reason" in end ? { reason: end.reason } : {};
+      const reason: Fields = "reason" in end ? { reason: reasonWords[end.reason] ?? end.reason } : {};
       return ["info", "left", {
         session: event.session,
         who: short(event.id),
@@ -129,6 +131,8 @@ function describe(event: ServerEvent): [LogLevel, string, Fields] {
       return ["error", "accounts-failed", { message: sanitizeLine(event.error.message) }];
     case "accounts back":
       return ["warn", "accounts-back", {}];
+    case "operator":
+      return ["info", "operator", { word: event.word }];
     case "bug":
       // The kind only: a message of the runtime may quote what it choked on.
       return ["error", "fault", { kind: event.error.name }];

@@ -86,7 +86,12 @@ export class Metrics implements ServerEvents {
       () => byKind("why", tally.turnedAway),
     );
     this.#counter("chat_refused_total", "People refused after their handshake", [], () => tally.refused);
-    this.#counter("chat_limited_total", "Requests refused because of a limit", [], () => tally.limited);
+    this.#counter(
+      "chat_limited_total",
+      "Requests refused because of a limit",
+      ["flag"],
+      () => byKind("flag", tally.limited),
+    );
     this.#counter(
       "chat_dropped_links_total",
       "Links that were ended",

@@ -30,6 +30,7 @@ import { boxesMax, type Peer } from "./peer.ts";
 import type { KeyFileRoom } from "./key_file_room.ts";
 import type { ServerRoom } from "./room.ts";
 import type { RoomLog } from "./room_log.ts";
+import type { LimitReached } from "./events.ts";
 import type { Rooms } from "./rooms.ts";
 
 type ErrorCode = keyof typeof errorCodes;
@@ -89,8 +90,13 @@ function answer(rooms: Rooms, peer: Peer, message: LinkMessage & { ref: number }
 }
 
 function refuse(rooms: Rooms, peer: Peer, ref: number, code: ErrorCode): void {
-  if (code === "LIMIT") rooms.events.tell({ type: "limited", what: "request", id: peer.card.id });
   answer(rooms, peer, { type: "ERROR", ref, code: errorCodes[code] });
+}
+
+/** Tells which limit was reached. */
+function limited(rooms: Rooms, peer: Peer, what: LimitReached): "LIMIT" {
+  rooms.events.tell({ type: "limited", what, id: peer.card.id });
+  return "LIMIT";
 }
 
 /** Stages a write whose answer is DONE. */
@@ -139,7 +145,8 @@ function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: Mes
       room.join(peer, pos);
     }, () => peer.refuse(ref, "LIMIT"));
   }
-  if (rooms.isFull || !peer.newRooms.take()) return refuse(rooms, peer, ref, "LIMIT");
+  if (rooms.isFull) return refuse(rooms, peer, ref, limited(rooms, peer, "max-rooms"));
+  if (!peer.newRooms.take()) return refuse(rooms, peer, ref, limited(rooms, peer, "direct-rooms-per-hour"));
   const row = { id, kind: roomKinds.keyFile, name: "" };
   let made: KeyFileRoom;
   stageDone(
@@ -178,8 +185,10 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
   }
   if (room.head.policy === policies.direct) return refuse(rooms, peer, ref, "DENIED");
   if (!rooms.store.prekey(peer.card.id)) return refuse(rooms, peer, ref, "DENIED");
-  if (room.isFull) return refuse(rooms, peer, ref, "LIMIT");
-  if (ownRooms(rooms, peer) >= rooms.limits.roomsPerUser) return refuse(rooms, peer, ref, "LIMIT");
+  if (room.isFull) return refuse(rooms, peer, ref, limited(rooms, peer, "max-members"));
+  if (ownRooms(rooms, peer) >= rooms.limits.roomsPerUser) {
+    return refuse(rooms, peer, ref, limited(rooms, peer, "rooms-per-user"));
+  }
   stageDone(
     rooms,
     peer,
@@ -223,7 +232,7 @@ function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
 
 function onBoxPut(rooms: Rooms, peer: Peer, { ref, box }: MessageOf<"BOX_PUT">): void {
   parseBox(box);
-  if (peer.boxes.size >= boxesMax) return refuse(rooms, peer, ref, "LIMIT");
+  if (peer.boxes.size >= boxesMax) return refuse(rooms, peer, ref, limited(rooms, peer, "boxes"));
   peer.boxes.set(encodeHex(boxHash(box)), box);
   answer(rooms, peer, { type: "DONE", ref, info: 0 });
 }
@@ -234,7 +243,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   peer.boxes = new Map();
   const room = rooms.get(commit.room);
   const refusal = refusalOf(rooms, peer, commit, room) ?? missingBox(commit, boxes) ??
-    (commit.epoch === 0 || room!.commits.take() ? null : "LIMIT");
+    (commit.epoch === 0 || room!.commits.take() ? null : limited(rooms, peer, "commit-ms"));
   if (refusal) return refuseInStream(rooms, peer, ref, room, refusal);
   let stored: ServerRoom | undefined = room;
   let pos = 0;
@@ -279,14 +288,15 @@ function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | 
     if (checkGenesis(commit, 1, rooms.serverId, rooms.card)) return "DENIED";
     const isDirect = commit.policy === policies.direct;
     const within = isDirect ? peer.newRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;
-    return within && !rooms.isFull ? null : "LIMIT";
+    if (rooms.isFull) return limited(rooms, peer, "max-rooms");
+    return within ? null : limited(rooms, peer, isDirect ? "direct-rooms-per-hour" : "rooms-per-user");
   }
   // Somebody whom the winning commit removed has lost a race as well, and shall know it.
   if (!room || rooms.store.stays(room.id, peer.card.id).length === 0) return "DENIED";
   if (commit.epoch <= room.head.epoch) return "CONFLICT";
   if (room.isRetired || !room.hasMember(peer.card.id)) return "DENIED";
   const grows = commit.roster.length > room.head.roster.length;
-  if (grows && commit.roster.length > rooms.limits.members) return "LIMIT";
+  if (grows && commit.roster.length > rooms.limits.members) return limited(rooms, peer, "max-members");
   if (commit.view.pos > room.last || checkSuccessor(commit, room.last + 1, room.head, rooms.card)) {
     return "DENIED";
   }
@@ -310,7 +320,6 @@ function refuseInStream(
   room: RoomLog | undefined,
   code: ErrorCode,
 ): void {
-  if (code === "LIMIT") rooms.events.tell({ type: "limited", what: "request", id: peer.card.id });
   const error = { type: "ERROR", ref, code: errorCodes[code] } as const;
   if (room) answerInStream(rooms, peer, room, room.last, error);
   else answer(rooms, peer, error);
@@ -359,7 +368,9 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
   const viewFits = message.view.pos >= room.head.commitPos && message.view.pos <= room.last;
   if (message.epoch > room.head.epoch || !viewFits) return refuseInStream(rooms, peer, ref, room, "DENIED");
   if (message.n !== room.nextNumber(peer)) return refuseInStream(rooms, peer, ref, room, "ORDER");
-  if (!peer.sends.take()) return refuseInStream(rooms, peer, ref, room, "LIMIT");
+  if (!peer.sends.take()) {
+    return refuseInStream(rooms, peer, ref, room, limited(rooms, peer, "sends-per-second"));
+  }
 
   let pos = 0;
   rooms.stage(
@@ -402,7 +413,9 @@ function onSendKeyFile(rooms: Rooms, peer: Peer, ref: number, bytes: Bytes): voi
   }
   if (message.view.pos > room.last) return refuseInStream(rooms, peer, ref, room, "DENIED");
   if (message.n < room.nextNumber(peer)) return refuseInStream(rooms, peer, ref, room, "ORDER");
-  if (!peer.sends.take()) return refuseInStream(rooms, peer, ref, room, "LIMIT");
+  if (!peer.sends.take()) {
+    return refuseInStream(rooms, peer, ref, room, limited(rooms, peer, "sends-per-second"));
+  }
   let pos = 0;
   rooms.stage(
     () => {

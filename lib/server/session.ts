@@ -83,7 +83,11 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
     if (!established) closeQuietly(conn);
   }
   if (!established) return;
-  if (!doorkeeper.link(ends.address)) return established.link.close(closeReasons.limit);
+  if (!doorkeeper.link(ends.address)) {
+    const { name, id } = established.peer.peer;
+    rooms.events.tell({ type: "refused", name, id, why: "--max-links", remote: ends.remote });
+    return established.link.close(closeReasons.limit);
+  }
   try {
     await serve(established.link, established.peer, established.hello, ends, context);
   } catch (error) {
@@ -247,6 +251,13 @@ function admit(
   const name = skeleton(card.name);
   const isNew = store.card(card.id) === null;
   if (isNew && !context.doorkeeper.newcomer(ends.address)) {
+    rooms.events.tell({
+      type: "refused",
+      name: card.name,
+      id: card.id,
+      why: "--identities-per-hour",
+      remote: ends.remote,
+    });
     link.close(closeReasons.limit);
     return false;
   }

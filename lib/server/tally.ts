@@ -1,7 +1,13 @@
 /** Tally: counts of what has happened since the start, for STATS and for metrics; numbers only. */
 
 import { closeReasons } from "../protocol/messages.ts";
-import { handshakeFailures, type ServerEvent, type ServerEvents, turnedAwayFor } from "./events.ts";
+import {
+  handshakeFailures,
+  limitsReached,
+  type ServerEvent,
+  type ServerEvents,
+  turnedAwayFor,
+} from "./events.ts";
 
 /** Counts events; a map per kind with all that the kind may be, so that a metric begins at 0. */
 export class Tally implements ServerEvents {
@@ -18,7 +24,7 @@ export class Tally implements ServerEvents {
   /** Their bytes, sealed as they are. */
   messageBytes = 0;
   /** Requests refused because of a limit. */
-  limited = 0;
+  readonly limited = zeros(limitsReached);
   /** Links that ended because their peer did not read, or was not heard of any more. */
   readonly dropped = zeros(["slow", "silent", "fault"]);
   /** Bytes of links that are over: those of live ones are counted where they are. */
@@ -48,7 +54,7 @@ export class Tally implements ServerEvents {
         this.messageBytes += event.bytes;
         return void this.messages++;
       case "limited":
-        return void this.limited++;
+        return void this.limited[event.what]++;
       case "left":
         this.received += event.received;
         this.sent += event.sent;

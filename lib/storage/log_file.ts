@@ -15,11 +15,21 @@ export class LogFile {
   #lost = 0;
   #isCut = false;
 
-  /** Opens or makes it. @throws ChatError when it cannot be written */
-  constructor(private readonly path: string, private readonly clock: Clock) {
+  /** Opens or makes it. @param onTrouble told when lines begin to be lost @throws ChatError when it cannot be written */
+  constructor(
+    private readonly path: string,
+    private readonly clock: Clock,
+    private readonly onTrouble: () => void = () => {},
+  ) {
     try {
       this.#file = open(path);
     } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) {
+        throw new ChatError(
+          `The log cannot be "${path}": the program may not open devices`,
+          "for lines on standard output give --log-format without --log-file",
+        );
+      }
       throw new ChatError(
         `Cannot write the log "${path}": ${error instanceof Error ? error.message : error}`,
         "give another file with --log-file",
@@ -39,7 +49,7 @@ export class LogFile {
       }
       this.#append(line);
     } catch {
-      this.#lost++;
+      if (this.#lost++ === 0) this.onTrouble();
     }
   }
 

@@ -33,12 +33,12 @@ const events: [ServerEvent, LogLevel, string, Record<string, string | number>][]
     room: "cdcdcdcd",
     bytes: 486,
   }],
-  [{ type: "limited", what: "request", id }, "info", "limited", { who: "abababab", what: "request" }],
+  [{ type: "limited", what: "max-rooms", id }, "info", "limited", { who: "abababab", what: "max-rooms" }],
   [
     { type: "left", name: "ira", id, session, end: { how: "closed", reason: 8 }, received: 10, sent: 20 },
     "info",
     "left",
-    { session, who: "abababab", how: "closed", reason: 8, received: 10, sent: 20 },
+    { session, who: "abababab", how: "closed", reason: "tooSlow", received: 10, sent: 20 },
   ],
   [{ type: "flushed", ms: 1.23456, writes: 3 }, "debug", "flushed", { ms: 1.235, writes: 3 }],
   [{ type: "store failed", error: new ChatError('Cannot write "x": full') }, "error", "store-failed", {
@@ -93,7 +93,12 @@ for (
 Deno.test("the tally counts every kind of event once", () => {
   const tally = new Tally();
   for (const [event] of events) tally.tell(event);
-  assertEquals([tally.connected, tally.messages, tally.messageBytes, tally.limited], [1, 1, 486, 1]);
+  assertEquals([tally.connected, tally.messages, tally.messageBytes, tally.limited["max-rooms"]], [
+    1,
+    1,
+    486,
+    1,
+  ]);
   assertEquals(Object.values(tally.handshakesFailed), handshakeFailures.map(() => 1));
   assertEquals([tally.turnedAway.pending, tally.refused, tally.dropped.slow], [1, 1, 1]);
   assertEquals([tally.received, tally.sent, tally.flushes, tally.storeFailures, tally.bugs], [
