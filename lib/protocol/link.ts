@@ -329,6 +329,14 @@ export class Link {
   /** The next records and frames as they stand on the wire, about 64 KiB of them. */
   #takeWire(): Bytes {
     const { sealer } = this.established;
+    if (this.#waiting.length === 1) {
+      const only = this.#waiting.pop()!;
+      this.#waitingBytes = 0;
+      if (only instanceof Uint8Array) return sealer.seal(only);
+      const wire = this.#memory(wireLength(only));
+      sealer.putTransit(only, wire);
+      return wire;
+    }
     const parts: (Bytes | TransitFrame)[] = [];
     let length = 0;
     while (this.#waiting.length > 0 && length < writeBytes) {
