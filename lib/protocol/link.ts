@@ -277,25 +277,25 @@ export class Link {
     this.#scheduled = false;
     if (this.#writing || this.#end !== null) return;
     this.#writing = true;
-    this.#guard(() => this.#writeNext());
+    try {
+      this.#writeNext();
+    } catch (error) {
+      this.#fail(error as Error);
+    }
   };
 
-  /** What fails here is a fault of ours, or of what `onDrain` reads: it ends this link and no other. */
-  #guard(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.fault ??= error as Error;
-      this.#finish({ how: "fault" });
-      this.#writing = false;
-      for (const done of this.#written.splice(0)) done();
-    }
+  /** What fails in writing is a fault of ours, or of what `onDrain` reads: it ends this link and no other. */
+  #fail(error: Error): void {
+    this.fault ??= error;
+    this.#finish({ how: "fault" });
+    this.#writing = false;
+    for (const done of this.#written.splice(0)) done();
   }
 
   #writeNext(): void {
     if (this.#waiting.length > 0 && this.#end === null) return this.#write(this.#takeWire());
     this.#writing = false;
-    if (this.#written.length > 0) { for (const done of this.#written.splice(0)) done(); }
+    for (const done of this.#written.splice(0)) done();
   }
 
   // Runs a thousand times for each message of a large room: no closure, and no clock where none is needed.
@@ -305,7 +305,13 @@ export class Link {
   }
   #wire: Bytes | null = null;
 
-  readonly #wrote = (n: number) => this.#guard(() => this.#afterWrite(n));
+  readonly #wrote = (n: number) => {
+    try {
+      this.#afterWrite(n);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  };
 
   #afterWrite(n: number): void {
     const wire = this.#wire!;

@@ -135,3 +135,12 @@ for (const [what, make] of hostile) {
     assertEquals([a.written.length, got.client.length], [0, 0]);
   });
 }
+Deno.test("what fails in handing over more ends that link as a fault, and nothing else", async () => {
+  const { server, over } = pair();
+  server.onDrain = () => {
+    throw new Error("the disk cannot be read");
+  };
+  server.send(stored(1));
+  assertEquals(await over.server, { how: "fault" });
+  assertEquals(server.fault?.message, "the disk cannot be read");
+});

@@ -1,0 +1,19 @@
+import { assertEquals } from "@std/assert";
+import { WriteTurns } from "../../lib/protocol/write_turns.ts";
+import { settle } from "../fakes/fake_clock.ts";
+
+Deno.test("links write in the order of the line, some in each turn of the event loop", async () => {
+  const later: (() => void)[] = [];
+  const turns = new WriteTurns((act) => void later.push(act));
+  const wrote: number[] = [];
+  for (let i = 0; i < 150; i++) turns.add(() => void wrote.push(i));
+  assertEquals(wrote, []);
+  await settle();
+  assertEquals([wrote.length, later.length], [64, 1]);
+  turns.add(() => void wrote.push(150));
+  while (later.length > 0) later.shift()!();
+  assertEquals(wrote, Array.from({ length: 151 }, (_, i) => i));
+  turns.add(() => void wrote.push(151));
+  await settle();
+  assertEquals(wrote.length, 152);
+});
