@@ -235,7 +235,7 @@ export class Link {
     } catch (error) {
       this.#finish(isConnectionError(error) ? { how: "cut" } : { how: "fault" });
       if (!(error instanceof Error)) throw error;
-      if (this.#end!.how === "fault") this.fault = error;
+      if (this.#end!.how === "fault") this.fault ??= error;
     }
     return this.#end!;
   }
