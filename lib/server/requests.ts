@@ -14,7 +14,7 @@ import { type Commit, isLeaveSigned, parseCommit } from "../protocol/commit.ts";
 import { checkGenesis, checkSuccessor, isLeaveCurrent } from "../protocol/commit_rules.ts";
 import { entryHash } from "../protocol/history.ts";
 import { parseKeyFileMessage } from "../protocol/key_file_message.ts";
-import { messageKinds, parseMessage } from "../protocol/message.ts";
+import { type Message, messageKinds, parseMessage } from "../protocol/message.ts";
 import {
   entryKinds,
   errorCodes,
@@ -343,6 +343,23 @@ function answerInStream(
   );
 }
 
+/** A message that is there already: the first position when the bytes are the same, DENIED when not. */
+function isAnsweredAsBefore(
+  rooms: Rooms,
+  peer: Peer,
+  ref: number,
+  room: RoomLog,
+  { epoch, n, bytes }: Message,
+): boolean {
+  const before = rooms.store.message(room.id, peer.card.id, epoch, n);
+  if (!before) return false;
+  if (equals(before.hash, entryHash(entryKinds.message, bytes))) {
+    const { pos } = before;
+    answerInStream(rooms, peer, room, pos, { type: "STORED", ref, room: room.id, pos });
+  } else refuseInStream(rooms, peer, ref, room, "DENIED");
+  return true;
+}
+
 function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SEND">): void {
   const message = parseMessage(bytes);
   if (message.kind === messageKinds.keyFile) return onSendKeyFile(rooms, peer, ref, bytes);
@@ -352,18 +369,7 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
     return refuseInStream(rooms, peer, ref, room, "DENIED");
   }
 
-  const before = rooms.store.message(room.id, peer.card.id, message.epoch, message.n);
-  if (before) {
-    if (!equals(before.hash, entryHash(entryKinds.message, bytes))) {
-      return refuseInStream(rooms, peer, ref, room, "DENIED");
-    }
-    return answerInStream(rooms, peer, room, before.pos, {
-      type: "STORED",
-      ref,
-      room: room.id,
-      pos: before.pos,
-    });
-  }
+  if (isAnsweredAsBefore(rooms, peer, ref, room, message)) return;
   if (message.epoch < room.head.epoch) return refuseInStream(rooms, peer, ref, room, "STALE");
   const viewFits = message.view.pos >= room.head.commitPos && message.view.pos <= room.last;
   if (message.epoch > room.head.epoch || !viewFits) return refuseInStream(rooms, peer, ref, room, "DENIED");
@@ -399,18 +405,7 @@ function onSendKeyFile(rooms: Rooms, peer: Peer, ref: number, bytes: Bytes): voi
   if (!joined || room.isRetired || !equals(message.sender, peer.card.id)) {
     return refuse(rooms, peer, ref, "DENIED");
   }
-  const before = rooms.store.message(room.id, peer.card.id, 0, message.n);
-  if (before) {
-    if (!equals(before.hash, entryHash(entryKinds.message, bytes))) {
-      return refuseInStream(rooms, peer, ref, room, "DENIED");
-    }
-    return answerInStream(rooms, peer, room, before.pos, {
-      type: "STORED",
-      ref,
-      room: room.id,
-      pos: before.pos,
-    });
-  }
+  if (isAnsweredAsBefore(rooms, peer, ref, room, message)) return;
   if (message.view.pos > room.last) return refuseInStream(rooms, peer, ref, room, "DENIED");
   if (message.n < room.nextNumber(peer)) return refuseInStream(rooms, peer, ref, room, "ORDER");
   if (!peer.sends.take()) {

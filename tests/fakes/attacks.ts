@@ -98,17 +98,16 @@ function asConn(socket: net.Socket): ByteConn {
   };
 }
 
+/** What a client without a pin brings to a handshake. */
+async function stranger() {
+  const { identity, card } = await person("mallory");
+  const token = new Uint8Array(0);
+  return { identity, card: card.bytes, token, minVersion: 1, random: systemRandom, checkServer: () => {} };
+}
+
 /** A valid ClientHello. */
 async function hello(): Promise<Uint8Array> {
-  const { identity, card } = await person("mallory");
-  const config = {
-    identity,
-    card: card.bytes,
-    token: new Uint8Array(0),
-    minVersion: 1,
-    random: systemRandom,
-  };
-  return (await startClient({ ...config, checkServer: () => {} })).send;
+  return (await startClient(await stranger())).send;
 }
 
 /** All the way to R2, which costs the server an RSA decryption, the puzzle solved when there is one; then gone. */
@@ -116,15 +115,7 @@ async function askForRsa(port: number): Promise<void> {
   const socket = await connect(port, address());
   if (!socket) return;
   const conn = asConn(socket);
-  const { identity, card } = await person("mallory");
-  const config = {
-    identity,
-    card: card.bytes,
-    token: new Uint8Array(0),
-    minVersion: 1,
-    random: systemRandom,
-    checkServer: () => {},
-  };
+  const config = await stranger();
   const timer = setTimeout(() => socket.destroy(), 4000);
   try {
     const reader = new FrameReader(conn);
