@@ -6,7 +6,7 @@
 import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { type ChatProcess, e2e, executable, freePort, type Home } from "./chat_process.ts";
 
-const kills = Number(Deno.env.get("CHAT_KILLS") ?? 8);
+const kills = Number(Deno.env.get("CHAT_KILLS") ?? 5);
 
 interface Heard {
   readonly type: string;

@@ -22,7 +22,7 @@ e2e(
     const load = new Load(room, 8);
     const strangers = await makePeople(5, "v");
     const rssKb: number[] = [];
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 4; round++) {
       (await enter(strangers[round % strangers.length], port)).close();
       assertEquals((await load.paced(40, 2)).length, 80);
       rssKb.push(await rssOf(port));

@@ -57,14 +57,31 @@ Deno.test("a log that is cut to nothing in place (copytruncate) goes on at its b
     log.write("two\n", lost);
     assertEquals(Deno.readTextFileSync(path), "two\n");
   }));
+Deno.test("a full disk costs lines, never the server; a line of which it took a part ends there", () => {
+  withLog((log, path) => {
+    const { writeSync } = Deno.FsFile.prototype;
+    let room = 4;
+    Deno.FsFile.prototype.writeSync = function (bytes) {
+      if (room === 0) throw new Error("No space left on device (os error 28)");
+      const n = Math.min(room, bytes.length);
+      room -= n;
+      return writeSync.call(this, bytes.subarray(0, n));
+    };
+    try {
+      for (const line of ["first\n", "second\n", "third\n"]) log.write(line, lost);
+      room = 1000;
+      log.write("fourth\n", lost);
+    } finally {
+      Deno.FsFile.prototype.writeSync = writeSync;
+    }
+    assertEquals(Deno.readTextFileSync(path), "firs\nlost 3\nfourth\n");
+  });
+});
 Deno.test({
-  name: "a full disk costs lines, never the server",
-  ignore: Deno.build.os !== "linux",
-  fn: () => {
-    const log = new LogFile("/dev/full", new FakeClock());
-    for (let i = 0; i < 3; i++) log.write("a line\n", lost);
-    log.close();
-  },
+  name: "a device as log is refused with what to do instead",
+  ignore: Deno.build.os !== "linux" || Deno.permissions.querySync({ name: "sys" }).state === "granted",
+  fn: () =>
+    void assertThrows(() => new LogFile("/dev/full", new FakeClock()), ChatError, "may not open devices"),
 });
 Deno.test("a log that cannot be written says so at the start", () => {
   assertThrows(() => new LogFile("/nowhere/chat.log", new FakeClock()), ChatError, "/nowhere/chat.log");
