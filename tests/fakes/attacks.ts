@@ -5,8 +5,11 @@
 
 import net from "node:net";
 import { systemRandom } from "../../lib/crypto/random.ts";
+import { concat } from "../../lib/crypto/bytes.ts";
+import { rsaCiphertextBytes } from "../../lib/crypto/oaep.ts";
 import { FrameReader } from "../../lib/protocol/frames.ts";
 import { advanceClient, startClient } from "../../lib/protocol/handshake_client.ts";
+import { RecordSealer } from "../../lib/protocol/records.ts";
 import type { ByteConn } from "../../lib/protocol/conn.ts";
 import { person } from "./people.ts";
 
@@ -110,8 +113,13 @@ async function hello(): Promise<Uint8Array> {
   return (await startClient(await stranger())).send;
 }
 
-/** All the way to R2, which costs the server an RSA decryption, the puzzle solved when there is one; then gone. */
-async function askForRsa(port: number): Promise<void> {
+/**
+ * All the way to R2, which costs the server an RSA decryption; then gone.
+ *
+ * @param solves whether the puzzle is solved and the secret sealed as it should be; else R2 is noise under a valid tag,
+ * which costs the stranger nothing
+ */
+async function askForRsa(port: number, solves: boolean): Promise<void> {
   const socket = await connect(port, address());
   if (!socket) return;
   const conn = asConn(socket);
@@ -119,14 +127,16 @@ async function askForRsa(port: number): Promise<void> {
   const timer = setTimeout(() => socket.destroy(), 4000);
   try {
     const reader = new FrameReader(conn);
-    let turn = await startClient(config);
-    for (let i = 0; i < 3; i++) {
-      if (turn.send.length > 0) await conn.write(turn.send);
-      if (turn.state.expects === null || i === 2) break;
-      const frame = await reader.next(turn.state.expects);
-      if (frame === null) return;
-      turn = await advanceClient(turn.state, frame, config);
-    }
+    const first = await startClient(config);
+    await conn.write(first.send);
+    const m2 = await reader.next(first.state.expects!);
+    const { state } = await advanceClient(first.state, m2!, config);
+    if (state.step !== "awaiting R1") return;
+    const r1 = await reader.next(state.expects);
+    const r2 = solves
+      ? (await advanceClient(state, r1!, config)).send
+      : new RecordSealer(state.keys.c2s).seal(concat(new Uint8Array(8), systemRandom(rsaCiphertextBytes)));
+    await conn.write(r2);
     await new Promise((resolve) => setTimeout(resolve, 200));
   } catch {
     // Turned away.
@@ -134,6 +144,14 @@ async function askForRsa(port: number): Promise<void> {
     clearTimeout(timer);
     socket.destroy();
   }
+}
+
+/** Forty strangers at a time who do nothing else. */
+async function floodRsa({ port, signal }: Target, solves: boolean): Promise<void> {
+  const worker = async () => {
+    while (!signal.aborted) await askForRsa(port, solves);
+  };
+  await Promise.all(Array.from({ length: 40 }, worker));
 }
 
 const oversized: Uint8Array[] = [
@@ -178,12 +196,11 @@ export const attacks: readonly Attack[] = [
   },
   {
     name: "a flood of RSA decryptions, puzzles solved",
-    run: async ({ port, signal }) => {
-      const worker = async () => {
-        while (!signal.aborted) await askForRsa(port);
-      };
-      await Promise.all(Array.from({ length: 40 }, worker));
-    },
+    run: (target) => floodRsa(target, true),
+  },
+  {
+    name: "a flood of RSA decryptions, puzzles not solved",
+    run: (target) => floodRsa(target, false),
   },
   {
     name: "10 000 connections from one address",
