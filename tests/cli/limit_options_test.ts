@@ -1,0 +1,27 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { limitOptions, limitsOf } from "../../lib/cli/limit_options.ts";
+import { parseOptions, serveSpec } from "../../lib/cli/options.ts";
+import { UsageError } from "../../lib/cli/usage_error.ts";
+import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
+
+const limits = (...args: string[]) => limitsOf(parseOptions(serveSpec, args).values);
+const changed = (made: Limits) =>
+  (Object.keys(made) as (keyof Limits)[]).filter((key) => made[key] !== defaultLimits[key]);
+
+Deno.test("without flags the limits are the protocol's", () => assertEquals(limits(), defaultLimits));
+Deno.test("there is a flag for each limit", () =>
+  assertEquals(limitOptions.length, Object.keys(defaultLimits).length));
+const reached = new Set<string>();
+for (const { name, help } of limitOptions) {
+  Deno.test(`--${name} changes one limit and no other, tells its default, and refuses what is no number`, () => {
+    const standard = Number(/default: (\d+)/.exec(help)![1]);
+    const value = name === "max-members" ? standard - 1 : standard + 1;
+    const made = limits(`--${name}=${value}`);
+    const [key, ...more] = changed(made);
+    assertEquals([made[key], defaultLimits[key], more.length, reached.has(key)], [value, standard, 0, false]);
+    reached.add(key);
+    for (const bad of ["0", "1.5", "many", "99999999999"]) {
+      assertThrows(() => limits(`--${name}=${bad}`), UsageError, `--${name}`);
+    }
+  });
+}
