@@ -1,14 +1,14 @@
 /** Names the subcommand, hands over to lib/cli, and ends the process with its exit code. */
 
 import { promptSecret } from "@std/cli/prompt-secret";
-import { completions } from "./lib/cli/completions.ts";
+import { completions } from "./lib/cli/completions/completions.ts";
 import { join } from "./lib/cli/join.ts";
 import { keygen } from "./lib/cli/keygen.ts";
 import { helpOf, helpOfAll, type Parsed, parseOptions, specs } from "./lib/cli/options.ts";
 import { UsageError } from "./lib/cli/usage_error.ts";
 import type { Process } from "./lib/cli/process.ts";
 import { report } from "./lib/cli/report.ts";
-import { serve } from "./lib/cli/serve.ts";
+import { serve } from "./lib/cli/serve/serve.ts";
 import { systemProcess } from "./lib/cli/system_process.ts";
 import { selfTest } from "./lib/crypto/self_test.ts";
 import { version } from "./lib/version.ts";

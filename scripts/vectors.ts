@@ -15,11 +15,19 @@ import { encodePrivatePem, encodePublicPem } from "../lib/crypto/identity_pem.ts
 import { kdf } from "../lib/crypto/kdf.ts";
 import { oaepDecrypt } from "../lib/crypto/oaep.ts";
 import { seal } from "../lib/crypto/seal.ts";
-import { makeCard, roles } from "../lib/protocol/card.ts";
-import { advanceClient, type ClientHandshakeConfig, startClient } from "../lib/protocol/handshake_client.ts";
-import { advanceServer, type ServerHandshakeConfig, startServer } from "../lib/protocol/handshake_server.ts";
-import { makePrekey } from "../lib/protocol/prekey.ts";
-import { RecordSealer } from "../lib/protocol/records.ts";
+import { makeCard, roles } from "../lib/protocol/identity/card.ts";
+import {
+  advanceClient,
+  type ClientHandshakeConfig,
+  startClient,
+} from "../lib/protocol/channel/handshake_client.ts";
+import {
+  advanceServer,
+  type ServerHandshakeConfig,
+  startServer,
+} from "../lib/protocol/channel/handshake_server.ts";
+import { makePrekey } from "../lib/protocol/identity/prekey.ts";
+import { RecordSealer } from "../lib/protocol/channel/records.ts";
 import { seededRandom } from "../tests/fakes/seeded_random.ts";
 
 const hex = encodeHex;

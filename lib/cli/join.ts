@@ -1,25 +1,25 @@
 /** `chat join`: talks in a room (product §4). */
 
 import { Chat, type ChatOptions } from "../client/chat.ts";
-import { dialTcp } from "../client/connection.ts";
-import { ServerNotAccepted } from "../client/known_keys.ts";
-import type { LoginOptions } from "../client/login.ts";
-import { openProfile } from "../client/profile.ts";
-import type { View } from "../client/view.ts";
+import { dialTcp } from "../client/connection/connection.ts";
+import { ServerNotAccepted } from "../client/trust/known_keys.ts";
+import type { LoginOptions } from "../client/connection/login.ts";
+import { openProfile } from "../client/profile/profile.ts";
+import type { View } from "../client/chat_view.ts";
 import type { Bytes } from "../crypto/bytes.ts";
-import { TypedLines } from "../client/typed_lines.ts";
-import { completion } from "../client/completion.ts";
-import { parseLine, wordsOf } from "../client/commands.ts";
+import { TypedLines } from "../client/profile/input_history.ts";
+import { completion } from "../client/commands/completion.ts";
+import { parseLine, wordsOf } from "../client/commands/commands.ts";
 import { ChatError, exitCodes, inWords } from "../errors.ts";
-import { BadName, isName } from "../protocol/name.ts";
-import { encodePassword } from "../protocol/password.ts";
-import { tokenMaxBytes } from "../protocol/handshake.ts";
+import { BadName, isName } from "../protocol/identity/name.ts";
+import { encodePassword } from "../protocol/identity/password.ts";
+import { tokenMaxBytes } from "../protocol/channel/handshake.ts";
 import { profilesDir } from "../storage/home.ts";
 import { JsonView } from "../ui/json/json_view.ts";
 import { LinesView } from "../ui/lines_view.ts";
 import { type Bell, bells } from "../ui/bell.ts";
 import { type Person, TerminalView } from "../ui/terminal/terminal_view.ts";
-import { parseInvite } from "../protocol/invite.ts";
+import { parseInvite } from "../protocol/identity/invite.ts";
 import { type Parsed, parsePort } from "./options.ts";
 import { UsageError } from "./usage_error.ts";
 import type { Process } from "./process.ts";

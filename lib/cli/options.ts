@@ -7,7 +7,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { bells } from "../ui/bell.ts";
 import { limitOptions } from "./limit_options.ts";
-import { logFormats, logLevels } from "../server/log.ts";
+import { logFormats, logLevels } from "../server/operator/log.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** One flag. */

@@ -1,6 +1,6 @@
 /** User name: from -u, else the login name, held against the rules for names. */
 
-import { BadName, isName } from "../protocol/name.ts";
+import { BadName, isName } from "../protocol/identity/name.ts";
 import type { Environment } from "../storage/home.ts";
 import { UsageError } from "./usage_error.ts";
 

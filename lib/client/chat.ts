@@ -11,49 +11,56 @@ import { type Clock, sleep } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { ChatError, exitCodes, inWords, Malformed } from "../errors.ts";
-import { contentTypes, textMaxBytes } from "../protocol/content.ts";
-import { noKeyFile } from "../protocol/epoch.ts";
-import type { LinkEnd } from "../protocol/link.ts";
+import { contentTypes, textMaxBytes } from "../protocol/group/content.ts";
+import { noKeyFile } from "../protocol/group/epoch.ts";
+import type { LinkEnd } from "../protocol/channel/link.ts";
 import {
   closeReasons,
   type LinkMessage,
   type MessageOf,
   roomKinds,
   welcomeFlags,
-} from "../protocol/messages.ts";
-import { BadName, decodeName, isName, skeleton } from "../protocol/name.ts";
-import { beginDirectRoom, directRoomWith } from "./direct_rooms.ts";
-import { enterKeyFileRoom } from "./enter_key_file_room.ts";
-import { KeyFileRoom } from "./key_file_room.ts";
-import { ServerUnknown } from "./known_keys.ts";
-import { KeyClaims } from "./key_claims.ts";
-import type { Ignored } from "./ignored.ts";
-import type { LocalHistory } from "./local_history.ts";
-import { Login, type LoginOptions } from "./login.ts";
-import { LineEntry } from "./line_entry.ts";
-import { OpenRooms } from "./open_rooms.ts";
-import { Pace } from "./pace.ts";
-import { PrekeyPublishing } from "./prekey_publishing.ts";
-import { ServerGate } from "./server_gate.ts";
+} from "../protocol/channel/link_messages.ts";
+import { BadName, decodeName, isName, skeleton } from "../protocol/identity/name.ts";
+import { beginDirectRoom, directRoomWith } from "./rooms/direct_rooms.ts";
+import { enterKeyFileRoom } from "./rooms/enter_key_file_room.ts";
+import { KeyFileRoom } from "./rooms/key_file_room.ts";
+import { ServerUnknown } from "./trust/known_keys.ts";
+import { KeyClaims } from "./trust/key_claims.ts";
+import type { Ignored } from "./profile/ignored.ts";
+import type { LocalHistory } from "./profile/local_history.ts";
+import { Login, type LoginOptions } from "./connection/login.ts";
+import { LineEntry } from "./commands/line_entry.ts";
+import { OpenRooms } from "./rooms/room_set.ts";
+import { Pace } from "./connection/pace.ts";
+import { PrekeyPublishing } from "./connection/prekey_publishing.ts";
+import { ServerGate } from "./connection/server_gate.ts";
 import { Questions } from "./questions.ts";
-import { findPerson, NobodyThere } from "./people.ts";
-import type { Named, RoomStream } from "./room_stream.ts";
-import { enterRoom, type Entrance, patiently, type Wanted } from "./enter_room.ts";
-import { notAdmitted, notMember, notSent, notStored } from "./giving_up.ts";
-import type { ServerTrust } from "./server_pin.ts";
-import { AskedTooLong, Connection, type Dial, hostPort, LinkLost, type Receiver } from "./connection.ts";
-import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection_errors.ts";
-import type { Profile } from "./profile.ts";
+import { findPerson, NobodyThere } from "./rooms/people.ts";
+import type { Named, RoomStream } from "./rooms/room_stream.ts";
+import { enterRoom, type Entrance, patiently, type Wanted } from "./rooms/enter_room.ts";
+import { notAdmitted, notMember, notSent, notStored } from "./exit_errors.ts";
+import type { ServerTrust } from "./connection/server_pin.ts";
+import {
+  AskedTooLong,
+  Connection,
+  type Dial,
+  hostPort,
+  LinkLost,
+  type Receiver,
+} from "./connection/connection.ts";
+import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection/connection_errors.ts";
+import type { Profile } from "./profile/profile.ts";
 import type { RoomEvent } from "./room_events.ts";
-import { Backoff } from "./reconnect.ts";
-import { ClientRoom } from "./room.ts";
-import { type RoomContext, WrongKeyFile } from "./room_context.ts";
-import { newRoomState, type OutboxItem } from "./room_state.ts";
-import { ServerState } from "./server_state.ts";
-import { ShownMessages } from "./shown_messages.ts";
+import { Backoff } from "./connection/backoff.ts";
+import { ClientRoom } from "./rooms/member_room.ts";
+import { type RoomContext, WrongKeyFile } from "./rooms/room_context.ts";
+import { newRoomState, type OutboxItem } from "./rooms/room_state.ts";
+import { ServerState } from "./profile/server_state.ts";
+import { ShownMessages } from "./profile/shown_messages.ts";
 import type { Status } from "./status.ts";
-import type { TypedLines } from "./typed_lines.ts";
-import type { View } from "./view.ts";
+import type { TypedLines } from "./profile/input_history.ts";
+import type { View } from "./chat_view.ts";
 
 /** A text that fits into a message. @throws ChatError */
 function checked(text: string): string {

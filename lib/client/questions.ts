@@ -1,6 +1,6 @@
 /** Questions: one at a time, answered by the next line that is typed. */
 
-import type { View } from "./view.ts";
+import type { View } from "./chat_view.ts";
 
 /** What is asked of a person. */
 export class Questions {

@@ -5,7 +5,7 @@
 
 import type { Bytes } from "../crypto/bytes.ts";
 import type { ChatError } from "../errors.ts";
-import type { LinkEnd } from "../protocol/link.ts";
+import type { LinkEnd } from "../protocol/channel/link.ts";
 
 /** Why a handshake failed, as far as it may be told: `crypto` is every tag, key, card and decryption alike. */
 export const handshakeFailures = ["deadline", "cut", "malformed", "puzzle", "busy", "crypto"] as const;

@@ -1,6 +1,6 @@
 /** Tally: counts of what has happened since the start, for STATS and for metrics; numbers only. */
 
-import { closeReasons } from "../protocol/messages.ts";
+import { closeReasons } from "../protocol/channel/link_messages.ts";
 import {
   handshakeFailures,
   limitsReached,

@@ -7,7 +7,7 @@
 import type { RoomEvent } from "../client/room_events.ts";
 import type { Clock } from "../clock.ts";
 import { noStatus, type Status } from "../client/status.ts";
-import type { View } from "../client/view.ts";
+import type { View } from "../client/chat_view.ts";
 import { sanitize } from "../sanitize.ts";
 import { type Bell, rings } from "./bell.ts";
 import { DayChange } from "./day_change.ts";

@@ -5,8 +5,8 @@
 
 import { encodeBase64Url } from "@std/encoding/base64url";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { keyFileRoomId, sealKeyFileMessage } from "../../lib/protocol/key_file_message.ts";
-import { encodeMessage, roomKinds } from "../../lib/protocol/messages.ts";
+import { keyFileRoomId, sealKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts";
+import { encodeMessage, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
 import { LoadLink } from "./load_link.ts";
 import { makePeople, nowSeconds, shakeHands } from "./member.ts";
 import { cpuMs } from "./process_usage.ts";

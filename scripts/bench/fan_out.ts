@@ -7,7 +7,7 @@
  * A message is complete when every receiver has its last byte.
  */
 
-import type { LinkMessage } from "../../lib/protocol/messages.ts";
+import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { makePeople } from "./member.ts";
 import { cpuMs, rssKb } from "./process_usage.ts";
 import { type Member, RoomOfLoad } from "./room_of_load.ts";

@@ -4,11 +4,11 @@
  */
 
 import type { Bytes } from "../../lib/crypto/bytes.ts";
-import { closeQuietly, writeAll } from "../../lib/protocol/conn.ts";
-import { decodeMessages, encodeMessage, type LinkMessage } from "../../lib/protocol/messages.ts";
+import { closeQuietly, writeAll } from "../../lib/protocol/channel/conn.ts";
+import { decodeMessages, encodeMessage, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { concat } from "../../lib/crypto/bytes.ts";
-import { isTransit, transitHeadBytes } from "../../lib/protocol/frames.ts";
-import { TransitOpener } from "../../lib/protocol/transit.ts";
+import { isTransit, transitHeadBytes } from "../../lib/protocol/channel/frames.ts";
+import { TransitOpener } from "../../lib/protocol/channel/transit.ts";
 import type { Shaken } from "./member.ts";
 
 const bufferBytes = 32 * 1024;

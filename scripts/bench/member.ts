@@ -9,10 +9,10 @@
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateIdentity, type Identity, identityFrom } from "../../lib/crypto/identity.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
-import { makeCard, roles } from "../../lib/protocol/card.ts";
-import { FrameReader } from "../../lib/protocol/frames.ts";
-import { driveHandshake, type Established } from "../../lib/protocol/handshake.ts";
-import { advanceClient, startClient } from "../../lib/protocol/handshake_client.ts";
+import { makeCard, roles } from "../../lib/protocol/identity/card.ts";
+import { FrameReader } from "../../lib/protocol/channel/frames.ts";
+import { driveHandshake, type Established } from "../../lib/protocol/channel/handshake.ts";
+import { advanceClient, startClient } from "../../lib/protocol/channel/handshake_client.ts";
 
 /** Somebody with keys. */
 export interface Person {

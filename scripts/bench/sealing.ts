@@ -1,8 +1,8 @@
 /** Sealing: what records and the tags of transit frames cost, by size; one thread, nothing else. */
 
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { RecordOpener, RecordSealer } from "../../lib/protocol/records.ts";
-import { TransitSealer } from "../../lib/protocol/transit.ts";
+import { RecordOpener, RecordSealer } from "../../lib/protocol/channel/records.ts";
+import { TransitSealer } from "../../lib/protocol/channel/transit.ts";
 
 /** Prints `seal bytes seal_us open_us transit_us transit_tag_us`: the last is all that one more receiver costs. */
 export function runSealing(print: (row: string) => void): void {

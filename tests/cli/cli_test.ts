@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { BadInvite, formatInvite, parseInvite } from "../../lib/protocol/invite.ts";
+import { BadInvite, formatInvite, parseInvite } from "../../lib/protocol/identity/invite.ts";
 import {
   helpOf,
   joinSpec,
@@ -12,10 +12,10 @@ import {
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import { report } from "../../lib/cli/report.ts";
 import { userName } from "../../lib/cli/user_name.ts";
-import { BadName } from "../../lib/protocol/name.ts";
+import { BadName } from "../../lib/protocol/identity/name.ts";
 import { ChatError } from "../../lib/errors.ts";
 import { profilesDir, serverDir } from "../../lib/storage/home.ts";
-import { parseLine } from "../../lib/client/commands.ts";
+import { parseLine } from "../../lib/client/commands/commands.ts";
 
 Deno.test("flags are read in every form", () => {
   for (

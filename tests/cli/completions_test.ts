@@ -1,10 +1,10 @@
 /** Completions and the manual page: from the tables, checked by the shells themselves where they are here. */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { commands, help } from "../../lib/client/commands.ts";
-import { completions } from "../../lib/cli/completions.ts";
-import { bashCompletions } from "../../lib/cli/completions_bash.ts";
-import { manPage } from "../../lib/cli/man_page.ts";
+import { commands, help } from "../../lib/client/commands/commands.ts";
+import { completions } from "../../lib/cli/completions/completions.ts";
+import { bashCompletions } from "../../lib/cli/completions/completions_bash.ts";
+import { manPage } from "../../lib/cli/completions/man_page.ts";
 import { completionsSpec, parseOptions, shells, specs } from "../../lib/cli/options.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import type { Process } from "../../lib/cli/process.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ChatError } from "../../lib/errors.ts";
-import { Console } from "../../lib/server/console.ts";
+import { Console } from "../../lib/server/operator/console.ts";
 import { auditLine } from "../../lib/server/accounts/audit.ts";
 import { MemoryAccounts } from "../../lib/server/accounts/memory.ts";
 import type { AccountStore } from "../../lib/server/accounts/store.ts";

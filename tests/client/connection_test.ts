@@ -2,25 +2,30 @@
 
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { Connection, type ConnectionConfig, LinkLost, type Receiver } from "../../lib/client/connection.ts";
+import {
+  Connection,
+  type ConnectionConfig,
+  LinkLost,
+  type Receiver,
+} from "../../lib/client/connection/connection.ts";
 import {
   dialError,
   HandshakeBroken,
   Refused,
   refusedBy,
   Unreachable,
-} from "../../lib/client/connection_errors.ts";
+} from "../../lib/client/connection/connection_errors.ts";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
-import { driveHandshake } from "../../lib/protocol/handshake.ts";
-import { advanceServer, startServer } from "../../lib/protocol/handshake_server.ts";
-import { FrameReader, trafficRecord } from "../../lib/protocol/frames.ts";
-import { Link } from "../../lib/protocol/link.ts";
+import { driveHandshake } from "../../lib/protocol/channel/handshake.ts";
+import { advanceServer, startServer } from "../../lib/protocol/channel/handshake_server.ts";
+import { FrameReader, trafficRecord } from "../../lib/protocol/channel/frames.ts";
+import { Link } from "../../lib/protocol/channel/link.ts";
 import {
   closeReasons,
   decodeMessages,
   type LinkMessage,
   type MessageOf,
-} from "../../lib/protocol/messages.ts";
+} from "../../lib/protocol/channel/link_messages.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
 import { type MemoryConn, memoryConnPair } from "../fakes/memory_conn.ts";

@@ -5,7 +5,7 @@
 
 import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import { parseMessage } from "../../lib/protocol/message.ts";
+import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { defaultLimits } from "../../lib/server/limits.ts";
 import { makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
 import { person } from "../fakes/people.ts";

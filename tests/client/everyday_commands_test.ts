@@ -1,8 +1,8 @@
 /** /ignore, /why, /history, /search, /forget, pasted lines, and what Tab offers. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { completion } from "../../lib/client/completion.ts";
-import { commands, wordsOf } from "../../lib/client/commands.ts";
+import { completion } from "../../lib/client/commands/completion.ts";
+import { commands, wordsOf } from "../../lib/client/commands/commands.ts";
 import { ChatError } from "../../lib/errors.ts";
 import { type Client, until, worldTest } from "../fakes/world.ts";
 

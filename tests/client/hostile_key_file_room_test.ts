@@ -2,8 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { sealKeyFileMessage } from "../../lib/protocol/key_file_message.ts";
-import type { LinkMessage } from "../../lib/protocol/messages.ts";
+import { sealKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts";
+import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { BentLog, type HostileServer, hostileTest } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";

@@ -3,8 +3,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { makeCard } from "../../lib/protocol/card.ts";
-import { errorCodes, type LinkMessage } from "../../lib/protocol/messages.ts";
+import { makeCard } from "../../lib/protocol/identity/card.ts";
+import { errorCodes, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { BentLog, generousLimits, HostileServer, hostileTest } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
 import { type Client, headIn, inWorld, until, type World } from "../fakes/world.ts";

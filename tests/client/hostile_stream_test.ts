@@ -6,16 +6,16 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { makeLeave, parseCommit } from "../../lib/protocol/commit.ts";
-import { entryHash } from "../../lib/protocol/history.ts";
-import { entryKinds, type LinkMessage } from "../../lib/protocol/messages.ts";
+import { makeLeave, parseCommit } from "../../lib/protocol/group/commit.ts";
+import { entryHash } from "../../lib/protocol/group/history.ts";
+import { entryKinds, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { member, zeros } from "../fakes/commits.ts";
 import { type Person, person } from "../fakes/people.ts";
-import { noKeyFile } from "../../lib/protocol/epoch.ts";
-import { makeGenesis } from "../../lib/client/make_commit.ts";
-import { ClientRoom } from "../../lib/client/room.ts";
-import { newRoomState, RoomFiles } from "../../lib/client/room_state.ts";
-import { parseMessage } from "../../lib/protocol/message.ts";
+import { noKeyFile } from "../../lib/protocol/group/epoch.ts";
+import { makeGenesis } from "../../lib/client/rooms/make_commit.ts";
+import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import { newRoomState, RoomFiles } from "../../lib/client/rooms/room_state.ts";
+import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { FileTrouble } from "../../lib/storage/private_file.ts";
 import { benchTest, StreamBench } from "../fakes/stream_bench.ts";
 
@@ -330,8 +330,8 @@ benchTest(
     const chain =
       bench.room.state.chains[Array.from(ira.card.id, (b) => b.toString(16).padStart(2, "0")).join("")];
     assertEquals(chain.n, 2);
-    const { chainStep } = await import("../../lib/protocol/epoch.ts");
-    const { openMessage, parseMessage } = await import("../../lib/protocol/message.ts");
+    const { chainStep } = await import("../../lib/protocol/group/epoch.ts");
+    const { openMessage, parseMessage } = await import("../../lib/protocol/group/sealed_message.ts");
     let key = chain.key;
     for (let i = 0; i < 20; i++, key = chainStep(key).next) {
       try {

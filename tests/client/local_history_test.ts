@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { LocalHistory } from "../../lib/client/local_history.ts";
+import { LocalHistory } from "../../lib/client/profile/local_history.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { person } from "../fakes/people.ts";
 import { said } from "../fakes/terminal_bench.ts";

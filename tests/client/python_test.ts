@@ -8,7 +8,7 @@ import {
   keyFileRoomId,
   parseKeyFileMessage,
   signKeyFileMessage,
-} from "../../lib/protocol/key_file_message.ts";
+} from "../../lib/protocol/group/key_file_message.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { run } from "../fakes/tools.ts";

@@ -237,7 +237,7 @@ worldTest(
   async (world) => {
     await world.enter("ira");
     const { identity } = await (await import("../fakes/people.ts")).person("mallory");
-    const { makeCard } = await import("../../lib/protocol/card.ts");
+    const { makeCard } = await import("../../lib/protocol/identity/card.ts");
     const { person } = await import("../fakes/people.ts");
     const mallory = await person("mallory");
     const { makePrivateDir, writeAtomically } = await import("../../lib/storage/private_file.ts");

@@ -1,6 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { InviteMismatch, KnownKeys, ServerKeyChanged, ServerUnknown } from "../../lib/client/known_keys.ts";
-import { checkServerPin, keepServerPin, type ServerTrust } from "../../lib/client/server_pin.ts";
+import {
+  InviteMismatch,
+  KnownKeys,
+  ServerKeyChanged,
+  ServerUnknown,
+} from "../../lib/client/trust/known_keys.ts";
+import { checkServerPin, keepServerPin, type ServerTrust } from "../../lib/client/connection/server_pin.ts";
 
 const [a, b] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
 const away: ServerTrust = {

@@ -4,11 +4,11 @@ import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { ChatError } from "../../lib/errors.ts";
-import { ClientRoom } from "../../lib/client/room.ts";
-import { boxDecryptor, openBox } from "../../lib/protocol/box.ts";
-import { type Commit, parseCommit } from "../../lib/protocol/commit.ts";
-import { noKeyFile, senderChains } from "../../lib/protocol/epoch.ts";
-import { parseMessage } from "../../lib/protocol/message.ts";
+import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import { boxDecryptor, openBox } from "../../lib/protocol/group/box.ts";
+import { type Commit, parseCommit } from "../../lib/protocol/group/commit.ts";
+import { noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
+import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { type Client, clockTest, headIn, until, type World } from "../fakes/world.ts";
 import { opensWith } from "../fakes/chain_reader.ts";
 

@@ -4,11 +4,11 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { safetyDigits } from "../../lib/crypto/digits.ts";
 import { fingerprint } from "../../lib/crypto/identity.ts";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
-import { makeCard } from "../../lib/protocol/card.ts";
-import { parseInvite } from "../../lib/protocol/invite.ts";
+import { makeCard } from "../../lib/protocol/identity/card.ts";
+import { parseInvite } from "../../lib/protocol/identity/invite.ts";
 import { makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
 import { person } from "../fakes/people.ts";
-import { dialTcp } from "../../lib/client/connection.ts";
+import { dialTcp } from "../../lib/client/connection/connection.ts";
 import { headIn, until, type World, worldTest } from "../fakes/world.ts";
 
 /** Another identity under a name of ours: mallory's keys with a card that says so. */

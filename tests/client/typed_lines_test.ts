@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { TypedLines } from "../../lib/client/typed_lines.ts";
+import { TypedLines } from "../../lib/client/profile/input_history.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { person } from "../fakes/people.ts";
 

@@ -7,10 +7,10 @@ import net from "node:net";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { concat } from "../../lib/crypto/bytes.ts";
 import { rsaCiphertextBytes } from "../../lib/crypto/oaep.ts";
-import { FrameReader } from "../../lib/protocol/frames.ts";
-import { advanceClient, startClient } from "../../lib/protocol/handshake_client.ts";
-import { RecordSealer } from "../../lib/protocol/records.ts";
-import type { ByteConn } from "../../lib/protocol/conn.ts";
+import { FrameReader } from "../../lib/protocol/channel/frames.ts";
+import { advanceClient, startClient } from "../../lib/protocol/channel/handshake_client.ts";
+import { RecordSealer } from "../../lib/protocol/channel/records.ts";
+import type { ByteConn } from "../../lib/protocol/channel/conn.ts";
 import { person } from "./people.ts";
 
 /** What an attack runs against. */

@@ -2,8 +2,8 @@
 
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { ChatError } from "../../lib/errors.ts";
-import { chainStep } from "../../lib/protocol/epoch.ts";
-import { openMessage, parseMessage } from "../../lib/protocol/message.ts";
+import { chainStep } from "../../lib/protocol/group/epoch.ts";
+import { openMessage, parseMessage } from "../../lib/protocol/group/sealed_message.ts";
 
 const stepsMost = 20;
 

@@ -2,10 +2,16 @@
 
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { encodeHex } from "@std/encoding/hex";
-import type { Card } from "../../lib/protocol/card.ts";
-import { type Commit, type CommitBody, makeCommit, parseCommit, roomId } from "../../lib/protocol/commit.ts";
-import { headAfter, type RoomHead } from "../../lib/protocol/commit_rules.ts";
-import type { Member } from "../../lib/protocol/roster.ts";
+import type { Card } from "../../lib/protocol/identity/card.ts";
+import {
+  type Commit,
+  type CommitBody,
+  makeCommit,
+  parseCommit,
+  roomId,
+} from "../../lib/protocol/group/commit.ts";
+import { headAfter, type RoomHead } from "../../lib/protocol/group/commit_rules.ts";
+import type { Member } from "../../lib/protocol/group/roster.ts";
 import { type Person, person } from "./people.ts";
 
 export const zeros: Bytes = new Uint8Array(32);

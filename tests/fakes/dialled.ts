@@ -1,11 +1,11 @@
 /** A link to a server under test, over a real socket, at the point where the client has not entered yet. */
 
 import { systemClock } from "../../lib/clock.ts";
-import { Connection, type Credentials, dialTcp } from "../../lib/client/connection.ts";
+import { Connection, type Credentials, dialTcp } from "../../lib/client/connection/connection.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import type { Identity } from "../../lib/crypto/identity.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import type { MessageOf } from "../../lib/protocol/messages.ts";
+import type { MessageOf } from "../../lib/protocol/channel/link_messages.ts";
 
 /** Who dials. */
 export interface Dialler {

@@ -1,7 +1,7 @@
 /** Both sides of a handshake, ready to be run against each other or against a test. */
 
-import type { ClientHandshakeConfig } from "../../lib/protocol/handshake_client.ts";
-import type { ServerHandshakeConfig } from "../../lib/protocol/handshake_server.ts";
+import type { ClientHandshakeConfig } from "../../lib/protocol/channel/handshake_client.ts";
+import type { ServerHandshakeConfig } from "../../lib/protocol/channel/handshake_server.ts";
 import { oaepDecrypt } from "../../lib/crypto/oaep.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { person } from "./people.ts";

@@ -8,12 +8,12 @@ import { seconds, systemClock } from "../../lib/clock.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
-import { ClientRoom } from "../../lib/client/room.ts";
-import { boxHash, sealBox } from "../../lib/protocol/box.ts";
-import { type CommitBody, makeCommit } from "../../lib/protocol/commit.ts";
-import { chainStep, epochCheck } from "../../lib/protocol/epoch.ts";
-import { type MessageHeader, sealMessage } from "../../lib/protocol/message.ts";
-import type { Member } from "../../lib/protocol/roster.ts";
+import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import { boxHash, sealBox } from "../../lib/protocol/group/box.ts";
+import { type CommitBody, makeCommit } from "../../lib/protocol/group/commit.ts";
+import { chainStep, epochCheck } from "../../lib/protocol/group/epoch.ts";
+import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
+import type { Member } from "../../lib/protocol/group/roster.ts";
 import type { Client } from "./world.ts";
 
 export class HostileMember {

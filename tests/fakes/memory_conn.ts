@@ -1,6 +1,6 @@
 /** Two ends of a connection in memory that behave like TCP: order, partial reads, end of stream. */
 
-import type { ByteConn } from "../../lib/protocol/conn.ts";
+import type { ByteConn } from "../../lib/protocol/channel/conn.ts";
 
 export class MemoryConn implements ByteConn {
   #incoming: Uint8Array[] = [];

@@ -2,7 +2,7 @@
 
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { type Identity, identityFrom, type IdentitySecrets } from "../../lib/crypto/identity.ts";
-import { type Card, parseCard } from "../../lib/protocol/card.ts";
+import { type Card, parseCard } from "../../lib/protocol/identity/card.ts";
 import { unhex, vectors } from "./vectors.ts";
 
 export interface Person {

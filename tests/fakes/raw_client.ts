@@ -1,9 +1,9 @@
 /** A client that says exactly what a test wants, over a real link to a real server. */
 
 import type { Bytes } from "../../lib/crypto/bytes.ts";
-import type { Connection, Receiver } from "../../lib/client/connection.ts";
-import { makePrekey, type PrekeySecrets } from "../../lib/protocol/prekey.ts";
-import { errorCodes, type LinkMessage, type MessageOf } from "../../lib/protocol/messages.ts";
+import type { Connection, Receiver } from "../../lib/client/connection/connection.ts";
+import { makePrekey, type PrekeySecrets } from "../../lib/protocol/identity/prekey.ts";
+import { errorCodes, type LinkMessage, type MessageOf } from "../../lib/protocol/channel/link_messages.ts";
 import { dialled } from "./dialled.ts";
 import { person } from "./people.ts";
 import { until } from "./world.ts";

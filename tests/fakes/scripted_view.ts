@@ -2,7 +2,7 @@
 
 import type { RoomEvent } from "../../lib/client/room_events.ts";
 import { noStatus, type Status } from "../../lib/client/status.ts";
-import type { Entered, View } from "../../lib/client/view.ts";
+import type { Entered, View } from "../../lib/client/chat_view.ts";
 import { promptOf } from "../../lib/ui/prompt.ts";
 
 export class ScriptedView implements View {

@@ -1,6 +1,6 @@
 /** A slow network: a TCP proxy on loopback that holds back each answer, or cuts what it carries. */
 
-import { closeQuietly } from "../../lib/protocol/conn.ts";
+import { closeQuietly } from "../../lib/protocol/channel/conn.ts";
 
 export class SlowProxy {
   delayMs = 0;

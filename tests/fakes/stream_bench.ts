@@ -8,21 +8,26 @@ import { systemClock } from "../../lib/clock.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
-import { type Connection, RequestRefused } from "../../lib/client/connection.ts";
-import { Directory } from "../../lib/client/directory.ts";
-import { KnownKeys } from "../../lib/client/known_keys.ts";
-import { OwnPrekeys } from "../../lib/client/own_prekeys.ts";
-import { ClientRoom } from "../../lib/client/room.ts";
-import type { RoomContext } from "../../lib/client/room_context.ts";
+import { type Connection, RequestRefused } from "../../lib/client/connection/connection.ts";
+import { Directory } from "../../lib/client/connection/directory.ts";
+import { KnownKeys } from "../../lib/client/trust/known_keys.ts";
+import { OwnPrekeys } from "../../lib/client/connection/own_prekeys.ts";
+import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import type { RoomContext } from "../../lib/client/rooms/room_context.ts";
 import type { RoomEvent } from "../../lib/client/room_events.ts";
-import { newRoomState, RoomFiles } from "../../lib/client/room_state.ts";
-import { boxHash, sealBox } from "../../lib/protocol/box.ts";
-import { type Commit, type CommitBody, makeCommit, parseCommit } from "../../lib/protocol/commit.ts";
-import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protocol/epoch.ts";
-import { entryHash, History } from "../../lib/protocol/history.ts";
-import { entryKinds, errorCodes, type LinkMessage, type MessageOf } from "../../lib/protocol/messages.ts";
-import { type MessageHeader, sealMessage } from "../../lib/protocol/message.ts";
-import { parsePrekey } from "../../lib/protocol/prekey.ts";
+import { newRoomState, RoomFiles } from "../../lib/client/rooms/room_state.ts";
+import { boxHash, sealBox } from "../../lib/protocol/group/box.ts";
+import { type Commit, type CommitBody, makeCommit, parseCommit } from "../../lib/protocol/group/commit.ts";
+import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
+import { entryHash, History } from "../../lib/protocol/group/history.ts";
+import {
+  entryKinds,
+  errorCodes,
+  type LinkMessage,
+  type MessageOf,
+} from "../../lib/protocol/channel/link_messages.ts";
+import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
+import { parsePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { cardBook, genesis, headOf, member, zeros } from "./commits.ts";
 import { settle } from "./fake_clock.ts";

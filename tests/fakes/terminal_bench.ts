@@ -2,7 +2,7 @@
 
 import type { MessageEvent } from "../../lib/client/room_events.ts";
 import { noStatus, type Status } from "../../lib/client/status.ts";
-import type { Entered } from "../../lib/client/view.ts";
+import type { Entered } from "../../lib/client/chat_view.ts";
 import type { Bell } from "../../lib/ui/bell.ts";
 import type { Reflow } from "../../lib/ui/terminal/screen.ts";
 import { TerminalView } from "../../lib/ui/terminal/terminal_view.ts";

@@ -2,22 +2,27 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import fc from "fast-check";
 import { ChatError, Malformed } from "../../lib/errors.ts";
-import { parseBox } from "../../lib/protocol/box.ts";
-import { parseCard } from "../../lib/protocol/card.ts";
-import { parseCommit } from "../../lib/protocol/commit.ts";
-import { contentTypes, decodeContent, encodeContent } from "../../lib/protocol/content.ts";
-import { decodeClientHello, decodeServerHello } from "../../lib/protocol/handshake.ts";
-import { boxBytes, decodeMessages, encodeMessage, type LinkMessage } from "../../lib/protocol/messages.ts";
-import { parseMessage } from "../../lib/protocol/message.ts";
-import { isName, skeleton } from "../../lib/protocol/name.ts";
+import { parseBox } from "../../lib/protocol/group/box.ts";
+import { parseCard } from "../../lib/protocol/identity/card.ts";
+import { parseCommit } from "../../lib/protocol/group/commit.ts";
+import { contentTypes, decodeContent, encodeContent } from "../../lib/protocol/group/content.ts";
+import { decodeClientHello, decodeServerHello } from "../../lib/protocol/channel/handshake.ts";
+import {
+  boxBytes,
+  decodeMessages,
+  encodeMessage,
+  type LinkMessage,
+} from "../../lib/protocol/channel/link_messages.ts";
+import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
+import { isName, skeleton } from "../../lib/protocol/identity/name.ts";
 import {
   isPrekeyUsable,
   makePrekey,
   parsePrekey,
   prekeyBytes,
   verifyPrekey,
-} from "../../lib/protocol/prekey.ts";
-import { Reader, Writer } from "../../lib/protocol/wire.ts";
+} from "../../lib/protocol/identity/prekey.ts";
+import { Reader, Writer } from "../../lib/protocol/codec/wire.ts";
 import { decodePrivatePem, decodePublicPem } from "../../lib/crypto/identity_pem.ts";
 import { decodeRoomKey } from "../../lib/crypto/room_key.ts";
 import { person } from "../fakes/people.ts";

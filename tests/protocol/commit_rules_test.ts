@@ -3,16 +3,16 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Malformed } from "../../lib/errors.ts";
 import { equals } from "@std/bytes/equals";
-import { makeCard, parseCard, roles } from "../../lib/protocol/card.ts";
+import { makeCard, parseCard, roles } from "../../lib/protocol/identity/card.ts";
 import { compareBytes } from "../../lib/crypto/bytes.ts";
-import { directRoomId, makeLeave, parseCommit } from "../../lib/protocol/commit.ts";
+import { directRoomId, makeLeave, parseCommit } from "../../lib/protocol/group/commit.ts";
 import {
   checkAdmission,
   checkGenesis,
   checkSuccessor,
   type RoomHead,
   withAdmin,
-} from "../../lib/protocol/commit_rules.ts";
+} from "../../lib/protocol/group/commit_rules.ts";
 import { cardBook, genesis, headOf, member, successor, zeros } from "../fakes/commits.ts";
 import { person } from "../fakes/people.ts";
 

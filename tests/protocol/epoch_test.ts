@@ -4,18 +4,18 @@ import { TagMismatch } from "../../lib/crypto/seal.ts";
 import { Malformed } from "../../lib/errors.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { oaepDecrypt } from "../../lib/crypto/oaep.ts";
-import { boxDecryptor, boxHash, BoxUnreadable, openBox, sealBox } from "../../lib/protocol/box.ts";
-import { chainStep, epochCheck, senderChains } from "../../lib/protocol/epoch.ts";
-import { entryHash, History, historyKept, nextHistory } from "../../lib/protocol/history.ts";
-import { boxBytes } from "../../lib/protocol/messages.ts";
+import { boxDecryptor, boxHash, BoxUnreadable, openBox, sealBox } from "../../lib/protocol/group/box.ts";
+import { chainStep, epochCheck, senderChains } from "../../lib/protocol/group/epoch.ts";
+import { entryHash, History, historyKept, nextHistory } from "../../lib/protocol/group/history.ts";
+import { boxBytes } from "../../lib/protocol/channel/link_messages.ts";
 import {
   isMessageSigned,
   type MessageHeader,
   openMessage,
   parseMessage,
   sealMessage,
-} from "../../lib/protocol/message.ts";
-import { makePrekey, parsePrekey } from "../../lib/protocol/prekey.ts";
+} from "../../lib/protocol/group/sealed_message.ts";
+import { makePrekey, parsePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { person } from "../fakes/people.ts";
 
 const [ira, sam] = await Promise.all([person("ira"), person("sahnawaz")]);

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { Malformed } from "../../lib/errors.ts";
-import { FrameReader, trafficRecord } from "../../lib/protocol/frames.ts";
+import { FrameReader, trafficRecord } from "../../lib/protocol/channel/frames.ts";
 import { memoryConnPair } from "../fakes/memory_conn.ts";
 
 function recordOf(length: number): Uint8Array {

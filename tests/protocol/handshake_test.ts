@@ -5,30 +5,30 @@ import { identityFrom } from "../../lib/crypto/identity.ts";
 import { extract } from "../../lib/crypto/kdf.ts";
 import { oaepDecrypt, oaepLabel } from "../../lib/crypto/oaep.ts";
 import { Malformed } from "../../lib/errors.ts";
-import { makeCard, parseCard, roles } from "../../lib/protocol/card.ts";
+import { makeCard, parseCard, roles } from "../../lib/protocol/identity/card.ts";
 import {
   decodeClientHello,
   encodeClientHello,
   HandshakeFailed,
   paddedCardBytes,
   shapes,
-} from "../../lib/protocol/handshake.ts";
+} from "../../lib/protocol/channel/handshake.ts";
 import {
   advanceClient,
   type ClientState,
   parseServerCard,
   startClient,
-} from "../../lib/protocol/handshake_client.ts";
+} from "../../lib/protocol/channel/handshake_client.ts";
 import {
   advanceServer,
   parseClientCard,
   type ServerState,
   startServer,
-} from "../../lib/protocol/handshake_server.ts";
-import { isPuzzleSolved } from "../../lib/protocol/puzzle.ts";
-import { RecordOpener, RecordSealer } from "../../lib/protocol/records.ts";
-import { absorb, sessionName, stageKeys, startTranscript } from "../../lib/protocol/transcript.ts";
-import { Writer } from "../../lib/protocol/wire.ts";
+} from "../../lib/protocol/channel/handshake_server.ts";
+import { isPuzzleSolved } from "../../lib/protocol/channel/puzzle.ts";
+import { RecordOpener, RecordSealer } from "../../lib/protocol/channel/records.ts";
+import { absorb, sessionName, stageKeys, startTranscript } from "../../lib/protocol/channel/transcript.ts";
+import { Writer } from "../../lib/protocol/codec/wire.ts";
 import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
 import { person } from "../fakes/people.ts";
 import { unhex, vectors } from "../fakes/vectors.ts";

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import type { Established } from "../../lib/protocol/handshake.ts";
-import { FrameReader } from "../../lib/protocol/frames.ts";
-import { defaultQueue, Link, pingAfterMs, silentMs } from "../../lib/protocol/link.ts";
-import { closeReasons, encodeMessage, type LinkMessage } from "../../lib/protocol/messages.ts";
-import { RecordOpener, RecordSealer } from "../../lib/protocol/records.ts";
+import type { Established } from "../../lib/protocol/channel/handshake.ts";
+import { FrameReader } from "../../lib/protocol/channel/frames.ts";
+import { defaultQueue, Link, pingAfterMs, silentMs } from "../../lib/protocol/channel/link.ts";
+import { closeReasons, encodeMessage, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
+import { RecordOpener, RecordSealer } from "../../lib/protocol/channel/records.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 import { memoryConnPair } from "../fakes/memory_conn.ts";
 

@@ -2,7 +2,7 @@ import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { CfbEncryptor } from "../../lib/crypto/cfb.ts";
 import { TagMismatch } from "../../lib/crypto/seal.ts";
-import { RecordOpener, RecordSealer } from "../../lib/protocol/records.ts";
+import { RecordOpener, RecordSealer } from "../../lib/protocol/channel/records.ts";
 import { countedDecrypts } from "../fakes/counted_decrypts.ts";
 import { unhex, vectors } from "../fakes/vectors.ts";
 

@@ -9,10 +9,10 @@ import fc from "fast-check";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
-import { boxDecryptor, boxHash, BoxUnreadable, openBox, sealBox } from "../../lib/protocol/box.ts";
-import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protocol/epoch.ts";
-import { sealMessage } from "../../lib/protocol/message.ts";
-import { makePrekey, parsePrekey } from "../../lib/protocol/prekey.ts";
+import { boxDecryptor, boxHash, BoxUnreadable, openBox, sealBox } from "../../lib/protocol/group/box.ts";
+import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
+import { sealMessage } from "../../lib/protocol/group/sealed_message.ts";
+import { makePrekey, parsePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { opensWith } from "../fakes/chain_reader.ts";
 import { person } from "../fakes/people.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { WriteTurns } from "../../lib/protocol/write_turns.ts";
+import { WriteTurns } from "../../lib/protocol/channel/write_turns.ts";
 import { settle } from "../fakes/fake_clock.ts";
 
 Deno.test("links write in the order of the line, some in each turn of the event loop", async () => {

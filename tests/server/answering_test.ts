@@ -3,8 +3,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { Answering } from "../../lib/server/answering.ts";
-import { Console } from "../../lib/server/console.ts";
+import { Answering } from "../../lib/server/rooms/answering.ts";
+import { Console } from "../../lib/server/operator/console.ts";
 import { person } from "../fakes/people.ts";
 import { until, World } from "../fakes/world.ts";
 

@@ -2,8 +2,8 @@
 
 import { assertEquals, assertGreater } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
-import { signKeyFileMessage } from "../../lib/protocol/key_file_message.ts";
-import { closeReasons, roomKinds, table } from "../../lib/protocol/messages.ts";
+import { signKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts";
+import { closeReasons, roomKinds, table } from "../../lib/protocol/channel/link_messages.ts";
 import { StoreFailed } from "../../lib/server/store/store.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";

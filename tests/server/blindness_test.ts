@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import type { ClientRoom } from "../../lib/client/room.ts";
+import type { ClientRoom } from "../../lib/client/rooms/member_room.ts";
 import { concat } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { person } from "../fakes/people.ts";

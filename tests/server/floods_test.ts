@@ -3,11 +3,11 @@
 import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { identityFrom } from "../../lib/crypto/identity.ts";
-import { dialTcp } from "../../lib/client/connection.ts";
-import { roomId } from "../../lib/protocol/commit.ts";
-import { closeReasons, type LinkMessage, roomKinds } from "../../lib/protocol/messages.ts";
-import { makeCard, roles } from "../../lib/protocol/card.ts";
-import { signKeyFileMessage } from "../../lib/protocol/key_file_message.ts";
+import { dialTcp } from "../../lib/client/connection/connection.ts";
+import { roomId } from "../../lib/protocol/group/commit.ts";
+import { closeReasons, type LinkMessage, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
+import { makeCard, roles } from "../../lib/protocol/identity/card.ts";
+import { signKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts";
 import { genesis, headOf, member, successor } from "../fakes/commits.ts";
 import { dialled } from "../fakes/dialled.ts";
 import { person } from "../fakes/people.ts";

@@ -3,8 +3,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
-import { prekeyBytes } from "../../lib/protocol/prekey.ts";
-import { boxBytes, type LinkMessage } from "../../lib/protocol/messages.ts";
+import { prekeyBytes } from "../../lib/protocol/identity/prekey.ts";
+import { boxBytes, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { until, worldTest } from "../fakes/world.ts";
 

@@ -7,9 +7,9 @@ import {
   type Ticket,
   UserRates,
 } from "../../lib/server/limits.ts";
-import { acceptConnections } from "../../lib/server/listener.ts";
+import { acceptConnections } from "../../lib/server/gate/listener.ts";
 import { RsaQueue } from "../../lib/server/rsa_queue.ts";
-import { Backoff } from "../../lib/client/reconnect.ts";
+import { Backoff } from "../../lib/client/connection/backoff.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 
 Deno.test("a bucket gives its burst at once, then one per interval, and never more than its burst", () => {

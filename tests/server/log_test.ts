@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { handshakeFailures, type ServerEvent } from "../../lib/server/events.ts";
-import { Log, type LogLevel } from "../../lib/server/log.ts";
+import { Log, type LogLevel } from "../../lib/server/operator/log.ts";
 import { Tally } from "../../lib/server/tally.ts";
 import { ChatError } from "../../lib/errors.ts";
 import { FakeClock } from "../fakes/fake_clock.ts";

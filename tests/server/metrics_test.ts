@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../../lib/clock.ts";
 import { StoreFailed } from "../../lib/server/store/store.ts";
-import { Metrics } from "../../lib/server/metrics.ts";
-import { serveMetrics } from "../../lib/server/metrics_listener.ts";
-import { Console } from "../../lib/server/console.ts";
+import { Metrics } from "../../lib/server/operator/metrics.ts";
+import { serveMetrics } from "../../lib/server/operator/metrics_listener.ts";
+import { Console } from "../../lib/server/operator/console.ts";
 import { type ServerOptions, until, World } from "../fakes/world.ts";
 
 async function watched(

@@ -2,8 +2,8 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
-import { banOf } from "../../lib/server/bans.ts";
-import { Console } from "../../lib/server/console.ts";
+import { banOf } from "../../lib/server/rooms/bans.ts";
+import { Console } from "../../lib/server/operator/console.ts";
 import { type Client, until, type World, worldTest } from "../fakes/world.ts";
 
 function consoleOf(world: World): (line: string) => string[] {

@@ -5,12 +5,12 @@ import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
-import { makeCard, roles } from "../../lib/protocol/card.ts";
-import { closeReasons } from "../../lib/protocol/messages.ts";
-import { boxHash, sealBox } from "../../lib/protocol/box.ts";
-import { makeLeave } from "../../lib/protocol/commit.ts";
-import { makePrekey, parsePrekey } from "../../lib/protocol/prekey.ts";
-import { type MessageHeader, sealMessage } from "../../lib/protocol/message.ts";
+import { makeCard, roles } from "../../lib/protocol/identity/card.ts";
+import { closeReasons } from "../../lib/protocol/channel/link_messages.ts";
+import { boxHash, sealBox } from "../../lib/protocol/group/box.ts";
+import { makeLeave } from "../../lib/protocol/group/commit.ts";
+import { makePrekey, parsePrekey } from "../../lib/protocol/identity/prekey.ts";
+import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { genesis, headOf, member, successor, zeros } from "../fakes/commits.ts";
 import { type Person, person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
@@ -110,7 +110,7 @@ worldTest("a stranger cannot write into a room, nor commit to it", async (world)
 worldTest("a room name in use, in any spelling that looks like it, is CONFLICT", async (world) => {
   const client = await room(world);
   const other = await RawClient.open(world.port, "sahnawaz");
-  const { roomId } = await import("../../lib/protocol/commit.ts");
+  const { roomId } = await import("../../lib/protocol/group/commit.ts");
   const prev = systemRandom(32);
   const id = roomId(sam.card.id, "1OBBY", prev);
   const taken = genesis(sam, { prev, room: id, roomName: "1OBBY", view: { pos: 0, hash: id } });
@@ -257,7 +257,7 @@ for (
     const other = await room(world);
     const client = await RawClient.open(world.port, "sahnawaz");
     const length = build(1).type === "PREKEY_PUT"
-      ? (await import("../../lib/protocol/prekey.ts")).prekeyBytes
+      ? (await import("../../lib/protocol/identity/prekey.ts")).prekeyBytes
       : 0;
     const message = build(1);
     if (message.type === "PREKEY_PUT") Object.assign(message, { prekey: new Uint8Array(length) });

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { defaultLimits } from "../../lib/server/limits.ts";
-import { sealKeyFileMessage } from "../../lib/protocol/key_file_message.ts";
+import { sealKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
@@ -77,7 +77,7 @@ worldTest(
 worldTest("nobody can take the id of the room of two others", async (world) => {
   const ira = await world.enter("ira");
   const sam = await world.enter("sahnawaz");
-  const { directIdWith } = await import("../../lib/client/direct_rooms.ts");
+  const { directIdWith } = await import("../../lib/client/rooms/direct_rooms.ts");
   const id = directIdWith(ira.chat.context, sam.profile.card.id);
   const dana = await RawClient.open(world.port, "dana");
   assertEquals(await dana.ask((ref) => ({ type: "JOIN", ref, room: id, kind: 2, pos: 0 }), "DONE"), "DONE 0");

@@ -1,16 +1,16 @@
-import { WriteTurns } from "../../lib/protocol/write_turns.ts";
+import { WriteTurns } from "../../lib/protocol/channel/write_turns.ts";
 /** Property 3 and the silence of protocol §13, on a session with a fake clock and a connection in memory. */
 
 import { assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { driveHandshake } from "../../lib/protocol/handshake.ts";
-import { advanceClient, startClient } from "../../lib/protocol/handshake_client.ts";
-import { FrameReader } from "../../lib/protocol/frames.ts";
-import { encodeMessage } from "../../lib/protocol/messages.ts";
+import { driveHandshake } from "../../lib/protocol/channel/handshake.ts";
+import { advanceClient, startClient } from "../../lib/protocol/channel/handshake_client.ts";
+import { FrameReader } from "../../lib/protocol/channel/frames.ts";
+import { encodeMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { defaultLimits, Doorkeeper, type Limits } from "../../lib/server/limits.ts";
-import { Rooms } from "../../lib/server/rooms.ts";
-import { runSession, type SessionContext } from "../../lib/server/session.ts";
-import { Status } from "../../lib/server/status.ts";
+import { Rooms } from "../../lib/server/rooms/rooms.ts";
+import { runSession, type SessionContext } from "../../lib/server/gate/session.ts";
+import { Status } from "../../lib/server/operator/status.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 import { clientConfig, serverConfig } from "../fakes/handshakes.ts";

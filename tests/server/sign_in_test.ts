@@ -1,10 +1,15 @@
 /** What stands between WELCOME and the rooms where there are accounts (protocol §8.4), over real sockets. */
 
 import { assertEquals } from "@std/assert";
-import { type Connection, type Credentials, LinkLost } from "../../lib/client/connection.ts";
-import { Refused } from "../../lib/client/connection_errors.ts";
-import { closeReasons, type LinkMessage, type MessageOf, welcomeFlags } from "../../lib/protocol/messages.ts";
-import { encodePassword } from "../../lib/protocol/password.ts";
+import { type Connection, type Credentials, LinkLost } from "../../lib/client/connection/connection.ts";
+import { Refused } from "../../lib/client/connection/connection_errors.ts";
+import {
+  closeReasons,
+  type LinkMessage,
+  type MessageOf,
+  welcomeFlags,
+} from "../../lib/protocol/channel/link_messages.ts";
+import { encodePassword } from "../../lib/protocol/identity/password.ts";
 import type { RegistrationMode } from "../../lib/server/accounts/accounts.ts";
 import { dialled } from "../fakes/dialled.ts";
 import { JumpingClock } from "../fakes/jumping_clock.ts";

@@ -1,8 +1,8 @@
 /** Transit frames as real rooms use them: when there is a key, who has it, and when there must be another. */
 
 import { assertEquals, assertGreater } from "@std/assert";
-import { Link } from "../../lib/protocol/link.ts";
-import { TransitSealer } from "../../lib/protocol/transit.ts";
+import { Link } from "../../lib/protocol/channel/link.ts";
+import { TransitSealer } from "../../lib/protocol/channel/transit.ts";
 import { until, worldTest } from "../fakes/world.ts";
 
 const limits = { transitFrom: 3, sendBurst: 2000, sendsPerSecond: 2000 };

@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { History, historyKept } from "../../lib/protocol/history.ts";
-import { newRoomState, RoomFiles } from "../../lib/client/room_state.ts";
-import { KnownKeys } from "../../lib/client/known_keys.ts";
-import { OwnPrekeys } from "../../lib/client/own_prekeys.ts";
+import { History, historyKept } from "../../lib/protocol/group/history.ts";
+import { newRoomState, RoomFiles } from "../../lib/client/rooms/room_state.ts";
+import { KnownKeys } from "../../lib/client/trust/known_keys.ts";
+import { OwnPrekeys } from "../../lib/client/connection/own_prekeys.ts";
 import {
   hasKeys,
   KeyExists,

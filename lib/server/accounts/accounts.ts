@@ -11,10 +11,10 @@ import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
 import type { RandomSource } from "../../crypto/random.ts";
-import { skeleton } from "../../protocol/name.ts";
-import { isPassword } from "../../protocol/password.ts";
+import { skeleton } from "../../protocol/identity/name.ts";
+import { isPassword } from "../../protocol/identity/password.ts";
 import { theServer } from "./audit.ts";
-import { Doors } from "./doors.ts";
+import { Doors } from "./login_throttle.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Account, AccountListed, AccountStore, LoginOutcome } from "./store.ts";
 

@@ -5,7 +5,7 @@
 
 import type { RoomEvent } from "../../client/room_events.ts";
 import { noStatus, type Status } from "../../client/status.ts";
-import type { Entered, View } from "../../client/view.ts";
+import type { Entered, View } from "../../client/chat_view.ts";
 import { ChatError } from "../../errors.ts";
 import { LineSplitter } from "../line_splitter.ts";
 import { BadInput, parseInput } from "./input.ts";

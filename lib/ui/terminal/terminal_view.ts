@@ -3,8 +3,8 @@
 import type { Clock } from "../../clock.ts";
 import type { RoomEvent } from "../../client/room_events.ts";
 import { noStatus, type Status } from "../../client/status.ts";
-import type { Entered, View } from "../../client/view.ts";
-import { textMaxBytes } from "../../protocol/content.ts";
+import type { Entered, View } from "../../client/chat_view.ts";
+import { textMaxBytes } from "../../protocol/group/content.ts";
 import { sanitize, sanitizeLine } from "../../sanitize.ts";
 import { type Bell, rings } from "../bell.ts";
 import { wrap } from "../wrap.ts";

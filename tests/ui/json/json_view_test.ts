@@ -5,7 +5,7 @@ import { Ajv2020 } from "ajv";
 import fc from "fast-check";
 import type { RoomEvent } from "../../../lib/client/room_events.ts";
 import { noStatus } from "../../../lib/client/status.ts";
-import type { Entered, Said } from "../../../lib/client/view.ts";
+import type { Entered, Said } from "../../../lib/client/chat_view.ts";
 import { ChatError } from "../../../lib/errors.ts";
 import { BadInput, parseInput } from "../../../lib/ui/json/input.ts";
 import { JsonView } from "../../../lib/ui/json/json_view.ts";

@@ -1,0 +1,384 @@
+/** `chat serve`: runs the room until it is told to stop (product §3). */
+
+import { join } from "@std/path";
+import { setImmediate } from "node:timers";
+import { seconds } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import { fingerprint, generateIdentity, type Identity, identityFrom } from "../../crypto/identity.ts";
+import { ChatError, exitCodes } from "../../errors.ts";
+import { tokenMaxBytes } from "../../protocol/channel/handshake.ts";
+import { makeCard, parseCard, roles } from "../../protocol/identity/card.ts";
+import { isName } from "../../protocol/identity/name.ts";
+import { Console } from "../../server/operator/console.ts";
+import { ChatServer } from "../../server/server.ts";
+import { Status } from "../../server/operator/status.ts";
+import { tellAll } from "../../server/events.ts";
+import { encodeHex } from "@std/encoding/hex";
+import { version } from "../../version.ts";
+import { Answering } from "../../server/rooms/answering.ts";
+import { defaultRetention, type Retention } from "../../server/rooms/rooms.ts";
+import { MemoryStore } from "../../server/store/memory.ts";
+import { SqliteStore } from "../../server/store/sqlite.ts";
+import type { Store } from "../../server/store/store.ts";
+import { serverDir } from "../../storage/home.ts";
+import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../../storage/key_files.ts";
+import { Lock } from "../../storage/lock.ts";
+import { PromptLine } from "../../ui/terminal/prompt_line.ts";
+import { makePrivateDir, readPrivate, writeAtomically } from "../../storage/private_file.ts";
+import { isLoopback } from "../../loopback.ts";
+import { formatInvite } from "../../protocol/identity/invite.ts";
+import { textMaxBytes } from "../../protocol/group/content.ts";
+import { sanitizeLine } from "../../sanitize.ts";
+import { limitsOf } from "../limit_options.ts";
+import { openLog, type ServeLog } from "./serve_log.ts";
+import { openMetrics, type ServeMetrics } from "./serve_metrics.ts";
+import { type Parsed, parsePort } from "../options.ts";
+import { UsageError } from "../usage_error.ts";
+import { accountsFor, accountsOptions, printAudit, printSchema } from "./serve_accounts.ts";
+import type { Process } from "../process.ts";
+import { existingPassphrase, readRoomKey, readSecretFile } from "../secrets.ts";
+
+/** Runs it until TERMINATE or a signal. @returns the exit code @throws ChatError */
+export async function serve(parsed: Parsed, process: Process): Promise<number> {
+  const { values, switches } = parsed;
+  const host = values.host ?? "127.0.0.1";
+  const port = parsePort(values.port);
+  const dir = values.data ?? serverDir(values.home, process.env);
+  const token = values["token-file"] === undefined ? null : readToken(values["token-file"]);
+  const retention = retentionOf(values);
+  const limits = limitsOf(values);
+  const answerKey = values.answer === undefined ? null : readRoomKey(values.answer);
+  if (switches.has("answer-ack") && !answerKey) {
+    throw new UsageError("--answer-ack needs a key to answer with", "add --answer FILE");
+  }
+  const accountsAsked = accountsOptions(parsed);
+  if (accountsAsked && switches.has("print-schema")) return printSchema(accountsAsked, process);
+  const metrics = await openMetrics(values.metrics, process);
+  makePrivateDir(dir);
+  if (accountsAsked && switches.has("audit")) return await printAudit(accountsAsked, dir, process);
+  const lock = Lock.take(
+    join(dir, "lock"),
+    `The data directory "${dir}"`,
+    "end the other server first, or give another directory with --data",
+  );
+  let log: ServeLog | null = null;
+  try {
+    log = openLog(parsed, process, (line) => process.err(`${line}\n`));
+    const identity = await openIdentity(dir, values["passphrase-file"], process);
+    const card = openCard(dir, identity, process);
+    const accounts = accountsAsked && await accountsFor(accountsAsked, dir, process);
+    const listener = listen(host, port);
+    const store = openStore(dir, switches.has("ephemeral"), process, listener);
+    const isConsole = process.inputIsTerminal && process.outputIsTerminal;
+    const operator = answerKey && isConsole ? operatorLine(process) : null;
+    const { takesOutput } = log;
+    const print = (line: string) => {
+      if (operator) operator.prompt.print(line);
+      else if (takesOutput) process.err(`${line}\n`);
+      else process.log(`${line}\n`);
+    };
+    const status = new Status(print, isConsole);
+    const listeners = [takesOutput ? null : status, log.log, metrics].filter((each) => each !== null);
+    const answering = answerKey && new Answering({
+      key: answerKey,
+      identity,
+      clock: process.clock,
+      random: process.random,
+      acknowledge: switches.has("answer-ack"),
+      heard: (name, timeMs, text) => status.heard(name, timeMs, text),
+      partner: (name) => operator?.address(name),
+    });
+    const server = new ChatServer({
+      identity,
+      card,
+      store,
+      listener,
+      limits,
+      clock: process.clock,
+      random: process.random,
+      events: tellAll(...listeners),
+      showAddresses: switches.has("show-addresses"),
+      retention,
+      answering,
+      accessToken: token,
+      accounts,
+      defer: (act) => void setImmediate(act),
+    });
+    const invite = (room: string) =>
+      isName(room)
+        ? `[+] Invite: chat join -u NAME ${
+          formatInvite({ host: reachable(host), port, room, serverId: identity.id, pins: null })
+        }`
+        : `error: "${
+          room.slice(0, 40).replace(/[^\x21-\x7e]/g, "?")
+        }" cannot be a room name\nhint: 1 to 24 letters, digits, - and _`;
+    const closeMetrics = metrics ? await serveOrStop(metrics, server) : null;
+    log.log?.say("info", "started", { version, host, port, id: encodeHex(identity.id.subarray(0, 4)) });
+    print(`[+] Running on host: ${host}`);
+    print(`[+] Running on port: ${port}`);
+    print(`[+] Server fingerprint: ${fingerprint(identity.id)}`);
+    print(invite("lobby"));
+    if (reachable(host) === "HOST") {
+      print("[+] In the invite, put this machine's name or address in place of HOST");
+    }
+    if (token) print("[+] Whoever joins needs the access token too: --token-file FILE");
+    if (accountsAsked) print(`[+] ${registrationWords[accountsAsked.registration]}`);
+    if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
+    if (answering) print("[+] Rooms of your key file are read by this server, and their members are told so");
+    if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");
+    if (metrics) {
+      print(`[+] Metrics on http://${metrics.address}/metrics, liveness on /healthz`);
+      if (!isLoopback(metrics.hostname)) print("[!] Whoever reaches that address can read them");
+    }
+    const addressee = operator ? () => operator.addressee : undefined;
+    const console = new Console({
+      server,
+      answering,
+      addressee,
+      invite,
+      now: () => process.clock.now(),
+      operator: operatorName(process),
+    });
+    const why = await untilStopped(process, console, print, operator);
+    operator?.prompt.close();
+    await server.stop();
+    closeMetrics?.();
+    const sayLast = (line: string) => takesOutput ? process.err(`${line}\n`) : process.log(`${line}\n`);
+    sayLast("[+] All connections had been terminated");
+    sayLast("[+] Server is shut down");
+    log.log?.say("info", "stopped", { why });
+    return exitCodes.done;
+  } finally {
+    log?.close();
+    lock.release();
+  }
+}
+
+/** A server that cannot be watched as asked does not run. */
+async function serveOrStop(metrics: ServeMetrics, server: ChatServer): Promise<() => void> {
+  try {
+    return metrics.serve(server);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+const registrationWords = {
+  open: "People log in; whoever is new registers: chat join --register",
+  token: "People log in; whoever is new registers with a token that TOKEN makes: chat join --register",
+  closed: "People log in; nobody can register",
+} as const;
+
+/** For the audit trail: at most 64 characters. */
+function operatorName({ env }: Process): string {
+  const login = env("USER") ?? env("LOGNAME") ?? env("USERNAME") ?? "";
+  return `operator ${sanitizeLine(login)}`.trim().slice(0, 64);
+}
+
+/** Waits for TERMINATE on the console, or a signal; a second Ctrl+C ends at once. */
+function untilStopped(
+  process: Process,
+  console: Console,
+  print: (line: string) => void,
+  operator: OperatorLine | null,
+): Promise<string> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    const stop = (why: string) => {
+      stopping = true;
+      resolve(why);
+    };
+    const onSignal = (signal: string) => {
+      if (stopping && signal === "SIGINT") process.exit(exitCodes.interrupted);
+      if (!stopping) print("[+] Stopping: everybody is told, everything is saved");
+      stop(signal);
+    };
+    process.onStop(onSignal);
+    const enter = (line: string) => {
+      const answer = console.enter(line);
+      answer.lines.forEach(print);
+      answer.later?.then((lines) => lines.forEach(print), (error) => print(`[!] ${(error as Error).name}`));
+      if (answer.terminate) stop("TERMINATE");
+    };
+    if (operator) operator.begin(enter, () => onSignal("SIGINT"));
+    else void readConsole(process, enter, () => stopping);
+  });
+}
+
+/** The console of a person who answers: what is typed stays whole while others speak. */
+interface OperatorLine {
+  readonly prompt: PromptLine;
+  /** Whom the prompt names: whoever it was when the line was begun. */
+  readonly addressee: string | null;
+  /** Somebody has spoken, or gone; a line that is being typed still goes where it was begun. */
+  address(name: string | null): void;
+  begin(enter: (line: string) => void, interrupt: () => void): void;
+}
+
+function operatorLine({ tty, clock }: Process): OperatorLine {
+  let enter: (line: string) => void = () => {};
+  let interrupt = () => {};
+  let addressee: string | null = null;
+  let newest: string | null = null;
+  const readdress = () => {
+    addressee = newest;
+    prompt.set(promptFor(addressee));
+  };
+  const prompt = new PromptLine(promptFor(null), { tty, clock, limitBytes: textMaxBytes }, {
+    line: (text) => {
+      prompt.print(`${promptFor(addressee)}${sanitizeLine(text)}`);
+      enter(text);
+      readdress();
+    },
+    interrupt: () => interrupt(), // the terminal sends no signal while lines are edited
+    end: () => {},
+    refused: (why) => prompt.print(`error: ${why}`),
+  });
+  return {
+    prompt,
+    get addressee() {
+      return addressee;
+    },
+    address(name) {
+      newest = name;
+      if (!prompt.isTyping) readdress();
+    },
+    begin(onLine, onInterrupt) {
+      enter = onLine;
+      interrupt = onInterrupt;
+    },
+  };
+}
+
+/** Whom a plain line answers. */
+function promptFor(name: string | null): string {
+  return name === null ? "(nobody to answer)> " : `to ${name}> `;
+}
+
+async function readConsole(process: Process, enter: (line: string) => void, isOver: () => boolean) {
+  let rest = "";
+  try {
+    for await (const text of process.input.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop()!.slice(-4096);
+      for (const line of lines) {
+        enter(line);
+        if (isOver()) return;
+      }
+    }
+  } catch {
+    // No console: the server runs on, as under a service manager.
+  }
+}
+
+async function openIdentity(
+  dir: string,
+  passphraseFile: string | undefined,
+  process: Process,
+): Promise<Identity> {
+  if (!hasKeys(dir, "server")) {
+    process.err("Making the server's keys; this takes a moment.\n");
+    await writeKeys(dir, "server", await generateIdentity(process.random), null, process.random, false);
+  }
+  const { text, encrypted } = readPrivateKey(dir, "server");
+  const passphrase = encrypted ? existingPassphrase(process, passphraseFile, "the server") : null;
+  return await identityFrom(openKeys(dir, "server", text, passphrase));
+}
+
+function openCard(dir: string, identity: Identity, process: Process): Bytes {
+  const path = join(dir, "card");
+  const stored = readPrivate(path);
+  if (stored && parseCard(stored).id.every((byte, i) => byte === identity.id[i])) return stored;
+  const card = makeCard(identity, roles.server, "server", seconds(process.clock));
+  writeAtomically(path, card);
+  return card;
+}
+
+function openStore(dir: string, ephemeral: boolean, process: Process, listener: Deno.Listener): Store {
+  try {
+    return ephemeral
+      ? new MemoryStore(process.random)
+      : new SqliteStore(join(dir, "rooms.db"), process.random);
+  } catch (error) {
+    listener.close();
+    throw error;
+  }
+}
+
+function listen(host: string, port: number): Deno.TcpListener {
+  try {
+    return Deno.listen({ hostname: host, port });
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) {
+      throw new ChatError(
+        `Port ${port} on "${host}" is in use`,
+        `end the program that uses it, or choose another port: chat serve -p ${
+          port === 65_535 ? 9443 : port + 1
+        }`,
+      );
+    }
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new ChatError(
+        `The system does not let you listen on port ${port}`,
+        "choose a port above 1023 with -p",
+      );
+    }
+    if (/lookup|resolve|Name or service|invalid host/i.test(String(error))) {
+      throw new ChatError(
+        `There is no host "${host}"`,
+        "give an address of this machine, or 0.0.0.0 for all",
+      );
+    }
+    throw new ChatError(
+      `"${host}" is not an address of this machine`,
+      "give one that is, 127.0.0.1, or 0.0.0.0 for all",
+    );
+  }
+}
+
+function readToken(path: string): Bytes {
+  const token = new TextEncoder().encode(readSecretFile(path)) as Bytes;
+  if (token.length >= 1 && token.length <= tokenMaxBytes) return token;
+  throw new ChatError(
+    `The access token in "${path}" has ${token.length} bytes`,
+    `it must have 1 to ${tokenMaxBytes}`,
+  );
+}
+
+const units: Record<string, number> = {
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: 86_400,
+  K: 1024,
+  M: 1024 ** 2,
+  G: 1024 ** 3,
+};
+
+/** `--retain` and `--retain-bytes`. @throws UsageError */
+function retentionOf(values: Parsed["values"]): Retention {
+  const amount = (flag: string, pattern: RegExp, least: number, most: number, example: string) => {
+    const text = values[flag]!;
+    const match = pattern.exec(text);
+    const value = match ? Number(match[1]) * (units[match[2]] ?? 1) : NaN;
+    if (value >= least && value <= most) return value;
+    throw new UsageError(`--${flag} cannot be "${text}"`, example);
+  };
+  const { retain, "retain-bytes": bytes } = values;
+  const time = "give a time from 1m to 365d, as 30d, 12h or 90m";
+  const size = "give a size from 256K to 64G, as 64M";
+  return {
+    seconds: retain === undefined
+      ? defaultRetention.seconds
+      : amount("retain", /^(\d{1,6})([smhd])$/, 60, 365 * 86_400, time),
+    bytes: bytes === undefined
+      ? defaultRetention.bytes
+      : amount("retain-bytes", /^(\d{1,12})([KMG]?)$/, 256 * 1024, 64 * 1024 ** 3, size),
+  };
+}
+
+/** What others can dial: nobody dials 0.0.0.0. */
+function reachable(host: string): string {
+  return host === "0.0.0.0" || host === "::" ? "HOST" : host;
+}

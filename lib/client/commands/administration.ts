@@ -1,0 +1,76 @@
+/**
+ * Administration of a room (protocol §7.1): inviting, putting out, closing and opening. Each is a commit that we
+ * sign, so all members see whose act it was.
+ */
+
+import { ChatError } from "../../errors.ts";
+import { formatInvite } from "../../protocol/identity/invite.ts";
+import { skeleton } from "../../protocol/identity/name.ts";
+import { findMember, keyFileFlag, policies } from "../../protocol/group/roster.ts";
+import type { Chat } from "../chat.ts";
+import { findPerson } from "../rooms/people.ts";
+import type { ClientRoom } from "../rooms/member_room.ts";
+
+/** `/invite`: the link that pins server, room and us; `/invite NAME`: lets somebody in. */
+export async function invite(chat: Chat, name: string): Promise<void> {
+  const room = namedRoom(chat);
+  const { host, port } = chat.target;
+  if (name === "") {
+    const pins = { roomId: room.state.id, inviterId: chat.context.card.id };
+    const link = formatInvite({ host, port, room: room.state.name, serverId: chat.context.serverId, pins });
+    const reach = /^127\.|^localhost$|^::1$/.test(host)
+      ? [`"${host}" is this machine: put the server's address there`]
+      : [];
+    return chat.view.answer([`chat join -u NAME '${link}'`, ...reach]);
+  }
+  if ((room.state.head!.policy & ~keyFileFlag) === policies.closed) needAdmin(room, "let anyone in");
+  const card = await findPerson(chat.context, chat.connection, name);
+  if (findMember(room.state.head!.roster, card.id)) {
+    throw new ChatError(`${card.name} is in ${room.label} already`, "/who shows all members");
+  }
+  room.change({ add: [card] });
+  chat.view.notice(`${card.name} is let in to ${room.label} as soon as the server has taken it.`);
+}
+
+/** `/kick NAME`: puts a member out. */
+export function kick(chat: Chat, name: string): void {
+  const room = namedRoom(chat);
+  const member = room.state.head!.roster.find((m) => skeleton(m.name) === skeleton(name));
+  if (!member) throw new ChatError(`"${name}" is no member of ${room.label}`, "/who shows all members");
+  if (skeleton(name) === skeleton(chat.context.card.name)) throw new ChatError("That is you", "/leave goes");
+  needAdmin(room, "put anyone out");
+  room.change({ add: [], remove: [member.id] });
+  chat.view.notice(`${member.name} is put out of ${room.label} as soon as the server has taken it.`);
+}
+
+/** `/close`: only admins let others in. */
+export function close(chat: Chat): void {
+  setPolicy(chat, policies.closed, "closed");
+}
+
+/** `/open`: anyone may come in. */
+export function open(chat: Chat): void {
+  setPolicy(chat, policies.open, "open");
+}
+
+function setPolicy(chat: Chat, policy: number, word: string): void {
+  const room = namedRoom(chat);
+  if ((room.state.head!.policy & ~keyFileFlag) === policy) {
+    throw new ChatError(`${room.label} is ${word} already`, "/rooms shows all");
+  }
+  needAdmin(room, policy === policies.closed ? "close it" : "open it");
+  room.change({ add: [], policy });
+  chat.view.notice(`${room.label} is ${word} as soon as the server has taken it.`);
+}
+
+function namedRoom(chat: Chat): ClientRoom {
+  const room = chat.membersRoom;
+  if (!room.isDirect) return room;
+  throw new ChatError("That is not possible in a room of two", "/switch ROOM goes to another room first");
+}
+
+function needAdmin(room: ClientRoom, what: string): void {
+  if (room.isAdmin) return;
+  const admins = room.state.head!.roster.filter((m) => m.role === 1).map((m) => m.name);
+  throw new ChatError(`Only an admin of ${room.label} can ${what}`, `ask ${admins.join(" or ")}`);
+}

@@ -1,0 +1,237 @@
+/** Commands: what a person can type in a room, as one table that drives parsing and /help. */
+
+import { encodeHex } from "@std/encoding/hex";
+import { closestString } from "@std/text/closest-string";
+import { ChatError } from "../../errors.ts";
+import { changePassword, releaseKey } from "./account.ts";
+import { close, invite, kick, open } from "./administration.ts";
+import { rooms, who, whois } from "./answers.ts";
+import type { Chat } from "../chat.ts";
+import type { Takes, Words } from "./completion.ts";
+import { findPerson } from "../rooms/people.ts";
+import { forget, recall, search } from "./recall.ts";
+import { verify } from "./verify.ts";
+import { why } from "./why.ts";
+
+/** One command of the table. */
+export interface Command {
+  /** The word after the slash. */
+  readonly name: string;
+  /** What follows it. */
+  readonly args: string;
+  /** What the first word of that is, for completion. */
+  readonly takes?: Takes;
+  /** What it does. */
+  readonly help: string;
+  /** Does it. */
+  run(chat: Chat, rest: string): void | Promise<void>;
+}
+
+/** All commands. */
+export const commands: readonly Command[] = [
+  {
+    name: "help",
+    args: "[COMMAND]",
+    takes: "command",
+    help: "Show the commands",
+    run: (chat, rest) => chat.view.answer(help(rest)),
+  },
+  {
+    name: "who",
+    args: "",
+    help: "Who is in the room, who is here now, and how far they confirm what you see",
+    run: (chat) => chat.view.answer(who(chat)),
+  },
+  {
+    name: "whois",
+    args: "NAME",
+    takes: "person",
+    help: "The key of NAME, and how it was checked",
+    run: async (chat, rest) => chat.view.answer(await whois(chat, rest)),
+  },
+  {
+    name: "msg",
+    args: "NAME TEXT",
+    takes: "person",
+    help: "Say TEXT to NAME alone, also while NAME is away",
+    run: message,
+  },
+  {
+    name: "query",
+    args: "NAME",
+    takes: "person",
+    help: "Show the room of you and NAME alone",
+    run: query,
+  },
+  {
+    name: "join",
+    args: "ROOM",
+    takes: "room",
+    help: "Enter another room, or make it",
+    run: (chat, rest) => chat.joinRoom(rest),
+  },
+  {
+    name: "switch",
+    args: "ROOM",
+    takes: "room",
+    help: "Show another room: what you type is said there (Alt+1 to Alt+9: by number)",
+    run: switchRoom,
+  },
+  { name: "rooms", args: "", help: "The rooms you are in", run: (chat) => chat.view.answer(rooms(chat)) },
+  {
+    name: "invite",
+    args: "[NAME]",
+    takes: "person",
+    help: "Let NAME into the room; alone: the command that joins it, to hand on",
+    run: invite,
+  },
+  { name: "kick", args: "NAME", takes: "person", help: "Put NAME out of the room (admins)", run: kick },
+  { name: "close", args: "", help: "Let only admins let others in (admins)", run: close },
+  { name: "open", args: "", help: "Let anyone in again (admins)", run: open },
+  {
+    name: "verify",
+    args: "[NAME]",
+    takes: "person",
+    help: "Compare digits with NAME, and mark the key as verified; alone: digits of room, server and you",
+    run: verify,
+  },
+  {
+    name: "trust",
+    args: "NAME",
+    takes: "person",
+    help: "Accept the changed key of NAME, or ignore what NAME claims to have seen",
+    run: (chat, rest) => chat.trust(rest),
+  },
+  {
+    name: "ignore",
+    args: "[NAME]",
+    takes: "person",
+    help: "Show nothing of NAME any more, or again; alone: whom you ignore",
+    run: ignore,
+  },
+  {
+    name: "why",
+    args: "[N]",
+    help: "Who could read the last message, or the Nth last, with which keys, and how it was checked",
+    run: (chat, rest) => chat.view.answer(why(chat, rest)),
+  },
+  {
+    name: "history",
+    args: "[N]",
+    help: "The last N lines of the room that are kept here (with join --history)",
+    run: (chat, rest) => chat.view.answer(recall(chat, rest)),
+  },
+  {
+    name: "search",
+    args: "WORDS",
+    help: "Lines kept here in which all the WORDS occur, names included",
+    run: (chat, rest) => chat.view.answer(search(chat, rest)),
+  },
+  { name: "forget", args: "", help: "Wipe the lines kept here, and those you have typed", run: forget },
+  { name: "clear", args: "", help: "Clear the screen (also Ctrl+L)", run: (chat) => chat.view.clear() },
+  { name: "password", args: "", help: "Change the password of your account", run: changePassword },
+  {
+    name: "release",
+    args: "",
+    help: "Let your account's next login come from another key, and go",
+    run: releaseKey,
+  },
+  { name: "me", args: "ACTION", help: "Say what you do", run: (chat, rest) => chat.say(rest, true) },
+  {
+    name: "retry",
+    args: "",
+    help: "Send again what failed; go on after a warning",
+    run: (chat) => chat.retry(),
+  },
+  {
+    name: "rekey",
+    args: "",
+    help: "Make new keys for the room now",
+    run: (chat) => chat.membersRoom.rekey(),
+  },
+  { name: "leave", args: "", help: "Give up the membership, and go", run: (chat) => chat.leave() },
+  {
+    name: "quit",
+    args: "",
+    help: "Go; the membership stays (also EXIT, exit, Ctrl+D)",
+    run: (chat) => chat.quit(),
+  },
+];
+
+/** What a typed line means. */
+export type Meaning =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "quit" }
+  | { readonly kind: "say"; readonly text: string }
+  | { readonly kind: "command"; readonly command: Command; readonly rest: string }
+  | { readonly kind: "unknown"; readonly word: string; readonly nearest: string };
+
+/** Reads one line; an unknown `/word` is never text. */
+export function parseLine(line: string): Meaning {
+  const trimmed = line.trim();
+  if (trimmed === "") return { kind: "nothing" };
+  if (trimmed === "EXIT" || trimmed === "exit") return { kind: "quit" };
+  // A blank that slipped in before it must not send a command to the room.
+  if (trimmed.startsWith("//")) return { kind: "say", text: line.replace("/", "") };
+  if (!trimmed.startsWith("/")) return { kind: "say", text: line };
+  const [, word, rest] = /^\/(\S*)\s*(.*)$/s.exec(line.trimStart())!;
+  const command = commands.find((c) => c.name === word.toLowerCase());
+  if (command) return { kind: "command", command, rest: rest.trim() };
+  return { kind: "unknown", word, nearest: closestString(word.toLowerCase(), commands.map((c) => c.name)) };
+}
+
+/** `/help`: all commands, or the one named. */
+export function help(word: string): string[] {
+  const name = word.replace(/^\//, "").toLowerCase();
+  const some = commands.filter((c) => name === "" || c.name === name);
+  if (some.length === 0) return [`There is no command /${name}; /help lists all.`];
+  const lines = some.map((c) => `${`/${c.name} ${c.args}`.padEnd(16)} ${c.help}`);
+  return name === "" ? [...lines, `${"//TEXT".padEnd(16)} Say a line that starts with a slash`] : lines;
+}
+
+/** What can be completed in a chat as it stands. */
+export function wordsOf(chat: Chat): Words {
+  const { room } = chat;
+  const speakers = room ? chat.shown.speakers(room.label) : [];
+  const members = room ? [...room.memberNames].filter((name) => name !== chat.profile.name) : [];
+  const rooms = chat.numbered.filter((other) => other !== room).toSorted((a, b) => b.unread - a.unread);
+  return {
+    commands,
+    people: [...new Set([...speakers, ...members.toSorted()])],
+    rooms: rooms.map(({ label }) => label),
+  };
+}
+
+async function ignore(chat: Chat, rest: string): Promise<void> {
+  const { ignored } = chat;
+  if (rest === "") {
+    const { names } = ignored;
+    return chat.view.notice(names.length === 0 ? "You ignore nobody." : `You ignore ${names.join(", ")}.`);
+  }
+  const card = await findPerson(chat.context, chat.connection, rest);
+  const isIgnored = ignored.toggle(encodeHex(card.id), card.name);
+  chat.view.notice(
+    isIgnored
+      ? `Nothing that ${card.name} says is shown or kept any more; "/ignore ${card.name}" again ends it.`
+      : `What ${card.name} says is shown again.`,
+  );
+}
+
+async function message(chat: Chat, rest: string): Promise<void> {
+  const [, name, text] = /^(\S*)\s*(.*)$/s.exec(rest)!;
+  if (name === "" || text === "") {
+    throw new ChatError("To whom, and what? /msg NAME TEXT", "nothing was sent");
+  }
+  await chat.tell(name, text);
+}
+
+async function query(chat: Chat, rest: string): Promise<void> {
+  if (rest === "") throw new ChatError("Whom? /query NAME", "/rooms shows the rooms you are in");
+  chat.switchTo(await chat.directRoom(rest));
+}
+
+function switchRoom(chat: Chat, rest: string): void {
+  if (rest === "") throw new ChatError("Which room? /switch ROOM", "/rooms shows those you are in");
+  if (/^[1-9]$/.test(rest) && !chat.roomCalled(rest)) return chat.switchToNumber(Number(rest));
+  chat.switchTo(chat.knownRoom(rest));
+}

@@ -1,0 +1,67 @@
+/** `/why`: who could read a message, with which keys it was sealed, and how its sender is known. */
+
+import { decodeHex, encodeHex } from "@std/encoding/hex";
+import { fingerprint } from "../../crypto/identity.ts";
+import { ChatError } from "../../errors.ts";
+import { timestamp } from "../../timestamp.ts";
+import type { Chat } from "../chat.ts";
+import { ClientRoom } from "../rooms/member_room.ts";
+import type { MessageEvent } from "../room_events.ts";
+
+const excerptCharacters = 60;
+
+/** Tells of the last message in the room on the screen, or the n-th last. @throws ChatError when there is none */
+export function why(chat: Chat, rest: string): string[] {
+  const n = rest === "" ? 1 : Number(rest);
+  if (!Number.isInteger(n) || n < 1) {
+    throw new ChatError("Which message? /why, or /why N", "/why 2: the last but one");
+  }
+  const { room } = chat;
+  const message = room ? chat.shown.nthLast(room.label, n) : undefined;
+  if (!room || !message) {
+    throw new ChatError(
+      n === 1
+        ? "Nothing was said here since you joined"
+        : `Fewer than ${n} messages were shown since you joined`,
+      "/why tells of messages of this run, up to 500",
+    );
+  }
+  const { timeMs, from, text, action, readers, pos, answer } = message;
+  const flat = text.replaceAll(/\s+/g, " ");
+  const excerpt = flat.length > excerptCharacters ? `${flat.slice(0, excerptCharacters)}…` : flat;
+  const said = action ? `* ${from} ${excerpt}` : `${from}: ${excerpt}`;
+  const lines = [`${timestamp(timeMs)} ${said}`, signedLine(chat, message)];
+  if (answer) {
+    return [
+      ...lines,
+      "  The server says this to you alone, with the key file: whoever holds it could read it.",
+    ];
+  }
+  if (!readers) {
+    return [...lines, "  Sealed with the key file alone: whoever holds it, now or later, could read it."];
+  }
+  return [
+    ...lines,
+    `  Sealed with the keys of epoch ${readers.epoch}, at position ${pos} of ${room.label}.`,
+    `  Could be read by: ${readers.names.join(", ")}; not by the server.`,
+    confirmedLine(room, pos),
+  ];
+}
+
+function signedLine(chat: Chat, { own, from, fromId }: MessageEvent): string {
+  const print = fingerprint(decodeHex(fromId));
+  if (own) return `  Signed by you, with the key ${print}.`;
+  const { known, serverId } = chat.context;
+  const pin = known.user(serverId, from);
+  const how = pin?.verified && encodeHex(pin.id) === fromId
+    ? "which you have verified"
+    : `not verified; "/verify ${from}" compares digits`;
+  return `  Signed with the key ${print}, ${how}.`;
+}
+
+function confirmedLine(room: object, pos: number): string {
+  const confirmed = room instanceof ClientRoom ? room.state.confirmed?.pos ?? 0 : 0;
+  return confirmed >= pos
+    ? "  Another member has confirmed to see the same up to there."
+    : "  Nobody else has confirmed yet to see the same up to there.";
+}

@@ -1,0 +1,84 @@
+/**
+ * ServerState: everything of one server that a profile keeps (protocol §8.6, §10): rooms, directory and
+ * prekeys; for a memory-only server, rooms by its run.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { equals } from "@std/bytes/equals";
+import type { Clock } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { SealedFiles } from "../../storage/sealed_files.ts";
+import { Directory } from "../connection/directory.ts";
+import { OwnPrekeys } from "../connection/own_prekeys.ts";
+import type { Profile } from "./profile.ts";
+import { Ignored } from "./ignored.ts";
+import { LocalHistory } from "./local_history.ts";
+import { RoomOrder } from "../rooms/room_order.ts";
+import { RoomFiles } from "../rooms/room_state.ts";
+import { decodeState, encodeState } from "../../storage/state_json.ts";
+
+const file = "about.state";
+
+/** What a server said of itself at the last WELCOME. */
+export interface AboutServer {
+  /** 16 bytes; changes when its logs are lost. */
+  runId: Bytes;
+  /** Whether that is to be expected. */
+  memoryOnly: boolean;
+}
+
+/** The folder of one server. */
+export class ServerState {
+  /** Cards and prekeys of others. */
+  readonly directory: Directory;
+  /** Our prekeys there. */
+  readonly prekeys: OwnPrekeys;
+  /** At the last WELCOME; null before the first. */
+  about: AboutServer | null;
+  /** People whose messages are not shown. */
+  readonly ignored: Ignored;
+  /** The numbers of rooms. */
+  readonly order: RoomOrder;
+  /** What was said, if the person wants it kept. */
+  readonly history: LocalHistory;
+  #files: SealedFiles;
+
+  /** Opens it. @param keepsHistory whether what is said is kept */
+  constructor(profile: Profile, serverId: Bytes, clock: Clock, keepsHistory: boolean) {
+    this.#files = profile.files.folder(encodeHex(serverId).slice(0, 32));
+    this.directory = new Directory(this.#files, profile.card, clock);
+    this.prekeys = new OwnPrekeys(this.#files, profile.identity, clock);
+    this.history = new LocalHistory(this.#files, keepsHistory);
+    this.order = new RoomOrder(this.#files);
+    this.ignored = new Ignored(this.#files);
+    const bytes = this.#files.read(file);
+    this.about = bytes ? decodeState<AboutServer>(bytes) : null;
+  }
+
+  /** The rooms that belong to what the server was last known to be. */
+  rooms(): RoomFiles {
+    const run = this.about?.memoryOnly ? `run-${encodeHex(this.about.runId)}` : "rooms";
+    return new RoomFiles(this.#files.folder(run));
+  }
+
+  /**
+   * Takes what WELCOME says.
+   *
+   * @returns `same`; `restarted` when a memory-only server has begun anew; `lost` when a durable one has
+   */
+  welcome(about: AboutServer): "same" | "restarted" | "lost" {
+    const before = this.about;
+    if (before && before.memoryOnly === about.memoryOnly && equals(before.runId, about.runId)) return "same";
+    const expected = before === null || before.memoryOnly;
+    // A loss stays on record: the alarm is raised at each return, until the person has the rooms removed.
+    if (!expected) return "lost";
+    this.about = about;
+    this.#files.write(file, encodeState(about));
+    for (const folder of this.#files.folders()) {
+      if (folder.startsWith("run-") && folder !== `run-${encodeHex(about.runId)}`) {
+        this.#files.removeFolder(folder);
+      }
+    }
+    return before === null ? "same" : "restarted";
+  }
+}

@@ -1,0 +1,303 @@
+/**
+ * Committer: when a room is due for a commit of ours, and how one is sent (protocol §7.1, §7.4).
+ *
+ * A commit is due when the server asks for newcomers or leavers, before sending into an old epoch, after an
+ * epoch that we cannot read, and after signs of a restored backup. The commit and its secret are stored
+ * before it is sent, and nothing is sent into the room until it is answered.
+ */
+
+import { seconds } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import { fingerprint } from "../../crypto/identity.ts";
+import { type Card, roles } from "../../protocol/identity/card.ts";
+import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
+import { skeleton } from "../../protocol/identity/name.ts";
+import { findMember, keyFileFlag, policies, rosterMax } from "../../protocol/group/roster.ts";
+import { LinkLost, RequestRefused } from "../connection/connection.ts";
+import { carriedOut, type Change, makeSuccessor } from "./make_commit.ts";
+import type { ClientRoom } from "./member_room.ts";
+import { ServerFault } from "./room_context.ts";
+
+const epochMaxSeconds = 24 * 3600;
+const epochMaxMessages = 10_000;
+const refreshEveryMs = 60_000;
+const firstBackoffMs = 1_000;
+const maxBackoffMs = 60_000;
+const conflictJitterMs = 500;
+
+const refresh: Change = { add: [] };
+
+/** The committing side of one room. */
+export class Committer {
+  #admit: Bytes[] | null = null;
+  #keptOut: Bytes[] = [];
+  #ref: number | null = null;
+  #genesis: ((created: boolean) => void) | null = null;
+  #endTurn: () => void = () => {};
+  #notBefore = 0;
+  #backoffMs = 0;
+  #lastRefreshMs = -Infinity;
+  #wish: Required<Change> | null = null;
+
+  /** @param room whose committer it is */
+  constructor(private readonly room: ClientRoom) {}
+
+  /** The connection is over: whatever was asked or sent comes up again. */
+  reset(): void {
+    this.#admit = this.#ref = this.#genesis = null;
+    this.#endTurn();
+  }
+
+  /** The server asks for these newcomers, and for pending leaves. */
+  admit(ids: Bytes[]): void {
+    this.#admit = ids;
+  }
+
+  /** Whether a commit of ours waits for its answer: nothing is sent until then. */
+  get isWaiting(): boolean {
+    return this.#ref !== null;
+  }
+
+  /** The person wants this changed; it is kept until it has come about, or cannot any more. */
+  wish({ add, remove = [], policy }: Change): void {
+    const before = this.#wish;
+    this.#wish = {
+      add: [...before?.add ?? [], ...add],
+      remove: [...before?.remove ?? [], ...remove],
+      policy: policy ?? before?.policy ?? -1,
+    };
+  }
+
+  /** Whether something the person wants has not come about yet. */
+  get hasWish(): boolean {
+    return this.#wished() !== null;
+  }
+
+  /** What of the wish is still to be done, by the room as it is now. */
+  #wished(): Change | null {
+    const { head, leaving } = this.room.state;
+    if (!this.#wish || !head || leaving) return null;
+    const { roster } = head;
+    const isClosed = (head.policy & ~keyFileFlag) === policies.closed;
+    const { isAdmin } = this.room;
+    const names = new Set(roster.map((m) => skeleton(m.name)));
+    // Asked for twice, or under two look-alike names, somebody is added once.
+    const isNew = ({ id, name }: Card) => {
+      if (findMember(roster, id) || names.has(skeleton(name))) return false;
+      names.add(skeleton(name));
+      return true;
+    };
+    const add = !isClosed || isAdmin ? this.#wish.add.filter(isNew).slice(0, rosterMax - roster.length) : [];
+    const remove = isAdmin ? this.#wish.remove.filter((id) => findMember(roster, id)) : [];
+    const { policy } = this.#wish;
+    const turns = isAdmin && policy >= 0 && policy !== (head.policy & ~keyFileFlag);
+    if (add.length + remove.length === 0 && !turns) {
+      this.#wish = null;
+      return null;
+    }
+    return turns ? { add, remove, policy } : { add, remove };
+  }
+
+  /**
+   * What a commit is due for now.
+   *
+   * @param sending whether a message waits to be sent
+   * @returns null for nothing
+   * @throws LinkLost
+   */
+  async due(sending: boolean): Promise<Change | null> {
+    const { state, context } = this.room;
+    if (this.room.lacksKeyFile) return null;
+    const wished = this.#wished();
+    if (wished) return wished;
+    const asked = this.#admit && await this.#wanted(this.#admit);
+    if (asked) return asked;
+    // Whoever is kept out by a known key may come in as soon as the new one is accepted.
+    this.#admit = this.#keptOut.length > 0 ? this.#keptOut : null;
+    if (state.leaving) return null; // who goes commits for others only
+    if (state.suspect) return refresh;
+    const age = seconds(context.clock) - state.commitTime;
+    const old = age > epochMaxSeconds || state.epochMessages >= epochMaxMessages;
+    if (sending && (old || carriedOut(this.room, state.head!.epoch + 1).length > 0)) return refresh;
+    const rested = context.clock.now() - this.#lastRefreshMs >= refreshEveryMs;
+    return !state.readable && rested ? refresh : null;
+  }
+
+  /** Of what the server asks, what is still wanted: kept until a commit of ours is stored. */
+  async #wanted(ids: Bytes[]): Promise<Change | null> {
+    const head = this.room.state.head!;
+    this.#keptOut = [];
+    const newcomers = ids.filter((id) => !findMember(head.roster, id));
+    const isOpen = (head.policy & ~keyFileFlag) === policies.open;
+    if (!isOpen && this.room.isAdmin) await this.#tellWhoAsks(newcomers);
+    const leaves = carriedOut(this.room, head.epoch + 1).length;
+    const places = rosterMax - head.roster.length + leaves;
+    const add = isOpen ? (await this.#admissible(newcomers)).slice(0, places) : [];
+    return add.length > 0 || leaves > 0 ? { add } : null;
+  }
+
+  /** Nobody but an admin lets anyone in to a closed room, and no server makes her do it: she is told. */
+  async #tellWhoAsks(ids: Bytes[]): Promise<void> {
+    const { directory } = this.room.context;
+    if (ids.length > 0) await directory.fetchCards(this.room.connection!, ids);
+    for (const id of ids) {
+      const card = directory.card(id);
+      if (card?.role === roles.user) {
+        this.room.noticeOnce(`${card.name} asks to be let in: /invite ${card.name}`);
+      }
+    }
+  }
+
+  /** Those of the newcomers whom we can let in: card, name and pin fit. @throws LinkLost */
+  async #admissible(ids: Bytes[]): Promise<Card[]> {
+    const { directory, known, serverId } = this.room.context;
+    if (ids.length > 0) await directory.fetchCards(this.room.connection!, ids);
+    const names = new Set(this.room.state.head!.roster.map((m) => skeleton(m.name)));
+    return ids.flatMap((id) => {
+      const card = directory.card(id);
+      if (!card || card.role !== roles.user) return [];
+      if (names.has(skeleton(card.name))) {
+        this.room.warnOnce(
+          `Somebody with the key ${
+            fingerprint(id)
+          } wants to join as ${card.name}, who is in the room with another ` +
+            `key. If the old key is lost, an admin can /kick ${card.name} first.`,
+        );
+        return [];
+      }
+      if (known.conflicts(serverId, card.name, id)) {
+        this.room.warnOnce(
+          `Somebody with the key ${fingerprint(id)} wants to join as ${card.name}, whose known key is ${
+            fingerprint(known.user(serverId, card.name)!.id)
+          }, and is not let in. "/trust ${card.name}" accepts the new key.`,
+        );
+        this.#keptOut.push(id);
+        this.room.conflict ??= { name: card.name, id }; // the one that was shown first stays the one in question
+        return [];
+      }
+      names.add(skeleton(card.name));
+      return [card];
+    });
+  }
+
+  /** Whether a commit may be tried now: a refused one waits a little. */
+  get mayCommit(): boolean {
+    return this.room.context.clock.now() >= this.#notBefore;
+  }
+
+  /** Makes a commit, uploads its boxes, and sends it once it is stored. @throws LinkLost */
+  async commit(change: Change): Promise<void> {
+    const { room } = this;
+    this.#endTurn = await room.connection!.takeCommitTurn();
+    try {
+      const made = await makeSuccessor(room, change);
+      for (const name of made.without) {
+        room.notice(`${name} has no valid prekey and cannot read what follows, until ${name} is back.`);
+      }
+      await this.#upload(made.boxes);
+      if (!room.connection) throw new LinkLost();
+      room.state.pendingCommit = made.pending;
+      if (!room.state.readable) this.#restAfterRefresh();
+      room.finishTurn(() => this.#send(made.pending.bytes));
+    } finally {
+      if (this.#ref === null) this.#endTurn(); // not sent: it could not be made, or not be stored
+    }
+  }
+
+  async #upload(boxes: Bytes[]): Promise<void> {
+    try {
+      await Promise.all(
+        boxes.map((box) => this.room.request((ref) => ({ type: "BOX_PUT", ref, box }), "DONE")),
+      );
+    } catch (error) {
+      // The COMMIT is sent all the same: refused, it makes the server drop the boxes that it holds for us.
+      if (!(error instanceof RequestRefused)) throw error;
+    }
+  }
+
+  /** At most one refresh a minute, and a turn when the minute is over. */
+  #restAfterRefresh(): void {
+    const { clock } = this.room.context;
+    this.#lastRefreshMs = clock.now();
+    clock.after(refreshEveryMs, () => this.room.turn());
+  }
+
+  /**
+   * Sends the commit that makes the room, once it and its secret are stored.
+   *
+   * @param answered told whether the room was made, or somebody else was faster
+   * @param boxes of the others who are in it from the start
+   * @throws LinkLost, FileTrouble
+   */
+  async sendGenesis(answered: (created: boolean) => void, boxes: Bytes[]): Promise<void> {
+    this.#endTurn = await this.room.connection!.takeCommitTurn();
+    this.#genesis = answered;
+    try {
+      await this.#upload(boxes);
+      if (!this.room.connection) throw new LinkLost();
+      const { pendingCommit } = this.room.state;
+      if (!pendingCommit) return answered(false); // somebody else's room has begun meanwhile
+      this.room.store();
+      this.#send(pendingCommit.bytes);
+    } finally {
+      if (this.#ref === null) {
+        this.#genesis = null;
+        this.#endTurn();
+      }
+    }
+  }
+
+  #send(commit: Bytes): void {
+    const { connection, state } = this.room;
+    this.#ref = connection!.sendInStream(state.id, (ref) => ({ type: "COMMIT", ref, commit }));
+  }
+
+  /** An answer has come, though its turn in the stream may not have: other rooms may commit. */
+  arrived(message: LinkMessage): void {
+    if (this.isAnswer(message)) this.#endTurn();
+  }
+
+  /** Whether this is the answer to our commit. */
+  isAnswer(message: LinkMessage): boolean {
+    return (message.type === "STORED" || message.type === "ERROR") && message.ref === this.#ref;
+  }
+
+  /** The commit whose STORED has come. @throws ServerFault when it cannot be */
+  stored(): Bytes {
+    const { pendingCommit } = this.room.state;
+    if (!pendingCommit) throw new ServerFault("a commit was stored that had lost");
+    return pendingCommit.bytes;
+  }
+
+  /** Our commit is applied. */
+  done(): void {
+    this.#ref = this.#admit = null;
+    this.#backoffMs = 0;
+    this.#genesis?.(true);
+    this.#genesis = null;
+  }
+
+  /** Our commit was refused: the winner, if there is one, is applied by now; what is still wanted is asked anew. */
+  refused(code: number): void {
+    this.#ref = null;
+    this.#lastRefreshMs = -Infinity; // it has not come about
+    this.room.state.pendingCommit = null;
+    if (this.#genesis) {
+      this.#genesis(false);
+      this.#genesis = null;
+      return;
+    }
+    if (code !== errorCodes.CONFLICT) {
+      this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs * 2 || firstBackoffMs);
+    }
+    const { clock, random } = this.room.context;
+    const [a, b] = random(2);
+    const waitMs = (a * 256 + b) % conflictJitterMs + (code === errorCodes.CONFLICT ? 0 : this.#backoffMs);
+    this.#notBefore = clock.now() + waitMs;
+    clock.after(waitMs, () => this.room.turn());
+    if (code === errorCodes.DENIED) {
+      this.#wish = null;
+      this.room.warn("The server refused a change of the members as against the rules.");
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Direct rooms (protocol §7.5): a room of two, made by whoever writes first, also while the other is away. When
+ * both begin at once the server's first commit wins, and the other's lines go into that room.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../crypto/bytes.ts";
+import { compareBytes } from "../../crypto/bytes.ts";
+import { ChatError, exitCodes } from "../../errors.ts";
+import type { Card } from "../../protocol/identity/card.ts";
+import { directRoomId } from "../../protocol/group/commit.ts";
+import { LinkLost } from "../connection/connection.ts";
+import { makeDirectGenesis } from "./make_commit.ts";
+import { ClientRoom } from "./member_room.ts";
+import type { RoomContext } from "./room_context.ts";
+import type { Named } from "./room_stream.ts";
+import { newRoomState } from "./room_state.ts";
+
+/** What direct rooms need of the chat. */
+export interface DirectRooms {
+  /** What all rooms share. */
+  readonly context: RoomContext;
+  /** A room by id in hex. */
+  room(key: string): ClientRoom | undefined;
+  /** Keeps a room. */
+  addRoom(room: ClientRoom): void;
+}
+
+/** The id of the room of us and somebody. */
+export function directIdWith({ serverId, card }: RoomContext, other: Uint8Array): Bytes {
+  const [lo, hi] = [card.id, other].sort(compareBytes);
+  return directRoomId(serverId, lo, hi);
+}
+
+/** The direct room with somebody, known or new; {@link beginDirectRoom} makes a new one at the server. */
+export function directRoomWith(rooms: DirectRooms, other: Named): ClientRoom {
+  const id = directIdWith(rooms.context, other.id);
+  const known = rooms.room(encodeHex(id));
+  if (known) {
+    if (known.isDirect && !known.other) Object.assign(known.state, { with: other.name, withId: other.id });
+    if (known.isDirect && known.other && equals(known.other.id, other.id)) return known;
+    throw new ChatError(
+      `The server shows another room in the place of the one of you and ${other.name}`,
+      "nothing was sent; do not use this server for it, and ask its operator",
+      exitCodes.trust,
+    );
+  }
+  const state = { ...newRoomState(id, ""), with: other.name, withId: other.id };
+  const room = new ClientRoom(rooms.context, state, null);
+  rooms.addRoom(room);
+  return room;
+}
+
+/**
+ * Makes the room at the server, unless it is there by now; its stream follows in either case.
+ *
+ * @throws LinkLost, NoPrekey, FileTrouble
+ */
+export async function beginDirectRoom(room: ClientRoom, other: Card): Promise<void> {
+  const { connection, state } = room;
+  if (state.status !== "waiting" || !connection) return;
+  const { pending, box } = await makeDirectGenesis(room, other);
+  if (room.state.status !== "waiting") return; // the other was faster meanwhile
+  if (room.connection !== connection) throw new LinkLost();
+  state.pendingCommit = pending;
+  // Whoever loses the race is told after the winner's commit, which has begun the room by then.
+  const made = await Promise.race([room.create([box]), connection.over.then(() => null)]);
+  if (made === null) throw new LinkLost();
+  if (!made && room.state.status === "waiting") {
+    throw new ChatError(
+      `The server does not let you begin a direct room with ${other.name} now`,
+      'it takes 20 new ones an hour; your line is kept, "/retry" tries again',
+    );
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * Entering a room (protocol §11 "create", "newcomer", "return"): still in it, found and joined, or made.
+ *
+ * The server's word on names is held against the pins; what makes us a member is only ever a commit in the
+ * room's stream.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { sleep } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import { ChatError, exitCodes } from "../../errors.ts";
+import {
+  errorCodes,
+  joinInfo,
+  type MessageOf,
+  roomFlags,
+  roomKinds,
+} from "../../protocol/channel/link_messages.ts";
+import { decodeName, encodeName, skeleton } from "../../protocol/identity/name.ts";
+import { keyFileFlag } from "../../protocol/group/roster.ts";
+import type { KeyClaims } from "../trust/key_claims.ts";
+import { type Connection, LinkLost, RequestRefused } from "../connection/connection.ts";
+import { noKeyFile } from "../../protocol/group/epoch.ts";
+import { makeGenesis } from "./make_commit.ts";
+import { ClientRoom } from "./member_room.ts";
+import { type RoomContext, WrongKeyFile } from "./room_context.ts";
+import { newRoomState } from "./room_state.ts";
+import type { View } from "../chat_view.ts";
+
+const createTries = 4;
+const firstWaitMs = 1_000;
+const longestWaitMs = 30_000;
+
+/** What entering needs of the chat. */
+export interface Entrance {
+  /** All rooms with members at the server. */
+  readonly rooms: readonly ClientRoom[];
+  /** What they share. */
+  readonly context: RoomContext;
+  /** For what the person shall know. */
+  readonly view: View;
+  /** Aborted when the person goes. */
+  readonly signal: AbortSignal;
+  /** Whether the person accepts another room by a name. */
+  readonly claims: KeyClaims;
+  /** Keeps a room. */
+  addRoom(room: ClientRoom): void;
+  /** Forgets it. */
+  dropRoom(room: ClientRoom): void;
+  /** This is the room: lines go there as soon as they can. */
+  take(room: ClientRoom): void;
+  /** Calls `check` after each turn of a room. @returns ends it */
+  watch(room: ClientRoom, check: () => void): () => void;
+}
+
+/** Which room is meant. */
+export interface Wanted {
+  /** As the person typed it. */
+  readonly name: string;
+  /** 32 bytes of its key file; zeros for none. */
+  readonly psk: Bytes;
+  /** Who vouches for it by an invite. */
+  readonly inviter: Bytes | null;
+  /** Which room the invite means; null when there is none. */
+  readonly roomId: Bytes | null;
+}
+
+/**
+ * Finds the room, or makes it, or asks to be let in; the rest comes as its stream.
+ *
+ * @throws ChatError when it is not to be entered; LinkLost
+ */
+export async function enterRoom(entrance: Entrance, connection: Connection, wanted: Wanted): Promise<void> {
+  const { name } = wanted;
+  const known = entrance.rooms.find((room) =>
+    room.state.status === "in" && !room.state.retired && skeleton(room.state.name) === skeleton(name) &&
+    isPinned(entrance, room.state.id, name)
+  );
+  if (known) {
+    checkKeyFile(known, wanted);
+    if (await stayedIn(entrance, connection, known)) return entrance.take(known);
+  }
+  for (let i = 0; i < createTries; i++) {
+    const info = await findRoom(connection, name);
+    if (info) return await joinRoom(entrance, connection, info, wanted);
+    if (wanted.roomId || pinOf(entrance, name)) throw roomGone(name);
+    if (await createRoom(entrance, connection, wanted)) return;
+  }
+  throw new ChatError(
+    `The room "${name}" is not there, and the server does not let you make it`,
+    "you may be in as many rooms as it allows (leave one with /leave), or it has as many as it takes: ask its operator",
+  );
+}
+
+/** Repeats what the server has no room for now: after 1 s, doubling to 30. @throws LinkLost, RequestRefused */
+export async function patiently<T>(
+  { context, signal }: Pick<Entrance, "context" | "signal">,
+  request: () => Promise<T>,
+  onLimit: () => void = () => {},
+): Promise<T> {
+  for (let waitMs = firstWaitMs;; waitMs = Math.min(longestWaitMs, waitMs * 2)) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof RequestRefused) || error.code !== errorCodes.LIMIT) throw error;
+      if (waitMs === firstWaitMs) onLimit();
+      await sleep(context.clock, waitMs, signal);
+      if (signal.aborted) throw new LinkLost();
+    }
+  }
+}
+
+/** Whether we are still in a room we were in: removed while away, or gone by our own wish, we join anew. */
+async function stayedIn(entrance: Entrance, connection: Connection, room: ClientRoom): Promise<boolean> {
+  if (room.state.leaving) {
+    entrance.view.notice(
+      "You have asked to leave this room; you are let in again once a member has carried it out.",
+    );
+  }
+  const decided = Promise.withResolvers<boolean>();
+  let asked = false;
+  const check = () => {
+    const { status, leaving, alarm } = room.state;
+    if (room.isCaughtUp && leaving && !asked) {
+      asked = true; // the first request may have run out of its time
+      room.leave().catch(() => {});
+    }
+    if (status === "gone") decided.resolve(false);
+    else if ((room.isCaughtUp && !leaving) || room.conflict || alarm) decided.resolve(true);
+  };
+  const unwatch = entrance.watch(room, check);
+  check();
+  try {
+    return await Promise.race([decided.promise, lost(connection)]);
+  } finally {
+    unwatch();
+  }
+}
+
+async function findRoom(connection: Connection, name: string): Promise<MessageOf<"ROOM_INFO"> | null> {
+  try {
+    return await connection.request(
+      (ref) => ({ type: "ROOM_FIND", ref, name: encodeName(name) }),
+      "ROOM_INFO",
+    );
+  } catch (error) {
+    if (error instanceof RequestRefused && error.code === errorCodes.NO_ROOM) return null;
+    throw error;
+  }
+}
+
+/** The room known by this name; null when none is, or the person accepts another. */
+function pinOf({ context, claims }: Entrance, name: string): Bytes | null {
+  if (claims.names(name)) return null;
+  return context.pinsRooms() ? context.known.room(context.serverId, name) : null;
+}
+
+/** Whether a room is the one known by this name, or none is known by it. */
+function isPinned(entrance: Entrance, id: Bytes, name: string): boolean {
+  const pinned = pinOf(entrance, name);
+  return pinned === null || equals(pinned, id);
+}
+
+function roomGone(name: string): ChatError {
+  return new ChatError(
+    `The server does not know the room "${name}" that you know by that name`,
+    `ask its operator; "chat join --room ${name} --trust ${name}" makes a new room of that name`,
+    exitCodes.trust,
+  );
+}
+
+/** A client refuses a room whose flag and its own key file disagree (protocol §7.1). @throws ChatError */
+function checkKeyFile(room: ClientRoom, { name, psk }: Wanted): void {
+  const mark = room.state.keyFile ?? null;
+  const given = !equals(psk, noKeyFile);
+  if (mark === null && given) throw noKeyFileThere(name);
+  if (mark !== null && !given) throw keyFileNeeded(name);
+  if (mark !== null && !equals(mark, room.keyFileMark(psk))) throw new WrongKeyFile(name);
+  room.psk = psk;
+}
+
+function keyFileNeeded(name: string): ChatError {
+  return new ChatError(`The room "${name}" needs its key file`, "give it with --key FILE; a member has it");
+}
+
+function noKeyFileThere(name: string): ChatError {
+  return new ChatError(
+    `The room "${name}" has no key file`,
+    "leave out --key, or choose another room name with --room to make a room with one",
+  );
+}
+
+async function joinRoom(
+  entrance: Entrance,
+  connection: Connection,
+  info: MessageOf<"ROOM_INFO">,
+  wanted: Wanted,
+): Promise<void> {
+  const { context } = entrance;
+  const asked = wanted.name;
+  const name = decodeName(info.name);
+  const isInvited = wanted.roomId === null || equals(wanted.roomId, info.room);
+  if (skeleton(name) !== skeleton(asked) || !isInvited || !isPinned(entrance, info.room, name)) {
+    throw new ChatError(
+      `The room "${asked}" is not the one you knew by that name`,
+      `ask its members by another way; "chat join --room ${asked} --trust ${asked}" accepts it, ` +
+        "--room NAME chooses another",
+      exitCodes.trust,
+    );
+  }
+  const given = !equals(wanted.psk, noKeyFile);
+  if ((info.policy & keyFileFlag) !== 0 && !given) throw keyFileNeeded(name);
+  if ((info.policy & keyFileFlag) === 0 && given) throw noKeyFileThere(name);
+  if (context.pinsRooms() && pinOf(entrance, name) === null) {
+    // The person has accepted another room by this name, or it is the first: the commit that admits is held to it.
+    if (context.known.room(context.serverId, name)) context.known.pinRoom(context.serverId, name, info.room);
+    if (entrance.claims.names(name)) entrance.claims.used();
+  }
+  let room = entrance.rooms.find((other) => equals(other.state.id, info.room));
+  if (room && room.state.name !== "" && skeleton(room.state.name) !== skeleton(asked)) {
+    throw new ChatError(
+      `The server shows the room "${room.state.name}" as "${asked}"`,
+      "do not use this server for either; ask its operator",
+      exitCodes.trust,
+    );
+  }
+  if (room) room.state.name ||= name; // what admits us there must bear the name that was asked for
+  if (!room) {
+    room = new ClientRoom(context, newRoomState(info.room, name), null);
+    entrance.addRoom(room);
+    room.connect(connection);
+  }
+  room.psk = wanted.psk;
+  if (room.state.status !== "in") room.state.inviter = wanted.inviter;
+  entrance.take(room);
+  if ((info.flags & roomFlags.member) !== 0) return; // its stream has begun already
+  const join = () =>
+    connection.request(
+      (ref) => ({ type: "JOIN", ref, room: info.room, kind: roomKinds.ordinary, pos: 0 }),
+      "DONE",
+    );
+  const { info: answer } = await patiently(
+    entrance,
+    join,
+    () =>
+      entrance.view.notice(
+        `The room "${name}" is full, or you are in as many rooms as the server allows. It is tried again; ` +
+          "a member who leaves makes room, and so does the operator.",
+      ),
+  );
+  if (answer === joinInfo.nobody) {
+    entrance.view.notice(
+      `Nobody is here who could let you in to "${name}". Your place is kept: you are in as soon as a member comes.`,
+    );
+  } else if (answer === joinInfo.closed) {
+    entrance.view.notice(
+      `The room "${name}" is closed: only an admin of it can let you in, with /invite ${context.card.name}. ` +
+        "You are in as soon as that is done.",
+    );
+  } else if (answer === joinInfo.asked) entrance.view.notice(`A member of "${name}" is asked to let you in.`);
+}
+
+/** @returns false when somebody else was faster */
+async function createRoom(
+  entrance: Entrance,
+  connection: Connection,
+  { name, psk }: Wanted,
+): Promise<boolean> {
+  const { context } = entrance;
+  const { id, pending } = makeGenesis({ context }, name, psk);
+  const room = new ClientRoom(context, { ...newRoomState(id, name), pendingCommit: pending }, null);
+  room.psk = psk;
+  entrance.addRoom(room);
+  room.connect(connection);
+  room.replacesPin = entrance.claims.names(name); // the person has accepted that the old one is gone
+  if (await Promise.race([room.create(), lost(connection)])) {
+    if (room.replacesPin) entrance.claims.used();
+    entrance.take(room);
+    return true;
+  }
+  entrance.dropRoom(room);
+  return false;
+}
+
+function lost(connection: Connection): Promise<never> {
+  return connection.over.then(() => {
+    throw new LinkLost();
+  });
+}

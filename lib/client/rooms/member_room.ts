@@ -1,0 +1,391 @@
+/**
+ * ClientRoom: an ordinary or direct room as a member sees it (protocol §7, §9, §10): commits, epoch keys, and
+ * who is there. How its stream is handled is room_stream.ts.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import { seconds } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import { labelledHash } from "../../crypto/hash.ts";
+import { ChatError } from "../../errors.ts";
+import { type Commit, isLeaveSigned, type Leave, makeLeave } from "../../protocol/group/commit.ts";
+import { contentTypes } from "../../protocol/group/content.ts";
+import { chainStep, noKeyFile } from "../../protocol/group/epoch.ts";
+import { entryHash, History } from "../../protocol/group/history.ts";
+import { messageKinds, sealMessage } from "../../protocol/group/sealed_message.ts";
+import { entryKinds, type LinkMessage, type MessageOf } from "../../protocol/channel/link_messages.ts";
+import { findMember, keyFileFlag, type Member, memberRoles, policies } from "../../protocol/group/roster.ts";
+import { Confirmations } from "./confirmations.ts";
+import { Committer } from "./committer.ts";
+import type { Change } from "./make_commit.ts";
+import type { Sealed } from "./outbox.ts";
+import { receiveAdmission, receiveCommit } from "./receive_commit.ts";
+import { receiveMessage } from "./receive_message.ts";
+import { ServerFault } from "./room_context.ts";
+import type { RoomEvent } from "../room_events.ts";
+import type { OutboxItem, RoomState } from "./room_state.ts";
+import { type Named, RoomStream } from "./room_stream.ts";
+
+const hashesMost = 65_536;
+
+/** One room with a roster. */
+export class ClientRoom extends RoomStream<RoomState> {
+  /** 32 bytes of the room key file; zeros for none. */
+  psk: Bytes = noKeyFile;
+  /** The person has accepted that another room has this name: the one that we make takes its pin. */
+  replacesPin = false;
+  /** Next `n` of senders whose messages of this epoch we cannot open. */
+  readonly unreadableNext = new Map<string, number>();
+  /** Ids in hex of members whom the server claims to be linked. */
+  readonly present = new Set<string>();
+  /** Ids in hex of members who were let in while we watched, and are not known to be linked yet. */
+  readonly justAdded = new Set<string>();
+  /** Whose views have confirmed what. */
+  readonly confirmations = new Confirmations(this);
+  readonly #committer = new Committer(this);
+  #hashes: { first: number; hashes: Bytes[] } | null = null;
+  #presenceKnown = false;
+  #lost = 0;
+
+  get label(): string {
+    if (this.state.name !== "") return this.state.name;
+    const other = this.other;
+    return `@${other?.name ?? "?"}${this.isReplaced ? "(old key)" : ""}`;
+  }
+
+  /** The other person of a room of two. */
+  get other(): Named | null {
+    const { state, context } = this;
+    if (!this.isDirect) return null;
+    const member = state.head?.roster.find((m) => !equals(m.id, context.card.id));
+    return member ??
+      (state.with !== undefined && state.withId ? { name: state.with, id: state.withId } : null);
+  }
+
+  /** A room of two with a key that is no longer the one known by the name. */
+  get isReplaced(): boolean {
+    const { known, serverId } = this.context;
+    return this.other !== null && known.conflicts(serverId, this.other.name, this.other.id);
+  }
+
+  get memberNames(): readonly string[] {
+    return this.state.head?.roster.map((m) => m.name) ?? [];
+  }
+
+  get worry(): string {
+    const { state } = this;
+    if (this.conflict) return `key changed: ${this.conflict.name}`;
+    if (this.isReplaced) return "not sent: another key is known by the name";
+    if (state.alarm) return "sending stopped";
+    if (state.retired) return "ended by the operator";
+    if (state.status === "gone") return "left";
+    if (state.status === "waiting" && !this.isDirect) return "waiting to be let in";
+    return state.inviter ? "unconfirmed" : "";
+  }
+
+  override get hasWish(): boolean {
+    const { status, retired } = this.state;
+    return status === "in" && !retired && !this.lacksKeyFile && this.#committer.hasWish;
+  }
+
+  /** We were put out with lines unsent. */
+  loseLines(lines: number): void {
+    this.#lost += lines;
+  }
+  override takeLost(): number {
+    const lost = this.#lost;
+    this.#lost = 0;
+    return lost;
+  }
+
+  /** Whether it is a room of two. */
+  get isDirect(): boolean {
+    return this.state.name === "";
+  }
+
+  /** Whether we are an admin of it. */
+  get isAdmin(): boolean {
+    return findMember(this.state.head?.roster ?? [], this.context.card.id)?.role === memberRoles.admin;
+  }
+
+  // ---- what the chat does with it
+
+  override disconnect(): void {
+    super.disconnect();
+    this.#committer.reset();
+    this.confirmations.reset();
+    this.#hashes = null;
+    this.present.clear();
+    this.#presenceKnown = false;
+  }
+
+  override receive(message: LinkMessage): void {
+    this.#committer.arrived(message);
+    super.receive(message);
+  }
+
+  /** Asks to be let go, or gives up waiting to be let in. @throws ChatError when nobody else stays; LinkLost */
+  async leave(): Promise<void> {
+    const { card, identity } = this.context;
+    const room = this.state.id;
+    if (!this.state.head || this.state.status !== "in") {
+      const signature = new Uint8Array(64);
+      await this.request((ref) => ({ type: "LEAVE", ref, room, epoch: 0, signature }), "DONE");
+      return;
+    }
+    const { epoch, roster, policy } = this.state.head;
+    if (policy === policies.direct) {
+      throw new ChatError(
+        "A direct room cannot be left",
+        "it stays out of sight until one of you writes there",
+      );
+    }
+    const stays = (m: Member) => !equals(m.id, card.id) && !this.state.leaves.some((l) => equals(l.id, m.id));
+    if (!roster.some(stays)) {
+      throw new ChatError(
+        "Nobody else stays in this room, so nobody could let you go, or anyone in after you",
+        "EXIT goes and keeps the membership",
+      );
+    }
+    const { signature } = makeLeave(card.id, room, epoch, identity.signing);
+    await this.request((ref) => ({ type: "LEAVE", ref, room, epoch, signature }), "DONE");
+    if (this.state.status !== "in") return; // put out meanwhile
+    this.state.leaving = true;
+    this.withdraw();
+    this.state.outbox = [];
+    this.dirty = true;
+    this.turn();
+  }
+
+  /** Makes new keys at the next chance. */
+  rekey(): void {
+    this.state.suspect = true;
+    this.dirty = true;
+    this.turn();
+  }
+
+  /** Changes the members or the policy, at the next chance: the person's wish. */
+  change(wish: Change): void {
+    this.#committer.wish(wish);
+    this.turn();
+  }
+
+  /**
+   * Makes the room, by the commit that its state holds.
+   *
+   * @returns false when somebody else was faster; never, when the connection is cut before the answer
+   * @throws LinkLost, FileTrouble
+   */
+  async create(boxes: Bytes[] = []): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.dirty = true;
+    await this.#committer.sendGenesis(resolve, boxes);
+    return await promise;
+  }
+
+  protected override caughtUp(): void {
+    this.confirmations.schedule();
+  }
+
+  // ---- what the receiving parts need
+
+  nameOf(id: Uint8Array): string {
+    return findMember(this.state.head?.roster ?? [], id)?.name ?? this.context.directory.card(id)?.name ??
+      "somebody";
+  }
+  /** The name of a member of a commit that is not applied yet. */
+  rosterName(commit: Commit, id: Uint8Array): string {
+    return findMember(commit.roster, id)?.name ?? this.nameOf(id);
+  }
+  /** Who has asked to leave is shown nothing more, but that it came about. */
+  override event(event: RoomEvent): void {
+    if (!this.state.leaving || event.type === "removed") super.event(event);
+  }
+
+  /** Tells key files apart without giving one away. */
+  keyFileMark(psk: Bytes): Bytes {
+    return labelledHash("chat1 key file mark", psk, this.state.id);
+  }
+
+  /** The room asks for a key file that we do not have: a commit of ours would lock everybody out. */
+  get lacksKeyFile(): boolean {
+    return (this.state.head!.policy & keyFileFlag) !== 0 && equals(this.psk, noKeyFile);
+  }
+
+  /** Says that we have seen what others said (protocol §9). */
+  attest(): void {
+    this.enqueue(contentTypes.attest, new Uint8Array(0));
+    this.turn();
+  }
+
+  /** Whether a message could be sealed and sent now. */
+  get canSpeak(): boolean {
+    const { state } = this;
+    return this.connection !== null && this.isCaughtUp && state.readable && !state.leaving &&
+      state.alarm === null &&
+      !state.retired;
+  }
+
+  seal(item: OutboxItem): Sealed {
+    const { state, context, history } = this;
+    const head = state.head!;
+    const chain = state.chains[encodeHex(context.card.id)];
+    const { messageKey, next } = chainStep(chain.key);
+    const header = {
+      kind: messageKinds.ordinary,
+      room: state.id,
+      epoch: head.epoch,
+      sender: context.card.id,
+      n: chain.n,
+      view: history!.view,
+      salt: context.random(16),
+    };
+    const bytes = sealMessage(header, item, messageKey, head.commitHash, context.identity.signing);
+    const sealed = { epoch: head.epoch, n: chain.n, bytes };
+    chain.key = next;
+    chain.n++;
+    return sealed;
+  }
+
+  isCurrent(sealed: Sealed): boolean {
+    return sealed.epoch === this.state.head!.epoch;
+  }
+
+  /** Its number is spent and the server wants no gaps: a new epoch begins the count again. */
+  messageDenied(): void {
+    this.state.suspect = true;
+    for (const other of this.state.outbox) if (!this.outbox.isFlying(other)) other.sealed = null;
+  }
+
+  numberRefused(): void {
+    // One before it was refused; all are sent again, in order.
+  }
+
+  protected save(): void {
+    // Nothing is known yet that the server would not tell again.
+    if (!this.history && !this.state.pendingCommit && this.state.outbox.length === 0) return;
+    this.context.files.save(this.state, this.history ?? new History({ pos: 0, hash: this.state.id }));
+  }
+
+  // ---- the stream
+
+  protected async handle(message: LinkMessage): Promise<void> {
+    switch (message.type) {
+      case "ROOM_INFO":
+        return await this.#onStream(message);
+      case "HASHES":
+        return this.#onHashes(message);
+      case "ENTRY":
+        return await this.#onEntry(message.pos, message.time, message.kind, message.bytes, message.address);
+      case "STORED":
+        return await this.#onStored(message);
+      case "ERROR":
+        if (!this.messageRefused(message) && this.#committer.isAnswer(message)) {
+          this.#committer.refused(message.code);
+        }
+        this.dirty = true;
+        return;
+      case "LEAVING":
+        return await this.#onLeaving(message);
+      case "PRESENCE":
+        return this.#onPresence(message);
+      case "ADMIT":
+        return this.#committer.admit(message.ids);
+    }
+  }
+
+  async #onStream(info: MessageOf<"ROOM_INFO">): Promise<void> {
+    // The room's file and the cards' are two: after a crash one may be ahead of the other.
+    if (this.state.head) await this.needCards(this.state.head.roster.map((member) => member.id));
+    this.#hashes = null;
+    this.streamBegins(info);
+  }
+
+  #onHashes(message: MessageOf<"HASHES">): void {
+    const expired = this.hashesFollow(message);
+    if (expired > 0) {
+      this.state.expired = (this.state.expired ?? 0) + expired;
+      return;
+    }
+    const { first, hashes } = message;
+    const before = this.#hashes;
+    if (before && first !== before.first + before.hashes.length) throw new ServerFault("hashes with a hole");
+    this.#hashes = before ?? { first, hashes: [] };
+    this.#hashes.hashes.push(...hashes);
+    if (this.#hashes.hashes.length > hashesMost) {
+      throw new ServerFault("more hashes than any epoch has entries");
+    }
+  }
+
+  async #onEntry(pos: number, time: number, kind: number, bytes: Bytes, address: string): Promise<void> {
+    if (this.state.status === "in") return await this.entryFollows(pos, time, kind, bytes, address);
+    await receiveAdmission(this, pos, time, bytes, this.#hashes);
+    this.#hashes = null;
+    this.dirty = true;
+  }
+
+  protected async take(
+    pos: number,
+    time: number,
+    kind: number,
+    bytes: Bytes,
+    address: string,
+  ): Promise<void> {
+    if (kind === entryKinds.commit) return await receiveCommit(this, pos, time, bytes);
+    receiveMessage(this, pos, time, bytes, address);
+    this.history!.feed(entryHash(kind, bytes));
+  }
+
+  async #onStored(stored: MessageOf<"STORED">): Promise<void> {
+    if (!this.#committer.isAnswer(stored)) return await this.messageStored(stored);
+    const now = seconds(this.context.clock);
+    await this.#onEntry(stored.pos, now, entryKinds.commit, this.#committer.stored(), "");
+    this.target ??= stored.pos;
+    this.#committer.done();
+  }
+
+  async #onLeaving({ id, epoch, signature }: MessageOf<"LEAVING">): Promise<void> {
+    const member = findMember(this.state.head?.roster ?? [], id);
+    const known = this.state.leaves.find((leave) => equals(leave.id, id));
+    if (!member || (known && known.epoch >= epoch)) return;
+    await this.needCards([id]);
+    const leave: Leave = { id, epoch, signature };
+    if (!isLeaveSigned(leave, this.state.id, this.context.directory.card(id)!.verifying)) return;
+    // One that has run out of its time must not stand in the way of a newer one.
+    this.state.leaves = [...this.state.leaves.filter((other) => other !== known), leave];
+    this.dirty = true;
+    if (!equals(id, this.context.card.id)) this.notice(`${member.name} wants to leave the room.`);
+  }
+
+  #onPresence({ what, ids }: MessageOf<"PRESENCE">): void {
+    for (const id of ids) {
+      const key = encodeHex(id);
+      const member = findMember(this.state.head?.roster ?? [], id);
+      const here = what === 1;
+      if (here === this.present.has(key)) continue;
+      if (here) this.present.add(key);
+      else this.present.delete(key);
+      if (!member || equals(id, this.context.card.id) || !this.#presenceKnown) continue;
+      if (here && this.justAdded.delete(key)) continue; // "joined the room" says it
+      this.event({ type: "presence", room: this.label, who: member.name, here });
+    }
+    this.#presenceKnown = true; // the first list is no news
+  }
+
+  // ---- settling: commits that are due, then what waits to be sent
+
+  protected async settle(): Promise<void> {
+    const { state } = this;
+    if (this.#committer.isWaiting) return;
+    const connection = this.connection;
+    const change = await this.#committer.due(this.outbox.hasWork);
+    if (this.connection !== connection) return; // cut meanwhile: the next connection settles anew
+    if (change && this.#committer.mayCommit) {
+      this.dirty = true;
+      return await this.#committer.commit(change);
+    }
+    if (change || !state.readable || state.suspect || state.leaving || this.lacksKeyFile) return;
+    this.sendWaiting();
+  }
+}

@@ -1,0 +1,70 @@
+/** RoomContext: what all rooms at one server share. */
+
+import type { Clock } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { Identity } from "../../crypto/identity.ts";
+import type { RandomSource } from "../../crypto/random.ts";
+import type { Card } from "../../protocol/identity/card.ts";
+import { ChatError, exitCodes } from "../../errors.ts";
+import type { Directory } from "../connection/directory.ts";
+import type { KnownKeys } from "../trust/known_keys.ts";
+import type { OwnPrekeys } from "../connection/own_prekeys.ts";
+import type { RoomEvent } from "../room_events.ts";
+import type { RoomFiles } from "./room_state.ts";
+
+/** Passed to every room. */
+export interface RoomContext {
+  /** The server's id. */
+  readonly serverId: Bytes;
+  /** Our keys. */
+  readonly identity: Identity;
+  /** Our card. */
+  readonly card: Card;
+  /** Cards and prekeys of others. */
+  readonly directory: Directory;
+  /** Pins. */
+  readonly known: KnownKeys;
+  /** Our private prekeys. */
+  readonly prekeys: OwnPrekeys;
+  /** Where rooms are kept. */
+  readonly files: RoomFiles;
+  /** Time. */
+  readonly clock: Clock;
+  /** Randomness. */
+  readonly random: RandomSource;
+  /** Shows. */
+  show(event: RoomEvent): void;
+  /** Whether what is said in a room waits until the room is on the screen. */
+  holds(room: object): boolean;
+  /** Whether the person wants to see nothing of somebody. @param id in hex */
+  ignores(id: string): boolean;
+  /** Keeps what was said, before it is acknowledged and shown. @param room its id @throws FileTrouble */
+  record(room: Bytes, events: readonly RoomEvent[]): void;
+  /** One more message may be sent now; otherwise, in how many milliseconds. */
+  pace(): number;
+  /** Whether names of rooms stand for the same room for ever: not at a memory-only server. */
+  pinsRooms(): boolean;
+  /** Something could not be stored; it is tried again, but a program may want to end. */
+  storageFailed(error: ChatError): void;
+  /** A room cannot go on, by something only the person can mend. @returns whether the chat ends for it */
+  gaveUp(error: ChatError): boolean;
+  /** A fault of this program, for whoever debugs it. */
+  bug(error: Error): void;
+  /** The server broke the protocol: the connection must end. */
+  serverFault(why: string): void;
+}
+
+/** The box opens, but not with the secret that the commit has signed: the file is another one. */
+export class WrongKeyFile extends ChatError {
+  /** @param room its name */
+  constructor(room: string) {
+    super(
+      `The key file does not fit the room "${room}"`,
+      "ask a member for the right one; you are on the list of members, and read and send nothing without it",
+      exitCodes.trust,
+    );
+  }
+}
+
+/** The server broke a rule that no honest server breaks. */
+export class ServerFault extends Error {}

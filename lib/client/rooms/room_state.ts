@@ -1,0 +1,212 @@
+/**
+ * RoomState: what a client keeps of a room across restarts, and the files it is kept in.
+ *
+ * The file is written once for everything that happened in a turn, before any of it is acknowledged, shown
+ * or sent (protocol §7.3). Old values of the running hash go into files of their own, written once.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { Leave } from "../../protocol/group/commit.ts";
+import type { RoomHead } from "../../protocol/group/commit_rules.ts";
+import { History, historyKept, type View } from "../../protocol/group/history.ts";
+import type { MessageEvent } from "../room_events.ts";
+import type { SealedFiles } from "../../storage/sealed_files.ts";
+import { decodeState, encodeState } from "../../storage/state_json.ts";
+
+/** One sender's chain in the current epoch. */
+export interface Chain {
+  /** Next chain key. */
+  key: Bytes;
+  /** Next `n`. */
+  n: number;
+}
+
+/** A message that the server has not confirmed. */
+export interface OutboxItem {
+  /** 16 bytes; receivers ignore a repeated one. */
+  readonly msgId: Bytes;
+  /** Content type. */
+  readonly type: number;
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Content body. */
+  readonly body: Bytes;
+  /** As it was sealed for the current epoch; null while it still has to be. */
+  sealed: { epoch: number; n: number; bytes: Bytes } | null;
+  /** The server refused it for good. */
+  failed: boolean;
+}
+
+/** A commit of ours on its way. */
+export interface PendingCommit {
+  /** As sent. */
+  readonly bytes: Bytes;
+  /** Its hash. */
+  readonly hash: Bytes;
+  /** Its epoch. */
+  readonly epoch: number;
+  /** E: lost with a crash it would leave its author a stranger. */
+  readonly secret: Bytes;
+}
+
+/** What the state of every kind of room has. */
+export interface StreamState {
+  /** Room id. */
+  readonly id: Bytes;
+  /** Its name; empty for a direct room. */
+  name: string;
+  /** `waiting`: not in it (yet). `in`: a member. `gone`: was one. */
+  status: "waiting" | "in" | "gone";
+  /** Not confirmed yet, oldest first. */
+  outbox: OutboxItem[];
+  /** Ids in hex whose views do not count, by the person's word. */
+  ignoredViews: string[];
+  /** A fork was seen: sending stops until the person says so. Whose history differs, or "the server". */
+  alarm: string | null;
+  /** The id of that member, in hex. */
+  alarmBy?: string | null;
+  /** Ids in hex whose differing history the person knows of: it is not told again. */
+  acknowledged?: string[];
+  /** Ended by the operator. */
+  retired?: boolean;
+  /** What others said while another room was on the screen: to be shown yet. */
+  held?: MessageEvent[];
+}
+
+/** Everything of an ordinary or direct room that must survive. */
+export interface RoomState extends StreamState {
+  /** As the last valid commit left it. */
+  head: RoomHead | null;
+  /** Seconds: the earlier of the commit's server time and its arrival. */
+  commitTime: number;
+  /** Whether we hold the keys of this epoch. */
+  readable: boolean;
+  /** Chains by sender id in hex. */
+  chains: Record<string, Chain>;
+  /** Messages in this epoch. */
+  epochMessages: number;
+  /** `sender msg_id` in hex, of the epoch before and this one. */
+  seen: [string[], string[]];
+  /** On its way. */
+  pendingCommit: PendingCommit | null;
+  /** Requests of members who want to go. */
+  leaves: Leave[];
+  /** We asked to go: nothing is sent or shown any more. */
+  leaving: boolean;
+  /** Something points to a restored backup: a refresh commit comes before the next message. */
+  suspect: boolean;
+  /** The other person of a direct room that we begin: name and id. */
+  with?: string;
+  withId?: Bytes;
+  /** An invite named this person: until something of hers is seen, the room is not confirmed. */
+  inviter?: Bytes | null;
+  /** Which key file the room was entered with: a hash that tells another one, and nothing else. */
+  keyFile?: Bytes | null;
+  /** Entries of this epoch that had expired: why numbers of senders are missing. */
+  expired?: number;
+  /** How far others have confirmed what we see: a position, and when its entry was made, in milliseconds. */
+  confirmed?: { pos: number; timeMs: number } | null;
+}
+
+/** A room that is not entered yet. */
+export function newRoomState(id: Bytes, name: string): RoomState {
+  return {
+    id,
+    name,
+    status: "waiting",
+    head: null,
+    commitTime: 0,
+    readable: false,
+    chains: {},
+    epochMessages: 0,
+    seen: [[], []],
+    outbox: [],
+    pendingCommit: null,
+    leaves: [],
+    leaving: false,
+    suspect: false,
+    ignoredViews: [],
+    alarm: null,
+  };
+}
+
+const segment = 1024;
+
+interface Stored<State> {
+  state: State;
+  /** Position of the first of `tail`. */
+  tailFirst: number;
+  tail: Bytes[];
+  /** First position there is. */
+  historyFirst: number;
+}
+
+/** Loads and saves the rooms of one server. */
+export class RoomFiles {
+  #written = new Map<string, number>();
+
+  /** @param files the folder of one server (and run) */
+  constructor(private readonly files: SealedFiles) {}
+
+  /** Writes a room; old hashes first, so that the room's file never refers to what is not there. */
+  save(state: StreamState, history: History, kind: "room" | "key-file-room" = "room"): void {
+    const name = `${kind}-${encodeHex(state.id)}`;
+    const { pos } = history.view;
+    const tailFirst = Math.max(history.first, pos - pos % segment);
+    let next = Math.max(this.#written.get(name) ?? 0, Math.floor(history.first / segment));
+    for (; (next + 1) * segment <= tailFirst; next++) {
+      const from = Math.max(next * segment, history.first);
+      const hashes = history.since(from).slice(0, (next + 1) * segment - from);
+      this.files.write(`${name}.history-${next}`, encodeState({ first: from, hashes }));
+      this.files.remove(`${name}.history-${next - historyKept / segment - 1}`);
+    }
+    this.#written.set(name, next);
+    const stored: Stored<StreamState> = {
+      state,
+      tailFirst,
+      tail: history.since(tailFirst),
+      historyFirst: history.first,
+    };
+    this.files.write(`${name}.state`, encodeState(stored));
+  }
+
+  /** All ordinary and direct rooms. @throws FileTrouble when a file was changed */
+  load(): { state: RoomState; history: History }[] {
+    return this.files.names().filter((name) => /^room-[0-9a-f]{64}\.state$/.test(name))
+      .map((name) => this.#read<RoomState>(name.slice(0, -6))!);
+  }
+
+  /** A key-file room, if it was entered before. @throws FileTrouble when a file was changed */
+  loadKeyFileRoom<State extends StreamState>(id: Bytes): { state: State; history: History } | null {
+    return this.#read<State>(`key-file-room-${encodeHex(id)}`);
+  }
+
+  #read<State>(name: string): { state: State; history: History } | null {
+    const bytes = this.files.read(`${name}.state`);
+    if (!bytes) return null;
+    const stored = decodeState<Stored<State>>(bytes);
+    return { state: stored.state, history: this.#history(name, stored) };
+  }
+
+  #history(name: string, { tail, tailFirst, historyFirst }: Stored<unknown>): History {
+    let hashes = tail;
+    let first = tailFirst;
+    for (let k = Math.floor((tailFirst - 1) / segment); first > historyFirst && k >= 0; k--) {
+      const bytes = this.files.read(`${name}.history-${k}`);
+      if (!bytes) break;
+      const part = decodeState<{ first: number; hashes: Bytes[] }>(bytes);
+      hashes = [...part.hashes, ...hashes];
+      first = part.first;
+    }
+    const start: View = { pos: first, hash: hashes[0] };
+    return new History(start, hashes.slice(1));
+  }
+
+  /** Forgets a room. */
+  remove(id: Bytes): void {
+    const name = `room-${encodeHex(id)}`;
+    for (const file of this.files.names()) if (file.startsWith(name)) this.files.remove(file);
+    this.#written.delete(name);
+  }
+}

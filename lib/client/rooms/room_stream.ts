@@ -1,0 +1,632 @@
+/**
+ * RoomStream: how a room's stream is handled, whatever the kind of room: strictly in order, one thing at a
+ * time, while the connection goes on reading answers (protocol §7, §9, §10).
+ *
+ * A turn ends by storing the state; only then is anything acknowledged, shown or sent, so a crash at any point
+ * loses nothing confirmed and repeats no key.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import { seconds } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import { fingerprint } from "../../crypto/identity.ts";
+import { ChatError, inWords } from "../../errors.ts";
+import { contentTypes } from "../../protocol/group/content.ts";
+import { entryHash, History, nextHistory } from "../../protocol/group/history.ts";
+import {
+  entryKinds,
+  type LinkMessage,
+  type MessageOf,
+  roomFlags,
+} from "../../protocol/channel/link_messages.ts";
+import { type Connection, LinkLost } from "../connection/connection.ts";
+import { Outbox, type Sealed } from "./outbox.ts";
+import { type RoomContext, ServerFault } from "./room_context.ts";
+import type { MessageEvent, RoomEvent } from "../room_events.ts";
+import type { OutboxItem, StreamState } from "./room_state.ts";
+
+const retryCardsMs = 5_000;
+const storageRetryMs = 5_000;
+// More that nobody has looked at is shown as it comes: nothing of it may be lost.
+const heldMost = 200;
+const heldMostCharacters = 64 * 1024;
+
+/** Somebody whose name and key must fit the pins. */
+export interface Named {
+  /** As on the card. */
+  readonly name: string;
+  /** 32 bytes. */
+  readonly id: Bytes;
+}
+
+/** One room's stream. */
+export abstract class RoomStream<State extends StreamState = StreamState> {
+  /** The connection, while there is one. */
+  connection: Connection | null = null;
+  /** A pin that keeps the stream waiting, until the person says which key to trust. */
+  conflict: Named | null = null;
+  /** Called after each turn: the chat's chance to notice that it is in, or gone. */
+  onTurn: () => void = () => {};
+  /** The last position that was there when the stream began; null before. */
+  protected target: number | null = null;
+  /** The state must be stored before the turn ends. */
+  protected dirty = false;
+  protected readonly outbox: Outbox;
+  #queue: LinkMessage[] = [];
+  #busy = false;
+  #running = Promise.resolve();
+  #pausing = false;
+  #again = false;
+  #events: RoomEvent[] = [];
+  #unread = false;
+  #announced = false;
+  #ackPos = 0;
+  #refused = false;
+  /** A fault of ours has happened here: nothing more of it is handled in this run. */
+  #broken = false;
+  #storageFails = false;
+  #warned = new Set<string>();
+  #wake: () => void = () => {};
+  #goneLink = new AbortController();
+
+  /**
+   * @param state its persistent part
+   * @param history null until the room is entered
+   */
+  constructor(readonly context: RoomContext, readonly state: State, public history: History | null) {
+    this.outbox = new Outbox(this);
+  }
+
+  // ---- what each kind of room does in its own way
+
+  /** What people call it: its name, or `@NAME` for a direct room. */
+  abstract get label(): string;
+  /** Handles one message of the stream. @throws ServerFault, LinkLost */
+  protected abstract handle(message: LinkMessage): Promise<void>;
+  /** Handles the entry at `pos`, which follows the last one, and feeds it to the history. */
+  protected abstract take(
+    pos: number,
+    time: number,
+    kind: number,
+    bytes: Bytes,
+    address: string,
+  ): Promise<void>;
+  /** Everything that there was is here. */
+  protected caughtUp(): void {}
+  /** Caught up: does what is due, then sends what waits. */
+  protected abstract settle(): Promise<void>;
+  /** Writes the state. @throws FileTrouble */
+  protected abstract save(): void;
+  /** Seals one message for sending. */
+  abstract seal(item: OutboxItem): Sealed;
+  /** Whether a sealed message still fits; if not, it is sealed anew. */
+  abstract isCurrent(sealed: Sealed): boolean;
+  /** The server refused a message for good. */
+  abstract messageDenied(item: OutboxItem): void;
+  /** The server refused a number. */
+  abstract numberRefused(item: OutboxItem): void;
+  /** The name of somebody by id. */
+  abstract nameOf(id: Uint8Array): string;
+  /** Whether it is known who is in it. */
+  protected readonly hasRoster: boolean = true;
+  /** Who is in it, as far as it is known. */
+  abstract get memberNames(): readonly string[];
+  /** What the prompt says beside the name; empty when all is well. */
+  abstract get worry(): string;
+
+  // ---- what the chat does with it
+
+  /** Begins a connection; the stream follows. */
+  connect(connection: Connection): void {
+    this.disconnect();
+    this.connection = connection;
+    this.#goneLink = new AbortController();
+  }
+
+  /** The connection is over; what was not handled comes again. */
+  disconnect(): void {
+    this.connection = null;
+    this.#queue = [];
+    this.outbox.reset();
+    this.target = null;
+    this.#refused = false;
+    this.#unread = false;
+    this.#goneLink.abort();
+    this.#wake();
+  }
+
+  /** Whether all that the server had has been handled. */
+  get isCaughtUp(): boolean {
+    return this.target !== null && this.state.status === "in" && this.history!.view.pos >= this.target;
+  }
+
+  /** Whether it was ever entered; a room that the server has shown us into and that we refused was not. */
+  get isEntered(): boolean {
+    return this.state.status === "in" || !this.#refused;
+  }
+
+  /** Whether no turn is running, or the one that is waits for a card or for the person. */
+  get isIdle(): boolean {
+    return this.#pausing || (!this.#busy && this.#queue.length === 0);
+  }
+
+  /** Takes back what waits to be sent. @throws FileTrouble */
+  forgetLines(): void {
+    this.withdraw();
+    this.state.outbox = [];
+    this.dirty = true;
+    this.store();
+  }
+
+  /** Lines that are lost for good since it was asked last. */
+  takeLost(): number {
+    return 0;
+  }
+
+  /** Whether a change that the person asked for has not come about yet. */
+  get hasWish(): boolean {
+    return false;
+  }
+
+  /** Lines that the server has not stored yet. */
+  get unsent(): readonly OutboxItem[] {
+    return this.state.outbox.filter((item) => !item.failed && item.type !== contentTypes.attest);
+  }
+
+  /** Takes one message of the stream. */
+  receive(message: LinkMessage): void {
+    if (this.#refused || this.#broken) return;
+    this.#queue.push(message);
+    this.turn();
+  }
+
+  /**
+   * Says something; it is stored before this returns, and sent when it can be.
+   *
+   * @returns its message id in hex
+   * @throws ChatError when it cannot be said
+   */
+  say(text: string, action = false): string {
+    if (this.state.retired) {
+      throw new ChatError(
+        "The operator has ended this room: nothing more can be said in it",
+        "join another room, or leave with EXIT",
+      );
+    }
+    const item = this.enqueue(
+      action ? contentTypes.action : contentTypes.text,
+      new TextEncoder().encode(text),
+    );
+    this.event(this.#pending(item));
+    this.turn();
+    return encodeHex(item.msgId);
+  }
+
+  /** Shows again what was said before and is not stored yet. */
+  showUnsent(): void {
+    for (const item of this.unsent) this.context.show(this.#pending(item));
+  }
+
+  /** What waits is not said here any more. */
+  withdraw(): void {
+    for (const { msgId } of this.state.outbox) {
+      this.context.show({ type: "withdrawn", room: this.label, msgId: encodeHex(msgId) });
+    }
+  }
+
+  #pending({ msgId, timeMs, type, body }: OutboxItem): RoomEvent {
+    return {
+      type: "pending",
+      room: this.label,
+      from: this.context.card.name,
+      msgId: encodeHex(msgId),
+      timeMs,
+      text: new TextDecoder().decode(body),
+      action: type === contentTypes.action,
+    };
+  }
+
+  /** Puts a message into the outbox; the turn that must follow sends it. @param type of content */
+  protected enqueue(type: number, body: Uint8Array<ArrayBuffer>): OutboxItem {
+    const { random, clock } = this.context;
+    const item = { msgId: random(16), type, timeMs: clock.now(), body, sealed: null, failed: false };
+    this.state.outbox.push(item);
+    this.dirty = true;
+    return item;
+  }
+
+  /** Tries again what failed, and goes on after an alarm: the person's word. */
+  retry(): void {
+    const { state } = this;
+    // Histories that have parted stay apart: told once, and gone on from, it is not told again (protocol §9).
+    if (state.alarm !== null && state.alarmBy) {
+      state.acknowledged = [...state.acknowledged ?? [], state.alarmBy];
+    }
+    this.#endAlarm();
+    for (const item of this.state.outbox) {
+      if (item.failed) this.event(this.#pending(item));
+      item.failed = false;
+    }
+    this.dirty = true;
+    this.turn();
+  }
+
+  /** Ignores the views of a member from now on. */
+  ignoreViews(id: Uint8Array): void {
+    this.state.ignoredViews.push(encodeHex(id));
+    this.#endAlarm();
+    this.dirty = true;
+    this.turn();
+  }
+
+  #endAlarm(): void {
+    this.state.alarm = null;
+    this.state.alarmBy = null;
+  }
+
+  /** A pin was changed by the person: what waits for it may go on. */
+  pinsChanged(): void {
+    this.conflict = null;
+    this.#wake();
+    this.turn();
+  }
+
+  /** Does not enter the room that the server has shown us into; what follows of its stream is passed over. */
+  refuse(why: string | null): void {
+    this.#refused = true;
+    this.#queue = [];
+    if (why !== null) this.warn(why);
+  }
+
+  // ---- what the receiving parts need
+
+  /** Shows, once the turn is stored. */
+  event(event: RoomEvent): void {
+    if (event.type !== "message" || event.own) return void this.#events.push(event);
+    if (this.context.ignores(event.fromId)) return;
+    if (this.context.holds(this)) return this.#hold(event);
+    // The first thing that others said while we were away gets a line before it.
+    if (this.#unread) this.#events.push({ type: "unread", room: this.label });
+    this.#unread = false;
+    this.#events.push(event);
+  }
+
+  #hold(message: MessageEvent): void {
+    const held = this.state.held ??= [];
+    held.push(message);
+    this.dirty = true;
+    this.#events.push({ type: "held", room: this.label, message });
+    const characters = held.reduce((sum, { text }) => sum + text.length, 0);
+    if (held.length >= heldMost || characters >= heldMostCharacters) this.#showHeld();
+  }
+
+  /** What was said while another room was on the screen. */
+  get unread(): number {
+    return this.state.held?.length ?? 0;
+  }
+
+  /** The room is on the screen: shows what waited for it. */
+  looked(): void {
+    if (this.unread === 0) return;
+    this.#showHeld();
+    this.turn();
+  }
+
+  /** The room will not be on the screen any more: what waited for it is shown with the end of this turn. */
+  release(): void {
+    this.#showHeld();
+  }
+
+  /** The room is gone with its server's memory: shows what waited, and stores nothing. */
+  showLast(): void {
+    this.withdraw();
+    this.#showHeld();
+    for (const event of this.#events.splice(0)) this.context.show(event);
+  }
+
+  #showHeld(): void {
+    const held = (this.state.held ?? []).filter(({ fromId }) => !this.context.ignores(fromId));
+    if (this.unread === 0) return;
+    if (held.length > 0) {
+      this.#events.push(
+        { type: "unread", room: this.label },
+        ...held.map((message) => ({ ...message, late: true })),
+      );
+    }
+    this.state.held = [];
+    this.#unread = false;
+    this.dirty = true;
+  }
+
+  /** News in words. */
+  notice(text: string): void {
+    this.event({ type: "notice", room: this.label, text });
+  }
+  /** What the person must know. */
+  warn(text: string): void {
+    this.event(this.#warning(text));
+  }
+  #warning(text: string): RoomEvent {
+    return { type: "warning", room: this.label, text };
+  }
+  /** The same, once a run. */
+  warnOnce(text: string): void {
+    if (this.#warned.has(text)) return;
+    this.#warned.add(text);
+    this.warn(text);
+  }
+  /** News, once a run. */
+  noticeOnce(text: string): void {
+    if (this.#warned.has(text)) return;
+    this.#warned.add(text);
+    this.notice(text);
+  }
+  /** A request that ends with the connection. @throws RequestRefused, LinkLost */
+  request: Connection["request"] = (build, expected) => {
+    if (!this.connection) return Promise.reject(new LinkLost());
+    return this.connection.request(build, expected);
+  };
+
+  /** Waits until all these cards are here: what rests on them may not be judged without. @throws LinkLost */
+  async needCards(ids: readonly Bytes[]): Promise<void> {
+    const { directory } = this.context;
+    while (directory.missing(ids).length > 0) {
+      if (!this.connection) throw new LinkLost();
+      await directory.fetchCards(this.connection, ids);
+      if (directory.missing(ids).length === 0) break;
+      this.warnOnce("The server withholds the card of a member; the room waits for it.");
+      this.finishTurn(() => {}); // stored before it is shown, as ever
+      await this.#pause(retryCardsMs);
+    }
+    directory.save(); // what is about to rely on them must find them after a crash
+  }
+
+  /** Waits until no name conflicts with a pin. @throws LinkLost */
+  async needPins(people: readonly Named[]): Promise<void> {
+    const { known, serverId } = this.context;
+    for (;;) {
+      const person = people.find((p) => known.conflicts(serverId, p.name, p.id));
+      if (!person) return;
+      this.conflict = { name: person.name, id: person.id };
+      this.warnOnce(
+        `The key of ${person.name} has changed from ${
+          fingerprint(known.user(serverId, person.name)!.id)
+        } to ${fingerprint(person.id)}. The room waits: "/verify ${person.name}" shows the digits to ` +
+          `compare, "/trust ${person.name}" accepts the new key.`,
+      );
+      this.finishTurn(() => {}); // stored before it is shown, as ever
+      this.onTurn();
+      if (this.conflict) await this.#pause(null);
+    }
+  }
+
+  /** Pins the people who are new to us. @throws FileTrouble: nothing has moved yet, and it is done again */
+  keepPins(people: readonly Named[]): void {
+    const { known, serverId } = this.context;
+    for (const { name, id } of people) if (!known.user(serverId, name)) known.pinUser(serverId, name, id);
+  }
+
+  async #pause(ms: number | null): Promise<void> {
+    const link = this.#goneLink.signal;
+    this.#pausing = true;
+    await new Promise<void>((resolve) => {
+      const cancel = ms === null ? () => {} : this.context.clock.after(ms, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+    this.#pausing = false;
+    if (link.aborted) throw new LinkLost();
+  }
+
+  // ---- turns
+
+  /** Handles what is there, then settles; one turn at a time. */
+  turn(): void {
+    this.#again = true;
+    if (this.#busy) {
+      // A turn that waits, maybe for the person, must not keep what is typed from being stored.
+      if (this.#pausing) this.finishTurn(() => {});
+      return;
+    }
+    this.#busy = true;
+    this.#running = this.#run();
+  }
+
+  /** When the turn that runs is over, and what it has to store is stored. */
+  get settled(): Promise<void> {
+    return this.#running;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#again) await this.#turnOnce();
+    } finally {
+      this.#busy = false; // at once: a turn asked for between would be lost
+    }
+  }
+
+  async #turnOnce(): Promise<void> {
+    this.#again = false;
+    const link = this.#goneLink;
+    try {
+      for (let i = 0; i < 64 && this.#queue.length > 0; i++) await this.handle(this.#queue.shift()!);
+      if (this.#queue.length > 0) this.#again = true;
+      else await this.#settle();
+    } catch (error) {
+      // What follows in a stream that is over must not be handled without what was given up.
+      if (error instanceof LinkLost && link === this.#goneLink) this.refuse(null);
+      this.#failed(error);
+    }
+    this.finishTurn(() => {});
+    try {
+      this.onTurn();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #settle(): Promise<void> {
+    if (!this.connection || !this.isCaughtUp) return;
+    this.#unread = false;
+    this.caughtUp();
+    if (!this.#announced) {
+      this.#announced = true;
+      const event: RoomEvent = { type: "entered", room: this.label, members: this.memberNames };
+      this.event(this.hasRoster ? event : { ...event, speakers: true });
+    }
+    if (this.state.alarm === null && !this.state.retired) await this.settle();
+  }
+
+  /** Seals, stores, sends: the end of settling. */
+  protected sendWaiting(): void {
+    const send = this.outbox.prepare();
+    this.dirty ||= this.outbox.hasWork;
+    this.finishTurn(send);
+  }
+
+  /** Something did not go: nothing more of this stream is handled; it comes again with the next connection. */
+  #failed(error: unknown): void {
+    if (error instanceof LinkLost) return;
+    this.#queue = [];
+    if (!(error instanceof ServerFault) && !(error instanceof ChatError)) {
+      // A bug of ours must not let whoever sent the bytes end the program, nor cut the other rooms for ever.
+      this.warn(`A fault of this program in ${this.label}: ${(error as Error).name}. Please report it.`);
+      this.#broken = true;
+      this.context.bug(error as Error);
+      return;
+    }
+    if (error instanceof ServerFault) return this.context.serverFault(error.message);
+    if (this.context.gaveUp(error)) return;
+    this.warn(inWords(error));
+    this.connection?.drop();
+  }
+
+  /** Stores, and only then shows, acknowledges and sends. */
+  finishTurn(send: () => void): void {
+    try {
+      this.context.record(this.state.id, this.#events);
+      this.store();
+      this.#storageFails = false;
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      // What cannot be stored is not shown, acknowledged or sent; it is tried again.
+      if (!this.#storageFails) this.context.show(this.#warning(inWords(error)));
+      this.#storageFails = true;
+      this.context.storageFailed(error);
+      this.context.clock.after(storageRetryMs, () => this.turn());
+      return;
+    }
+    for (const event of this.#events.splice(0)) this.context.show(event);
+    const pos = this.history?.view.pos ?? 0;
+    if (this.connection && pos > this.#ackPos && this.state.status === "in") {
+      this.connection.send({ type: "ACK", room: this.state.id, pos });
+      this.#ackPos = pos;
+    }
+    send();
+  }
+
+  /** Writes the state, if anything changed. @throws FileTrouble */
+  store(): void {
+    if (!this.dirty) return;
+    this.save();
+    this.dirty = false;
+  }
+
+  // ---- what every stream has
+
+  /** ROOM_INFO: where the stream stands, held against where we stand. */
+  protected streamBegins(info: MessageOf<"ROOM_INFO">): void {
+    const { state } = this;
+    this.target = info.last;
+    const pos = this.history?.view.pos ?? 0;
+    // Only at the start: who sat there through a cut has read on.
+    this.#unread = state.status === "in" && info.last > pos && pos > 0 && !this.#announced;
+    if (!this.context.holds(this)) this.#showHeld();
+    if ((info.flags & roomFlags.retired) !== 0 && !state.retired) {
+      state.retired = true;
+      const why = "the room was ended";
+      for (const { msgId } of this.unsent) {
+        this.event({ type: "failed", room: this.label, msgId: encodeHex(msgId), why });
+      }
+      for (const item of state.outbox) item.failed = true;
+      this.dirty = true;
+      this.warn("The operator has ended this room: nothing more can be said in it.");
+    }
+    if (state.status === "in" && info.last < pos) {
+      this.alarmAboutServer(
+        "The server lost or hides history: it knows less of this room than you. Nothing more is sent; " +
+          '"/retry" goes on all the same.',
+      );
+    }
+  }
+
+  /** Stops sending for what the server did. */
+  protected alarmAboutServer(text: string): void {
+    this.state.alarm = "the server";
+    this.dirty = true;
+    this.warn(text);
+  }
+
+  /** HASHES that follow where we stand: entries that have expired. @returns how many there were; 0: not ours */
+  protected hashesFollow({ first, hashes }: MessageOf<"HASHES">): number {
+    if (this.state.status !== "in" || first !== this.history!.view.pos + 1) return 0;
+    // What has never come whole cannot have expired: hashes alone would hide it, and raise no alarm.
+    if (this.isCaughtUp) throw new ServerFault("entries are hidden behind their hashes");
+    for (const e of hashes) this.history!.feed(e);
+    this.dirty = true;
+    this.notice(expiredText(hashes.length));
+    return hashes.length;
+  }
+
+  /** An entry of the log that follows, or one that is known. */
+  protected async entryFollows(pos: number, time: number, kind: number, bytes: Bytes, address: string) {
+    if (!this.history || this.state.status !== "in") throw new ServerFault("an entry before the room begins");
+    const last = this.history.view.pos;
+    if (pos <= last) return;
+    if (pos !== last + 1) throw new ServerFault(`positions ${last + 1} to ${pos - 1} are missing`);
+    await this.take(pos, time, kind, bytes, address);
+    this.dirty = true;
+  }
+
+  /** STORED for a message of ours: it stands in the stream in the entry's place. */
+  protected async messageStored(stored: MessageOf<"STORED">): Promise<void> {
+    this.outbox.accepted();
+    const flying = this.outbox.take(stored.ref);
+    if (!flying || this.state.status !== "in") return;
+    if (stored.pos > this.history!.view.pos) {
+      flying.item.sealed = flying.sealed;
+      const now = seconds(this.context.clock);
+      return await this.entryFollows(stored.pos, now, entryKinds.message, flying.sealed.bytes, "");
+    }
+    // Handled already, from the log: the answer only confirms, if it is our message that stands there.
+    if (this.state.outbox.includes(flying.item)) {
+      const [before, there] = [this.history!.at(stored.pos - 1), this.history!.at(stored.pos)];
+      const e = entryHash(entryKinds.message, flying.sealed.bytes);
+      if (!before || !there || !equals(nextHistory(before, e), there)) {
+        throw new ServerFault("a message is said to be stored where another one stands");
+      }
+      this.state.outbox = this.state.outbox.filter((other) => other !== flying.item);
+    }
+    this.dirty = true;
+  }
+
+  /** ERROR for a message of ours. @returns whether it was for one */
+  protected messageRefused(error: MessageOf<"ERROR">): boolean {
+    const flying = this.outbox.take(error.ref);
+    if (!flying) return false;
+    this.dirty = true;
+    this.outbox.refused(flying, error.code);
+    return true;
+  }
+}
+
+/** The gap that expired entries leave. */
+export function expiredText(entries: number): string {
+  return entries === 1
+    ? "1 entry has expired, or is withheld."
+    : `${entries} entries have expired, or are withheld.`;
+}

@@ -1,0 +1,141 @@
+/**
+ * Transit frames (protocol §6): log entries of a busy room, encrypted once for all who have its stream, and
+ * authenticated on each link by that link's own key.
+ *
+ *   wire   = u32 (0x8000 0000 | len) ‖ u32 key ‖ u64 c ‖ ct[len] ‖ tag[32]       1 ≤ len ≤ 65 536
+ *   digest = H(head ‖ ct), head being the 16 bytes before ct;   tag: records.ts
+ *
+ * The key is known to everybody who gets the room's entries anyway, so it keeps them from the network and from
+ * nobody else. What keeps a frame from being forged, dropped, repeated or moved is the tag, which counts frames and
+ * records of a link together, and which no other member can make.
+ */
+
+import { BlockEncryptor, CfbDecryptor, CfbEncryptor } from "../../crypto/cfb.ts";
+import { type Bytes, concat } from "../../crypto/bytes.ts";
+import { sha256 } from "../../crypto/hash.ts";
+import { kdf } from "../../crypto/kdf.ts";
+import { tagBytes } from "../../crypto/seal.ts";
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import { Malformed } from "../../errors.ts";
+import { transitHeadBytes } from "./frames.ts";
+import { decodeMessages, entryKinds, type LinkMessage, type MessageOf } from "./link_messages.ts";
+import { Writer } from "../codec/wire.ts";
+
+/** Frames under one key; then there must be another. */
+export const framesPerKey = 65_536;
+
+/** What all receivers of a frame share. */
+export interface TransitFrame {
+  /** head ‖ ct. */
+  readonly shared: Bytes;
+  /** H(shared): what each link's tag is made of. */
+  readonly digest: Bytes;
+}
+
+/** Cipher and IVs under one key; counters on both sides only grow. */
+class TransitCipher {
+  readonly ke: Bytes;
+  #kiv: BlockEncryptor;
+
+  constructor(room: Uint8Array, key: number, secret: Uint8Array) {
+    const derived = kdf(secret, "transit", concat(room, new Writer(4).u32(key).done()), 64);
+    this.ke = derived.slice(0, 32);
+    this.#kiv = new BlockEncryptor(derived.subarray(32));
+  }
+
+  iv(counter: number): Bytes {
+    return this.#kiv.encrypt(new Writer(16).u64(0).u64(counter).done());
+  }
+}
+
+/** The server's end of one key. */
+export class TransitSealer {
+  #cipher: TransitCipher;
+  #cfb: CfbEncryptor;
+  #counter = 0;
+
+  /**
+   * Makes one.
+   *
+   * @param room id
+   * @param key its number: no two keys of a server's run share one, and they only grow
+   * @param secret 32 random bytes
+   */
+  constructor(readonly room: Bytes, readonly key: number, readonly secret: Bytes) {
+    this.#cipher = new TransitCipher(room, key, secret);
+    this.#cfb = new CfbEncryptor(this.#cipher.ke);
+  }
+
+  /** What hands the key to a link. */
+  get handover(): MessageOf<"TRANSIT"> {
+    return { type: "TRANSIT", room: this.room, key: this.key, secret: this.secret };
+  }
+
+  /** Frames that it may still make. */
+  get framesLeft(): number {
+    return framesPerKey - this.#counter;
+  }
+
+  /** Seals ENTRY messages of the room, 1 to 65 536 bytes, for all its receivers. */
+  seal(entries: Bytes): TransitFrame {
+    if (this.framesLeft === 0) throw new Error("a transit key has made all its frames");
+    const counter = this.#counter++;
+    const ct = this.#cfb.encrypt(this.#cipher.iv(counter), entries);
+    const shared = new Writer(transitHeadBytes + ct.length).u32((0x8000_0000 | ct.length) >>> 0)
+      .u32(this.key).u64(counter).raw(ct).done();
+    return { shared, digest: sha256(shared) };
+  }
+}
+
+interface Known {
+  readonly room: Bytes;
+  readonly cipher: TransitCipher;
+  readonly cfb: CfbDecryptor;
+  /** The next counter that may come. */
+  next: number;
+}
+
+/** A client's keys: the newest of each room. */
+export class TransitOpener {
+  #keys = new Map<number, Known>();
+  #ofRoom = new Map<string, number>();
+
+  /** Takes a key over. @throws Malformed for a number that is not above the room's last, or another room's */
+  take({ room, key, secret }: MessageOf<"TRANSIT">): void {
+    const name = encodeHex(room);
+    const last = this.#ofRoom.get(name) ?? -1;
+    // Of several rooms the keys may come in any order: each is handed out when its room speaks.
+    if (key <= last || this.#keys.has(key)) throw new Malformed("a transit key is not new");
+    this.#keys.delete(last);
+    const cipher = new TransitCipher(room, key, secret);
+    this.#keys.set(key, { room, cipher, cfb: new CfbDecryptor(cipher.ke), next: 0 });
+    this.#ofRoom.set(name, key);
+  }
+
+  /**
+   * Opens a frame whose tag holds.
+   *
+   * @throws Malformed for another key than the room's newest, a counter that does not grow, or anything but messages
+   * of that room
+   */
+  open(wire: Uint8Array): LinkMessage[] {
+    const head = new DataView(wire.buffer, wire.byteOffset, transitHeadBytes);
+    const known = this.#keys.get(head.getUint32(4));
+    if (!known) throw new Malformed("a transit frame has an unknown key");
+    const counter = Number(head.getBigUint64(8));
+    if (counter < known.next || counter >= framesPerKey) {
+      throw new Malformed("the counter of a transit frame does not grow");
+    }
+    known.next = counter + 1;
+    const ct = wire.subarray(transitHeadBytes, wire.length - tagBytes);
+    const messages = decodeMessages(known.cfb.decrypt(known.cipher.iv(counter), ct), "server");
+    for (const message of messages) {
+      const isEntry = message.type === "ENTRY" && message.kind === entryKinds.message;
+      if (!isEntry || !equals(message.room, known.room)) {
+        throw new Malformed("a transit frame holds something else than messages of its room");
+      }
+    }
+    return messages;
+  }
+}

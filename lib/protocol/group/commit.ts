@@ -1,0 +1,165 @@
+/**
+ * Commits (protocol §7.1): a signed statement of a room's complete member list. Codec and hash; what
+ * makes one valid is commit_rules.ts.
+ */
+
+import { type Bytes, concat } from "../../crypto/bytes.ts";
+import {
+  signatureBytes,
+  type SigningKey,
+  signLabelled,
+  type VerifyingKey,
+  verifyLabelled,
+} from "../../crypto/ed25519.ts";
+import { labelledHash } from "../../crypto/hash.ts";
+import { Malformed } from "../../errors.ts";
+import type { View } from "./history.ts";
+import { decodeName, encodeName } from "../identity/name.ts";
+import { keyFileFlag, type Member, policies, rosterMax } from "./roster.ts";
+import { Reader, Writer } from "../codec/wire.ts";
+
+/** Most leaves in one commit. */
+export const leavesMax = 16;
+
+/** A member's signed wish to go. */
+export interface Leave {
+  /** Who. */
+  readonly id: Bytes;
+  /** The epoch it names. */
+  readonly epoch: number;
+  /** `Sign(id, "chat1 leave", room ‖ u32 e)`. */
+  readonly signature: Bytes;
+}
+
+/** Everything that a commit states; `check` proves the epoch secret to those who open their box. */
+export interface CommitBody {
+  /** Room id. */
+  readonly room: Bytes;
+  /** Counts from 0. */
+  readonly epoch: number;
+  /** Hash of the commit before; random (zeros in a direct room) in epoch 0. */
+  readonly prev: Bytes;
+  /** Who signs it. */
+  readonly author: Bytes;
+  /** Seconds since 1970, the author's word. */
+  readonly time: number;
+  /** Where the author stood. */
+  readonly view: View;
+  /** 0 open, 1 closed, 2 direct, with 0x80 where a key file is required. */
+  readonly policy: number;
+  /** Empty for a direct room. */
+  readonly roomName: string;
+  /** Members in order of joining. */
+  readonly roster: readonly Member[];
+  /** Leave requests that this commit carries out. */
+  readonly leaves: readonly Leave[];
+  /** 32 bytes from the epoch secret. */
+  readonly check: Bytes;
+}
+
+/** A parsed commit. */
+export interface Commit extends CommitBody {
+  /** As received, signature included. */
+  readonly bytes: Bytes;
+  /** `Hash("chat1 commit", commit)`. */
+  readonly hash: Bytes;
+}
+
+/** Encodes and signs. */
+export function makeCommit(body: CommitBody, signing: SigningKey): Bytes {
+  const w = new Writer(4096).u8(1).raw(body.room).u32(body.epoch).raw(body.prev).raw(body.author)
+    .u64(body.time).u64(body.view.pos).raw(body.view.hash).u8(body.policy).vec8(encodeName(body.roomName))
+    .u16(body.roster.length);
+  for (const m of body.roster) {
+    w.raw(m.id).u8(m.role).u32(m.since).vec8(encodeName(m.name)).raw(m.boxHash);
+  }
+  w.u8(body.leaves.length);
+  for (const leave of body.leaves) w.raw(leave.id).u32(leave.epoch).raw(leave.signature);
+  const bytes = w.raw(body.check).done();
+  return concat(bytes, signLabelled(signing, "chat1 commit", bytes));
+}
+
+/** Reads a commit; its signature is not checked here. @throws Malformed */
+export function parseCommit(bytes: Uint8Array): Commit {
+  const r = new Reader(bytes);
+  if (r.u8() !== 1) throw new Malformed("a commit has an unknown version");
+  const room = r.take(32);
+  const epoch = r.u32();
+  const prev = r.take(32);
+  const author = r.take(32);
+  const time = r.u64();
+  const view = { pos: r.u64(), hash: r.take(32) };
+  const policy = r.u8();
+  if ((policy & ~keyFileFlag) > policies.direct || policy === (keyFileFlag | policies.direct)) {
+    throw new Malformed("a commit has an unknown policy");
+  }
+  const nameBytes = r.vec8();
+  const direct = policy === policies.direct;
+  if (direct !== (nameBytes.length === 0)) throw new Malformed("a commit has a wrong room name");
+  const roomName = direct ? "" : decodeName(nameBytes);
+  const n = r.u16();
+  if (n < 1 || n > rosterMax) throw new Malformed("a commit has a wrong number of members");
+  const roster = Array.from({ length: n }, () => readMember(r));
+  const m = r.u8();
+  if (m > leavesMax) throw new Malformed("a commit has too many leaves");
+  const leaves = Array.from({ length: m }, () => ({
+    id: r.take(32),
+    epoch: r.u32(),
+    signature: r.take(signatureBytes),
+  }));
+  const check = r.take(32);
+  r.take(signatureBytes);
+  r.end();
+  return {
+    room,
+    epoch,
+    prev,
+    author,
+    time,
+    view,
+    policy,
+    roomName,
+    roster,
+    leaves,
+    check,
+    bytes: bytes.slice() as Bytes,
+    hash: labelledHash("chat1 commit", bytes),
+  };
+}
+
+function readMember(r: Reader): Member {
+  const id = r.take(32);
+  const role = r.u8();
+  if (role > 1) throw new Malformed("a member has an unknown role");
+  return { id, role, since: r.u32(), name: decodeName(r.vec8()), boxHash: r.take(32) };
+}
+
+/** Whether the commit is signed by this key. */
+export function isCommitSigned(commit: Commit, author: VerifyingKey): boolean {
+  const body = commit.bytes.subarray(0, commit.bytes.length - signatureBytes);
+  return verifyLabelled(author, "chat1 commit", body, commit.bytes.subarray(-signatureBytes));
+}
+
+/** Signs the wish to leave a room in the named epoch. */
+export function makeLeave(id: Bytes, room: Uint8Array, epoch: number, signing: SigningKey): Leave {
+  return { id, epoch, signature: signLabelled(signing, "chat1 leave", leaveText(room, epoch)) };
+}
+
+/** Whether a leave is signed by its owner for this room. */
+export function isLeaveSigned(leave: Leave, room: Uint8Array, owner: VerifyingKey): boolean {
+  return verifyLabelled(owner, "chat1 leave", leaveText(room, leave.epoch), leave.signature);
+}
+
+function leaveText(room: Uint8Array, epoch: number): Bytes {
+  return new Writer(36).raw(room).u32(epoch).done();
+}
+
+/** `room = Hash("chat1 room", author, room_name, prev)`: an id fixes creator and name. */
+export function roomId(author: Uint8Array, name: string, prev: Uint8Array): Bytes {
+  return labelledHash("chat1 room", author, encodeName(name), prev);
+}
+
+/** `room = Hash("chat1 direct", server_id, lo, hi)`; lo and hi in byte order. */
+export function directRoomId(server: Uint8Array, lo: Uint8Array, hi: Uint8Array): Bytes {
+  return labelledHash("chat1 direct", server, lo, hi);
+}

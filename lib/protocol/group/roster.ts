@@ -1,0 +1,34 @@
+/** Roster: who is in a room, as a commit states it (protocol §7.1). */
+
+import type { Bytes } from "../../crypto/bytes.ts";
+import { equals } from "@std/bytes/equals";
+
+/** Most members of a room. */
+export const rosterMax = 256;
+
+/** Roles in a room. */
+export const memberRoles = { member: 0, admin: 1 } as const;
+
+/** Policies of a room; `keyFileFlag` is added where a room key file is required. */
+export const policies = { open: 0, closed: 1, direct: 2 } as const;
+/** Set in a policy when the room's keys also need a room key file. */
+export const keyFileFlag = 0x80;
+
+/** One line of a roster. */
+export interface Member {
+  /** 32 bytes. */
+  readonly id: Bytes;
+  /** 0 member, 1 admin. */
+  readonly role: number;
+  /** Epoch of joining. */
+  readonly since: number;
+  /** As on the card. */
+  readonly name: string;
+  /** Hash of the member's box for this epoch; zeros when there is none. */
+  readonly boxHash: Bytes;
+}
+
+/** The member with this id. */
+export function findMember(roster: readonly Member[], id: Uint8Array): Member | undefined {
+  return roster.find((member) => equals(member.id, id));
+}

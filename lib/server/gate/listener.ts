@@ -1,0 +1,65 @@
+/**
+ * Listener: accepts connections, one session each, and goes on whatever a peer or the system does.
+ *
+ * Running out of file descriptors makes accept() throw; a `for await` over the listener would then end
+ * for good. So accept() is called in a loop that waits a moment and tries again.
+ */
+
+import { type Clock, sleep } from "../../clock.ts";
+import { closeQuietly } from "../../protocol/channel/conn.ts";
+import type { ServerEvents } from "../events.ts";
+import { addressKey, type Doorkeeper } from "../limits.ts";
+import type { Ends } from "./session.ts";
+
+const pauseMs = 50;
+
+/** The little of a Deno.Listener that is needed. */
+export interface Acceptor {
+  /** The next connection; throws when the system has no room for it. */
+  accept(): Promise<Deno.TcpConn>;
+  /** Ends accepting. */
+  close(): void;
+}
+
+/** Accepts until the listener is closed. @param session runs one connection; its errors are its own */
+export async function acceptConnections(
+  listener: Acceptor,
+  doorkeeper: Doorkeeper,
+  events: ServerEvents,
+  clock: Clock,
+  signal: AbortSignal,
+  session: (conn: Deno.TcpConn, ends: Ends) => Promise<void>,
+): Promise<void> {
+  while (!signal.aborted) {
+    let conn: Deno.TcpConn;
+    try {
+      conn = await listener.accept();
+    } catch {
+      if (signal.aborted) return;
+      await sleep(clock, pauseMs, signal);
+      continue;
+    }
+    const address = addressKey(conn.remoteAddr.hostname);
+    const remote = hostPort(conn.remoteAddr);
+    const ticket = doorkeeper.admit(address, () => {
+      events.tell({ type: "turned away", why: "pending", remote });
+      closeQuietly(conn);
+    });
+    if (typeof ticket === "string") {
+      events.tell({ type: "turned away", why: ticket, remote });
+      closeQuietly(conn);
+      continue;
+    }
+    try {
+      conn.setNoDelay(true);
+    } catch {
+      // Gone already: the session will see it.
+    }
+    void session(conn, { local: hostPort(conn.localAddr), remote, address, ticket });
+  }
+}
+
+/** `host:port`, with brackets around an IPv6 host. */
+export function hostPort({ hostname, port }: { hostname: string; port: number }): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}

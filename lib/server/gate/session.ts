@@ -1,0 +1,401 @@
+/**
+ * Session: one connection from accept to goodbye (protocol §5, §12, §13).
+ *
+ * Before the first traffic record the client is nobody, and every fault has one outcome: silence until the
+ * deadline. After it, what a person could mend is told with CLOSE and a reason.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { type Bytes, equalSecret } from "../../crypto/bytes.ts";
+import { sha256 } from "../../crypto/hash.ts";
+import { Malformed } from "../../errors.ts";
+import { type ByteConn, closeQuietly } from "../../protocol/channel/conn.ts";
+import { FrameReader, trafficRecord } from "../../protocol/channel/frames.ts";
+import {
+  driveHandshake,
+  type Established,
+  handshakeDeadlineMs,
+  HandshakeFailed,
+  helloDeadlineMs,
+} from "../../protocol/channel/handshake.ts";
+import {
+  advanceServer,
+  type ServerHandshakeConfig,
+  startServer,
+} from "../../protocol/channel/handshake_server.ts";
+import { Link } from "../../protocol/channel/link.ts";
+import {
+  closeReasons,
+  decodeMessages,
+  type MessageOf,
+  roomKinds,
+  welcomeFlags,
+} from "../../protocol/channel/link_messages.ts";
+import { type Card, parseCard } from "../../protocol/identity/card.ts";
+import { skeleton } from "../../protocol/identity/name.ts";
+import { messageMaxBytes } from "../../protocol/group/sealed_message.ts";
+import { textMaxBytes } from "../../protocol/group/content.ts";
+import type { WriteTurns } from "../../protocol/channel/write_turns.ts";
+import { KeyRefused } from "../../crypto/key_refused.ts";
+import { TagMismatch } from "../../crypto/seal.ts";
+import type { HandshakeFailure } from "../events.ts";
+import { StoreFailed } from "../store/store.ts";
+import type { Doorkeeper, Ticket } from "../limits.ts";
+import { Peer } from "../rooms/peer.ts";
+import { handleRequest } from "../rooms/requests.ts";
+import type { Rooms } from "../rooms/rooms.ts";
+import type { SignIn } from "./sign_in.ts";
+
+/** What every session of a server shares. */
+export interface SessionContext {
+  /** Rooms, store, peers, clock. */
+  readonly rooms: Rooms;
+  /** Counts and rates. */
+  readonly doorkeeper: Doorkeeper;
+  /** Keys, puzzle and the RSA queue. */
+  readonly handshake: ServerHandshakeConfig;
+  /** Everybody must know it, when set. */
+  readonly accessToken: Bytes | null;
+  /** Accounts, when people must log in. */
+  readonly signIn: SignIn | null;
+  /** When each link may write. */
+  readonly turns: WriteTurns;
+  /** Links that are alive: for ticking, and for goodbye at shutdown. */
+  readonly links: Set<Link>;
+}
+
+/** Where a connection comes from and arrives. */
+export interface Ends {
+  /** Our `host:port`. */
+  readonly local: string;
+  /** The peer's `host:port`. */
+  readonly remote: string;
+  /** What its limits count by. */
+  readonly address: string;
+  /** Its place at the door. */
+  readonly ticket: Ticket;
+}
+
+/** Runs a connection that the doorkeeper has admitted; never throws for anything a peer does. */
+export async function runSession(conn: ByteConn, ends: Ends, context: SessionContext): Promise<void> {
+  const { doorkeeper, rooms } = context;
+  let established: { link: Link; hello: MessageOf<"HELLO">; peer: Established } | null = null;
+  try {
+    established = await shakeHands(conn, ends, context);
+  } finally {
+    doorkeeper.decided(ends.ticket);
+    if (!established) closeQuietly(conn);
+  }
+  if (!established) return;
+  if (!doorkeeper.link(ends.address)) {
+    const { name, id } = established.peer.peer;
+    rooms.events.tell({ type: "refused", name, id, why: "--max-links", remote: ends.remote });
+    return established.link.close(closeReasons.limit);
+  }
+  try {
+    await serve(established.link, established.peer, established.hello, ends, context);
+  } catch (error) {
+    tellFault(rooms, error as Error);
+  } finally {
+    established.link.drop();
+    doorkeeper.unlink(ends.address);
+  }
+}
+
+/** From accept to HELLO. @returns null after a silent failure, once the deadline has passed */
+async function shakeHands(conn: ByteConn, { remote, ticket }: Ends, context: SessionContext) {
+  const { clock, events } = context.rooms;
+  const reader = new FrameReader(conn);
+  const config: ServerHandshakeConfig = {
+    ...context.handshake,
+    decrypt(label, ciphertext) { // its puzzle is solved
+      ticket.step = "secret";
+      ticket.sinceMs = clock.now();
+      return context.handshake.decrypt(label, ciphertext);
+    },
+  };
+  const acceptedMs = clock.now();
+  let cancel = clock.after(helloDeadlineMs, () => closeQuietly(conn));
+  try {
+    const done = await driveHandshake(
+      conn,
+      reader,
+      startServer(),
+      (state, frame) => {
+        if (state.step === "awaiting M1" && !context.doorkeeper.hello()) {
+          throw new HandshakeFailed("too many handshakes this second");
+        }
+        return advanceServer(state, frame, config);
+      },
+      ({ step }) => {
+        if (step === "awaiting R2") {
+          ticket.step = "hello";
+          ticket.sinceMs = clock.now();
+          cancel();
+          const leftMs = acceptedMs + handshakeDeadlineMs - clock.now();
+          cancel = clock.after(leftMs, () => closeQuietly(conn));
+        } else if (step === "done") {
+          events.tell({ type: "handshake done" });
+        }
+      },
+    );
+    if (done.step !== "done") throw new Error("the handshake did not end");
+    const { queueBytes, queueSeconds } = context.rooms.limits;
+    const queue = { maxBytes: queueBytes, maxMs: queueSeconds * 1000 };
+    const link = new Link(conn, reader, done.established, "server", clock, queue, context.turns);
+    const frame = await reader.next(trafficRecord);
+    if (frame === null) throw new HandshakeFailed("the peer closed the connection");
+    // Decoded without an answer to anything: before this record opens, the client is nobody.
+    const [hello, ...more] = decodeMessages(done.established.opener.open(frame), "client");
+    if (hello?.type !== "HELLO" || more.length > 0) {
+      throw new Malformed("the first record is not HELLO alone");
+    }
+    return { link, hello, peer: done.established };
+  } catch (error) {
+    if (ticket.step !== "given up") {
+      events.tell({ type: "handshake failed", why: failureOf(error), remote });
+      ticket.step = "failed";
+    }
+    // One failure for all faults: nothing is sent, nothing is told apart, until the deadline closes it.
+    await reader.discard().catch(() => {});
+    return null;
+  } finally {
+    cancel();
+  }
+}
+
+/** A disk that cannot be read is the operator's matter; all else is a bug of ours. */
+function tellFault(rooms: Rooms, error: Error): void {
+  rooms.events.tell(
+    error instanceof StoreFailed ? { type: "store failed", error } : { type: "bug", error },
+  );
+}
+
+/** What the operator may know of a failed handshake. */
+function failureOf(error: unknown): HandshakeFailure {
+  if (error instanceof HandshakeFailed) return failureKinds[error.reason] ?? "malformed";
+  if (error instanceof TagMismatch || error instanceof KeyRefused) return "crypto";
+  if (error instanceof Malformed) return "malformed";
+  // Our own deadline closes the connection under the reader.
+  if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return "deadline";
+  return error instanceof Error && /^(Connection|Broken|Timed|Unexpected)/.test(error.name)
+    ? "cut"
+    : "crypto";
+}
+
+const failureKinds: Record<string, HandshakeFailure> = {
+  "puzzle": "puzzle",
+  "the RSA queue is full": "busy",
+  "too many handshakes this second": "busy",
+  "the peer closed the connection": "cut",
+};
+
+async function serve(
+  link: Link,
+  established: Established,
+  hello: MessageOf<"HELLO">,
+  ends: Ends,
+  context: SessionContext,
+): Promise<void> {
+  const { rooms, doorkeeper } = context;
+  const { peer: card } = established;
+  context.links.add(link);
+  const refusal = refusalOf(established, ends.address, context);
+  if (refusal !== null) {
+    const { name, id } = card;
+    rooms.events.tell({ type: "refused", name, id, why: refusalWords[refusal], remote: ends.remote });
+    link.close(refusal);
+    await link.run(() => {});
+    context.links.delete(link);
+    return;
+  }
+  const peer = new Peer(card, link, ends.remote, rooms.rates, established.session);
+  let isIn = false;
+  const accepted = (isNew: boolean) => {
+    isIn = admit(peer, hello, ends, context);
+    // What a registration costs is not given back: it bounds how many accounts one address can make.
+    if (isIn && !isNew) doorkeeper.welcomed(ends.address);
+  };
+  const reception = context.signIn?.receive({
+    link,
+    card,
+    address: ends.address,
+    isFree: () => isNameFree(card, rooms),
+    accepted,
+  });
+  try {
+    if (reception) peer.send(welcomeOf(context));
+    else accepted(false);
+    await link.run((messages) => {
+      for (const message of messages) {
+        if (!isIn && reception) reception.receive(message);
+        else if (!context.signIn?.request(peer, ends.address, message)) handleRequest(rooms, peer, message);
+      }
+    });
+    if (link.fault !== null && !(link.fault instanceof Malformed)) {
+      tellFault(rooms, link.fault);
+    }
+  } finally {
+    context.links.delete(link);
+    reception?.left();
+    if (isIn) goodbye(peer, rooms);
+  }
+}
+
+/** Lets a peer in. @returns false when its name could not be kept: it is told to come again */
+function admit(
+  peer: Peer,
+  hello: MessageOf<"HELLO">,
+  ends: Ends,
+  context: SessionContext,
+): boolean {
+  const { rooms, signIn } = context;
+  const { card, link } = peer;
+  const { store } = rooms;
+  const name = skeleton(card.name);
+  const isNew = store.card(card.id) === null;
+  if (isNew && !context.doorkeeper.newcomer(ends.address)) {
+    rooms.events.tell({
+      type: "refused",
+      name: card.name,
+      id: card.id,
+      why: "--identities-per-hour",
+      remote: ends.remote,
+    });
+    link.close(closeReasons.limit);
+    return false;
+  }
+  const passes = signIn !== null && !isNameFree(card, rooms);
+  // The binding of name and key is on disk before its owner is let in.
+  const bound = rooms.writeNow(() => {
+    if (passes) store.giveName(name, card.id); // an account says whose name it is
+    if (isNew) store.putCard(card.id, name, card.bytes);
+  });
+  if (!bound) {
+    link.close(closeReasons.limit);
+    return false;
+  }
+  rooms.peers.get(peer.key)?.link.close(closeReasons.replaced);
+  if (!signIn) peer.send(welcomeOf(context));
+  if (rooms.putOffAsSlow.delete(peer.key)) peer.send({ type: "NOTICE", text: slowNotice });
+  enter(peer, hello, rooms);
+  const { name: shown, id } = card;
+  rooms.events.tell({
+    type: "connected",
+    name: shown,
+    id,
+    session: peer.session,
+    local: ends.local,
+    remote: ends.remote,
+  });
+  return true;
+}
+
+const slowMost = 10_000;
+const slowNotice =
+  "Your last connection was ended because it did not take what was sent to it, so that nobody " +
+  "else had to wait; what you missed follows.";
+
+const refusalWords: Record<number, string> = {
+  [closeReasons.nameTaken]: "name taken",
+  [closeReasons.accessToken]: "access token",
+  [closeReasons.putOut]: "banned",
+};
+
+/** Check 8 of the handshake: token, bans, names. @returns a CLOSE reason */
+function refusalOf(
+  { peer: card, token }: Established,
+  address: string,
+  context: SessionContext,
+): number | null {
+  const { store, bans } = context.rooms;
+  // Hashed first, so that the comparison sees equal lengths and tells nothing of the token's.
+  if (context.accessToken && !equalSecret(sha256(token), sha256(context.accessToken))) {
+    return closeReasons.accessToken;
+  }
+  if (bans.has(card.name, address)) return closeReasons.putOut;
+  // With accounts it is the login that says whose a name is.
+  if (!context.signIn && !isNameFree(card, context.rooms)) return closeReasons.nameTaken;
+  // One id, one name: the card that was seen first stays, but its owner may have lost the file.
+  const known = store.card(card.id);
+  return known && parseCard(known).name !== card.name ? closeReasons.nameTaken : null;
+}
+
+/** Whether a name is nobody's yet, or this key's. */
+function isNameFree({ name, id }: Card, { store }: Rooms): boolean {
+  const owner = store.idByName(skeleton(name));
+  return !owner || equals(owner, id);
+}
+
+const registrationFlags = {
+  open: welcomeFlags.registrationOpen,
+  token: welcomeFlags.registrationToken,
+  closed: 0,
+} as const;
+
+function welcomeOf({ rooms, signIn }: SessionContext): MessageOf<"WELCOME"> {
+  const { store, limits, clock } = rooms;
+  return {
+    type: "WELCOME",
+    time: Math.floor(clock.now() / 1000),
+    runId: store.runId,
+    flags: (store.memoryOnly ? welcomeFlags.memoryOnly : 0) |
+      (rooms.showAddresses ? welcomeFlags.addresses : 0) |
+      (signIn ? welcomeFlags.accounts | registrationFlags[signIn.accounts.registration] : 0),
+    messageBytes: messageMaxBytes,
+    textBytes: textMaxBytes,
+    members: limits.members,
+    rooms: limits.roomsPerUser,
+    burst: limits.sendBurst,
+    rate: limits.sendsPerSecond,
+    fileBytes: 0,
+    blobBytes: 0,
+    retainSeconds: rooms.retention.seconds,
+  };
+}
+
+/** The streams of rooms, and the news to others that this peer is here. */
+function enter(peer: Peer, hello: MessageOf<"HELLO">, rooms: Rooms): void {
+  const { store } = rooms;
+  rooms.peers.set(peer.key, peer);
+  const listed = new Set<string>();
+  if (equals(hello.runId, store.runId)) {
+    for (const { room: id, pos, kind } of hello.rooms) {
+      const keyFileRoom = kind === roomKinds.keyFile ? rooms.keyFileRoom(id) : undefined;
+      if (keyFileRoom) {
+        keyFileRoom.join(peer, pos);
+        continue;
+      }
+      const room = kind === roomKinds.ordinary ? rooms.get(id) : undefined;
+      if (!room) peer.send({ type: "ROOM_INFO", ref: 0, ...unknownRoom(id, kind) });
+      else if (!listed.has(room.key)) room.resume(peer, pos);
+      if (room) listed.add(room.key);
+    }
+  }
+  for (const id of store.roomsOf(peer.card.id)) {
+    const room = rooms.get(id)!;
+    if (!listed.has(room.key)) room.resume(peer, null);
+    room.broadcast({ type: "PRESENCE", room: id, what: 1, ids: [peer.card.id] }, peer);
+  }
+}
+
+function unknownRoom(room: Bytes, kind: number) {
+  const zeros = new Uint8Array(32);
+  return { room, kind, policy: 0, flags: 0, last: 0, start: 0, startHash: zeros, name: new Uint8Array(0) };
+}
+
+function goodbye(peer: Peer, rooms: Rooms): void {
+  const wasCurrent = rooms.peers.get(peer.key) === peer;
+  if (wasCurrent) rooms.peers.delete(peer.key);
+  for (const subscription of [...peer.subscriptions.values()]) subscription.room.unsubscribe(subscription);
+  rooms.onLeft(peer);
+  const { card: { name, id }, session, link } = peer;
+  const { received, sent } = link;
+  const isSlow = link.end?.how === "closed" && link.end.reason === closeReasons.tooSlow;
+  if (isSlow && rooms.putOffAsSlow.size < slowMost) rooms.putOffAsSlow.add(peer.key);
+  rooms.events.tell({ type: "left", name, id, session, end: link.end!, received, sent });
+  if (!wasCurrent) return;
+  for (const id of rooms.store.roomsOf(peer.card.id)) {
+    rooms.get(id)?.broadcast({ type: "PRESENCE", room: id, what: 0, ids: [peer.card.id] });
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * SignIn: what stands between WELCOME and the rooms on a server with accounts (protocol §8.4).
+ *
+ * The first message must be LOGIN or REGISTER, within 60 s. Passwords are overwritten as soon as they are checked.
+ * An account has one link: a second one is refused if the first answers within 3 s, and replaces it otherwise.
+ */
+
+import type { Clock } from "../../clock.ts";
+import { Malformed } from "../../errors.ts";
+import type { Card } from "../../protocol/identity/card.ts";
+import type { Link } from "../../protocol/channel/link.ts";
+import { closeReasons, type LinkMessage, type MessageOf } from "../../protocol/channel/link_messages.ts";
+import { skeleton } from "../../protocol/identity/name.ts";
+import type { Accounts, Verdict } from "../accounts/accounts.ts";
+import { AccountsUnavailable } from "../accounts/store.ts";
+import type { ServerEvents } from "../events.ts";
+import type { Peer } from "../rooms/peer.ts";
+
+const signInMs = 60_000;
+const aliveMs = 3_000;
+
+/** One link that wants in. */
+export interface Guest {
+  /** Its link. */
+  readonly link: Link;
+  /** Whom the handshake has proved. */
+  readonly card: Card;
+  /** From where, as limits count it. */
+  readonly address: string;
+  /** Whether the name is nobody else's here. */
+  isFree(): boolean;
+  /** Called once, when it may come in. @param isNew it has just registered */
+  accepted(isNew: boolean): void;
+}
+
+/** What a guest says, until it is in. */
+export interface Reception {
+  /** Takes one message. @throws Malformed: the link must end */
+  receive(message: LinkMessage): void;
+  /** The link is over. */
+  left(): void;
+}
+
+/** Shared by all links of a server. */
+export class SignIn {
+  /** Which link each account has, by skeleton; before ACCEPTED it cannot be told anything. */
+  #links = new Map<string, { readonly link: Link; isIn: boolean }>();
+  #isDown = false;
+
+  /** @param accounts of the server */
+  constructor(
+    readonly accounts: Accounts,
+    private readonly clock: Clock,
+    private readonly events: ServerEvents,
+  ) {}
+
+  /** Waits for LOGIN or REGISTER. */
+  receive(guest: Guest): Reception {
+    const { link } = guest;
+    const cancel = this.clock.after(signInMs, () => link.close(closeReasons.bye));
+    let isAsked = false;
+    return {
+      receive: (message) => {
+        if (isAsked || (message.type !== "LOGIN" && message.type !== "REGISTER")) {
+          throw new Malformed("this is not the time for anything but one LOGIN or REGISTER");
+        }
+        isAsked = true;
+        cancel();
+        this.#judge(guest, message).catch((error) => {
+          this.events.tell({ type: "bug", error });
+          link.drop();
+        });
+      },
+      left: () => {
+        cancel();
+        const account = skeleton(guest.card.name);
+        if (this.#links.get(account)?.link === link) this.#links.delete(account);
+      },
+    };
+  }
+
+  async #judge(guest: Guest, message: MessageOf<"LOGIN"> | MessageOf<"REGISTER">): Promise<void> {
+    const { link, card } = guest;
+    const verdict = await this.#available(guest, message);
+    message.password.fill(0);
+    if (link.isOver || verdict === null) return;
+    if (typeof verdict !== "object") {
+      const why = verdict === "in use" ? "in use elsewhere" : "login refused";
+      this.events.tell({ type: "refused", name: card.name, id: card.id, why, remote: guest.address });
+      return link.close(verdict === "in use" ? closeReasons.inUse : closeReasons.loginRefused);
+    }
+    link.send({ type: "ACCEPTED", ref: message.ref });
+    const held = this.#links.get(skeleton(card.name));
+    if (held?.link === link) held.isIn = true;
+    guest.accepted(verdict.isNew);
+  }
+
+  async #available(
+    guest: Guest,
+    message: MessageOf<"LOGIN"> | MessageOf<"REGISTER">,
+  ): Promise<Verdict | null> {
+    const { link, card, address } = guest;
+    return await this.#attempt(
+      () =>
+        this.accounts.enter({
+          cardName: card.name,
+          name: new TextDecoder().decode(message.name),
+          password: message.password,
+          token: message.type === "REGISTER" ? message.token : null,
+          identity: card.id,
+          address,
+          isWanted: () => !link.isOver,
+          isFree: () => guest.isFree(),
+          claim: (account) => this.#claim(account, guest),
+        }),
+      () => link.close(closeReasons.tryLater),
+      () => link.drop(),
+    );
+  }
+
+  /** Runs what needs the store; the operator hears once that it is gone, and once that it is back. */
+  async #attempt<T>(act: () => Promise<T>, unavailable: () => void, bug: () => void): Promise<T | null> {
+    try {
+      const result = await act();
+      if (this.#isDown) this.events.tell({ type: "accounts back" });
+      this.#isDown = false;
+      return result;
+    } catch (error) {
+      if (error instanceof AccountsUnavailable) {
+        if (!this.#isDown) this.events.tell({ type: "accounts failed", error });
+        this.#isDown = true;
+        unavailable();
+      } else {
+        this.events.tell({ type: "bug", error: error as Error });
+        bug();
+      }
+      return null;
+    }
+  }
+
+  async #claim(account: string, { link, address }: Guest): Promise<boolean> {
+    const first = this.#links.get(account);
+    if (first && first.link !== link && await first.link.answers(aliveMs)) {
+      if (first.isIn) {
+        first.link.send({
+          type: "NOTICE",
+          text: `Somebody with your key and your password tried to log in from ${address} and was refused, ` +
+            "because you are in.",
+        });
+      }
+      return false;
+    }
+    if (link.isOver) return false;
+    if (first && first.link !== link) first.link.close(closeReasons.replaced);
+    this.#links.set(account, { link, isIn: false });
+    return true;
+  }
+
+  /** PASSWORD and RELEASE of somebody who is in. @returns whether it was one of them */
+  request(peer: Peer, address: string, message: LinkMessage): boolean {
+    if (message.type !== "PASSWORD" && message.type !== "RELEASE") return false;
+    const { name } = peer.card;
+    const { ref } = message;
+    void this.#attempt(
+      async () => {
+        const isDone = message.type === "PASSWORD"
+          ? await this.accounts.changePassword(name, message.old, message.next, address)
+          : await this.accounts.releaseOwn(name, message.password, address);
+        if (isDone) peer.send({ type: "DONE", ref, info: 0 });
+        else peer.refuse(ref, "DENIED");
+      },
+      () => peer.refuse(ref, "LIMIT"),
+      () => peer.link.drop(),
+    ).finally(() => {
+      const secrets = message.type === "PASSWORD" ? [message.old, message.next] : [message.password];
+      for (const secret of secrets) secret.fill(0);
+    });
+    return true;
+  }
+
+  /** Ends an account's link: it is not welcome any more. @returns whether there was one */
+  putOut(account: string): boolean {
+    const held = this.#links.get(account);
+    held?.link.close(closeReasons.putOut);
+    return held !== undefined;
+  }
+}

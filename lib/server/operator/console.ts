@@ -1,0 +1,346 @@
+/**
+ * Console: the operator's commands, a line in, an answer out (product §3).
+ *
+ * Words work in any letter case. Nothing but TERMINATE ends the server, and it asks once when people are
+ * connected: a stray line must not put a room out. On an answering server a line that is no command is an
+ * answer to whoever spoke last, and `@NAME TEXT` one to NAME.
+ */
+
+import { closestString } from "@std/text/closest-string";
+import { skeleton } from "../../protocol/identity/name.ts";
+import { sanitizeLine } from "../../sanitize.ts";
+import {
+  disableAccount,
+  enableAccount,
+  listAccounts,
+  mintToken,
+  onAccounts,
+  releaseAccount,
+} from "./account_commands.ts";
+import type { Answering } from "../rooms/answering.ts";
+import { banOf } from "../rooms/bans.ts";
+import { addressKey } from "../limits.ts";
+import type { KeyFileRoom } from "../rooms/key_file_log.ts";
+import { ServerRoom } from "../rooms/room.ts";
+import type { RoomLog } from "../rooms/room_log.ts";
+import type { ChatServer } from "../server.ts";
+import { closeReasons, roomKinds } from "../../protocol/channel/link_messages.ts";
+
+/** What a console line leads to. */
+export interface ConsoleAnswer {
+  /** Lines to print. */
+  readonly lines: string[];
+  /** More lines, once a database has answered. */
+  readonly later?: Promise<string[]>;
+  /** Whether the server shall stop. */
+  readonly terminate?: boolean;
+}
+
+/** What the console can tell. */
+export interface ConsoleContext {
+  /** The server it belongs to. */
+  readonly server: ChatServer;
+  /** Where lines that are no commands go; null when the server does not answer. */
+  readonly answering?: Answering | null;
+  /** Whom a line that is no command answers: by default whoever spoke last. */
+  addressee?(): string | null;
+  /** The command that lets somebody join a room. */
+  invite(room: string): string;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Who types, for the audit trail. */
+  readonly operator?: string;
+}
+
+interface ConsoleCommand {
+  readonly word: string;
+  readonly args: string;
+  readonly help: string;
+  run(context: ConsoleContext, rest: string): string[] | Promise<string[]>;
+}
+
+/** A command on accounts, as a command of the console. */
+function account(act: Parameters<typeof onAccounts>[0]): ConsoleCommand["run"] {
+  const run = onAccounts(act);
+  return ({ server, operator = "operator" }, rest) => run({ signIn: server.signIn, operator }, rest);
+}
+
+const commands: readonly ConsoleCommand[] = [
+  { word: "HELP", args: "", help: "Show these commands", run: help },
+  { word: "WHO", args: "", help: "Who is connected", run: who },
+  { word: "ROOMS", args: "", help: "All rooms, their members and messages", run: rooms },
+  { word: "INVITE", args: "[ROOM]", help: "The command that lets somebody join", run: invite },
+  { word: "NOTICE", args: "TEXT", help: "Show TEXT to everybody, as your words", run: notice },
+  { word: "KICK", args: "NAME", help: "End the connection of NAME, who may come back", run: kick },
+  {
+    word: "BAN",
+    args: "[NAME|ADDRESS]",
+    help: "Let nobody of that name or address in; alone: who is banned",
+    run: ban,
+  },
+  { word: "UNBAN", args: "NAME|ADDRESS", help: "Let in again", run: unban },
+  { word: "RETIRE", args: "ROOM", help: "End a room for good; its name is free for a new one", run: retire },
+  {
+    word: "ACCOUNTS",
+    args: "",
+    help: "All accounts, their keys and their last logins",
+    run: account(listAccounts),
+  },
+  {
+    word: "RELEASE",
+    args: "NAME",
+    help: "Unbind the lost key of an account: the next login binds another one",
+    run: account(releaseAccount),
+  },
+  {
+    word: "DISABLE",
+    args: "NAME",
+    help: "Let nobody in with an account any more",
+    run: account(disableAccount),
+  },
+  { word: "ENABLE", args: "NAME", help: "Let in again", run: account(enableAccount) },
+  { word: "TOKEN", args: "", help: "Make a token that allows one registration", run: account(mintToken) },
+  { word: "STATS", args: "", help: "Connections, messages, memory, uptime", run: stats },
+  { word: "TERMINATE", args: "", help: "Tell everybody, save everything, end the server", run: () => [] },
+];
+
+/** What changes something: told to the log. */
+const acts = new Set(["NOTICE", "KICK", "BAN", "UNBAN", "RETIRE", "RELEASE", "DISABLE", "ENABLE", "TOKEN"]);
+
+/** One console: remembers only what it has asked about. */
+export class Console {
+  #confirming: string | null = null;
+
+  /** @param context of the running server */
+  constructor(private readonly context: ConsoleContext) {}
+
+  /** Answers one line. */
+  enter(line: string): ConsoleAnswer {
+    const [, word, rest] = /^\s*(\S*)\s*(.*?)\s*$/s.exec(line)!;
+    const upper = word.toUpperCase();
+    const confirmed = this.#confirming === `${upper} ${rest}`;
+    this.#confirming = null;
+    if (upper === "") return { lines: [] };
+    const { answering } = this.context;
+    if (answering && word.startsWith("@")) return { lines: answering.answer(word.slice(1), rest) };
+    const command = commands.find((c) => c.word === upper && (c.args !== "" || rest === ""));
+    // Where lines are answers, a command that takes words must be meant: NOTICE would show them to all.
+    if (answering && command && rest !== "" && word !== upper) {
+      return {
+        lines: [
+          `error: "${printable(line.trim())}" was neither done nor sent`,
+          `hint: ${upper} ${command.args} in capitals is the command; @NAME ${
+            printable(line.trim())
+          } says it`,
+        ],
+      };
+    }
+    if (answering && !command) {
+      const to = this.context.addressee ? this.context.addressee() : answering.partner;
+      if (to === null) {
+        return {
+          lines: [
+            "error: Nobody who has said something is here, or was when you began the line",
+            "hint: @NAME TEXT",
+          ],
+        };
+      }
+      return { lines: answering.answer(to, line.trim()) };
+    }
+    if (!command) return { lines: unknown(upper, word, rest) };
+    if (rest === "" && command.args !== "" && !command.args.startsWith("[")) {
+      return { lines: [`error: ${upper} needs more`, `hint: ${upper} ${command.args}`] };
+    }
+    const question = confirmed ? null : this.#question(upper, rest);
+    if (question !== null) {
+      this.#confirming = `${upper} ${rest}`;
+      return { lines: [question] };
+    }
+    if (upper === "TERMINATE") {
+      this.context.server.rooms.events.tell({ type: "operator", word: upper });
+      return { lines: [], terminate: true };
+    }
+    if (acts.has(upper)) this.context.server.rooms.events.tell({ type: "operator", word: upper });
+    const answer = command.run(this.context, rest);
+    return Array.isArray(answer) ? { lines: answer } : { lines: [], later: answer };
+  }
+
+  /** What is asked before it is done; null for nothing. */
+  #question(upper: string, rest: string): string | null {
+    const { server } = this.context;
+    if (upper === "TERMINATE" && server.linked > 0) {
+      const people = server.linked === 1 ? "1 person is" : `${server.linked} people are`;
+      return `${people} connected. Type TERMINATE again to end the server.`;
+    }
+    const room = upper === "RETIRE" ? roomNamed(this.context, rest) : undefined;
+    if (!room) return null;
+    const size = room instanceof ServerRoom ? `${room.head.roster.length} in it` : "a key file";
+    return `${nameOf(room)} has ${size}; nothing more can be said there ` +
+      `afterwards. Type RETIRE ${rest} again to end it.`;
+  }
+}
+
+function unknown(upper: string, word: string, rest: string): string[] {
+  const withRest = commands.find((c) => c.word === upper);
+  if (withRest) {
+    return [
+      `error: ${upper} takes nothing after it`,
+      `hint: type ${upper} alone; "${printable(rest)}" did nothing`,
+    ];
+  }
+  const nearest = closestString(upper, commands.map((c) => c.word));
+  return [`error: "${printable(word)}" is not a command`, `hint: did you mean ${nearest}? HELP lists all`];
+}
+
+function help({ answering }: ConsoleContext): string[] {
+  const lines = commands.map((c) => `${`${c.word} ${c.args}`.padEnd(20)} ${c.help}`);
+  if (!answering) return lines;
+  return [
+    ...lines,
+    `${"@NAME TEXT".padEnd(20)} Answer NAME`,
+    `${"TEXT".padEnd(20)} Answer whoever spoke last; commands with words after them in CAPITALS only`,
+  ];
+}
+
+function who({ server }: ConsoleContext): string[] {
+  const peers = [...server.rooms.peers.values()];
+  if (peers.length === 0) return ["Nobody is connected."];
+  return peers.map((peer) =>
+    `${peer.card.name.padEnd(24)} ${peer.address.padEnd(24)} ${peer.key.slice(0, 8)}`
+  );
+}
+
+function rooms({ server }: ConsoleContext): string[] {
+  const all = server.rooms.all();
+  const keyFile = server.rooms.keyFileRooms();
+  if (all.length + keyFile.length === 0) return ["No room has been made yet."];
+  return [
+    ...all.map((room) =>
+      `${nameOf(room).padEnd(24)} ${room.head.roster.length} ${
+        room.head.roster.length === 1 ? "member" : "members"
+      }, ${room.last} entries${room.isRetired ? ", retired" : ""}`
+    ),
+    ...keyFile.map((room) =>
+      `${nameOf(room).padEnd(24)} ${room.last} entries${room.isReadByServer ? ", you hold its key" : ""}`
+    ),
+  ];
+}
+
+function nameOf(room: RoomLog): string {
+  if (room.kind === roomKinds.keyFile) return `(key file ${room.key.slice(0, 8)})`;
+  return room.name === "" ? `(direct ${room.key.slice(0, 8)})` : room.name;
+}
+
+/** A room by its name, or a key-file room by the digits that ROOMS shows. */
+function roomNamed({ server }: ConsoleContext, name: string): ServerRoom | KeyFileRoom | undefined {
+  const named = server.rooms.all().find((room) =>
+    room.name !== "" && !room.isRetired && skeleton(room.name) === skeleton(name)
+  );
+  if (named || !/^[0-9a-f]{8}$/.test(name)) return named;
+  return server.rooms.keyFileRooms().find((room) => !room.isRetired && room.key.startsWith(name));
+}
+
+function invite(context: ConsoleContext, rest: string): string[] {
+  const line = context.invite(rest === "" ? "lobby" : rest);
+  const isThere = rest === "" || line.startsWith("error") || roomNamed(context, rest) !== undefined;
+  return isThere ? [line] : [line, `[+] There is no room ${rest} yet: whoever joins first makes it`];
+}
+
+function notice({ server }: ConsoleContext, text: string): string[] {
+  if (text === "") return ["error: There is no text to show", "hint: NOTICE TEXT"];
+  if (server.linked === 0) return ["error: Nobody is connected", "hint: WHO shows who is"];
+  server.notice(text.slice(0, 2000));
+  return [`[+] Shown to ${server.linked === 1 ? "1 person" : `${server.linked} people`}`];
+}
+
+function kick({ server }: ConsoleContext, name: string): string[] {
+  const peer = server.rooms.peerNamed(name);
+  if (!peer) return [`error: "${printable(name)}" is not connected`, "hint: WHO shows who is"];
+  peer.link.close(closeReasons.putOut);
+  return [`[+] ${peer.card.name} was put out; BAN ${peer.card.name} keeps out for good`];
+}
+
+function ban({ server }: ConsoleContext, rest: string): string[] {
+  const { bans, peers } = server.rooms;
+  if (rest === "") {
+    const all = bans.all();
+    return all.length === 0 ? ["Nobody is banned."] : all;
+  }
+  const made = banOf(rest);
+  if (!made) {
+    return [
+      `error: "${printable(rest)}" is neither a name nor an address`,
+      "hint: BAN NAME, or BAN 192.0.2.7",
+    ];
+  }
+  const stored = bans.add(made);
+  const out = [...peers.values()].filter((peer) => bans.has(peer.card.name, addressOf(peer.address)));
+  for (const peer of out) peer.link.close(closeReasons.putOut);
+  const names = out.length > 0 ? `; put out: ${out.map((peer) => peer.card.name).join(", ")}` : "";
+  const lines = [`[+] ${rest} is banned${names}`];
+  return stored
+    ? lines
+    : [...lines, "error: The ban could not be stored", "hint: it ends with this server; see above"];
+}
+
+function unban({ server }: ConsoleContext, rest: string): string[] {
+  const made = banOf(rest);
+  if (!made || !server.rooms.bans.remove(made)) {
+    return [`error: "${printable(rest)}" is not banned`, "hint: BAN alone shows who is"];
+  }
+  return [`[+] ${rest} may come in again`];
+}
+
+function retire(context: ConsoleContext, rest: string): string[] {
+  const room = roomNamed(context, rest);
+  if (!room) return [`error: There is no room "${printable(rest)}"`, "hint: ROOMS shows all"];
+  if (!context.server.rooms.retire(room)) return ["error: The room could not be retired", "hint: see above"];
+  return [`[+] ${nameOf(room)} is retired; its members are told, and the name is free`];
+}
+
+/** An address as bans count it, of `host:port`. */
+function addressOf(hostPort: string): string {
+  return addressKey(hostPort.slice(0, hostPort.lastIndexOf(":")).replace(/^\[|\]$/g, ""));
+}
+
+function stats({ server, now }: ConsoleContext): string[] {
+  const all = [...server.rooms.all(), ...server.rooms.keyFileRooms()];
+  const { tally } = server;
+  const { sum, most } = server.queues();
+  const { received, sent } = server.traffic();
+  const failed = Object.entries(tally.handshakesFailed).filter(([, n]) => n > 0).map(([why, n]) =>
+    `${n} ${why}`
+  );
+  const turned = Object.values(tally.turnedAway).reduce((all, n) => all + n, 0);
+  const upSeconds = Math.floor((now() - server.startedMs) / 1000);
+  return [
+    `connected   ${server.linked}`,
+    `rooms       ${all.length}`,
+    `entries     ${all.reduce((sum, room) => sum + room.last, 0)}`,
+    `messages    ${tally.messages}, ${mib(tally.messageBytes)} sealed`,
+    `traffic     ${mib(received)} in, ${mib(sent)} out`,
+    `waiting     ${mib(sum)} for slow readers, ${mib(most)} for the slowest`,
+    `handshakes  ${tally.connected} done, ${
+      failed.length > 0 ? `failed: ${failed.join(", ")}` : "none failed"
+    }`,
+    `turned away ${turned}, refused ${tally.refused}, limited ${
+      Object.values(tally.limited).reduce((all, n) => all + n, 0)
+    }`,
+    `store       ${tally.flushes} writes of ${
+      (tally.flushMs / Math.max(1, tally.flushes)).toFixed(2)
+    } ms, ${tally.storeFailures} failed`,
+    `decryptions ${server.decryptions}`,
+    `memory      ${Math.round(Deno.memoryUsage().rss / 1024 / 1024)} MiB`,
+    `uptime      ${Math.floor(upSeconds / 3600)} h ${Math.floor(upSeconds / 60) % 60} min ${
+      upSeconds % 60
+    } s`,
+  ];
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+function printable(word: string): string {
+  return sanitizeLine(word).slice(0, 40).replace(/[^\x20-\x7e]/g, "?");
+}

@@ -1,0 +1,56 @@
+/** Status: the server's lines in the product's wording (product §3), for the operator's terminal or log. */
+
+import type { ChatError } from "../../errors.ts";
+import { sanitize, sanitizeLine } from "../../sanitize.ts";
+import { timestamp } from "../../timestamp.ts";
+import type { ServerEvent, ServerEvents } from "../events.ts";
+
+/** Writes events as lines; what only a log or a metric is for gets none. */
+export class Status implements ServerEvents {
+  /**
+   * @param print one line, without its line feed
+   * @param showBothEnds print both ends' address and port of a new connection: an interactive console
+   */
+  constructor(private readonly print: (line: string) => void, private readonly showBothEnds: boolean) {}
+
+  tell(event: ServerEvent) {
+    switch (event.type) {
+      case "connected":
+        this.print(`[+] New connection. Username: ${event.name}`);
+        if (this.showBothEnds) this.print(`[+] ${event.name}: ${event.remote} -> ${event.local}`);
+        return;
+      case "handshake done":
+        this.print("[+] Client public key had been received");
+        return this.print("[+] Secret key had been sent to the client");
+      case "joined room":
+        return this.print(`[+] Broadcast message:  New person joined the room. Username: ${event.name}`);
+      case "exchanged":
+        return this.print(`${timestamp(event.timeMs)} Message exchanged`);
+      case "left":
+        return this.print(`[+] ${event.name} left the server.`);
+      case "refused":
+        return this.print(`[+] Refused. Username: ${event.name}: ${event.why}`);
+      case "store failed":
+        return this.#trouble(event.error);
+      case "accounts failed":
+        this.#trouble(event.error);
+        return this.print("[!] Whoever wants in is told to try again; whoever is in stays");
+      case "accounts back":
+        return this.print("[+] The accounts can be used again");
+      case "bug":
+        return this.print(`[!] A session ended by a fault of this program: ${event.error.name}`);
+      default:
+        return;
+    }
+  }
+
+  /** Something said in a room whose key the operator holds; the one line with content, asked for by --answer. */
+  heard(name: string, timeMs: number, text: string) {
+    this.print(`${timestamp(timeMs)} ${name}: ${sanitize(text)}`);
+  }
+
+  #trouble(error: ChatError) {
+    this.print(`[!] ${sanitizeLine(error.message)}`);
+    if (error.hint) this.print(`[!] hint: ${error.hint}`);
+  }
+}

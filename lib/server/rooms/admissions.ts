@@ -1,0 +1,77 @@
+/**
+ * Admissions (protocol §7.1): newcomers who wait, leaves that wait, and which member is asked to commit.
+ *
+ * One member at a time is asked; the next after three seconds; a new round after each commit, the arrival
+ * of a member, or thirty seconds.
+ */
+
+import { equals } from "@std/bytes/equals";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { Peer } from "./peer.ts";
+import type { ServerRoom } from "./room.ts";
+import type { Rooms } from "./rooms.ts";
+
+const nextMemberMs = 3_000;
+const nextRoundMs = 30_000;
+const joinLifeSeconds = 7 * 86_400;
+const joinsMax = 64;
+const admitMax = 32;
+
+/** The waiting line of one room. */
+export class Admissions {
+  #asked = new Set<Peer>();
+  #cancel: () => void = () => {};
+
+  /** @param room whose line it is */
+  constructor(private readonly room: ServerRoom, private readonly rooms: Rooms) {}
+
+  /** Puts somebody in line; the oldest of more than 64 goes. */
+  wait(id: Bytes): void {
+    const { store, clock } = this.rooms;
+    store.putJoin(this.room.id, id, Math.floor(clock.now() / 1000));
+    const joins = store.joins(this.room.id);
+    for (const { id: old } of joins.slice(0, Math.max(0, joins.length - joinsMax))) {
+      store.dropJoin(this.room.id, old);
+    }
+  }
+
+  /** Asks anew, beginning with the first member. */
+  newRound(): void {
+    this.#asked.clear();
+    this.#ask();
+  }
+
+  #ask(): void {
+    this.#cancel();
+    if (this.room.isRetired) return;
+    const ids = this.#waiting();
+    const leaves = this.rooms.store.leaves(this.room.id);
+    if (ids.length === 0 && leaves.length === 0) return;
+    const isLeaving = (peer: Peer) => leaves.some((leave) => equals(leave.id, peer.card.id));
+    const active = this.room.activePeers();
+    // Who wants to go is asked last, but is asked: nobody else may be there to let others in.
+    // Only an admin can let anyone in to a closed room.
+    const able = leaves.length > 0 ? active : active.filter((p) => this.room.mayAdd(p.card.id));
+    const candidates = [...able.filter((p) => !isLeaving(p)), ...able.filter(isLeaving)];
+    const peer = candidates.find((candidate) => !this.#asked.has(candidate));
+    if (peer) {
+      this.#asked.add(peer);
+      peer.send({ type: "ADMIT", room: this.room.id, ids });
+      this.#cancel = this.rooms.clock.after(nextMemberMs, () => this.#ask());
+    } else if (candidates.length > 0) {
+      this.#cancel = this.rooms.clock.after(nextRoundMs, () => this.newRound());
+    }
+  }
+
+  #waiting(): Bytes[] {
+    if (this.room.isDirect || this.room.isFull) return [];
+    const oldest = Math.floor(this.rooms.clock.now() / 1000) - joinLifeSeconds;
+    return this.rooms.store.joins(this.room.id).filter((join) => join.time > oldest)
+      .slice(0, admitMax).map((join) => join.id);
+  }
+
+  /** Forgets its timer: the server shuts down. */
+  stop(): void {
+    this.#cancel();
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Bans: whom the operator does not let in, by name or by address, across restarts (product §3).
+ *
+ * A name is banned by its skeleton, so that no look-alike is let in; an address as limits count it, so that an
+ * IPv6 user's whole /64 is.
+ */
+
+import { isName, skeleton } from "../../protocol/identity/name.ts";
+import { addressKey } from "../limits.ts";
+import type { Store, StoredBan } from "../store/store.ts";
+
+/** What the operator typed, as a ban; null when it is neither a name nor an address. */
+export function banOf(shown: string): StoredBan | null {
+  if (isName(shown)) return { kind: "name", value: skeleton(shown), shown };
+  const address = addressIn(shown);
+  return address === null ? null : { kind: "address", value: addressKey(address), shown };
+}
+
+/** An address in its one spelling, with or without the port that WHO shows; null for anything else. */
+function addressIn(shown: string): string | null {
+  const v4 = /^(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?$/.exec(shown)?.[1];
+  if (v4) {
+    return v4.split(".").every((part) => String(Number(part)) === part && Number(part) < 256) ? v4 : null;
+  }
+  const inside = /^\[(.*)\](?::\d{1,5})?$/.exec(shown)?.[1] ?? shown;
+  if (!inside.includes(":")) return null;
+  try {
+    // The URL parser knows every spelling of an IPv6 address, and gives it the same one.
+    const host = new URL(`http://[${inside}]/`).hostname.slice(1, -1);
+    const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host);
+    if (!mapped) return host;
+    const [hi, lo] = mapped.slice(1).map((group) => parseInt(group, 16));
+    return [hi >> 8, hi & 255, lo >> 8, lo & 255].join(".");
+  } catch {
+    return null;
+  }
+}
+
+/** Everybody who is banned. */
+export class Bans {
+  #bans: Map<string, StoredBan>;
+
+  /** @param writeNow has it on disk before it returns true */
+  constructor(private readonly store: Store, private readonly writeNow: (write: () => void) => boolean) {
+    this.#bans = new Map(store.bans().map((ban) => [keyOf(ban), ban]));
+  }
+
+  /** As the operator typed them. */
+  all(): string[] {
+    return [...this.#bans.values()].map((ban) => ban.shown);
+  }
+
+  /** Whether somebody with this name, from this address (as limits count it), stays out. */
+  has(name: string, address: string): boolean {
+    return this.#bans.has(`name ${skeleton(name)}`) || this.#bans.has(`address ${address}`);
+  }
+
+  /** Bans, at once and in any case. @returns whether it is on disk, to outlast a restart */
+  add(ban: StoredBan): boolean {
+    this.#bans.set(keyOf(ban), ban);
+    return this.writeNow(() => this.store.putBan(ban));
+  }
+
+  /** Lets in again. @returns whether somebody was banned by it, and no longer is, also after a restart */
+  remove(ban: StoredBan): boolean {
+    if (!this.#bans.has(keyOf(ban)) || !this.writeNow(() => this.store.dropBan(ban.kind, ban.value))) {
+      return false;
+    }
+    return this.#bans.delete(keyOf(ban));
+  }
+}
+
+function keyOf(ban: StoredBan): string {
+  return `${ban.kind} ${ban.value}`;
+}

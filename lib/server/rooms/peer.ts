@@ -1,0 +1,58 @@
+/** Peer: somebody who has proved an identity over a link, and what the server keeps for that link only. */
+
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { Card } from "../../protocol/identity/card.ts";
+import type { Link } from "../../protocol/channel/link.ts";
+import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
+import type { Bucket, UserRates } from "../limits.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Most boxes that wait for a link's next commit. */
+export const boxesMax = 512;
+
+/** One linked identity. */
+export class Peer {
+  /** The id in hex, for maps. */
+  readonly key: string;
+  /** Streams of rooms, by room id in hex. */
+  readonly subscriptions = new Map<string, Subscription>();
+  /** Those of them that still read from the log. */
+  readonly behind = new Set<Subscription>();
+  /** Boxes for the next commit, by hash in hex. */
+  boxes = new Map<string, Bytes>();
+  /** How fast the user may talk. */
+  readonly sends: Bucket;
+  /** How many direct and key-file rooms the user may begin. */
+  readonly newRooms: Bucket;
+
+  /**
+   * @param address the remote `host:port`, for `--show-addresses` and the console
+   * @param rates of all users
+   */
+  constructor(
+    readonly card: Card,
+    readonly link: Link,
+    readonly address: string,
+    rates: UserRates,
+    /** The link's name in logs. */
+    readonly session: string,
+  ) {
+    this.key = encodeHex(card.id);
+    ({ sends: this.sends, newRooms: this.newRooms } = rates.of(this.key));
+    link.onDrain = () => {
+      if (this.behind.size === 0) return;
+      for (const subscription of [...this.behind]) subscription.pump();
+    };
+  }
+
+  /** Sends one message. */
+  send(message: LinkMessage): void {
+    this.link.send(message);
+  }
+
+  /** Answers a request with an error code. */
+  refuse(ref: number, code: keyof typeof errorCodes): void {
+    this.send({ type: "ERROR", ref, code: errorCodes[code] });
+  }
+}

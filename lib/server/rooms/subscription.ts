@@ -1,0 +1,254 @@
+/**
+ * Subscription: one room's stream to one peer (protocol §10, §11).
+ *
+ * A stream is first read from the log as the link drains, so that a long catch-up is never queued; once it
+ * has reached the end it is live, and the room hands it each new entry.
+ */
+
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { TransitSealer } from "../../protocol/channel/transit.ts";
+import { closeReasons, encodeMessage, type LinkMessage } from "../../protocol/channel/link_messages.ts";
+import type { Batch } from "./batch.ts";
+import type { Peer } from "./peer.ts";
+import type { RoomLog } from "./room_log.ts";
+import type { StoredEntry } from "../store/store.ts";
+
+const readAhead = 32;
+const backlogBytes = 256 * 1024;
+// Answers that wait for a stream to come so far; who makes more does not read.
+const answersMost = 1000;
+const hashesMost = 1000;
+
+/** A stretch of the log that one peer is to get. */
+export interface Stretch {
+  /** First position sent, as a hash or whole. */
+  readonly first: number;
+  /** First position sent whole: the entries before it came before the commit that added the peer. */
+  readonly whole: number;
+  /** Last position, or null when the stretch goes on live. */
+  readonly until: number | null;
+}
+
+/** Streams a room to a peer. */
+export class Subscription {
+  #live = false;
+  /** It was live, and is read from the log until it has caught up again. */
+  #isBehind = false;
+  /** ROOM_INFO is to be said again once it is live. */
+  #isStale = false;
+  /** The next position to send. */
+  next = 0;
+  #stretches: Stretch[];
+  #current: Stretch | null = null;
+  #ownRefs = new Map<number, number>();
+  #answers: { after: number; message: LinkMessage }[] = [];
+  #pumping = false;
+  /** The last position that ROOM_INFO has named. */
+  #announced = 0;
+  /** The newest transit key that the peer has for this room; 0 for none. */
+  transitKey = 0;
+
+  /**
+   * @param stretches at least one, in order; only the last may be live
+   */
+  constructor(readonly peer: Peer, readonly room: RoomLog, stretches: Stretch[]) {
+    this.#stretches = [...stretches];
+    peer.behind.add(this);
+  }
+
+  /** Whether the room hands over new entries itself. */
+  get live(): boolean {
+    return this.#live;
+  }
+
+  /** The peer gets no more of it. */
+  end(): void {
+    this.peer.behind.delete(this);
+  }
+
+  /** The sender's own message at `pos` is to come back as STORED with this ref. */
+  expectOwn(pos: number, ref: number): void {
+    this.#ownRefs.set(pos, ref);
+  }
+
+  /** The peer was removed at `pos` while still behind: its stream ends there. */
+  endAt(pos: number): void {
+    this.#isBehind = false; // no news any more
+    if (this.#current?.until === null) this.#current = { ...this.#current, until: pos };
+    this.#stretches = this.#stretches.map((s) => s.until === null ? { ...s, until: pos } : s);
+  }
+
+  /** The peer was added (again): a stretch follows those before. */
+  goOnWith(stretch: Stretch): void {
+    this.#stretches.push(stretch);
+  }
+
+  /** Sends ROOM_INFO again, with the stream going on where it stands. */
+  announce(): void {
+    if (!this.#live) {
+      this.#isStale = this.#current !== null; // what is still to begin says it by itself
+      return;
+    }
+    this.#live = false;
+    this.#isBehind = false;
+    this.peer.behind.add(this);
+    this.#current = null;
+    this.#stretches.push({ first: this.next, whole: this.next, until: null });
+    this.pump();
+  }
+
+  /** Sends `message` once everything up to position `after` has been sent. */
+  answer(after: number, message: LinkMessage): void {
+    if (this.#live || this.next > after) this.peer.send(message);
+    else if (this.#answers.push({ after, message }) > answersMost) {
+      this.peer.link.close(closeReasons.tooSlow);
+    }
+  }
+
+  /** Sends more of the log, while the link is not busy with what it has. */
+  pump(): void {
+    if (this.#live || this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (!this.#live && this.peer.link.waitingBytes < backlogBytes && !this.peer.link.isOver) {
+        if (!this.#pumpOnce()) break;
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #pumpOnce(): boolean {
+    if (this.#current === null) {
+      const stretch = this.#stretches.shift();
+      if (!stretch) {
+        for (const { message } of this.#answers.splice(0)) this.peer.send(message);
+        this.room.unsubscribe(this);
+        return false;
+      }
+      this.#current = stretch;
+      this.next = stretch.first;
+      this.#announce(stretch);
+    }
+    const { whole, until } = this.#current;
+    const end = Math.min(this.room.flushed, until ?? Infinity);
+    if (this.next > end) {
+      if (until === null) this.#goLive();
+      else if (this.next > until) this.#current = null;
+      else return false; // its end is not on disk yet
+      return !this.#live;
+    }
+    const entries = this.room.read(this.next, Math.min(readAhead, end - this.next + 1));
+    if (entries.length === 0) return false;
+    this.#sendAll(entries, whole);
+    return true;
+  }
+
+  #announce(stretch: Stretch): void {
+    const info = this.room.infoOf(this.peer, stretch);
+    this.#announced = info.last;
+    this.peer.send({ type: "ROOM_INFO", ref: 0, ...info });
+  }
+
+  #sendAll(entries: StoredEntry[], whole: number): void {
+    let hashes: Bytes[] = [];
+    const sendHashes = (next: number) => {
+      if (hashes.length === 0) return;
+      this.peer.send({ type: "HASHES", room: this.room.id, first: next - hashes.length, hashes });
+      hashes = [];
+    };
+    for (const entry of entries) {
+      const isOwn = this.#ownRefs.has(entry.pos);
+      if (entry.pos < whole || (entry.bytes === null && !isOwn)) {
+        // Past what ROOM_INFO has announced nothing can have expired: it is announced first.
+        if (entry.pos >= whole && entry.pos > this.#announced) {
+          sendHashes(entry.pos);
+          this.#announce({ first: entry.pos, whole: entry.pos, until: null });
+        }
+        hashes.push(entry.hash);
+        if (hashes.length === hashesMost) sendHashes(entry.pos + 1);
+      } else {
+        sendHashes(entry.pos);
+        this.#sendEntry(entry, null);
+      }
+      this.next = entry.pos + 1;
+      this.#releaseAnswers(() => sendHashes(this.next));
+    }
+    sendHashes(this.next);
+  }
+
+  #releaseAnswers(before: () => void): void {
+    while (this.#answers.length > 0 && this.#answers[0].after < this.next) {
+      before();
+      this.peer.send(this.#answers.shift()!.message);
+    }
+  }
+
+  #goLive(): void {
+    this.#isBehind = false;
+    if (this.#isStale) {
+      this.#isStale = false;
+      this.#current = null;
+      this.#stretches.push({ first: this.next, whole: this.next, until: null });
+      return;
+    }
+    this.#live = true;
+    this.peer.behind.delete(this);
+    for (const { message } of this.#answers.splice(0)) this.peer.send(message);
+    this.room.caughtUp(this);
+  }
+
+  /** Whether news that is not in the log is for it: what comes before the first catching up is told at its end. */
+  get hearsNews(): boolean {
+    return this.#live || this.#isBehind;
+  }
+
+  #fallBehind(): void {
+    this.#live = false;
+    this.#isBehind = true;
+    this.peer.behind.add(this);
+    this.#current = { first: this.next, whole: this.next, until: null };
+    this.pump();
+  }
+
+  /**
+   * Hands over new entries that are on disk.
+   *
+   * @param transit the room's key, or null where each link has its own records; who does not have it yet gets it now
+   * and with it the entries as records
+   */
+  deliver(batch: Batch, transit: TransitSealer | null): void {
+    if (!this.#live) return this.pump();
+    const { link } = this.peer;
+    // With so much waiting the stream goes on from the log, as fast as its peer reads; so it does after a gap.
+    const isGap = this.next !== batch.entries[0].pos;
+    if (isGap || link.waitingBytes + batch.bytes > this.room.aheadMostBytes) return this.#fallBehind();
+    const hasKey = transit !== null && this.transitKey === transit.key;
+    if (hasKey && (this.#ownRefs.size === 0 || !batch.entries.some(({ pos }) => this.#ownRefs.has(pos)))) {
+      for (const frame of batch.frames(transit)) link.sendTransit(frame);
+    } else {
+      if (transit !== null && !hasKey) {
+        this.peer.send(transit.handover);
+        this.transitKey = transit.key;
+      }
+      for (const [i, entry] of batch.entries.entries()) this.#sendEntry(entry, batch.encoded[i]);
+    }
+    this.next = batch.end;
+  }
+
+  #sendEntry(entry: StoredEntry, encoded: Bytes | null): void {
+    const ref = this.#ownRefs.get(entry.pos);
+    if (ref !== undefined) {
+      this.#ownRefs.delete(entry.pos);
+      this.peer.send({ type: "STORED", ref, room: this.room.id, pos: entry.pos });
+    } else {
+      this.peer.link.sendEncoded(encoded ?? this.room.encodeEntry(entry));
+    }
+  }
+}
+
+/** The ENTRY message of an entry that still has its bytes. */
+export function encodeEntry(room: Bytes, entry: StoredEntry, address: string): Bytes {
+  const { pos, time, kind, bytes } = entry;
+  return encodeMessage({ type: "ENTRY", room, pos, time, kind, address, bytes: bytes! });
+}
