@@ -9,8 +9,8 @@
 const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 // U+200C and U+200D hold emoji families and some scripts together; U+FE0E and U+FE0F choose between text and emoji.
 const kept = new Set(["\u200c", "\u200d", "\ufe0e", "\ufe0f"]);
-const marksMost = 8;
-const marks = new RegExp(`([\\p{M}\u200c\u200d]{${marksMost}})[\\p{M}\u200c\u200d]+`, "gu");
+const maxMarks = 8;
+const marks = new RegExp(`([\\p{M}\u200c\u200d]{${maxMarks}})[\\p{M}\u200c\u200d]+`, "gu");
 const replacement = "\ufffd";
 
 /** One line of remote text: control, format and separator characters replaced, combining marks capped. */

@@ -5,15 +5,15 @@ import { dialTcp } from "../client/connection/connection.ts";
 import { ServerNotAccepted } from "../client/trust/known_keys.ts";
 import type { LoginOptions } from "../client/connection/login.ts";
 import { openProfile } from "../client/profile/profile.ts";
-import type { View } from "../client/chat_view.ts";
+import type { ChatView } from "../client/chat_view.ts";
 import type { Bytes } from "../crypto/bytes.ts";
-import { TypedLines } from "../client/profile/input_history.ts";
+import { InputHistory } from "../client/profile/input_history.ts";
 import { completion } from "../client/commands/completion.ts";
 import { parseLine, wordsOf } from "../client/commands/commands.ts";
 import { ChatError, exitCodes, inWords } from "../errors.ts";
 import { BadName, isName } from "../protocol/identity/name.ts";
 import { encodePassword } from "../protocol/identity/password.ts";
-import { tokenMaxBytes } from "../protocol/channel/handshake.ts";
+import { maxTokenBytes } from "../protocol/channel/handshake.ts";
 import { profilesDir } from "../storage/home.ts";
 import { JsonView } from "../ui/json/json_view.ts";
 import { LinesView } from "../ui/lines_view.ts";
@@ -55,7 +55,7 @@ async function talk(parsed: Parsed, process: Process, program: JsonView | null):
       return newSecret;
     },
   }, { clock, random });
-  const typed = new TypedLines(profile.files);
+  const typed = new InputHistory(profile.files);
   const person: Person = {
     interrupt: (again) => interrupt(again),
     says: (line) => parseLine(line).kind === "say",
@@ -145,8 +145,8 @@ function optionsOf({ values, switches, positionals }: Parsed): ChatOptions {
     trust: values.trust ?? null,
     joinTimeoutMs: timeout * 1000,
     message: values.message ?? null,
-    key: values.key === undefined ? null : readRoomKey(values.key),
-    fernet: values.fernet === undefined ? null : readRoomKey(values.fernet),
+    roomKey: values.key === undefined ? null : readRoomKey(values.key),
+    fernetKey: values.fernet === undefined ? null : readRoomKey(values.fernet),
     pins: invite?.pins ?? null,
     login: loginOf(values, switches),
     listen: switches.has("listen"),
@@ -173,9 +173,9 @@ function viewFor(
   process: Process,
   name: string,
   { room, message }: ChatOptions,
-  { all: history }: TypedLines,
+  { all: history }: InputHistory,
   person: Person,
-): View {
+): ChatView {
   const { clock, env, tty } = process;
   const interactive = process.inputIsTerminal && process.outputIsTerminal && message === null;
   const bell = bellOf(values.bell);
@@ -201,6 +201,6 @@ function bellOf(text = "mentions"): Bell {
 
 function readToken(path: string | undefined): Bytes {
   const token = new TextEncoder().encode(path === undefined ? "" : readSecretFile(path)) as Bytes;
-  if (token.length <= tokenMaxBytes) return token;
-  throw new UsageError(`The access token in "${path}" is too long`, `it has at most ${tokenMaxBytes} bytes`);
+  if (token.length <= maxTokenBytes) return token;
+  throw new UsageError(`The access token in "${path}" is too long`, `it has at most ${maxTokenBytes} bytes`);
 }

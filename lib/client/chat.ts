@@ -11,7 +11,7 @@ import { type Clock, sleep } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { ChatError, exitCodes, inWords, Malformed } from "../errors.ts";
-import { contentTypes, textMaxBytes } from "../protocol/group/content.ts";
+import { contentTypes, maxTextBytes } from "../protocol/group/content.ts";
 import { noKeyFile } from "../protocol/group/epoch.ts";
 import type { LinkEnd } from "../protocol/channel/link.ts";
 import {
@@ -32,23 +32,17 @@ import type { LocalHistory } from "./profile/local_history.ts";
 import { Login, type LoginOptions } from "./connection/login.ts";
 import { LineEntry } from "./commands/line_entry.ts";
 import { OpenRooms } from "./rooms/room_set.ts";
-import { Pace } from "./connection/pace.ts";
+import { TokenBucket } from "../token_bucket.ts";
 import { PrekeyPublishing } from "./connection/prekey_publishing.ts";
 import { ServerGate } from "./connection/server_gate.ts";
 import { Questions } from "./questions.ts";
 import { findPerson, NobodyThere } from "./rooms/people.ts";
 import type { Named, RoomStream } from "./rooms/room_stream.ts";
-import { enterRoom, type Entrance, patiently, type Wanted } from "./rooms/enter_room.ts";
+import { enterRoom, type Entrance, retryWhileLimited, type Wanted } from "./rooms/enter_room.ts";
 import { notAdmitted, notMember, notSent, notStored } from "./exit_errors.ts";
 import type { ServerTrust } from "./connection/server_pin.ts";
-import {
-  AskedTooLong,
-  Connection,
-  type Dial,
-  hostPort,
-  LinkLost,
-  type Receiver,
-} from "./connection/connection.ts";
+import { AskedTooLong, Connection, type Dial, LinkLost, type Receiver } from "./connection/connection.ts";
+import { hostPort } from "../host_port.ts";
 import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection/connection_errors.ts";
 import type { Profile } from "./profile/profile.ts";
 import type { RoomEvent } from "./room_events.ts";
@@ -59,15 +53,15 @@ import { newRoomState, type OutboxItem } from "./rooms/room_state.ts";
 import { ServerState } from "./profile/server_state.ts";
 import { ShownMessages } from "./profile/shown_messages.ts";
 import type { Status } from "./status.ts";
-import type { TypedLines } from "./profile/input_history.ts";
-import type { View } from "./chat_view.ts";
+import type { InputHistory } from "./profile/input_history.ts";
+import type { ChatView } from "./chat_view.ts";
 
 /** A text that fits into a message. @throws ChatError */
 function checked(text: string): string {
   const bytes = new TextEncoder().encode(text).length;
-  if (bytes <= textMaxBytes) return text;
+  if (bytes <= maxTextBytes) return text;
   throw new ChatError(
-    `That is ${bytes} bytes; a message holds at most ${textMaxBytes}. Nothing was sent`,
+    `That is ${bytes} bytes; a message holds at most ${maxTextBytes}. Nothing was sent`,
     "say it in parts",
   );
 }
@@ -76,7 +70,7 @@ const renewalMs = 24 * 3600 * 1000;
 const lastWordsMs = 3_000;
 const settleMs = 2_000;
 const clockSkewSeconds = 300;
-const unaskedMost = 1024;
+const maxUnaskedRooms = 1024;
 
 /** Where to go, and how. */
 export interface ChatOptions extends ServerTrust {
@@ -95,9 +89,9 @@ export interface ChatOptions extends ServerTrust {
   /** Stay when the input has ended, and show what is said. */
   readonly listen: boolean;
   /** 32 bytes of the room's key file, which is mixed into its keys; null for none. */
-  readonly key: Bytes | null;
+  readonly roomKey: Bytes | null;
   /** 32 bytes of a key file whose Fernet room is entered instead of an ordinary one. */
-  readonly fernet: Bytes | null;
+  readonly fernetKey: Bytes | null;
   /** The room, and who vouches for it, by an invite. */
   readonly pins: { readonly roomId: Bytes; readonly inviterId: Bytes } | null;
 }
@@ -111,7 +105,7 @@ export interface ChatSeams {
   /** Connections. */
   readonly dial: Dial;
   /** What the person has typed, for `/forget`. */
-  readonly typed?: TypedLines;
+  readonly typed?: InputHistory;
   /** Told of faults of this program that did not end it. */
   readonly onBug?: (error: Error) => void;
 }
@@ -145,7 +139,7 @@ export class Chat implements Receiver {
   readonly login: Login;
   /** Whether the server has accounts; null before it has said so. */
   hasAccount: boolean | null = null;
-  #pace: Pace;
+  #sending: TokenBucket;
   #publishing: PrekeyPublishing;
   #unsent: Unsent[] = [];
   #backoff: Backoff;
@@ -170,11 +164,11 @@ export class Chat implements Receiver {
   constructor(
     readonly profile: Profile,
     private readonly options: ChatOptions,
-    readonly view: View,
+    readonly view: ChatView,
     private readonly seams: ChatSeams,
   ) {
     this.#backoff = new Backoff(seams.clock, seams.random);
-    const { room, key, pins } = options;
+    const { room, roomKey, pins } = options;
     this.#claims = new KeyClaims(options.trust);
     this.#gate = new ServerGate(profile.known, options, this.#claims, {
       notice: (text) => view.notice(text),
@@ -196,17 +190,17 @@ export class Chat implements Receiver {
       },
       leave: () => view.interactive ? this.quit() : this.#quitWhenQuiet(),
     });
-    this.#pace = new Pace(seams.clock);
+    this.#sending = new TokenBucket(20, 200, seams.clock);
     this.#publishing = new PrekeyPublishing({
       clock: seams.clock,
       prekeys: () => this.#server!.prekeys,
-      patiently: (request) => patiently(this.#entrance(false), request),
+      retryWhileLimited: (request) => retryWhileLimited(this.#entrance(false), request),
       allCaughtUp: () => this.#open.withMembers.every((r) => r.isCaughtUp || r.state.status !== "in"),
       warn: (text) => view.warning(text),
     });
-    this.#wanted = options.fernet ? [] : [{
+    this.#wanted = options.fernetKey ? [] : [{
       name: room,
-      psk: key ?? noKeyFile,
+      roomKey: roomKey ?? noKeyFile,
       inviter: pins?.inviterId ?? null,
       roomId: pins?.roomId ?? null,
     }];
@@ -358,7 +352,7 @@ export class Chat implements Receiver {
     this.#trusted ||= this.#gate.keep(connection.server.id, connection.version);
     this.#openServer(connection.server.id);
     this.#connection = connection;
-    this.#givePsk();
+    this.#giveRoomKeys();
     const listed = this.#open.withMembers.filter((room) =>
       room.state.status === "in" && this.#isFollowed(room)
     );
@@ -463,7 +457,7 @@ export class Chat implements Receiver {
       holds: (room) => this.view.holds && this.#open.isElsewhere(room as RoomStream),
       ignores: (id) => this.#server!.ignored.has(id),
       record: (room, events) => this.#record(room, events),
-      pace: () => this.#pace.take(),
+      sendWaitMs: () => this.#sending.takeOrWaitMs(),
       pinsRooms: () => this.#server!.about?.memoryOnly !== true,
       gaveUp: (error) => {
         if (!(error instanceof WrongKeyFile)) return false;
@@ -493,7 +487,7 @@ export class Chat implements Receiver {
 
   #addRoom<Room extends RoomStream>(room: Room): Room {
     this.#open.add(room);
-    room.onTurn = () => this.#afterTurn(room);
+    room.onJobDone = () => this.#afterTurn(room);
     return room;
   }
 
@@ -501,7 +495,12 @@ export class Chat implements Receiver {
 
   /** WELCOME: what kind of server this is, and whether it is the one we knew. */
   welcome(message: MessageOf<"WELCOME">): void {
-    this.#pace.begin(message.burst, message.rate);
+    // One less than the server allows at once: the two clocks differ.
+    this.#sending = new TokenBucket(
+      Math.max(1, message.burst - 1),
+      1000 / Math.max(1, message.rate),
+      this.seams.clock,
+    );
     this.#lastTrouble = null;
     this.#setOffline(null);
     this.hasAccount = (message.flags & welcomeFlags.accounts) !== 0;
@@ -529,7 +528,7 @@ export class Chat implements Receiver {
       );
       for (const room of this.rooms.values()) room.state.alarm = "the server";
     } else if (this.rooms.size === 0) this.#openRooms();
-    this.#givePsk();
+    this.#giveRoomKeys();
     for (const room of this.rooms.values()) {
       // The known server is back; whether it knows all that we do, its streams will tell.
       if (change === "same" && room.state.alarm === "the server") room.state.alarm = null;
@@ -558,20 +557,20 @@ export class Chat implements Receiver {
   }
 
   /** The key files that the person has given are not kept: each run gives them anew. */
-  #givePsk(): void {
+  #giveRoomKeys(): void {
     for (const room of this.#open.withMembers) {
       const wanted = this.#wanted.find(({ name }) => skeleton(name) === skeleton(room.state.name));
       const mark = room.state.keyFile;
       const fits = mark
-        ? equals(mark, room.keyFileMark(wanted?.psk ?? noKeyFile))
+        ? equals(mark, room.keyFileMark(wanted?.roomKey ?? noKeyFile))
         : room.state.status !== "in";
-      if (wanted && fits) room.psk = wanted.psk;
+      if (wanted && fits) room.roomKey = wanted.roomKey;
     }
   }
 
   /** A room whose key file is not at hand is passed over: we could neither read nor mend anything there. */
   #isFollowed(room: ClientRoom): boolean {
-    return !room.state.keyFile || !equals(room.psk, noKeyFile);
+    return !room.state.keyFile || !equals(room.roomKey, noKeyFile);
   }
 
   /** Lines that the server has not confirmed, of all rooms: when a memory-only server begins anew they stay unsent. */
@@ -596,8 +595,8 @@ export class Chat implements Receiver {
       const isWanted = this.#wanted.some(({ name }) =>
         line.room !== null && skeleton(name) === skeleton(line.room)
       );
-      if (line.room !== null && !isWanted && !this.options.fernet) {
-        this.#wanted.push({ name: line.room, psk: noKeyFile, inviter: null, roomId: null });
+      if (line.room !== null && !isWanted && !this.options.fernetKey) {
+        this.#wanted.push({ name: line.room, roomKey: noKeyFile, inviter: null, roomId: null });
       }
     }
   }
@@ -621,12 +620,12 @@ export class Chat implements Receiver {
   #unaskedRoom({ room: id, name }: MessageOf<"ROOM_INFO">): ClientRoom {
     const called = name.length === 0 ? "" : decodeName(name);
     const waiting = this.#open.withMembers.filter((room) => room.state.status === "waiting").length;
-    if (waiting >= unaskedMost) throw new Malformed("more rooms than anybody is put into");
+    if (waiting >= maxUnaskedRooms) throw new Malformed("more rooms than anybody is put into");
     const wanted = this.#wanted.find((other) => skeleton(other.name) === skeleton(called));
     // A room that is wanted must bear the name; any other takes that of its commit.
     const room = this.#addRoom(new ClientRoom(this.#context!, newRoomState(id, wanted?.name ?? ""), null));
     if (wanted) {
-      room.psk = wanted.psk;
+      room.roomKey = wanted.roomKey;
       room.state.inviter = wanted.inviter;
     }
     room.connect(this.#connection!);
@@ -664,7 +663,7 @@ export class Chat implements Receiver {
     this.#keepInvitedRoom();
     await this.#enterFernet(connection);
     for (const wanted of [...this.#wanted]) {
-      const isMain = !this.options.fernet && skeleton(wanted.name) === skeleton(this.options.room);
+      const isMain = !this.options.fernetKey && skeleton(wanted.name) === skeleton(this.options.room);
       await this.#tell(isMain, () => enterRoom(this.#entrance(isMain), connection, wanted));
     }
     for (const room of this.#open.withMembers) {
@@ -675,8 +674,8 @@ export class Chat implements Receiver {
   }
 
   async #enterFernet(connection: Connection): Promise<void> {
-    const { fernet, room } = this.options;
-    if (!fernet) return;
+    const { fernetKey, room } = this.options;
+    if (!fernetKey) return;
     const entrance = {
       context: this.#context!,
       signal: this.#stop.signal,
@@ -686,7 +685,7 @@ export class Chat implements Receiver {
         this.#take(entered, true);
       },
     };
-    await enterKeyFileRoom(entrance, connection, room, fernet, connection.server);
+    await enterKeyFileRoom(entrance, connection, room, fernetKey, connection.server);
   }
 
   /** What goes wrong in a room beside the main one is told, and ends nothing. */
@@ -893,7 +892,7 @@ export class Chat implements Receiver {
     const known = this.#open.entered(name);
     if (known) return this.switchTo(known);
     const connection = this.#connection;
-    const wanted: Wanted = { name, psk: noKeyFile, inviter: null, roomId: null };
+    const wanted: Wanted = { name, roomKey: noKeyFile, inviter: null, roomId: null };
     if (!connection) {
       this.#wanted.push(wanted);
       return this.view.notice(`You are not connected now; ${name} is entered as soon as you are.`);

@@ -1,5 +1,5 @@
 /**
- * View: what a chat shows and what a person or program says. The chat knows nothing of terminals, pipes or JSON;
+ * ChatView: what a chat shows and what a person or program says. The chat knows nothing of terminals, pipes or JSON;
  * lib/ui implements this.
  */
 
@@ -27,7 +27,7 @@ export interface Said {
 export type Entered = string | Said | ChatError;
 
 /** One way of showing a chat. */
-export interface View {
+export interface ChatView {
   /** Whether a person is there who can be asked. */
   readonly interactive: boolean;
   /** Whether what is said in other rooms than the one on the screen waits until that room is. */

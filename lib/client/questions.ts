@@ -1,13 +1,13 @@
 /** Questions: one at a time, answered by the next line that is typed. */
 
-import type { View } from "./chat_view.ts";
+import type { ChatView } from "./chat_view.ts";
 
 /** What is asked of a person. */
 export class Questions {
   #answer: ((answer: boolean) => void) | null = null;
 
   /** @param over ends a question as a no */
-  constructor(private readonly view: View, private readonly over: AbortSignal) {}
+  constructor(private readonly view: ChatView, private readonly over: AbortSignal) {}
 
   /** Whether one waits for its answer. */
   get isOpen(): boolean {

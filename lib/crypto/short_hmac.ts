@@ -8,7 +8,7 @@
 import type { Bytes } from "./bytes.ts";
 
 /** The longest text that fits the one block that it may have: 64 bytes less the padding and the length. */
-export const shortTextMaxBytes = 55;
+export const maxShortTextBytes = 55;
 
 const blockBytes = 64;
 
@@ -41,7 +41,7 @@ export class ShortHmac {
    */
   tag(text: Uint8Array, into: Uint8Array, at: number): void {
     const length = text.length;
-    if (length > shortTextMaxBytes) throw new Error("the text is longer than a block takes");
+    if (length > maxShortTextBytes) throw new Error("the text is longer than a block takes");
     for (let i = 0; i < length; i++) block.setUint8(i, text[i]);
     pad(length);
     compress(this.#inner, inner);

@@ -11,13 +11,14 @@ import type { Identity } from "../crypto/identity.ts";
 import { oaepDecrypt } from "../crypto/oaep.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import type { Link } from "../protocol/channel/link.ts";
-import { WriteTurns } from "../protocol/channel/write_turns.ts";
+import { WriteScheduler } from "../protocol/channel/write_scheduler.ts";
 import { closeReasons } from "../protocol/channel/link_messages.ts";
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Answering } from "./rooms/answering.ts";
 import { type ServerEvents, tellAll } from "./events.ts";
 import { Tally } from "./tally.ts";
-import { Doorkeeper, type Limits } from "./limits.ts";
+import { ConnectionLimiter } from "./gate/connection_limiter.ts";
+import type { Limits } from "./limits.ts";
 import { acceptConnections, type Acceptor } from "./gate/listener.ts";
 import { type Retention, Rooms } from "./rooms/rooms.ts";
 import { RsaQueue } from "./rsa_queue.ts";
@@ -73,7 +74,7 @@ export class ChatServer {
   /** RSA decryptions done so far: the one costly thing a stranger can ask for. */
   decryptions = 0;
   #links = new Set<Link>();
-  #doorkeeper: Doorkeeper;
+  #connectionLimiter: ConnectionLimiter;
   #rsa: RsaQueue;
   #stopping = new AbortController();
   #sessions = new Set<Promise<void>>();
@@ -98,20 +99,20 @@ export class ChatServer {
     );
     parts.answering?.begin(this.rooms);
     this.signIn = parts.accounts ? new SignIn(parts.accounts, clock, events) : null;
-    const doorkeeper = this.#doorkeeper = new Doorkeeper(limits, clock);
+    const connectionLimiter = this.#connectionLimiter = new ConnectionLimiter(limits, clock);
     const rsa = this.#rsa = new RsaQueue(limits.rsaAtOnce, limits.rsaQueued);
     const context: SessionContext = {
       rooms: this.rooms,
-      doorkeeper,
+      connectionLimiter,
       accessToken: parts.accessToken ?? null,
       signIn: this.signIn,
-      turns: new WriteTurns(parts.defer),
+      turns: new WriteScheduler(parts.defer),
       links: this.#links,
       handshake: {
         identity,
         card: parts.card,
         random: parts.random,
-        puzzleBits: () => rsa.puzzleBits(doorkeeper.fill),
+        puzzleBits: () => rsa.puzzleBits(connectionLimiter.fill),
         decrypt: (label, ciphertext) =>
           rsa.run(() => {
             this.decryptions++;
@@ -121,7 +122,7 @@ export class ChatServer {
     };
     this.#accepting = acceptConnections(
       parts.listener,
-      doorkeeper,
+      connectionLimiter,
       events,
       clock,
       this.#stopping.signal,
@@ -150,7 +151,7 @@ export class ChatServer {
 
   /** Connections that have not proved who they are. */
   get pending(): number {
-    return this.#doorkeeper.pendingTotal;
+    return this.#connectionLimiter.pendingTotal;
   }
 
   /** RSA decryptions that wait. */

@@ -12,7 +12,7 @@ export function graphemes(text: string): string[] {
 }
 
 const known = new Map<string, number>();
-const knownMost = 10_000;
+const maxKnown = 10_000;
 const knownLength = 16;
 
 /** Columns of a text without line feeds. */
@@ -21,7 +21,7 @@ export function columnsOf(text: string): number {
   if (text.length > knownLength) return stringWidth(text);
   const before = known.get(text);
   if (before !== undefined) return before;
-  if (known.size >= knownMost) known.clear();
+  if (known.size >= maxKnown) known.clear();
   const columns = stringWidth(text);
   known.set(text, columns);
   return columns;

@@ -1,7 +1,7 @@
 /** LineSplitter: text that comes in pieces as lines, however they are cut; the last one may lack its line feed. */
 
 /** More than this without a line feed is cut off: nothing that is said or done is as long. */
-const mostCharacters = 1024 * 1024;
+const maxCharacters = 1024 * 1024;
 
 /** Cuts pieces into lines. */
 export class LineSplitter {
@@ -26,7 +26,7 @@ export class LineSplitter {
   }
 
   #add(text: string): void {
-    if (this.#length < mostCharacters) this.#parts.push(text);
+    if (this.#length < maxCharacters) this.#parts.push(text);
     this.#length += text.length;
   }
   #take(): string {

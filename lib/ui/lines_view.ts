@@ -7,7 +7,7 @@
 import type { RoomEvent } from "../client/room_events.ts";
 import type { Clock } from "../clock.ts";
 import { noStatus, type Status } from "../client/status.ts";
-import type { View } from "../client/chat_view.ts";
+import type { ChatView } from "../client/chat_view.ts";
 import { sanitize } from "../sanitize.ts";
 import { type Bell, rings } from "./bell.ts";
 import { DayChange } from "./day_change.ts";
@@ -45,7 +45,7 @@ export interface LinesParts {
 }
 
 /** A view without cursor movements. */
-export class LinesView implements View {
+export class LinesView implements ChatView {
   readonly holds = false;
   readonly interactive: boolean;
   #status: Status;

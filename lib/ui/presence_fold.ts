@@ -9,7 +9,7 @@ import { newsPrefix } from "./lines.ts";
 
 const latelyMs = 10 * 60 * 1000;
 const foldMs = 10_000;
-const namesMost = 8;
+const maxNames = 8;
 const sameMs = 3000;
 
 /** What was not shown yet. */
@@ -64,7 +64,7 @@ export class PresenceFold {
 }
 
 function namesOf(people: readonly { readonly who: string }[]): string {
-  const names = people.slice(0, namesMost).map(({ who }) => who);
+  const names = people.slice(0, maxNames).map(({ who }) => who);
   const more = people.length - names.length;
   if (more > 0) return `${names.join(", ")} and ${more} more`;
   return names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;

@@ -2,7 +2,7 @@
 
 import type { Status } from "../client/status.ts";
 
-const othersMost = 3;
+const maxOthers = 3;
 
 /** As `lobby (key changed: bob) [2:dev 3 new]> `. @param nowMs milliseconds since 1970 */
 export function promptOf({ room, worry, rooms, offline }: Status, nowMs: number): string {
@@ -10,8 +10,8 @@ export function promptOf({ room, worry, rooms, offline }: Status, nowMs: number)
   const unread = rooms.flatMap(({ label, unread }, i) =>
     unread > 0 && label !== room ? [`${i < 9 ? `${i + 1}:` : ""}${label} ${unread} new`] : []
   );
-  const more = unread.length - othersMost;
-  const shown = more > 0 ? [...unread.slice(0, othersMost), `${more} more`] : unread;
+  const more = unread.length - maxOthers;
+  const shown = more > 0 ? [...unread.slice(0, maxOthers), `${more} more`] : unread;
   return `${room}${worries === "" ? "" : `${room === "" ? "" : " "}(${worries})`}${
     shown.length === 0 ? "" : ` [${shown.join(", ")}]`
   }> `;

@@ -18,7 +18,7 @@ import { keyFileRoomId } from "../../lib/protocol/group/key_file_message.ts";
 import { encodeHeader } from "../../lib/protocol/group/sealed_message.ts";
 import { encodeMessage, type LinkMessage, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
 import { makePrekey, parsePrekey, type PrekeySecrets } from "../../lib/protocol/identity/prekey.ts";
-import { memberRoles, policies, rosterMax } from "../../lib/protocol/group/roster.ts";
+import { maxMembers, memberRoles, policies } from "../../lib/protocol/group/roster.ts";
 import { parseCard } from "../../lib/protocol/identity/card.ts";
 import { Writer } from "../../lib/protocol/codec/wire.ts";
 import { LoadLink } from "./load_link.ts";
@@ -60,7 +60,7 @@ export class RoomOfLoad {
 
   /** @param people who shall be in it */
   constructor(private readonly people: readonly Person[], private readonly port: number) {
-    this.#kind = people.length > rosterMax ? roomKinds.keyFile : roomKinds.ordinary;
+    this.#kind = people.length > maxMembers ? roomKinds.keyFile : roomKinds.ordinary;
   }
 
   /** Bytes of one ENTRY of it. */

@@ -442,7 +442,7 @@ accountsTest(
     again.chat.quit();
     await again.done;
     const { credential } = (await store.find("lra"))!;
-    assertEquals([credential.memoryKiB, credential.passes, credential.turn], [128, 2, 2]);
+    assertEquals([credential.memoryKiB, credential.passes, credential.revision], [128, 2, 2]);
     await world.enter("ira", logsIn(password));
     assertEquals((await trailOf(store)).filter((line) => line.includes("hashed anew")).length, 1);
   },

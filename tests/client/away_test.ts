@@ -149,9 +149,9 @@ clockTest("nobody attests alone, and nobody attests an attest", async (world, cl
 clockTest(
   "key-file rooms: expired messages are a gap, for who was there and for who comes",
   async (world, clock) => {
-    const fernet = new Uint8Array(32).fill(5);
-    const ira = await world.enter("ira", { fernet });
-    const sam = await world.enter("sahnawaz", { fernet });
+    const fernetKey = new Uint8Array(32).fill(5);
+    const ira = await world.enter("ira", { fernetKey });
+    const sam = await world.enter("sahnawaz", { fernetKey });
     sam.view.type("EXIT");
     await sam.done;
     ira.view.type("old");
@@ -161,11 +161,11 @@ clockTest(
     clock.jump(8 * day);
     await world.server.stop();
     await world.startServer();
-    const again = await world.enter("ira", { fernet });
+    const again = await world.enter("ira", { fernetKey });
     again.view.type("new");
     await again.view.hears("ira: new");
-    const back = await world.enter("sahnawaz", { fernet });
-    const dana = await world.enter("dana", { fernet });
+    const back = await world.enter("sahnawaz", { fernetKey });
+    const dana = await world.enter("dana", { fernetKey });
     for (const { view } of [back, dana]) {
       await view.hears("ira: new");
       assertEquals([view.said, view.warnings], [["ira: new"], []]);

@@ -10,7 +10,7 @@ import { RawClient } from "../fakes/raw_client.ts";
 import { type Client, until, type World } from "../fakes/world.ts";
 
 const key = new Uint8Array(32).fill(7);
-const fernet = key;
+const fernetKey = key;
 
 const forked = (...clients: Client[]) =>
   clients.some(({ view }) => view.warnings.some((text) => /different histories/.test(text)));
@@ -22,8 +22,8 @@ for (const what of ["drop", "duplicate", "swap"] as const) {
       const log = new BentLog();
       server.down = (message, name) => name === "sahnawaz" ? log.down(message) : [message];
       server.up = (message, name) => name === "sahnawaz" ? log.up(message) : [message];
-      const ira = await world.enter("ira", { port: server.port, fernet });
-      const sam = await world.enter("sahnawaz", { port: server.port, fernet });
+      const ira = await world.enter("ira", { port: server.port, fernetKey });
+      const sam = await world.enter("sahnawaz", { port: server.port, fernetKey });
       log.next = what;
       ira.view.type("one", "two");
       await until("lied", () => log.done > 0);
@@ -40,8 +40,8 @@ async function injected(
   server: HostileServer,
   make: (room: Uint8Array<ArrayBuffer>, sam: Client, last: number) => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<Client> {
-  const ira = await world.enter("ira", { port: server.port, fernet });
-  const sam = await world.enter("sahnawaz", { port: server.port, fernet });
+  const ira = await world.enter("ira", { port: server.port, fernetKey });
+  const sam = await world.enter("sahnawaz", { port: server.port, fernetKey });
   ira.view.type("true");
   await sam.view.hears("ira: true");
   const room = sam.chat.room!.state.id;
@@ -117,7 +117,7 @@ const badAnswers: [string, (room: Uint8Array<ArrayBuffer>) => Promise<LinkMessag
 ];
 for (const [what, make] of badAnswers) {
   hostileTest(`an answer ${what} is a fault of the server, and shown to nobody`, async (world, server) => {
-    const ira = await world.enter("ira", { port: server.port, fernet });
+    const ira = await world.enter("ira", { port: server.port, fernetKey });
     ira.view.type("question");
     await ira.view.hears("ira: question");
     server.tell("ira", await make(ira.chat.room!.state.id));

@@ -224,8 +224,8 @@ hostileTest(
   "property 14: in a room with a key file an invented user reads nothing, though it is let in",
   async (world, server) => {
     const key = systemRandom(32);
-    const ira = await world.enter("ira", { port: server.port, key });
-    const ghost = await world.join("mallory", { key: systemRandom(32) });
+    const ira = await world.enter("ira", { port: server.port, roomKey: key });
+    const ghost = await world.join("mallory", { roomKey: systemRandom(32) });
     await ira.view.until((e) => e.type === "added" && e.who === "mallory");
     assertMatch(String(await ghost.done), /does not fit/);
     ira.view.type("closed to it");

@@ -516,7 +516,7 @@ benchTest("a forged commit keeps nobody waiting for cards", async (bench) => {
 // A turn asked for while the last one ended was lost.
 benchTest("what is said the moment a turn ends is not left lying", async (bench) => {
   let said = false;
-  bench.room.onTurn = () => {
+  bench.room.onJobDone = () => {
     if (said) return;
     said = true;
     queueMicrotask(() => bench.room.say("in between"));

@@ -10,21 +10,21 @@ const other = new Uint8Array(32).fill(8);
 worldTest(
   "--key: who has the file talks; who has none or another is told at once, and nothing is lost",
   async (world) => {
-    const ira = await world.enter("ira", { key });
-    const sam = await world.enter("sahnawaz", { key });
+    const ira = await world.enter("ira", { roomKey: key });
+    const sam = await world.enter("sahnawaz", { roomKey: key });
     ira.view.type("secret");
     await sam.view.hears("ira: secret");
     assertEquals(headIn(ira)!.policy, 0x80);
 
     const without = await world.join("dana", {}, false);
     assertStringIncludes(String(await without.done), "needs its key file");
-    const wrong = await world.join("dana", { key: other });
+    const wrong = await world.join("dana", { roomKey: other });
     const error = await wrong.done as ChatError;
     assertStringIncludes(error.message, "The key file does not fit");
     assertEquals(error.exitCode, exitCodes.trust);
     assertEquals(wrong.view.said, []);
 
-    const right = await world.enter("dana", { key });
+    const right = await world.enter("dana", { roomKey: key });
     ira.view.type("to all three");
     await right.view.hears("ira: to all three");
     right.view.type("got it");
@@ -36,17 +36,20 @@ worldTest(
 worldTest(
   "--key: a member who returns with another file, or none, is told at once; with the right one goes on",
   async (world) => {
-    const ira = await world.enter("ira", { key });
-    const sam = await world.enter("sahnawaz", { key });
+    const ira = await world.enter("ira", { roomKey: key });
+    const sam = await world.enter("sahnawaz", { roomKey: key });
     sam.view.type("EXIT");
     await sam.done;
     ira.view.type("/rekey");
     await until("a new epoch", () => headIn(ira)!.epoch === 2);
     ira.view.type("meanwhile");
     await ira.view.hears("ira: meanwhile");
-    assertStringIncludes(String(await (await world.join("sahnawaz", { key: other })).done), "does not fit");
+    assertStringIncludes(
+      String(await (await world.join("sahnawaz", { roomKey: other })).done),
+      "does not fit",
+    );
     assertStringIncludes(String(await (await world.join("sahnawaz")).done), "needs its key file");
-    const again = await world.enter("sahnawaz", { key });
+    const again = await world.enter("sahnawaz", { roomKey: key });
     await again.view.hears("ira: meanwhile");
     again.view.type("back");
     await ira.view.hears("sahnawaz: back");
@@ -56,14 +59,14 @@ worldTest(
 
 worldTest("--key in a room that has none is refused", async (world) => {
   await world.enter("ira");
-  const sam = await world.join("sahnawaz", { key });
+  const sam = await world.join("sahnawaz", { roomKey: key });
   assertStringIncludes(String(await sam.done), "has no key file");
 });
 
 worldTest(
   "a key-file room that is not asked for is passed over, and the other room goes on",
   async (world) => {
-    const ira = await world.enter("ira", { key, room: "vault" });
+    const ira = await world.enter("ira", { roomKey: key, room: "vault" });
     ira.view.type("EXIT");
     await ira.done;
     const again = await world.enter("ira", { room: "lobby" });
@@ -72,7 +75,7 @@ worldTest(
     assertEquals(again.view.warnings, []);
     again.view.type("EXIT");
     await again.done;
-    const vault = await world.enter("ira", { key, room: "vault" });
+    const vault = await world.enter("ira", { roomKey: key, room: "vault" });
     vault.view.type("still mine");
     await vault.view.hears("ira: still mine");
   },
@@ -81,15 +84,15 @@ worldTest(
 worldTest(
   "--fernet: whoever has the file talks, without being let in, and what was said before is there",
   async (world) => {
-    const ira = await world.enter("ira", { fernet: key });
+    const ira = await world.enter("ira", { fernetKey: key });
     assertStringIncludes(ira.view.notices.join(), "anyone with this file reads everything, past and future");
     ira.view.type("first");
     await ira.view.hears("ira: first");
-    const sam = await world.enter("sahnawaz", { fernet: key });
+    const sam = await world.enter("sahnawaz", { fernetKey: key });
     await sam.view.hears("ira: first");
     sam.view.type("second");
     await ira.view.hears("sahnawaz: second");
-    const dana = await world.enter("dana", { fernet: other });
+    const dana = await world.enter("dana", { fernetKey: other });
     dana.view.type("elsewhere");
     await dana.view.hears("dana: elsewhere");
     assertEquals(ira.view.said, ["ira: first", "sahnawaz: second"]);
@@ -101,8 +104,8 @@ worldTest(
 worldTest(
   "--fernet: away and back, over a restart of the server: each line once, in order",
   async (world) => {
-    const ira = await world.enter("ira", { fernet: key });
-    const sam = await world.enter("sahnawaz", { fernet: key });
+    const ira = await world.enter("ira", { fernetKey: key });
+    const sam = await world.enter("sahnawaz", { fernetKey: key });
     sam.view.type("EXIT");
     await sam.done;
     ira.view.type("one", "two");
@@ -111,7 +114,7 @@ worldTest(
     ira.view.type("three");
     await world.startServer();
     await ira.view.hears("ira: three");
-    const again = await world.enter("sahnawaz", { fernet: key });
+    const again = await world.enter("sahnawaz", { fernetKey: key });
     await again.view.hears("ira: three");
     again.view.type("four");
     await ira.view.hears("sahnawaz: four");
@@ -123,7 +126,7 @@ worldTest(
 worldTest(
   "--fernet: a person without a file reads nothing, though the server would give it",
   async (world) => {
-    const ira = await world.enter("ira", { fernet: key });
+    const ira = await world.enter("ira", { fernetKey: key });
     ira.view.type("xyzzy");
     await ira.view.hears("ira: xyzzy");
     const stored = world.server.rooms.keyFileRooms()[0].read(1, 1)[0].bytes!;

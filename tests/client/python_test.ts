@@ -85,7 +85,7 @@ worldTest(
   async (world) => {
     const key = systemRandom(32);
     const line = encodeRoomKey(key).trim();
-    const ira = await world.enter("ira", { fernet: key });
+    const ira = await world.enter("ira", { fernetKey: key });
     ira.view.type("read me, Python");
     await ira.view.hears("ira: read me, Python");
     const [room] = world.server.rooms.keyFileRooms();

@@ -92,8 +92,8 @@ class Model {
     this.#here.set(name, client);
     await until("shown", () => client.chat.room !== null);
     const { room } = client.chat;
-    const before = room!.onTurn;
-    room!.onTurn = () => {
+    const before = room!.onJobDone;
+    room!.onJobDone = () => {
       this.#keep(name, client);
       before();
     };

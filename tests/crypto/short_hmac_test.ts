@@ -2,11 +2,11 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import fc from "fast-check";
 import { hmac } from "../../lib/crypto/kdf.ts";
-import { ShortHmac, shortTextMaxBytes } from "../../lib/crypto/short_hmac.ts";
+import { maxShortTextBytes, ShortHmac } from "../../lib/crypto/short_hmac.ts";
 import { unhex, vectors } from "../fakes/vectors.ts";
 
 const fitting = vectors("kdf").hmac.filter(({ key, data }: { key: string; data: string }) =>
-  key.length <= 128 && data.length <= shortTextMaxBytes * 2
+  key.length <= 128 && data.length <= maxShortTextBytes * 2
 );
 for (const { key, data, mac } of fitting) {
   Deno.test(`a short HMAC gives the RFC 4231 case of key ${key.slice(0, 8)}…`, () =>
@@ -17,7 +17,7 @@ Deno.test("a short HMAC is the runtime's for every length of key and text, whate
   fc.assert(
     fc.property(
       bytes(64),
-      fc.array(bytes(shortTextMaxBytes), { minLength: 1, maxLength: 4 }),
+      fc.array(bytes(maxShortTextBytes), { minLength: 1, maxLength: 4 }),
       (key, texts) => {
         const kept = new ShortHmac(key);
         for (const text of texts) assertEquals(kept.tagOf(text), hmac(key, text));
@@ -25,7 +25,7 @@ Deno.test("a short HMAC is the runtime's for every length of key and text, whate
     ),
     { numRuns: 500 },
   );
-  for (let length = 0; length <= shortTextMaxBytes; length++) {
+  for (let length = 0; length <= maxShortTextBytes; length++) {
     const text = new Uint8Array(length).fill(length);
     assertEquals(new ShortHmac(text).tagOf(text), hmac(text, text));
   }

@@ -89,7 +89,7 @@ export class HostileMember {
       policy: head.policy,
       roomName: head.roomName,
       leaves: [],
-      check: epochCheck(secret, this.room.psk, place),
+      check: epochCheck(secret, this.room.roomKey, place),
       ...bend,
       roster: members.map((m) => ({ ...m, boxHash: hashes.get(encodeHex(m.id)) ?? none })),
     };

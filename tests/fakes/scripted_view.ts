@@ -2,10 +2,10 @@
 
 import type { RoomEvent } from "../../lib/client/room_events.ts";
 import { noStatus, type Status } from "../../lib/client/status.ts";
-import type { Entered, View } from "../../lib/client/chat_view.ts";
+import type { ChatView, Entered } from "../../lib/client/chat_view.ts";
 import { promptOf } from "../../lib/ui/prompt.ts";
 
-export class ScriptedView implements View {
+export class ScriptedView implements ChatView {
   readonly events: RoomEvent[] = [];
   readonly notices: string[] = [];
   readonly warnings: string[] = [];

@@ -77,7 +77,7 @@ export class StreamBench {
       holds: () => false,
       ignores: () => false,
       record: () => {},
-      pace: () => 0,
+      sendWaitMs: () => 0,
       pinsRooms: () => true,
       storageFailed: () => {},
       gaveUp: () => false,
@@ -145,7 +145,7 @@ export class StreamBench {
         return ref++;
       },
       send: (message: LinkMessage) => void this.sent.push(message),
-      takeCommitTurn: () => Promise.resolve(() => {}),
+      takeCommitLock: () => Promise.resolve(() => {}),
       drop: () => void this.faults.push("dropped"),
     };
     return connection as unknown as Connection;
@@ -196,7 +196,7 @@ export class StreamBench {
   async commit(
     author: Person,
     bend: Partial<CommitBody> = {},
-    options: { signer?: Person; box?: "none" | "lost" | "other secret"; psk?: Bytes } = {},
+    options: { signer?: Person; box?: "none" | "lost" | "other secret"; roomKey?: Bytes } = {},
   ): Promise<{ commit: Commit; secret: Bytes }> {
     const victim = await person("sahnawaz");
     const secret = systemRandom(32);

@@ -106,9 +106,9 @@ Deno.test("property 6: no RSA decryption on a box whose hash is not the signed o
   assertEquals(count, 0);
 });
 Deno.test("property 18: a box of another secret does not fit the commit's check", () => {
-  const psk = new Uint8Array(32);
-  assertNotEquals(epochCheck(E, psk, context), epochCheck(E.map((b) => b ^ 1), psk, context));
-  assertNotEquals(epochCheck(E, psk, context), epochCheck(E, psk.fill(1), context));
+  const roomKey = new Uint8Array(32);
+  assertNotEquals(epochCheck(E, roomKey, context), epochCheck(E.map((b) => b ^ 1), roomKey, context));
+  assertNotEquals(epochCheck(E, roomKey, context), epochCheck(E, roomKey.fill(1), context));
 });
 
 const commitHash = new Uint8Array(32).fill(7);

@@ -58,7 +58,7 @@ answeringTest(
   false,
   async (world, enter, heard) => {
     const names = ["ira", "sahnawaz", "dana", "erin"];
-    const people = await Promise.all(names.map((name) => world.enter(name, { fernet: key })));
+    const people = await Promise.all(names.map((name) => world.enter(name, { fernetKey: key })));
     assertStringIncludes(people[0].view.notices.join(), "The server reads this room");
     for (const [i, { view }] of people.entries()) view.type(`question ${i}`);
     await until("heard", () => heard.length === 4);
@@ -77,8 +77,8 @@ answeringTest(
   "a plain line answers whoever spoke last; commands stay commands",
   false,
   async (world, enter, heard) => {
-    const ira = await world.enter("ira", { fernet: key });
-    const sam = await world.enter("sahnawaz", { fernet: key });
+    const ira = await world.enter("ira", { fernetKey: key });
+    const sam = await world.enter("sahnawaz", { fernetKey: key });
     assertStringIncludes(enter("nobody has spoken")[0], "Nobody who has said something is here");
     ira.view.type("first");
     await until("heard", () => heard.includes("ira: first"));
@@ -109,8 +109,8 @@ answeringTest(
   "--answer-ack replies to each message by itself, to its sender only",
   true,
   async (world, _, heard) => {
-    const ira = await world.enter("ira", { fernet: key });
-    const sam = await world.enter("sahnawaz", { fernet: key });
+    const ira = await world.enter("ira", { fernetKey: key });
+    const sam = await world.enter("sahnawaz", { fernetKey: key });
     ira.view.type("one", "two");
     sam.view.type("three");
     await ira.view.hears("server: Server received: two");
@@ -122,7 +122,7 @@ answeringTest(
     // Answers are no part of the log: who returns is not told them again.
     ira.view.type("EXIT");
     await ira.done;
-    const again = await world.enter("ira", { fernet: key });
+    const again = await world.enter("ira", { fernetKey: key });
     again.view.type("four");
     await again.view.hears("server: Server received: four");
     assertEquals(answers(again.view), ["server: Server received: four"]);
@@ -134,8 +134,8 @@ answeringTest(
   "a room of the key by another name is known by its first message, and its members are told",
   false,
   async (world, _, heard) => {
-    const ira = await world.enter("ira", { fernet: key, room: "attic" });
-    const elsewhere = await world.enter("dana", { fernet: new Uint8Array(32).fill(9) });
+    const ira = await world.enter("ira", { fernetKey: key, room: "attic" });
+    const elsewhere = await world.enter("dana", { fernetKey: new Uint8Array(32).fill(9) });
     assertEquals(ira.view.notices.join().includes("The server reads this room"), false);
     ira.view.type("hello");
     elsewhere.view.type("not for the server");
@@ -153,7 +153,7 @@ answeringTest(
   "the asker leaves while the operator types: nothing is shown to the others",
   false,
   async (world, enter, heard) => {
-    const ira = await world.enter("ira", { fernet: key });
+    const ira = await world.enter("ira", { fernetKey: key });
     const sam = await world.enter("sahnawaz");
     ira.view.type("what is the code?");
     await until("heard", () => heard.length === 1);
@@ -167,7 +167,7 @@ answeringTest(
 );
 
 answeringTest("answers go on after a restart, however many there were in a second", true, async (world) => {
-  const ira = await world.enter("ira", { fernet: key });
+  const ira = await world.enter("ira", { fernetKey: key });
   for (let i = 0; i < 12; i++) ira.view.type(`${i}`);
   await ira.view.hears("server: Server received: 11");
   await world.restartServer();
@@ -180,11 +180,11 @@ answeringTest(
   "a room that was read is marked after a restart, whatever was said there last",
   false,
   async (world, _, heard) => {
-    const ira = await world.enter("ira", { fernet: key, room: "attic" });
+    const ira = await world.enter("ira", { fernetKey: key, room: "attic" });
     ira.view.type("hello");
     await until("heard", () => heard.length === 1);
     await world.restartServer();
-    const dana = await world.enter("dana", { fernet: key, room: "attic" });
+    const dana = await world.enter("dana", { fernetKey: key, room: "attic" });
     assertStringIncludes(dana.view.notices.join(), "The server reads this room");
   },
 );

@@ -124,8 +124,8 @@ Deno.test({
       await until("running", () => output.includes("Invite"));
       world.port = port;
       const key = systemRandom(32);
-      const ira = await world.enter("ira", { key });
-      const sam = await world.enter("sahnawaz", { key });
+      const ira = await world.enter("ira", { roomKey: key });
+      const sam = await world.enter("sahnawaz", { roomKey: key });
       const secrets = new Map<string, Uint8Array>([["the room key file", key]]);
       const keep = () => {
         for (const { chat } of [ira, sam]) {
@@ -144,8 +144,8 @@ Deno.test({
         }
       };
       for (const { chat } of [ira, sam]) {
-        const before = chat.room!.onTurn;
-        chat.room!.onTurn = () => {
+        const before = chat.room!.onJobDone;
+        chat.room!.onJobDone = () => {
           keep();
           before();
         };

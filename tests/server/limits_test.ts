@@ -1,12 +1,9 @@
 import { assertEquals } from "@std/assert";
-import {
-  addressKey,
-  Bucket,
-  defaultLimits,
-  Doorkeeper,
-  type Ticket,
-  UserRates,
-} from "../../lib/server/limits.ts";
+import { addressKey } from "../../lib/server/address_key.ts";
+import { ConnectionLimiter, type PendingSlot } from "../../lib/server/gate/connection_limiter.ts";
+import { defaultLimits } from "../../lib/server/limits.ts";
+import { TokenBucket } from "../../lib/token_bucket.ts";
+import { UserRates } from "../../lib/server/user_rates.ts";
 import { acceptConnections } from "../../lib/server/gate/listener.ts";
 import { RsaQueue } from "../../lib/server/rsa_queue.ts";
 import { Backoff } from "../../lib/client/connection/backoff.ts";
@@ -14,7 +11,7 @@ import { FakeClock, settle } from "../fakes/fake_clock.ts";
 
 Deno.test("a bucket gives its burst at once, then one per interval, and never more than its burst", () => {
   const clock = new FakeClock();
-  const bucket = new Bucket(3, 1000, clock);
+  const bucket = new TokenBucket(3, 1000, clock);
   const take = (n: number) => Array.from({ length: n }, () => bucket.take());
   assertEquals(take(4), [true, true, true, false]);
   clock.advance(999);
@@ -26,7 +23,7 @@ Deno.test("a bucket gives its burst at once, then one per interval, and never mo
 });
 Deno.test("a clock that jumps back neither fills a bucket nor locks it for ever", () => {
   const clock = new FakeClock();
-  const bucket = new Bucket(1, 1000, clock);
+  const bucket = new TokenBucket(1, 1000, clock);
   bucket.take();
   clock.set(clock.now() - 3_600_000);
   assertEquals(bucket.take(), false);
@@ -49,36 +46,36 @@ for (
 
 const door = (over = {}) => {
   const clock = new FakeClock();
-  return { clock, keeper: new Doorkeeper({ ...defaultLimits, ...over }, clock) };
+  return { clock, keeper: new ConnectionLimiter({ ...defaultLimits, ...over }, clock) };
 };
-const admit = (keeper: Doorkeeper, address: string, n: number) =>
+const admit = (keeper: ConnectionLimiter, address: string, n: number) =>
   admitted(Array.from({ length: n }, () => keeper.admit(address, () => {}))).length;
-const admitted = (tickets: (Ticket | string)[]) =>
-  tickets.filter((ticket) => typeof ticket !== "string") as Ticket[];
+const admitted = (slots: (PendingSlot | string)[]) =>
+  slots.filter((slot) => typeof slot !== "string") as PendingSlot[];
 
 Deno.test("16 undecided connections per address; of 512 in all, none gives way while all do their part", () => {
   const { keeper } = door();
-  const tickets: (Ticket | string)[] = [];
+  const slots: (PendingSlot | string)[] = [];
   for (let i = 0; i < 40; i++) {
     for (let n = 0; n < 17; n++) {
-      const ticket = keeper.admit(`b${i}`, () => {});
-      if (typeof ticket !== "string") ticket.step = "hello";
-      tickets.push(ticket);
+      const slot = keeper.admit(`b${i}`, () => {});
+      if (typeof slot !== "string") slot.step = "hello";
+      slots.push(slot);
     }
   }
-  assertEquals(tickets[16], "pending from address");
-  assertEquals([admitted(tickets).length, keeper.pendingTotal], [512, 512]);
+  assertEquals(slots[16], "pending from address");
+  assertEquals([admitted(slots).length, keeper.pendingTotal], [512, 512]);
   assertEquals(keeper.admit("c", () => {}), "pending");
-  keeper.decided(admitted(tickets)[0]);
+  keeper.release(admitted(slots)[0]);
   assertEquals(admit(keeper, "c", 2), 2); // the second takes the place of the first, who has said nothing yet
 });
 Deno.test("in a crowd whoever has failed gives way, then who is silent, who stops after hello, and after its secret", () => {
   const { clock, keeper } = door({ pending: 4 });
   const gone: string[] = [];
-  const enter = (step: Ticket["step"], who: string = step) => {
-    const ticket = keeper.admit(who, () => void gone.push(who));
-    if (typeof ticket === "string") return ticket;
-    ticket.step = step;
+  const enter = (step: PendingSlot["step"], who: string = step) => {
+    const slot = keeper.admit(who, () => void gone.push(who));
+    if (typeof slot === "string") return slot;
+    slot.step = step;
     return "in";
   };
   for (const step of ["secret", "hello", "nothing", "failed"] as const) enter(step);
@@ -96,9 +93,9 @@ Deno.test("in a crowd whoever has failed gives way, then who is silent, who stop
 Deno.test("20 handshakes at once per address, then one per 6 s; one that reaches WELCOME gives its place back", () => {
   const { clock, keeper } = door();
   const one = () => {
-    const ticket = keeper.admit("a", () => {});
-    if (typeof ticket === "string") return false;
-    keeper.decided(ticket);
+    const slot = keeper.admit("a", () => {});
+    if (typeof slot === "string") return false;
+    keeper.release(slot);
     return true;
   };
   assertEquals(Array.from({ length: 21 }, one).filter(Boolean).length, 20);
@@ -126,8 +123,8 @@ Deno.test("64 links per address, 1024 in all", () => {
 Deno.test("the memory of addresses is bounded: whoever did nothing for a while is forgotten", () => {
   const { clock, keeper } = door({ pending: 1e9 });
   for (let i = 0; i < 30_000; i++) {
-    const ticket = keeper.admit(`a${i}`, () => {});
-    if (typeof ticket !== "string") keeper.decided(ticket);
+    const slot = keeper.admit(`a${i}`, () => {});
+    if (typeof slot !== "string") keeper.release(slot);
     if (i % 5000 === 0) clock.advance(200_000);
   }
   assertEquals(typeof keeper.admit("fresh", () => {}), "object");
@@ -179,7 +176,7 @@ Deno.test("accepting survives the system running out of file descriptors", async
   };
   void acceptConnections(
     listener,
-    new Doorkeeper(defaultLimits, clock),
+    new ConnectionLimiter(defaultLimits, clock),
     { tell: () => {} },
     clock,
     stop.signal,

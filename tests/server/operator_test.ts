@@ -157,7 +157,7 @@ worldTest("a member of a retired room has the place back, and asks for nothing t
 
 worldTest("RETIRE ends a key-file room by the digits that ROOMS shows", async (world) => {
   const enter = consoleOf(world);
-  const ira = await world.enter("ira", { fernet: new Uint8Array(32).fill(3) });
+  const ira = await world.enter("ira", { fernetKey: new Uint8Array(32).fill(3) });
   const digits = /\(key file ([0-9a-f]{8})\)/.exec(enter("ROOMS").join())![1];
   assertStringIncludes(enter(`RETIRE ${digits}`)[0], "Type RETIRE");
   assertStringIncludes(enter(`RETIRE ${digits}`)[0], "is retired");

@@ -1,13 +1,12 @@
-import { WriteTurns } from "../../lib/protocol/channel/write_turns.ts";
-/** Property 3 and the silence of protocol §13, on a session with a fake clock and a connection in memory. */
-
+import { WriteScheduler } from "../../lib/protocol/channel/write_scheduler.ts";
 import { assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { driveHandshake } from "../../lib/protocol/channel/handshake.ts";
 import { advanceClient, startClient } from "../../lib/protocol/channel/handshake_client.ts";
 import { FrameReader } from "../../lib/protocol/channel/frames.ts";
 import { encodeMessage } from "../../lib/protocol/channel/link_messages.ts";
-import { defaultLimits, Doorkeeper, type Limits } from "../../lib/server/limits.ts";
+import { ConnectionLimiter } from "../../lib/server/gate/connection_limiter.ts";
+import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { Rooms } from "../../lib/server/rooms/rooms.ts";
 import { runSession, type SessionContext } from "../../lib/server/gate/session.ts";
 import { Status } from "../../lib/server/operator/status.ts";
@@ -17,16 +16,18 @@ import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
 import { type MemoryConn, memoryConnPair } from "../fakes/memory_conn.ts";
 import { person } from "../fakes/people.ts";
 
+/** Property 3 and the silence of protocol §13, on a session with a fake clock and a connection in memory. */
+
 async function session(limits: Partial<Limits> = {}) {
   const clock = new FakeClock();
   const all = { ...defaultLimits, ...limits };
   const { config, counts } = await serverConfig();
   const log: string[] = [];
-  const doorkeeper = new Doorkeeper(all, clock);
+  const connectionLimiter = new ConnectionLimiter(all, clock);
   const events = new Status((line) => void log.push(line), true);
   const server = (await person("server")).card.id;
   const context: SessionContext = {
-    turns: new WriteTurns((act) => setTimeout(act, 0)),
+    turns: new WriteScheduler((act) => setTimeout(act, 0)),
     rooms: new Rooms(
       new MemoryStore(systemRandom),
       clock,
@@ -36,17 +37,17 @@ async function session(limits: Partial<Limits> = {}) {
       (act) => setTimeout(act, 0),
       systemRandom,
     ),
-    doorkeeper,
+    connectionLimiter,
     handshake: config,
     accessToken: null,
     signIn: null,
     links: new Set(),
   };
   const [client, conn] = memoryConnPair();
-  const ticket = doorkeeper.admit("a", () => {});
-  if (typeof ticket === "string") throw new Error(ticket);
+  const slot = connectionLimiter.admit("a", () => {});
+  if (typeof slot === "string") throw new Error(slot);
   let over = false;
-  const done = runSession(conn, { local: "l", remote: "r", address: "a", ticket }, context).then(() =>
+  const done = runSession(conn, { local: "l", remote: "r", address: "a", slot }, context).then(() =>
     over = true
   );
   return { clock, client, conn, log, counts, context, done, isOver: () => over };
@@ -127,7 +128,7 @@ for (const [what, when, act] of faults) {
       assertEquals([s.isOver(), s.conn.isClosed], [true, true]);
       assertEquals(s.conn.written.length, bytes);
       assertEquals(s.context.rooms.peers.size, 0);
-      assertEquals(s.context.doorkeeper.pendingTotal, 0);
+      assertEquals(s.context.connectionLimiter.pendingTotal, 0);
     },
   });
 }
@@ -137,7 +138,7 @@ Deno.test("a peer that closes first is let go at once", async () => {
   await settle(100);
   s.client.close();
   await s.done;
-  assertEquals(s.context.doorkeeper.pendingTotal, 0);
+  assertEquals(s.context.connectionLimiter.pendingTotal, 0);
 });
 Deno.test("before its first traffic record opens, a client is nobody", async () => {
   const s = await session();
@@ -164,7 +165,7 @@ Deno.test("a good handshake is welcomed, and its place given back", async () => 
 });
 Deno.test("one ClientHello too many this second is a failure like any other", async () => {
   const s = await session({ hellosPerSecond: 1 });
-  s.context.doorkeeper.hello();
+  s.context.connectionLimiter.hello();
   s.client.inject((await startClient(await clientConfig())).send);
   await settle(100);
   assertEquals([s.conn.written.length, s.isOver()], [0, false]);

@@ -20,7 +20,7 @@ import { until, type World, worldTest } from "../fakes/world.ts";
 const password = "correct horse battery";
 const register = { password: encodePassword(password), token: new Uint8Array(0) };
 
-interface Guest {
+interface LoginAttempt {
   readonly connection: Connection;
   readonly welcome: MessageOf<"WELCOME">;
   readonly heard: LinkMessage[];
@@ -33,7 +33,7 @@ async function guest(
   world: World,
   name: string,
   credentials: (connection: Connection) => Promise<Credentials>,
-): Promise<Guest> {
+): Promise<LoginAttempt> {
   const { identity, card } = await person(name);
   const welcomed = Promise.withResolvers<MessageOf<"WELCOME">>();
   const heard: LinkMessage[] = [];

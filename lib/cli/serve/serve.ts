@@ -6,7 +6,7 @@ import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint, generateIdentity, type Identity, identityFrom } from "../../crypto/identity.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
-import { tokenMaxBytes } from "../../protocol/channel/handshake.ts";
+import { maxTokenBytes } from "../../protocol/channel/handshake.ts";
 import { makeCard, parseCard, roles } from "../../protocol/identity/card.ts";
 import { isName } from "../../protocol/identity/name.ts";
 import { Console } from "../../server/operator/console.ts";
@@ -27,7 +27,7 @@ import { PromptLine } from "../../ui/terminal/prompt_line.ts";
 import { makePrivateDir, readPrivate, writeAtomically } from "../../storage/private_file.ts";
 import { isLoopback } from "../../loopback.ts";
 import { formatInvite } from "../../protocol/identity/invite.ts";
-import { textMaxBytes } from "../../protocol/group/content.ts";
+import { maxTextBytes } from "../../protocol/group/content.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import { limitsOf } from "../limit_options.ts";
 import { openLog, type ServeLog } from "./serve_log.ts";
@@ -225,7 +225,7 @@ function operatorLine({ tty, clock }: Process): OperatorLine {
     addressee = newest;
     prompt.set(promptFor(addressee));
   };
-  const prompt = new PromptLine(promptFor(null), { tty, clock, limitBytes: textMaxBytes }, {
+  const prompt = new PromptLine(promptFor(null), { tty, clock, limitBytes: maxTextBytes }, {
     line: (text) => {
       prompt.print(`${promptFor(addressee)}${sanitizeLine(text)}`);
       enter(text);
@@ -339,10 +339,10 @@ function listen(host: string, port: number): Deno.TcpListener {
 
 function readToken(path: string): Bytes {
   const token = new TextEncoder().encode(readSecretFile(path)) as Bytes;
-  if (token.length >= 1 && token.length <= tokenMaxBytes) return token;
+  if (token.length >= 1 && token.length <= maxTokenBytes) return token;
   throw new ChatError(
     `The access token in "${path}" has ${token.length} bytes`,
-    `it must have 1 to ${tokenMaxBytes}`,
+    `it must have 1 to ${maxTokenBytes}`,
   );
 }
 

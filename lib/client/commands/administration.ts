@@ -6,7 +6,7 @@
 import { ChatError } from "../../errors.ts";
 import { formatInvite } from "../../protocol/identity/invite.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
-import { findMember, keyFileFlag, policies } from "../../protocol/group/roster.ts";
+import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { Chat } from "../chat.ts";
 import { findPerson } from "../rooms/people.ts";
 import type { ClientRoom } from "../rooms/member_room.ts";
@@ -23,7 +23,7 @@ export async function invite(chat: Chat, name: string): Promise<void> {
       : [];
     return chat.view.answer([`chat join -u NAME '${link}'`, ...reach]);
   }
-  if ((room.state.head!.policy & ~keyFileFlag) === policies.closed) needAdmin(room, "let anyone in");
+  if (basePolicy(room.state.head!.policy) === policies.closed) needAdmin(room, "let anyone in");
   const card = await findPerson(chat.context, chat.connection, name);
   if (findMember(room.state.head!.roster, card.id)) {
     throw new ChatError(`${card.name} is in ${room.label} already`, "/who shows all members");
@@ -55,7 +55,7 @@ export function open(chat: Chat): void {
 
 function setPolicy(chat: Chat, policy: number, word: string): void {
   const room = namedRoom(chat);
-  if ((room.state.head!.policy & ~keyFileFlag) === policy) {
+  if (basePolicy(room.state.head!.policy) === policy) {
     throw new ChatError(`${room.label} is ${word} already`, "/rooms shows all");
   }
   needAdmin(room, policy === policies.closed ? "close it" : "open it");
@@ -71,6 +71,6 @@ function namedRoom(chat: Chat): ClientRoom {
 
 function needAdmin(room: ClientRoom, what: string): void {
   if (room.isAdmin) return;
-  const admins = room.state.head!.roster.filter((m) => m.role === 1).map((m) => m.name);
+  const admins = room.state.head!.roster.filter((m) => isAdmin(m)).map((m) => m.name);
   throw new ChatError(`Only an admin of ${room.label} can ${what}`, `ask ${admins.join(" or ")}`);
 }

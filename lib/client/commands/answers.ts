@@ -3,7 +3,7 @@
 import { encodeHex } from "@std/encoding/hex";
 import { fingerprint } from "../../crypto/identity.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
-import { findMember, keyFileFlag, policies } from "../../protocol/group/roster.ts";
+import { basePolicy, findMember, isAdmin, keyFileFlag, policies } from "../../protocol/group/roster.ts";
 import { timestamp } from "../../timestamp.ts";
 import type { Chat } from "../chat.ts";
 import { KeyFileRoom } from "../rooms/key_file_room.ts";
@@ -26,7 +26,7 @@ export function who(chat: Chat): string[] {
   const lines = room.state.head.roster.map((member) => {
     const own = member.name === chat.profile.card.name;
     const here = own || room.present.has(encodeHex(member.id));
-    const role = member.role === 1 ? ", admin" : "";
+    const role = isAdmin(member) ? ", admin" : "";
     const verified = chat.isVerified(member.name) ? "verified" : "not verified";
     const presence = room.connection ? here ? "here" : "away" : "(not connected)";
     return `${member.name.padEnd(24)} ${presence}${role}${own ? ", you" : `, ${verified}`}`;
@@ -62,7 +62,7 @@ export async function whois(chat: Chat, name: string): Promise<string[]> {
     if (!member) return [];
     const here = room.present.has(encodeHex(card.id)) ? "here" : "away";
     return [
-      `  in ${room.label}: ${here}, ${member.role === 1 ? "admin" : "member"} since epoch ${member.since}`,
+      `  in ${room.label}: ${here}, ${isAdmin(member) ? "admin" : "member"} since epoch ${member.since}`,
     ];
   });
   return [
@@ -95,7 +95,7 @@ function describe(room: RoomStream): string {
   const { policy, roster } = room.state.head;
   const kind = policy === policies.direct
     ? "you two alone"
-    : `${(policy & ~keyFileFlag) === policies.closed ? "closed" : "open"}, ${
+    : `${basePolicy(policy) === policies.closed ? "closed" : "open"}, ${
       roster.length === 1 ? "1 member" : `${roster.length} members`
     }`;
   return `${kind}${(policy & keyFileFlag) !== 0 ? ", with a key file" : ""}${worry}`;

@@ -6,14 +6,14 @@ import type { Chat } from "../chat.ts";
 import type { KeptMessage } from "../profile/local_history.ts";
 
 const lastLines = 20;
-const mostLines = 1000;
-const mostFound = 50;
+const maxLines = 1000;
+const maxFound = 50;
 
 /** `/history [N]`: the last lines of the room on the screen. @throws ChatError */
 export function recall(chat: Chat, rest: string): string[] {
   const n = rest === "" ? lastLines : Number(rest);
-  if (!Number.isInteger(n) || n < 1 || n > mostLines) {
-    throw new ChatError(`How many lines? /history, or /history N with N up to ${mostLines}`, "/history 50");
+  if (!Number.isInteger(n) || n < 1 || n > maxLines) {
+    throw new ChatError(`How many lines? /history, or /history N with N up to ${maxLines}`, "/history 50");
   }
   const { room } = chat;
   if (!room) throw new ChatError("You are in no room yet", "/rooms shows where you are");
@@ -25,11 +25,11 @@ export function search(chat: Chat, rest: string): string[] {
   if (rest === "") {
     throw new ChatError("For what? /search WORDS", "lines are shown in which all of them occur");
   }
-  const found = chat.history.search(rest.split(/\s+/), mostFound);
+  const found = chat.history.search(rest.split(/\s+/), maxFound);
   const lines = told(chat, found, `No line that is kept here has "${rest}" in it.`);
-  return found.length < mostFound
+  return found.length < maxFound
     ? lines
-    : [...lines, `These are the last ${mostFound}; more words find fewer.`];
+    : [...lines, `These are the last ${maxFound}; more words find fewer.`];
 }
 
 /** `/forget`: wipes it, and the lines that the arrow keys bring back. */

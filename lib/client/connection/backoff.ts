@@ -4,7 +4,7 @@ import type { Clock } from "../../clock.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 
 const firstMs = 1_000;
-const mostMs = 300_000;
+const maxMs = 300_000;
 const failuresAnHour = 12;
 
 /** Remembers how the last attempts went. */
@@ -27,7 +27,7 @@ export class Backoff {
 
   /** Milliseconds until the next attempt: 1 s doubling to 5 min, the upper half of it jittered. */
   nextMs(): number {
-    const full = Math.min(mostMs, firstMs * 2 ** Math.min(this.#attempt++, 20));
+    const full = Math.min(maxMs, firstMs * 2 ** Math.min(this.#attempt++, 20));
     const [a, b] = this.random(2);
     const jittered = full / 2 + (full / 2) * ((a * 256 + b) / 65_536);
     const hourAgo = this.clock.now() - 3_600_000;

@@ -8,6 +8,7 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, exitCodes, Malformed } from "../../errors.ts";
+import { hostPort } from "../../host_port.ts";
 import { KeyRefused } from "../../crypto/key_refused.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import { type ByteConn, closeQuietly } from "../../protocol/channel/conn.ts";
@@ -312,7 +313,7 @@ export class Connection {
    * @returns gives the turn on; a second call does nothing
    * @throws LinkLost
    */
-  async takeCommitTurn(): Promise<() => void> {
+  async takeCommitLock(): Promise<() => void> {
     const before = this.#commitTurn;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#commitTurn = promise;
@@ -341,11 +342,6 @@ export class Connection {
   drop(): void {
     this.link.drop();
   }
-}
-
-/** `host:port`, with brackets around an IPv6 host: the name of a server in the pins. */
-export function hostPort(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 async function dialInTime(

@@ -6,7 +6,7 @@
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, exitCodes, inWords } from "../../errors.ts";
 import { type MessageOf, welcomeFlags } from "../../protocol/channel/link_messages.ts";
-import { BadPassword, encodePassword, passwordMinCharacters } from "../../protocol/identity/password.ts";
+import { BadPassword, encodePassword, minPasswordCharacters } from "../../protocol/identity/password.ts";
 import type { Credentials } from "./connection.ts";
 
 const askedAgain = 2;
@@ -93,7 +93,7 @@ export class Login {
   askNew(question: string): Promise<Bytes> {
     const flag = "--password-file";
     return this.#untilGood(async () => {
-      const first = await this.#secret(`${question} (at least ${passwordMinCharacters} characters): `, flag);
+      const first = await this.#secret(`${question} (at least ${minPasswordCharacters} characters): `, flag);
       encodePassword(first); // before it is typed again for nothing
       if (await this.#secret("The same again: ", flag) !== first) throw new BadPassword("The two differ");
       return first;

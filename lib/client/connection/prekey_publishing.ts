@@ -19,7 +19,7 @@ export interface PrekeyHolder {
   /** Our private prekeys at this server. */
   prekeys(): OwnPrekeys;
   /** Repeats what the server has no room for now. @throws LinkLost, RequestRefused */
-  patiently<T>(request: () => Promise<T>): Promise<T>;
+  retryWhileLimited<T>(request: () => Promise<T>): Promise<T>;
   /** Whether nothing sealed to an old prekey is still to be opened. */
   allCaughtUp(): boolean;
   /** Tells the person. */
@@ -59,7 +59,7 @@ export class PrekeyPublishing {
     const newest = await prekeys.newest();
     if (this.#published && equals(this.#published, newest.published)) return;
     try {
-      await this.holder.patiently(() =>
+      await this.holder.retryWhileLimited(() =>
         connection.request((ref) => ({ type: "PREKEY_PUT", ref, prekey: newest.published }), "DONE")
       );
       this.#published = newest.published;

@@ -6,7 +6,7 @@
 import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint } from "../../crypto/identity.ts";
-import { hostPort } from "./connection.ts";
+import { hostPort } from "../../host_port.ts";
 import type { KeyClaims } from "../trust/key_claims.ts";
 import {
   type KnownKeys,

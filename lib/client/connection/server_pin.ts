@@ -9,7 +9,7 @@
 import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { InviteMismatch, type KnownKeys, ServerKeyChanged, ServerUnknown } from "../trust/known_keys.ts";
-import { hostPort } from "./connection.ts";
+import { hostPort } from "../../host_port.ts";
 import { isLoopback } from "../../loopback.ts";
 
 /** What the person said of the server. */

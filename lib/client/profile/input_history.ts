@@ -1,14 +1,14 @@
-/** TypedLines: what the person has entered lately, for the arrow keys; kept per profile, sealed. */
+/** InputHistory: what the person has entered lately, for the arrow keys; kept per profile, sealed. */
 
 import { decodeState, encodeState } from "../../storage/state_json.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";
 
 const file = "lines.state";
 const most = 200;
-const mostCharacters = 32 * 1024;
+const maxCharacters = 32 * 1024;
 
 /** The last lines, oldest first. */
-export class TypedLines {
+export class InputHistory {
   #lines: string[];
 
   /** @param files the profile's */
@@ -28,7 +28,7 @@ export class TypedLines {
     const lines = [...this.#lines.slice(1 - most), line];
     // It is written at each Enter: long lines crowd out old ones.
     let from = lines.length - 1;
-    for (let left = mostCharacters - line.length; from > 0; from--) {
+    for (let left = maxCharacters - line.length; from > 0; from--) {
       left -= lines[from - 1].length;
       if (left < 0) break;
     }

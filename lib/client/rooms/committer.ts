@@ -12,14 +12,14 @@ import { fingerprint } from "../../crypto/identity.ts";
 import { type Card, roles } from "../../protocol/identity/card.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
-import { findMember, keyFileFlag, policies, rosterMax } from "../../protocol/group/roster.ts";
+import { basePolicy, findMember, maxMembers, policies } from "../../protocol/group/roster.ts";
 import { LinkLost, RequestRefused } from "../connection/connection.ts";
 import { carriedOut, type Change, makeSuccessor } from "./make_commit.ts";
 import type { ClientRoom } from "./member_room.ts";
 import { ServerFault } from "./room_context.ts";
 
-const epochMaxSeconds = 24 * 3600;
-const epochMaxMessages = 10_000;
+const maxEpochSeconds = 24 * 3600;
+const maxEpochMessages = 10_000;
 const refreshEveryMs = 60_000;
 const firstBackoffMs = 1_000;
 const maxBackoffMs = 60_000;
@@ -78,7 +78,7 @@ export class Committer {
     const { head, leaving } = this.room.state;
     if (!this.#wish || !head || leaving) return null;
     const { roster } = head;
-    const isClosed = (head.policy & ~keyFileFlag) === policies.closed;
+    const isClosed = basePolicy(head.policy) === policies.closed;
     const { isAdmin } = this.room;
     const names = new Set(roster.map((m) => skeleton(m.name)));
     // Asked for twice, or under two look-alike names, somebody is added once.
@@ -87,15 +87,15 @@ export class Committer {
       names.add(skeleton(name));
       return true;
     };
-    const add = !isClosed || isAdmin ? this.#wish.add.filter(isNew).slice(0, rosterMax - roster.length) : [];
+    const add = !isClosed || isAdmin ? this.#wish.add.filter(isNew).slice(0, maxMembers - roster.length) : [];
     const remove = isAdmin ? this.#wish.remove.filter((id) => findMember(roster, id)) : [];
     const { policy } = this.#wish;
-    const turns = isAdmin && policy >= 0 && policy !== (head.policy & ~keyFileFlag);
-    if (add.length + remove.length === 0 && !turns) {
+    const changesPolicy = isAdmin && policy >= 0 && policy !== basePolicy(head.policy);
+    if (add.length + remove.length === 0 && !changesPolicy) {
       this.#wish = null;
       return null;
     }
-    return turns ? { add, remove, policy } : { add, remove };
+    return changesPolicy ? { add, remove, policy } : { add, remove };
   }
 
   /**
@@ -117,7 +117,7 @@ export class Committer {
     if (state.leaving) return null; // who goes commits for others only
     if (state.suspect) return refresh;
     const age = seconds(context.clock) - state.commitTime;
-    const old = age > epochMaxSeconds || state.epochMessages >= epochMaxMessages;
+    const old = age > maxEpochSeconds || state.epochMessages >= maxEpochMessages;
     if (sending && (old || carriedOut(this.room, state.head!.epoch + 1).length > 0)) return refresh;
     const rested = context.clock.now() - this.#lastRefreshMs >= refreshEveryMs;
     return !state.readable && rested ? refresh : null;
@@ -128,10 +128,10 @@ export class Committer {
     const head = this.room.state.head!;
     this.#keptOut = [];
     const newcomers = ids.filter((id) => !findMember(head.roster, id));
-    const isOpen = (head.policy & ~keyFileFlag) === policies.open;
+    const isOpen = basePolicy(head.policy) === policies.open;
     if (!isOpen && this.room.isAdmin) await this.#tellWhoAsks(newcomers);
     const leaves = carriedOut(this.room, head.epoch + 1).length;
-    const places = rosterMax - head.roster.length + leaves;
+    const places = maxMembers - head.roster.length + leaves;
     const add = isOpen ? (await this.#admissible(newcomers)).slice(0, places) : [];
     return add.length > 0 || leaves > 0 ? { add } : null;
   }
@@ -188,7 +188,7 @@ export class Committer {
   /** Makes a commit, uploads its boxes, and sends it once it is stored. @throws LinkLost */
   async commit(change: Change): Promise<void> {
     const { room } = this;
-    this.#endTurn = await room.connection!.takeCommitTurn();
+    this.#endTurn = await room.connection!.takeCommitLock();
     try {
       const made = await makeSuccessor(room, change);
       for (const name of made.without) {
@@ -230,7 +230,7 @@ export class Committer {
    * @throws LinkLost, FileTrouble
    */
   async sendGenesis(answered: (created: boolean) => void, boxes: Bytes[]): Promise<void> {
-    this.#endTurn = await this.room.connection!.takeCommitTurn();
+    this.#endTurn = await this.room.connection!.takeCommitLock();
     this.#genesis = answered;
     try {
       await this.#upload(boxes);

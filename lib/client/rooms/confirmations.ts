@@ -10,7 +10,7 @@ import { equals } from "@std/bytes/equals";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
-import type { View } from "../../protocol/group/history.ts";
+import type { HistoryView } from "../../protocol/group/history.ts";
 import type { RoomState } from "./room_state.ts";
 
 const quietMs = 60_000;
@@ -54,7 +54,7 @@ export class Confirmations {
   }
 
   /** A view that fits our history: its author has seen what we have, up to there. */
-  seen(author: Bytes, { pos }: View): void {
+  seen(author: Bytes, { pos }: HistoryView): void {
     this.#uncovered = this.#uncovered.filter((entry) => entry.pos > pos || equals(entry.author, author));
     if (this.#mine(author)) return;
     const { state } = this.room;

@@ -5,7 +5,7 @@ import type { Card } from "../../protocol/identity/card.ts";
 import { keyFileRoomId } from "../../protocol/group/key_file_message.ts";
 import { roomKinds } from "../../protocol/channel/link_messages.ts";
 import type { Connection } from "../connection/connection.ts";
-import { patiently } from "./enter_room.ts";
+import { retryWhileLimited } from "./enter_room.ts";
 import { KeyFileRoom, type KeyFileRoomState, newKeyFileRoomState } from "./key_file_room.ts";
 import type { RoomContext } from "./room_context.ts";
 
@@ -41,7 +41,7 @@ export async function enterKeyFileRoom(
   const { id } = room.state;
   const join = () =>
     connection.request((ref) => ({ type: "JOIN", ref, room: id, kind: roomKinds.keyFile, pos }), "DONE");
-  await patiently(entrance, join);
+  await retryWhileLimited(entrance, join);
 }
 
 function open(context: RoomContext, name: string, key: Bytes, server: Card): KeyFileRoom {

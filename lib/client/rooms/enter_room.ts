@@ -25,11 +25,11 @@ import { makeGenesis } from "./make_commit.ts";
 import { ClientRoom } from "./member_room.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
 import { newRoomState } from "./room_state.ts";
-import type { View } from "../chat_view.ts";
+import type { ChatView } from "../chat_view.ts";
 
 const createTries = 4;
 const firstWaitMs = 1_000;
-const longestWaitMs = 30_000;
+const maxWaitMs = 30_000;
 
 /** What entering needs of the chat. */
 export interface Entrance {
@@ -38,7 +38,7 @@ export interface Entrance {
   /** What they share. */
   readonly context: RoomContext;
   /** For what the person shall know. */
-  readonly view: View;
+  readonly view: ChatView;
   /** Aborted when the person goes. */
   readonly signal: AbortSignal;
   /** Whether the person accepts another room by a name. */
@@ -58,7 +58,7 @@ export interface Wanted {
   /** As the person typed it. */
   readonly name: string;
   /** 32 bytes of its key file; zeros for none. */
-  readonly psk: Bytes;
+  readonly roomKey: Bytes;
   /** Who vouches for it by an invite. */
   readonly inviter: Bytes | null;
   /** Which room the invite means; null when there is none. */
@@ -93,12 +93,12 @@ export async function enterRoom(entrance: Entrance, connection: Connection, want
 }
 
 /** Repeats what the server has no room for now: after 1 s, doubling to 30. @throws LinkLost, RequestRefused */
-export async function patiently<T>(
+export async function retryWhileLimited<T>(
   { context, signal }: Pick<Entrance, "context" | "signal">,
   request: () => Promise<T>,
   onLimit: () => void = () => {},
 ): Promise<T> {
-  for (let waitMs = firstWaitMs;; waitMs = Math.min(longestWaitMs, waitMs * 2)) {
+  for (let waitMs = firstWaitMs;; waitMs = Math.min(maxWaitMs, waitMs * 2)) {
     try {
       return await request();
     } catch (error) {
@@ -170,13 +170,13 @@ function roomGone(name: string): ChatError {
 }
 
 /** A client refuses a room whose flag and its own key file disagree (protocol §7.1). @throws ChatError */
-function checkKeyFile(room: ClientRoom, { name, psk }: Wanted): void {
+function checkKeyFile(room: ClientRoom, { name, roomKey }: Wanted): void {
   const mark = room.state.keyFile ?? null;
-  const given = !equals(psk, noKeyFile);
+  const given = !equals(roomKey, noKeyFile);
   if (mark === null && given) throw noKeyFileThere(name);
   if (mark !== null && !given) throw keyFileNeeded(name);
-  if (mark !== null && !equals(mark, room.keyFileMark(psk))) throw new WrongKeyFile(name);
-  room.psk = psk;
+  if (mark !== null && !equals(mark, room.keyFileMark(roomKey))) throw new WrongKeyFile(name);
+  room.roomKey = roomKey;
 }
 
 function keyFileNeeded(name: string): ChatError {
@@ -208,7 +208,7 @@ async function joinRoom(
       exitCodes.trust,
     );
   }
-  const given = !equals(wanted.psk, noKeyFile);
+  const given = !equals(wanted.roomKey, noKeyFile);
   if ((info.policy & keyFileFlag) !== 0 && !given) throw keyFileNeeded(name);
   if ((info.policy & keyFileFlag) === 0 && given) throw noKeyFileThere(name);
   if (context.pinsRooms() && pinOf(entrance, name) === null) {
@@ -230,7 +230,7 @@ async function joinRoom(
     entrance.addRoom(room);
     room.connect(connection);
   }
-  room.psk = wanted.psk;
+  room.roomKey = wanted.roomKey;
   if (room.state.status !== "in") room.state.inviter = wanted.inviter;
   entrance.take(room);
   if ((info.flags & roomFlags.member) !== 0) return; // its stream has begun already
@@ -239,7 +239,7 @@ async function joinRoom(
       (ref) => ({ type: "JOIN", ref, room: info.room, kind: roomKinds.ordinary, pos: 0 }),
       "DONE",
     );
-  const { info: answer } = await patiently(
+  const { info: answer } = await retryWhileLimited(
     entrance,
     join,
     () =>
@@ -264,12 +264,12 @@ async function joinRoom(
 async function createRoom(
   entrance: Entrance,
   connection: Connection,
-  { name, psk }: Wanted,
+  { name, roomKey }: Wanted,
 ): Promise<boolean> {
   const { context } = entrance;
-  const { id, pending } = makeGenesis({ context }, name, psk);
+  const { id, pending } = makeGenesis({ context }, name, roomKey);
   const room = new ClientRoom(context, { ...newRoomState(id, name), pendingCommit: pending }, null);
-  room.psk = psk;
+  room.roomKey = roomKey;
   entrance.addRoom(room);
   room.connect(connection);
   room.replacesPin = entrance.claims.names(name); // the person has accepted that the old one is gone

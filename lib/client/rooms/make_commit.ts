@@ -16,8 +16,8 @@ import {
   type CommitBody,
   directRoomId,
   type Leave,
-  leavesMax,
   makeCommit,
+  maxLeaves,
   roomId,
 } from "../../protocol/group/commit.ts";
 import { isLeaveCurrent, withAdmin } from "../../protocol/group/commit_rules.ts";
@@ -28,18 +28,18 @@ import type { PendingCommit } from "./room_state.ts";
 
 const zeros: Bytes = new Uint8Array(32);
 
-/** The commit that makes an open room, with its id. @param psk 32 bytes of its key file, or zeros */
+/** The commit that makes an open room, with its id. @param roomKey 32 bytes of its key file, or zeros */
 export function makeGenesis(
   room: { context: ClientRoom["context"] },
   name: string,
-  psk: Bytes,
+  roomKey: Bytes,
 ): { id: Bytes; pending: PendingCommit } {
   const { card, identity, random, clock } = room.context;
   const prev = random(32);
   const id = roomId(card.id, name, prev);
   const context = { room: id, epoch: 0, prev, author: card.id };
   const secret = random(32);
-  const withKeyFile = !equals(psk, noKeyFile);
+  const withKeyFile = !equals(roomKey, noKeyFile);
   const body: CommitBody = {
     ...context,
     time: seconds(clock),
@@ -48,7 +48,7 @@ export function makeGenesis(
     roomName: name,
     roster: [{ id: card.id, role: memberRoles.admin, since: 0, name: card.name, boxHash: zeros }],
     leaves: [],
-    check: epochCheck(secret, psk, context),
+    check: epochCheck(secret, roomKey, context),
   };
   const bytes = makeCommit(body, identity.signing);
   return { id, pending: { bytes, hash: labelledHash("chat1 commit", bytes), epoch: 0, secret } };
@@ -124,7 +124,7 @@ export interface MadeCommit {
 /** Seals a new epoch of a room we are in, with all pending leaves. @throws LinkLost */
 export async function makeSuccessor(room: ClientRoom, change: Change): Promise<MadeCommit> {
   const { card, directory, identity, random, clock } = room.context;
-  const { psk } = room;
+  const { roomKey } = room;
   const head = room.state.head!;
   const epoch = head.epoch + 1;
   const context = { room: head.room, epoch, prev: head.commitHash, author: card.id };
@@ -165,7 +165,7 @@ export async function makeSuccessor(room: ClientRoom, change: Change): Promise<M
     roomName: head.roomName,
     roster,
     leaves,
-    check: epochCheck(secret, psk, context),
+    check: epochCheck(secret, roomKey, context),
   };
   const bytes = makeCommit(body, identity.signing);
   return { pending: { bytes, hash: labelledHash("chat1 commit", bytes), epoch, secret }, boxes, without };
@@ -177,5 +177,5 @@ export function carriedOut(room: ClientRoom, epoch: number): Leave[] {
   return room.state.leaves.filter((leave) => {
     const member = findMember(room.state.head!.roster, leave.id);
     return member && !equals(leave.id, card.id) && isLeaveCurrent(leave, member, epoch);
-  }).slice(0, leavesMax);
+  }).slice(0, maxLeaves);
 }

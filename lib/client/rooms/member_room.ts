@@ -3,6 +3,7 @@
  * who is there. How its stream is handled is room_stream.ts.
  */
 
+import { isAdmin } from "../../protocol/group/roster.ts";
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import { seconds } from "../../clock.ts";
@@ -15,7 +16,7 @@ import { chainStep, noKeyFile } from "../../protocol/group/epoch.ts";
 import { entryHash, History } from "../../protocol/group/history.ts";
 import { messageKinds, sealMessage } from "../../protocol/group/sealed_message.ts";
 import { entryKinds, type LinkMessage, type MessageOf } from "../../protocol/channel/link_messages.ts";
-import { findMember, keyFileFlag, type Member, memberRoles, policies } from "../../protocol/group/roster.ts";
+import { findMember, keyFileFlag, type Member, policies } from "../../protocol/group/roster.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Committer } from "./committer.ts";
 import type { Change } from "./make_commit.ts";
@@ -27,12 +28,12 @@ import type { RoomEvent } from "../room_events.ts";
 import type { OutboxItem, RoomState } from "./room_state.ts";
 import { type Named, RoomStream } from "./room_stream.ts";
 
-const hashesMost = 65_536;
+const maxHashes = 65_536;
 
 /** One room with a roster. */
 export class ClientRoom extends RoomStream<RoomState> {
   /** 32 bytes of the room key file; zeros for none. */
-  psk: Bytes = noKeyFile;
+  roomKey: Bytes = noKeyFile;
   /** The person has accepted that another room has this name: the one that we make takes its pin. */
   replacesPin = false;
   /** Next `n` of senders whose messages of this epoch we cannot open. */
@@ -106,7 +107,7 @@ export class ClientRoom extends RoomStream<RoomState> {
 
   /** Whether we are an admin of it. */
   get isAdmin(): boolean {
-    return findMember(this.state.head?.roster ?? [], this.context.card.id)?.role === memberRoles.admin;
+    return isAdmin(findMember(this.state.head?.roster ?? [], this.context.card.id));
   }
 
   // ---- what the chat does with it
@@ -204,13 +205,13 @@ export class ClientRoom extends RoomStream<RoomState> {
   }
 
   /** Tells key files apart without giving one away. */
-  keyFileMark(psk: Bytes): Bytes {
-    return labelledHash("chat1 key file mark", psk, this.state.id);
+  keyFileMark(roomKey: Bytes): Bytes {
+    return labelledHash("chat1 key file mark", roomKey, this.state.id);
   }
 
   /** The room asks for a key file that we do not have: a commit of ours would lock everybody out. */
   get lacksKeyFile(): boolean {
-    return (this.state.head!.policy & keyFileFlag) !== 0 && equals(this.psk, noKeyFile);
+    return (this.state.head!.policy & keyFileFlag) !== 0 && equals(this.roomKey, noKeyFile);
   }
 
   /** Says that we have seen what others said (protocol §9). */
@@ -313,7 +314,7 @@ export class ClientRoom extends RoomStream<RoomState> {
     if (before && first !== before.first + before.hashes.length) throw new ServerFault("hashes with a hole");
     this.#hashes = before ?? { first, hashes: [] };
     this.#hashes.hashes.push(...hashes);
-    if (this.#hashes.hashes.length > hashesMost) {
+    if (this.#hashes.hashes.length > maxHashes) {
       throw new ServerFault("more hashes than any epoch has entries");
     }
   }

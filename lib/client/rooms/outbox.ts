@@ -18,7 +18,7 @@ export type Sealed = NonNullable<OutboxItem["sealed"]>;
 
 /** What an outbox needs of its room. */
 export interface OutboxOwner {
-  /** Clock and pace. */
+  /** Clock, and how fast we may send. */
   readonly context: RoomContext;
   /** Where to send. */
   readonly connection: Connection | null;
@@ -42,7 +42,7 @@ export interface OutboxOwner {
 
 const firstBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
-const windowMost = 64;
+const maxInFlight = 64;
 
 /** A message on its way: what was sent counts, whatever happens to the item meanwhile. */
 interface InFlight {
@@ -97,8 +97,8 @@ export class Outbox {
     if ([...this.#inFlight.values()].some(({ item }) => item.sealed === null)) return () => {};
     const ready: OutboxItem[] = [];
     for (const item of this.#open()) {
-      if (this.#inFlight.size + ready.length >= windowMost) break;
-      const waitMs = this.room.context.pace();
+      if (this.#inFlight.size + ready.length >= maxInFlight) break;
+      const waitMs = this.room.context.sendWaitMs();
       if (waitMs > 0) {
         this.#later(waitMs);
         break;

@@ -23,7 +23,7 @@ import { epochCheck, noKeyFile, senderChains } from "../../protocol/group/epoch.
 import { entryHash, History } from "../../protocol/group/history.ts";
 import { entryKinds } from "../../protocol/channel/link_messages.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
-import { findMember, keyFileFlag, policies } from "../../protocol/group/roster.ts";
+import { basePolicy, findMember, isAdmin, keyFileFlag, policies } from "../../protocol/group/roster.ts";
 import { RequestRefused } from "../connection/connection.ts";
 import type { ClientRoom } from "./member_room.ts";
 import { confirmRoom } from "./receive_message.ts";
@@ -105,13 +105,13 @@ export async function receiveAdmission(
   if (pinned && !equals(pinned, commit.room)) {
     return room.refuse(`Another room than the known one is called ${commit.roomName}; it is not entered.`);
   }
-  if ((commit.policy & keyFileFlag) !== 0 && equals(room.psk, noKeyFile)) {
+  if ((commit.policy & keyFileFlag) !== 0 && equals(room.roomKey, noKeyFile)) {
     return room.refuse(
       `The room ${commit.roomName} needs its key file; it is not entered. "chat join --room ${commit.roomName} ` +
         `--key FILE" enters it.`,
     );
   }
-  if ((commit.policy & keyFileFlag) === 0 && !equals(room.psk, noKeyFile)) {
+  if ((commit.policy & keyFileFlag) === 0 && !equals(room.roomKey, noKeyFile)) {
     return room.refuse(`The room ${commit.roomName} has no key file, but you gave one; it is not entered.`);
   }
   await room.needPins(commit.roster);
@@ -123,7 +123,7 @@ export async function receiveAdmission(
   }
   const secret = await openEpoch(room, commit);
   room.keepPins(commit.roster);
-  if ((commit.policy & keyFileFlag) !== 0) room.state.keyFile = room.keyFileMark(room.psk);
+  if ((commit.policy & keyFileFlag) !== 0) room.state.keyFile = room.keyFileMark(room.roomKey);
   room.state.name = commit.roomName; // one that nobody asked for takes it from here
   if ((!pinned || room.replacesPin) && commit.roomName !== "" && room.context.pinsRooms()) {
     room.context.known.pinRoom(serverId, commit.roomName, commit.room);
@@ -170,7 +170,7 @@ function pinOf(room: ClientRoom, commit: Commit): Bytes | null {
 /** E of a valid commit, or null when it leaves us without a key. @throws LinkLost */
 async function openEpoch(room: ClientRoom, commit: Commit): Promise<Bytes | null> {
   const { card, identity, prekeys } = room.context;
-  const { psk } = room;
+  const { roomKey } = room;
   const author = room.rosterName(commit, commit.author);
   if (equals(commit.author, card.id)) {
     const pending = room.state.pendingCommit;
@@ -190,9 +190,9 @@ async function openEpoch(room: ClientRoom, commit: Commit): Promise<Bytes | null
   try {
     const { box } = await room.request((ref) => ({ type: "BOX_GET", ref, hash: boxHash }), "BOX");
     const secret = await openBox(box, boxHash, commit, card.id, prekeys.find, boxDecryptor(identity.rsa));
-    if (equalSecret(epochCheck(secret, psk, commit), commit.check)) return secret;
+    if (equalSecret(epochCheck(secret, roomKey, commit), commit.check)) return secret;
     // The first box of a room with a key file: it is the file that does not fit (protocol §7.2).
-    if (room.state.status !== "in" && !equals(psk, noKeyFile)) throw new WrongKeyFile(commit.roomName);
+    if (room.state.status !== "in" && !equals(roomKey, noKeyFile)) throw new WrongKeyFile(commit.roomName);
     room.warn(`${author}'s commit left you without a key: what the box holds is not what was signed.`);
   } catch (error) {
     if (!(error instanceof BoxUnreadable) && !(error instanceof RequestRefused)) throw error;
@@ -207,7 +207,7 @@ function apply(room: ClientRoom, commit: Commit, pos: number, time: number, secr
   state.chains = {};
   room.unreadableNext.clear();
   if (secret) {
-    const keys = senderChains(secret, room.psk, commit.hash, ids);
+    const keys = senderChains(secret, room.roomKey, commit.hash, ids);
     ids.forEach((id, i) => state.chains[encodeHex(id)] = { key: keys[i], n: 0 });
     secret.fill(0);
   }
@@ -254,7 +254,7 @@ function showDifference(room: ClientRoom, commit: Commit, { roster: before, poli
     if (!room.present.has(key)) room.justAdded.add(key);
   }
   if (commit.policy !== policy) {
-    const closed = (commit.policy & ~keyFileFlag) === policies.closed;
+    const closed = basePolicy(commit.policy) === policies.closed;
     room.notice(
       `${by} ${
         closed ? "closed the room: only admins let others in" : "opened the room: anyone may come in"
@@ -264,7 +264,7 @@ function showDifference(room: ClientRoom, commit: Commit, { roster: before, poli
   for (const member of commit.roster) {
     const old = findMember(before, member.id);
     if (old && old.role !== member.role) {
-      const role = member.role === 1 ? "an admin" : "a plain member";
+      const role = isAdmin(member) ? "an admin" : "a plain member";
       room.notice(by === member.name ? `${by} is ${role} now.` : `${by} made ${member.name} ${role}.`);
     }
   }

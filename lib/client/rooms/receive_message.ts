@@ -10,8 +10,8 @@ import { ChatError } from "../../errors.ts";
 import { type Content, contentTypes } from "../../protocol/group/content.ts";
 import { chainStep } from "../../protocol/group/epoch.ts";
 import {
-  chainWalkMax,
   isMessageSigned,
+  maxChainWalk,
   type Message,
   messageKinds,
   openMessage,
@@ -46,7 +46,7 @@ export function receiveMessage(
   const known = own ? confirm(room, message) : null;
   const chain = state.chains[key];
   const next = chain?.n ?? room.unreadableNext.get(key) ?? 0;
-  if (known === null && (message.n < next || message.n - next > chainWalkMax)) {
+  if (known === null && (message.n < next || message.n - next > maxChainWalk)) {
     return room.warn(`A message of ${member.name} was repeated or out of order, and is not shown.`);
   }
   const card = room.context.directory.card(message.sender)!;

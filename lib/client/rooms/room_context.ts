@@ -40,8 +40,8 @@ export interface RoomContext {
   ignores(id: string): boolean;
   /** Keeps what was said, before it is acknowledged and shown. @param room its id @throws FileTrouble */
   record(room: Bytes, events: readonly RoomEvent[]): void;
-  /** One more message may be sent now; otherwise, in how many milliseconds. */
-  pace(): number;
+  /** Takes the place of one message in what WELCOME allows. @returns 0, or in how many milliseconds there is one */
+  sendWaitMs(): number;
   /** Whether names of rooms stand for the same room for ever: not at a memory-only server. */
   pinsRooms(): boolean;
   /** Something could not be stored; it is tried again, but a program may want to end. */

@@ -13,7 +13,7 @@ export interface NamedRoom {
   /** Its name. */
   readonly room: string;
   /** A key-file room, if there is a key. */
-  readonly fernet: Uint8Array | null;
+  readonly fernetKey: Uint8Array | null;
 }
 
 /** The rooms of one run. */
@@ -50,8 +50,8 @@ export class OpenRooms {
   /** Whether it is the room that the command line names, entered or not. */
   isNamed(room: RoomStream): boolean {
     if (this.main) return room === this.main;
-    const { fernet, room: name } = this.named;
-    if (fernet) return room instanceof KeyFileRoom;
+    const { fernetKey, room: name } = this.named;
+    if (fernetKey) return room instanceof KeyFileRoom;
     return room instanceof ClientRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
   }
 

@@ -9,7 +9,7 @@ import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { Leave } from "../../protocol/group/commit.ts";
 import type { RoomHead } from "../../protocol/group/commit_rules.ts";
-import { History, historyKept, type View } from "../../protocol/group/history.ts";
+import { History, historyKept, type HistoryView } from "../../protocol/group/history.ts";
 import type { MessageEvent } from "../room_events.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";
 import { decodeState, encodeState } from "../../storage/state_json.ts";
@@ -199,7 +199,7 @@ export class RoomFiles {
       hashes = [...part.hashes, ...hashes];
       first = part.first;
     }
-    const start: View = { pos: first, hash: hashes[0] };
+    const start: HistoryView = { pos: first, hash: hashes[0] };
     return new History(start, hashes.slice(1));
   }
 

@@ -29,8 +29,8 @@ import type { OutboxItem, StreamState } from "./room_state.ts";
 const retryCardsMs = 5_000;
 const storageRetryMs = 5_000;
 // More that nobody has looked at is shown as it comes: nothing of it may be lost.
-const heldMost = 200;
-const heldMostCharacters = 64 * 1024;
+const maxHeld = 200;
+const maxHeldCharacters = 64 * 1024;
 
 /** Somebody whose name and key must fit the pins. */
 export interface Named {
@@ -47,7 +47,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** A pin that keeps the stream waiting, until the person says which key to trust. */
   conflict: Named | null = null;
   /** Called after each turn: the chat's chance to notice that it is in, or gone. */
-  onTurn: () => void = () => {};
+  onJobDone: () => void = () => {};
   /** The last position that was there when the stream began; null before. */
   protected target: number | null = null;
   /** The state must be stored before the turn ends. */
@@ -298,7 +298,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.dirty = true;
     this.#events.push({ type: "held", room: this.label, message });
     const characters = held.reduce((sum, { text }) => sum + text.length, 0);
-    if (held.length >= heldMost || characters >= heldMostCharacters) this.#showHeld();
+    if (held.length >= maxHeld || characters >= maxHeldCharacters) this.#showHeld();
   }
 
   /** What was said while another room was on the screen. */
@@ -396,7 +396,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
           `compare, "/trust ${person.name}" accepts the new key.`,
       );
       this.finishTurn(() => {}); // stored before it is shown, as ever
-      this.onTurn();
+      this.onJobDone();
       if (this.conflict) await this.#pause(null);
     }
   }
@@ -463,7 +463,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     }
     this.finishTurn(() => {});
     try {
-      this.onTurn();
+      this.onJobDone();
     } catch (error) {
       this.#failed(error);
     }

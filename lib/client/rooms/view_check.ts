@@ -2,7 +2,7 @@
 
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
-import type { View } from "../../protocol/group/history.ts";
+import type { HistoryView } from "../../protocol/group/history.ts";
 import type { RoomStream } from "./room_stream.ts";
 
 /**
@@ -12,7 +12,7 @@ import type { RoomStream } from "./room_stream.ts";
  *
  * @returns whether the view fits, and so confirms what we have seen up to there
  */
-export function checkView(room: RoomStream, author: Uint8Array, view: View): boolean {
+export function checkView(room: RoomStream, author: Uint8Array, view: HistoryView): boolean {
   const { history } = room;
   const own = history!.at(view.pos);
   const isAhead = view.pos > history!.view.pos; // the author has seen more than was here before the entry

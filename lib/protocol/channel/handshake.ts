@@ -25,17 +25,17 @@ export const handshakeDeadlineMs = 10_000;
 /** Milliseconds from accept to a valid ClientHello. */
 export const helloDeadlineMs = 3_000;
 /** Longest access token in bytes. */
-export const tokenMaxBytes = 64;
+export const maxTokenBytes = 64;
 
 /** Plaintext length of R1 and R3: a card and its company, padded so that names do not show. */
 export const paddedCardBytes = 640;
 
 const helloFixedBytes = 4 + 1 + 2 + 32 + 32 + mlkemPublicBytes + 2;
-const extMaxBytes = 4096;
+const maxExtBytes = 4096;
 
 /** What each message of the handshake looks like from outside. */
 export const shapes: Record<"m1" | "m2" | "r1" | "r2" | "r3" | "r4", FrameShape> = {
-  m1: { kind: "clear", min: helloFixedBytes, max: helloFixedBytes + 7 * 2 + extMaxBytes },
+  m1: { kind: "clear", min: helloFixedBytes, max: helloFixedBytes + 7 * 2 + maxExtBytes },
   m2: exactly("clear", 2 + 32 + 32 + mlkemCiphertextBytes + 1),
   r1: exactly("record", paddedCardBytes),
   r2: exactly("record", 8 + rsaCiphertextBytes),
@@ -96,7 +96,7 @@ export function decodeClientHello(wire: Uint8Array): ClientHello {
     ext: r.vec16(),
   };
   r.end();
-  if (hello.ext.length > extMaxBytes) throw new HandshakeFailed("extensions");
+  if (hello.ext.length > maxExtBytes) throw new HandshakeFailed("extensions");
   return hello;
 }
 
@@ -154,7 +154,7 @@ export interface Established {
 }
 
 /** One turn of a side: its next state, and what to send. */
-export interface Turn<State> {
+export interface HandshakeStep<State> {
   /** The state that takes the next frame. */
   readonly state: State;
   /** Wire bytes, to be written in one piece; may be empty. */
@@ -177,8 +177,8 @@ export interface HandshakeState {
 export async function driveHandshake<State extends HandshakeState>(
   conn: ByteConn,
   reader: FrameReader,
-  turn: Turn<State>,
-  advance: (state: State, frame: Bytes) => Promise<Turn<State>>,
+  turn: HandshakeStep<State>,
+  advance: (state: State, frame: Bytes) => Promise<HandshakeStep<State>>,
   onState: (state: State) => void = () => {},
 ): Promise<State> {
   for (;;) {

@@ -18,12 +18,12 @@ import {
   encodeClientHello,
   type Established,
   HandshakeFailed,
+  type HandshakeStep,
   paddedCardBytes,
   shapes,
-  type Turn,
   versions,
 } from "./handshake.ts";
-import { puzzleMaxBits, solvePuzzle } from "./puzzle.ts";
+import { maxPuzzleBits, solvePuzzle } from "./puzzle.ts";
 import { RecordOpener, RecordSealer } from "./records.ts";
 import {
   absorb,
@@ -84,7 +84,7 @@ export type ClientState =
   | { readonly step: "done"; readonly expects: null; readonly established: Established };
 
 /** ClientHello, with fresh ephemeral keys. */
-export async function startClient(config: ClientHandshakeConfig): Promise<Turn<ClientState>> {
+export async function startClient(config: ClientHandshakeConfig): Promise<HandshakeStep<ClientState>> {
   const x = await generateX25519();
   const kem = await generateMlkem();
   const m1 = encodeClientHello({
@@ -117,7 +117,7 @@ export function advanceClient(
   state: ClientState,
   frame: Bytes,
   config: ClientHandshakeConfig,
-): Promise<Turn<ClientState>> {
+): Promise<HandshakeStep<ClientState>> {
   switch (state.step) {
     case "awaiting M2":
       return onServerHello(state, frame, config);
@@ -134,12 +134,12 @@ async function onServerHello(
   state: ClientState & { step: "awaiting M2" },
   frame: Bytes,
   config: ClientHandshakeConfig,
-): Promise<Turn<ClientState>> {
+): Promise<HandshakeStep<ClientState>> {
   const hello = decodeServerHello(frame);
   if (!versions.includes(hello.version) || hello.version < config.minVersion) {
     throw new HandshakeFailed("the server chose a version that was not offered");
   }
-  if (hello.puzzleBits > puzzleMaxBits) throw new HandshakeFailed("the puzzle is too hard");
+  if (hello.puzzleBits > maxPuzzleBits) throw new HandshakeFailed("the puzzle is too hard");
   const dh = await x25519(state.x25519, hello.x25519);
   const shared = await decapsulate(state.mlkem, hello.mlkemCiphertext);
   const t = mixSecret(absorb(state.t, frame), dh, shared);
@@ -160,7 +160,7 @@ async function onServerCard(
   state: ClientState & { step: "awaiting R1" },
   frame: Bytes,
   config: ClientHandshakeConfig,
-): Promise<Turn<ClientState>> {
+): Promise<HandshakeStep<ClientState>> {
   const server = parseServerCard(new RecordOpener(state.keys.s2c).open(frame));
   config.checkServer(server);
   let t = absorb(state.t, frame);
@@ -185,7 +185,7 @@ async function onServerSecret(
   state: ClientState & { step: "awaiting R4" },
   frame: Bytes,
   config: ClientHandshakeConfig,
-): Promise<Turn<ClientState>> {
+): Promise<HandshakeStep<ClientState>> {
   const ct = new RecordOpener(state.keys.s2c).open(frame);
   // Drawn beforehand, so that a failed decryption takes the same way as a good one.
   let secret = config.random(32);

@@ -18,10 +18,10 @@ import {
   encodeServerHello,
   type Established,
   HandshakeFailed,
+  type HandshakeStep,
+  maxTokenBytes,
   paddedCardBytes,
   shapes,
-  tokenMaxBytes,
-  type Turn,
   versions,
 } from "./handshake.ts";
 import { isPuzzleSolved } from "./puzzle.ts";
@@ -79,7 +79,7 @@ export type ServerState =
   | { readonly step: "done"; readonly expects: null; readonly established: Established };
 
 /** Before anything was received. */
-export function startServer(): Turn<ServerState> {
+export function startServer(): HandshakeStep<ServerState> {
   return { state: { step: "awaiting M1", expects: shapes.m1 }, send: nothing };
 }
 
@@ -93,7 +93,7 @@ export function advanceServer(
   state: ServerState,
   frame: Bytes,
   config: ServerHandshakeConfig,
-): Promise<Turn<ServerState>> {
+): Promise<HandshakeStep<ServerState>> {
   switch (state.step) {
     case "awaiting M1":
       return onClientHello(frame, config);
@@ -106,7 +106,10 @@ export function advanceServer(
   }
 }
 
-async function onClientHello(frame: Bytes, config: ServerHandshakeConfig): Promise<Turn<ServerState>> {
+async function onClientHello(
+  frame: Bytes,
+  config: ServerHandshakeConfig,
+): Promise<HandshakeStep<ServerState>> {
   const hello = decodeClientHello(frame);
   const version = versions.find((v) => hello.versions.includes(v));
   if (version === undefined) throw new HandshakeFailed("no common version");
@@ -139,7 +142,7 @@ async function onPuzzleAndSecret(
   state: ServerState & { step: "awaiting R2" },
   frame: Bytes,
   config: ServerHandshakeConfig,
-): Promise<Turn<ServerState>> {
+): Promise<HandshakeStep<ServerState>> {
   const r = new Reader(new RecordOpener(state.keys.c2s).open(frame));
   // Any u64 is a nonce; one above 2^53 − 1 is refused as every such number is.
   if (!isPuzzleSolved(state.t.h, state.puzzleBits, r.u64())) throw new HandshakeFailed("puzzle");
@@ -169,7 +172,7 @@ async function onClientCard(
   state: ServerState & { step: "awaiting R3" },
   frame: Bytes,
   config: ServerHandshakeConfig,
-): Promise<Turn<ServerState>> {
+): Promise<HandshakeStep<ServerState>> {
   const { peer, token } = parseClientCard(new RecordOpener(state.keys.c2s).open(frame));
   let t = absorb(state.t, frame);
   const secret = config.random(32);
@@ -196,7 +199,7 @@ export function parseClientCard(plaintext: Bytes): { peer: Card; token: Bytes } 
   const peer = readCard(r, plaintext);
   if (peer.role !== roles.user) throw new HandshakeFailed("the client's card has another role");
   const token = r.vec8();
-  if (token.length > tokenMaxBytes) throw new HandshakeFailed("the access token is too long");
+  if (token.length > maxTokenBytes) throw new HandshakeFailed("the access token is too long");
   r.zeros();
   return { peer, token };
 }

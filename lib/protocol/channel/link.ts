@@ -5,7 +5,7 @@
  *  1. send() never waits: a slow peer cannot hold up a room.
  *  2. Messages and transit frames leave in the order they were sent, as many to a record as are waiting, one write
  *     for all that waits.
- *  3. Over `queueMaxBytes` waiting, or waiting for `queueMaxMs`, the link ends with reason 8.
+ *  3. Over `maxQueueBytes` waiting, or waiting for `maxQueueMs`, the link ends with reason 8.
  *  4. Any bad tag, length or inner framing ends the link at once and says nothing.
  *  5. A peer that is silent for `silentMs` is dropped.
  */
@@ -18,8 +18,8 @@ import { type ByteConn, closeQuietly } from "./conn.ts";
 import { type FrameReader, isTransit, recordOrTransit, trafficRecord } from "./frames.ts";
 import type { Established } from "./handshake.ts";
 import { closeReasons, decodeMessages, encodeMessage, type LinkMessage } from "./link_messages.ts";
-import { recordMaxBytes, recordOverheadBytes } from "./records.ts";
-import type { WriteTurns } from "./write_turns.ts";
+import { maxRecordBytes, recordOverheadBytes } from "./records.ts";
+import type { WriteScheduler } from "./write_scheduler.ts";
 import { type TransitFrame, TransitOpener } from "./transit.ts";
 
 /** How much may wait for one peer, and for how long. */
@@ -45,7 +45,7 @@ const writeBytes = 65_536;
 
 const nothing: Bytes = new Uint8Array(0);
 const keptLeastBytes = 768;
-const keptMostBytes = 32 * 1024;
+const maxKeptBytes = 32 * 1024;
 
 /** Why a link is over. */
 export type LinkEnd =
@@ -87,7 +87,7 @@ export class Link {
     private readonly side: "client" | "server",
     private readonly clock: Clock,
     private readonly queue: QueueLimits = defaultQueue,
-    private readonly turns: Pick<WriteTurns, "add"> = { add: queueMicrotask },
+    private readonly turns: Pick<WriteScheduler, "add"> = { add: queueMicrotask },
   ) {
     this.#lastReceived = this.#lastSent = clock.now();
   }
@@ -129,7 +129,7 @@ export class Link {
 
   /** Memory for the next write: that of the last one, as nothing else is in flight. */
   #memory(length: number): Bytes {
-    if (length > keptMostBytes) return new Uint8Array(length);
+    if (length > maxKeptBytes) return new Uint8Array(length);
     if (this.#kept.length < length) this.#kept = new Uint8Array(Math.max(length, keptLeastBytes));
     return this.#kept.length === length ? this.#kept : this.#kept.subarray(0, length);
   }
@@ -375,7 +375,7 @@ export class Link {
     const messages: Bytes[] = [];
     let length = 0;
     for (const item of this.#waiting) {
-      if (!(item instanceof Uint8Array) || length + item.length > recordMaxBytes) break;
+      if (!(item instanceof Uint8Array) || length + item.length > maxRecordBytes) break;
       messages.push(item);
       length += item.length;
     }

@@ -8,7 +8,7 @@ import { ascii, concat } from "../../crypto/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
 
 /** More bits than this a client refuses to solve. */
-export const puzzleMaxBits = 22;
+export const maxPuzzleBits = 22;
 
 const label = ascii("chat1 puzzle");
 

@@ -23,7 +23,7 @@ const ivBatch = 32;
 const recordsPerKey = 65_536;
 
 /** Most plaintext bytes in one record. */
-export const recordMaxBytes = 65_536;
+export const maxRecordBytes = 65_536;
 /** What a record is longer than its plaintext: length and tag. */
 export const recordOverheadBytes: number = 4 + 32;
 
@@ -124,7 +124,7 @@ export class RecordSealer {
   /** Seals 1 to 65 536 bytes; the wire bytes are 36 longer. */
   seal(plaintext: Uint8Array): Bytes {
     const length = plaintext.length;
-    if (length < 1 || length > recordMaxBytes) throw new Error(`a record cannot hold ${length} bytes`);
+    if (length < 1 || length > maxRecordBytes) throw new Error(`a record cannot hold ${length} bytes`);
     this.#cipher ??= new CfbEncryptor(this.#keys.ke);
     const ct = this.#cipher.encrypt(this.#keys.iv(), plaintext);
     const wire = new Uint8Array(4 + length + tagBytes);

@@ -13,13 +13,13 @@ import {
 } from "../../crypto/ed25519.ts";
 import { labelledHash } from "../../crypto/hash.ts";
 import { Malformed } from "../../errors.ts";
-import type { View } from "./history.ts";
+import type { HistoryView } from "./history.ts";
 import { decodeName, encodeName } from "../identity/name.ts";
-import { keyFileFlag, type Member, policies, rosterMax } from "./roster.ts";
+import { basePolicy, keyFileFlag, maxMembers, type Member, policies } from "./roster.ts";
 import { Reader, Writer } from "../codec/wire.ts";
 
 /** Most leaves in one commit. */
-export const leavesMax = 16;
+export const maxLeaves = 16;
 
 /** A member's signed wish to go. */
 export interface Leave {
@@ -44,7 +44,7 @@ export interface CommitBody {
   /** Seconds since 1970, the author's word. */
   readonly time: number;
   /** Where the author stood. */
-  readonly view: View;
+  readonly view: HistoryView;
   /** 0 open, 1 closed, 2 direct, with 0x80 where a key file is required. */
   readonly policy: number;
   /** Empty for a direct room. */
@@ -90,7 +90,7 @@ export function parseCommit(bytes: Uint8Array): Commit {
   const time = r.u64();
   const view = { pos: r.u64(), hash: r.take(32) };
   const policy = r.u8();
-  if ((policy & ~keyFileFlag) > policies.direct || policy === (keyFileFlag | policies.direct)) {
+  if (basePolicy(policy) > policies.direct || policy === (keyFileFlag | policies.direct)) {
     throw new Malformed("a commit has an unknown policy");
   }
   const nameBytes = r.vec8();
@@ -98,10 +98,10 @@ export function parseCommit(bytes: Uint8Array): Commit {
   if (direct !== (nameBytes.length === 0)) throw new Malformed("a commit has a wrong room name");
   const roomName = direct ? "" : decodeName(nameBytes);
   const n = r.u16();
-  if (n < 1 || n > rosterMax) throw new Malformed("a commit has a wrong number of members");
+  if (n < 1 || n > maxMembers) throw new Malformed("a commit has a wrong number of members");
   const roster = Array.from({ length: n }, () => readMember(r));
   const m = r.u8();
-  if (m > leavesMax) throw new Malformed("a commit has too many leaves");
+  if (m > maxLeaves) throw new Malformed("a commit has too many leaves");
   const leaves = Array.from({ length: m }, () => ({
     id: r.take(32),
     epoch: r.u32(),

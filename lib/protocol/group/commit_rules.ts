@@ -7,12 +7,19 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import type { Bytes } from "../../crypto/bytes.ts";
-import { compareBytes } from "../../crypto/bytes.ts";
+import { type Bytes, compareBytes } from "../../crypto/bytes.ts";
 import { type Card, roles } from "../identity/card.ts";
 import { type Commit, directRoomId, isCommitSigned, isLeaveSigned, type Leave, roomId } from "./commit.ts";
 import { skeleton } from "../identity/name.ts";
-import { findMember, keyFileFlag, type Member, memberRoles, policies } from "./roster.ts";
+import {
+  basePolicy,
+  findMember,
+  isAdmin,
+  keyFileFlag,
+  type Member,
+  memberRoles,
+  policies,
+} from "./roster.ts";
 
 /** A room as its last valid commit left it. */
 export interface RoomHead {
@@ -201,9 +208,9 @@ function checkStaying(commit: Commit, head: RoomHead): BrokenRule | null {
   if (additions.some((m) => m.role !== memberRoles.member || m.since !== commit.epoch)) {
     return broken(3, "an addition has another role or since");
   }
-  const policy = head.policy & ~keyFileFlag;
+  const policy = basePolicy(head.policy);
   if (policy === policies.direct) return broken(3, "nobody can be added to a direct room");
-  if (policy === policies.closed && !isAdmin(head, commit.author)) {
+  if (policy === policies.closed && !isAdmin(findMember(head.roster, commit.author))) {
     return broken(3, "only an admin adds to a closed room");
   }
   return null;
@@ -226,7 +233,7 @@ function checkRemovals(commit: Commit, head: RoomHead, cards: CardOf): BrokenRul
     }
     left.add(member);
   }
-  return isAdmin(head, commit.author) || removed.every((m) => left.has(m))
+  return isAdmin(findMember(head.roster, commit.author)) || removed.every((m) => left.has(m))
     ? null
     : broken(4, "only an admin removes somebody who did not leave");
 }
@@ -238,7 +245,7 @@ export function isLeaveCurrent(leave: Leave, member: Member, epoch: number): boo
 
 /** Rule 5: roles and policy. */
 function checkRoles(commit: Commit, head: RoomHead): BrokenRule | null {
-  const admin = isAdmin(head, commit.author);
+  const admin = isAdmin(findMember(head.roster, commit.author));
   if (commit.roomName !== head.roomName) return broken(5, "the room name changed");
   if (commit.policy !== head.policy) {
     if (!admin) return broken(5, "only an admin changes the policy");
@@ -258,7 +265,7 @@ function checkRoles(commit: Commit, head: RoomHead): BrokenRule | null {
   if (!admin || head.policy === policies.direct) {
     return asExpected ? null : broken(5, "only an admin changes roles");
   }
-  return commit.roster.some((m) => m.role === memberRoles.admin) ? null : broken(5, "no admin remains");
+  return commit.roster.some((m) => isAdmin(m)) ? null : broken(5, "no admin remains");
 }
 
 /**
@@ -266,12 +273,8 @@ function checkRoles(commit: Commit, head: RoomHead): BrokenRule | null {
  * would remain.
  */
 export function withAdmin(roster: readonly Member[], policy: number): Member[] {
-  if (policy === policies.direct || roster.some((m) => m.role === memberRoles.admin)) return [...roster];
+  if (policy === policies.direct || roster.some((m) => isAdmin(m))) return [...roster];
   return roster.map((m, i) => i === 0 ? { ...m, role: memberRoles.admin } : m);
-}
-
-function isAdmin(head: RoomHead, id: Uint8Array): boolean {
-  return findMember(head.roster, id)?.role === memberRoles.admin;
 }
 
 function isZero(bytes: Uint8Array): boolean {

@@ -12,7 +12,7 @@ import { Reader, Writer } from "../codec/wire.ts";
 export const contentTypes = { text: 1, file: 2, attest: 3, action: 4 } as const;
 
 /** Longest text in bytes of UTF-8. */
-export const textMaxBytes = 16 * 1024;
+export const maxTextBytes = 16 * 1024;
 
 const smallest = 128;
 const largest = 32 * 1024;
@@ -48,7 +48,7 @@ export function decodeContent(bytes: Uint8Array): Content {
   const content = { type: r.u8(), msgId: r.take(16), timeMs: r.u64(), body: r.vec32() };
   r.zeros();
   if (content.type === contentTypes.text || content.type === contentTypes.action) {
-    if (content.body.length > textMaxBytes) throw new Malformed("a text is too long");
+    if (content.body.length > maxTextBytes) throw new Malformed("a text is too long");
     decodeUtf8(content.body);
   }
   if (content.type === contentTypes.attest && content.body.length > 0) {

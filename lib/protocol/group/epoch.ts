@@ -29,20 +29,20 @@ function encodeContext(c: EpochContext): Bytes {
   return new Writer(100).raw(c.room).u32(c.epoch).raw(c.prev).raw(c.author).done();
 }
 
-/** The commit's `check`: proves E, and the key file, to who opened a box. @param psk 32 bytes */
-export function epochCheck(secret: Uint8Array, psk: Uint8Array, context: EpochContext): Bytes {
-  const prk = extract(new TextEncoder().encode("chat1 check"), concat(secret, psk));
+/** The commit's `check`: proves E, and the key file, to who opened a box. @param roomKey 32 bytes */
+export function epochCheck(secret: Uint8Array, roomKey: Uint8Array, context: EpochContext): Bytes {
+  const prk = extract(new TextEncoder().encode("chat1 check"), concat(secret, roomKey));
   return kdf(prk, "check", encodeContext(context), 32);
 }
 
 /** The first chain key of every member, in the order given. */
 export function senderChains(
   secret: Uint8Array,
-  psk: Uint8Array,
+  roomKey: Uint8Array,
   commitHash: Uint8Array,
   members: readonly Uint8Array[],
 ): Bytes[] {
-  const ek = extract(commitHash, concat(secret, psk));
+  const ek = extract(commitHash, concat(secret, roomKey));
   const chains = members.map((id) => kdf(ek, "sender", id, 32));
   ek.fill(0);
   return chains;

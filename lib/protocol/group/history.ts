@@ -24,7 +24,7 @@ export function nextHistory(previous: Uint8Array, e: Uint8Array): Bytes {
 }
 
 /** Where somebody stood in a room's log. */
-export interface View {
+export interface HistoryView {
   /** Last position processed; 0 before the first. */
   readonly pos: number;
   /** L there. */
@@ -42,13 +42,13 @@ export class History {
    * @param start a position and L there: (0, room), or where a newcomer begins
    * @param following L of the positions after it
    */
-  constructor(start: View, following: Bytes[] = []) {
+  constructor(start: HistoryView, following: Bytes[] = []) {
     this.#first = start.pos;
     this.#hashes = [start.hash, ...following];
   }
 
   /** The last position and L there. */
-  get view(): View {
+  get view(): HistoryView {
     return { pos: this.#first + this.#hashes.length - 1, hash: this.#hashes[this.#hashes.length - 1] };
   }
 

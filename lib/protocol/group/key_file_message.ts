@@ -15,8 +15,8 @@ import {
 } from "../../crypto/ed25519.ts";
 import { openToken, sealToken } from "../../crypto/fernet.ts";
 import { extract, kdf } from "../../crypto/kdf.ts";
-import { textMaxBytes } from "./content.ts";
-import type { View } from "./history.ts";
+import { maxTextBytes } from "./content.ts";
+import type { HistoryView } from "./history.ts";
 import { decodeUtf8 } from "../codec/layout.ts";
 import { encodeHeader, type Message, messageKinds, parseMessage } from "./sealed_message.ts";
 import { encodeName, skeleton } from "../identity/name.ts";
@@ -41,7 +41,7 @@ export interface KeyFileHeader {
   /** Strictly increasing per sender; gaps are allowed. */
   readonly n: number;
   /** Where the sender stood. */
-  readonly view: View;
+  readonly view: HistoryView;
 }
 
 /** Seals a text and signs it. @param time seconds since 1970 @param iv 16 random bytes */
@@ -82,6 +82,6 @@ export function isKeyFileMessageSigned(message: Message, sender: VerifyingKey): 
 /** Opens a message whose signature holds. @throws TokenRefused, Malformed for what is no text */
 export function openKeyFileMessage(message: Message, key: Uint8Array): { time: number; text: string } {
   const { time, plaintext } = openToken(key, message.sealed);
-  if (plaintext.length > textMaxBytes) throw new Malformed("a text is too long");
+  if (plaintext.length > maxTextBytes) throw new Malformed("a text is too long");
   return { time, text: decodeUtf8(plaintext) };
 }

@@ -4,7 +4,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { equals } from "@std/bytes/equals";
 
 /** Most members of a room. */
-export const rosterMax = 256;
+export const maxMembers = 256;
 
 /** Roles in a room. */
 export const memberRoles = { member: 0, admin: 1 } as const;
@@ -31,4 +31,14 @@ export interface Member {
 /** The member with this id. */
 export function findMember(roster: readonly Member[], id: Uint8Array): Member | undefined {
   return roster.find((member) => equals(member.id, id));
+}
+
+/** Whether a member may let others in to a closed room, remove members and change the policy. */
+export function isAdmin(member: Member | undefined): boolean {
+  return member?.role === memberRoles.admin;
+}
+
+/** The policy of a room without the flag of its key file: one of {@link policies}. */
+export function basePolicy(policy: number): number {
+  return policy & ~keyFileFlag;
 }

@@ -14,17 +14,17 @@ import {
 import { open, seal, tagBytes } from "../../crypto/seal.ts";
 import { Malformed } from "../../errors.ts";
 import { type Content, decodeContent, encodeContent } from "./content.ts";
-import type { View } from "./history.ts";
+import type { HistoryView } from "./history.ts";
 import { Reader, Writer } from "../codec/wire.ts";
 
 /** Kinds of message. */
 export const messageKinds = { ordinary: 1, keyFile: 2 } as const;
 
 /** Longest message in bytes (protocol §12). */
-export const messageMaxBytes = 33 * 1024;
+export const maxMessageBytes = 33 * 1024;
 
 /** How far a chain may be walked for one message. */
-export const chainWalkMax = 10_000;
+export const maxChainWalk = 10_000;
 
 const headerBytes = 130;
 
@@ -41,7 +41,7 @@ export interface MessageHeader {
   /** Counts from 0 per sender and epoch. */
   readonly n: number;
   /** Where the sender stood. */
-  readonly view: View;
+  readonly view: HistoryView;
   /** 16 bytes: keeps keys apart even if a restored backup repeats (chain, n). */
   readonly salt: Bytes;
 }
@@ -64,7 +64,7 @@ export function encodeHeader(h: MessageHeader): Bytes {
 
 /** Reads a message. @throws Malformed */
 export function parseMessage(bytes: Uint8Array): Message {
-  if (bytes.length > messageMaxBytes) throw new Malformed("a message is too long");
+  if (bytes.length > maxMessageBytes) throw new Malformed("a message is too long");
   const r = new Reader(bytes);
   if (r.u8() !== 1) throw new Malformed("a message has an unknown version");
   const kind = r.u8();

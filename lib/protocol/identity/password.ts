@@ -8,9 +8,9 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError } from "../../errors.ts";
 
 /** Fewest characters (code points). */
-export const passwordMinCharacters = 10;
+export const minPasswordCharacters = 10;
 /** Most bytes. */
-export const passwordMaxBytes = 1024;
+export const maxPasswordBytes = 1024;
 
 /** What was typed cannot be a password. */
 export class BadPassword extends ChatError {}
@@ -23,25 +23,25 @@ export class BadPassword extends ChatError {}
 export function encodePassword(text: string): Bytes {
   const normal = text.normalize("NFC");
   const bytes = new TextEncoder().encode(normal);
-  if ([...normal].length < passwordMinCharacters) {
+  if ([...normal].length < minPasswordCharacters) {
     throw new BadPassword(
-      `A password needs at least ${passwordMinCharacters} characters`,
+      `A password needs at least ${minPasswordCharacters} characters`,
       "several words in a row are easy to remember and hard to guess",
     );
   }
   if (normal.trim() === "") throw new BadPassword("A password of blanks alone is none", "choose another one");
-  if (bytes.length > passwordMaxBytes) {
-    throw new BadPassword(`A password has at most ${passwordMaxBytes} bytes`, "choose a shorter one");
+  if (bytes.length > maxPasswordBytes) {
+    throw new BadPassword(`A password has at most ${maxPasswordBytes} bytes`, "choose a shorter one");
   }
   return bytes;
 }
 
 /** Whether bytes from a peer are a password. */
 export function isPassword(bytes: Uint8Array): boolean {
-  if (bytes.length > passwordMaxBytes) return false;
+  if (bytes.length > maxPasswordBytes) return false;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    return [...text].length >= passwordMinCharacters && text.normalize("NFC") === text;
+    return [...text].length >= minPasswordCharacters && text.normalize("NFC") === text;
   } catch {
     return false;
   }

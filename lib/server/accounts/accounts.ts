@@ -14,7 +14,7 @@ import type { RandomSource } from "../../crypto/random.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { isPassword } from "../../protocol/identity/password.ts";
 import { theServer } from "./audit.ts";
-import { Doors } from "./login_throttle.ts";
+import { LoginThrottle } from "./login_throttle.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Account, AccountListed, AccountStore, LoginOutcome } from "./store.ts";
 
@@ -71,12 +71,12 @@ export interface AccountsParts {
 
 /** The accounts of a running server. All methods may throw AccountsUnavailable. */
 export class Accounts {
-  readonly #doors: Doors;
-  #turns = new Map<string, Promise<unknown>>();
+  readonly #doors: LoginThrottle;
+  #running = new Map<string, Promise<unknown>>();
 
   /** @param parts passed in */
   constructor(private readonly parts: AccountsParts) {
-    this.#doors = new Doors(parts.clock);
+    this.#doors = new LoginThrottle(parts.clock);
   }
 
   /** Who may register. */
@@ -137,7 +137,7 @@ export class Accounts {
     const isRight = await passwords.verify(attempt.password, credential, attempt.isWanted);
     // Judged by what was read before: another query would tell that the password was right.
     if (!isRight || !isWellFormed || account === null || !isOpenTo(account, attempt)) return refused;
-    return await this.#inTurn(name, () => this.#admit(attempt, account.credential.turn));
+    return await this.#serially(name, () => this.#admit(attempt, account.credential.revision));
   }
 
   async #mayRegister(attempt: Attempt): Promise<boolean> {
@@ -153,7 +153,7 @@ export class Accounts {
     const { store, passwords, clock, registration } = this.parts;
     const name = skeleton(attempt.cardName);
     const credential = await passwords.hash(attempt.password);
-    return await this.#inTurn(name, async () => {
+    return await this.#serially(name, async () => {
       // Whoever comes second to a name has no business with the link of the first.
       const isFree = attempt.isWanted() && await store.find(name) === null;
       const outcome = isFree && await attempt.claim(name)
@@ -175,9 +175,9 @@ export class Accounts {
   /**
    * Password and key are right: whether they still are, and whether nobody else is in.
    *
-   * @param turn of the credential that the password was held against
+   * @param revision of the credential that the password was held against
    */
-  async #admit(attempt: Attempt, turn: number): Promise<Judgement> {
+  async #admit(attempt: Attempt, revision: number): Promise<Judgement> {
     const { store, passwords, clock } = this.parts;
     const name = skeleton(attempt.cardName);
     for (let tries = 0; tries < changeTries && attempt.isWanted(); tries++) {
@@ -185,7 +185,7 @@ export class Accounts {
       const account = await store.find(name);
       if (!account || !isOpenTo(account, attempt)) break;
       const { binding: { identity }, credential } = account;
-      if (credential.turn !== turn && !await passwords.verify(attempt.password, credential)) break;
+      if (credential.revision !== revision && !await passwords.verify(attempt.password, credential)) break;
       if (!await attempt.claim(name)) return { verdict: "in use", outcome: "in use" };
       const act = { by: attempt.cardName, atMs: clock.now() };
       if (!identity && !await store.setBinding(account, attempt.identity, act)) continue;
@@ -206,15 +206,15 @@ export class Accounts {
   }
 
   /** Logins of one account go one after the other. */
-  async #inTurn<T>(name: string, act: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(name);
-    const turn = (before ?? Promise.resolve()).then(act, act);
-    const settled = turn.catch(() => {});
-    this.#turns.set(name, settled);
+  async #serially<T>(name: string, act: () => Promise<T>): Promise<T> {
+    const before = this.#running.get(name);
+    const run = (before ?? Promise.resolve()).then(act, act);
+    const settled = run.catch(() => {});
+    this.#running.set(name, settled);
     try {
-      return await turn;
+      return await run;
     } finally {
-      if (this.#turns.get(name) === settled) this.#turns.delete(name);
+      if (this.#running.get(name) === settled) this.#running.delete(name);
     }
   }
 
@@ -257,7 +257,7 @@ export class Accounts {
         ? { verdict: { account, isNew: false }, outcome: "logged in" }
         : { verdict: "refused", outcome: "refused" };
     });
-    return typeof verdict === "object" && await this.#inTurn(key, () => act(verdict.account));
+    return typeof verdict === "object" && await this.#serially(key, () => act(verdict.account));
   }
 
   // ---- what the operator does

@@ -1,17 +1,17 @@
 /**
- * Doors (protocol §8.4): ten failed logins of one name from one address within ten minutes close that door for ten
+ * LoginThrottle (protocol §8.4): ten failed logins of one name from one address within ten minutes close that door for ten
  * minutes. Names that do not exist have doors too, so that a closed one tells nothing.
  */
 
 import type { Clock } from "../../clock.ts";
 
-const failuresMost = 10;
+const maxFailures = 10;
 const withinMs = 600_000;
 const closedMs = 600_000;
-const doorsMost = 10_000;
+const maxEntries = 10_000;
 
 /** Counts failures by name and address. */
-export class Doors {
+export class LoginThrottle {
   #doors = new Map<string, { failures: number[]; pending: number; closedUntil: number }>();
 
   /** @param clock for the ten minutes */
@@ -28,11 +28,11 @@ export class Doors {
     const now = this.clock.now();
     const door = this.#doors.get(key) ?? { failures: [], pending: 0, closedUntil: 0 };
     door.failures = door.failures.filter((at) => at > now - withinMs);
-    if (now < door.closedUntil || door.failures.length + door.pending >= failuresMost) return false;
+    if (now < door.closedUntil || door.failures.length + door.pending >= maxFailures) return false;
     door.pending++;
     this.#doors.delete(key);
     this.#doors.set(key, door); // the last of the map is the newest
-    if (this.#doors.size > doorsMost) this.#forget(now);
+    if (this.#doors.size > maxEntries) this.#forget(now);
     return true;
   }
 
@@ -43,7 +43,7 @@ export class Doors {
     const now = this.clock.now();
     door.pending--;
     door.failures.push(now);
-    if (door.failures.length < failuresMost) return false;
+    if (door.failures.length < maxFailures) return false;
     door.failures = [];
     door.closedUntil = now + closedMs;
     return true;
@@ -64,7 +64,7 @@ export class Doors {
       if (isOld) this.#doors.delete(key);
     }
     for (const key of this.#doors.keys()) {
-      if (this.#doors.size <= doorsMost) break;
+      if (this.#doors.size <= maxEntries) break;
       this.#doors.delete(key);
     }
   }

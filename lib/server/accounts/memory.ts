@@ -40,9 +40,9 @@ export class MemoryAccounts implements AccountStore {
       skeleton,
       name,
       atMs,
-      credential: { ...credential, turn: 1 },
-      binding: { identity, turn: 1 },
-      ban: { disabled: false, turn: 0 },
+      credential: { ...credential, revision: 1 },
+      binding: { identity, revision: 1 },
+      ban: { disabled: false, revision: 0 },
     });
     this.#logins.set(skeleton, atMs);
     this.#trail.push(auditOf.registered(registration));
@@ -60,28 +60,28 @@ export class MemoryAccounts implements AccountStore {
   }
 
   setCredential(account: Account, credential: Credential, act: Act): Promise<boolean> {
-    const turn = account.credential.turn + 1;
+    const revision = account.credential.revision + 1;
     return this.#change(
       account,
-      (now) => now.credential.turn < turn && { ...now, credential: { ...credential, turn } },
+      (now) => now.credential.revision < revision && { ...now, credential: { ...credential, revision } },
       auditOf.credential(account.name, act),
     );
   }
 
   setBinding(account: Account, identity: Bytes | null, act: Act): Promise<boolean> {
-    const turn = account.binding.turn + 1;
+    const revision = account.binding.revision + 1;
     return this.#change(
       account,
-      (now) => now.binding.turn < turn && { ...now, binding: { identity, turn } },
+      (now) => now.binding.revision < revision && { ...now, binding: { identity, revision } },
       auditOf.binding(account.name, identity, act),
     );
   }
 
   setDisabled(account: Account, disabled: boolean, act: Act): Promise<boolean> {
-    const turn = account.ban.turn + 1;
+    const revision = account.ban.revision + 1;
     return this.#change(
       account,
-      (now) => now.ban.turn < turn && { ...now, ban: { disabled, turn } },
+      (now) => now.ban.revision < revision && { ...now, ban: { disabled, revision } },
       auditOf.ban(account.name, disabled, act),
     );
   }

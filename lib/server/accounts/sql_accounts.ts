@@ -51,8 +51,8 @@ export interface SqlDatabase {
 const newest = (table: string, short: string) =>
   `${short}.account = a.skeleton AND ${short}.turn = (SELECT max(turn) FROM ${table} WHERE account = a.skeleton)`;
 
-const selectAccount = "SELECT a.skeleton, a.name, a.at_ms, c.turn AS credential_turn, c.salt, c.hash, " +
-  "c.memory_kib, c.passes, c.lanes, b.turn AS binding_turn, b.identity, d.turn AS ban_turn, d.disabled";
+const selectAccount = "SELECT a.skeleton, a.name, a.at_ms, c.turn AS credential_revision, c.salt, c.hash, " +
+  "c.memory_kib, c.passes, c.lanes, b.turn AS binding_revision, b.identity, d.turn AS ban_revision, d.disabled";
 const fromAccount = ` FROM accounts a JOIN credentials c ON ${newest("credentials", "c")} ` +
   `JOIN bindings b ON ${newest("bindings", "b")} LEFT JOIN bans d ON ${newest("bans", "d")}`;
 
@@ -106,18 +106,26 @@ export class SqlAccounts implements AccountStore {
     await this.db.transaction([[sql, atMs, skeleton, name, identity, address, outcome]]);
   }
 
-  setCredential({ skeleton, credential: { turn } }: Account, next: Credential, act: Act): Promise<boolean> {
-    return this.#change(credentialRow(skeleton, turn + 1, next, act));
+  setCredential(
+    { skeleton, credential: { revision } }: Account,
+    next: Credential,
+    act: Act,
+  ): Promise<boolean> {
+    return this.#change(credentialRow(skeleton, revision + 1, next, act));
   }
 
-  setBinding({ skeleton, binding: { turn } }: Account, identity: Bytes | null, act: Act): Promise<boolean> {
+  setBinding(
+    { skeleton, binding: { revision } }: Account,
+    identity: Bytes | null,
+    act: Act,
+  ): Promise<boolean> {
     const sql = "INSERT INTO bindings VALUES (?, ?, ?, ?, ?)";
-    return this.#change([sql, skeleton, turn + 1, act.atMs, act.by, identity]);
+    return this.#change([sql, skeleton, revision + 1, act.atMs, act.by, identity]);
   }
 
-  setDisabled({ skeleton, ban: { turn } }: Account, disabled: boolean, act: Act): Promise<boolean> {
+  setDisabled({ skeleton, ban: { revision } }: Account, disabled: boolean, act: Act): Promise<boolean> {
     const sql = "INSERT INTO bans VALUES (?, ?, ?, ?, ?)";
-    return this.#change([sql, skeleton, turn + 1, act.atMs, act.by, disabled ? 1 : 0]);
+    return this.#change([sql, skeleton, revision + 1, act.atMs, act.by, disabled ? 1 : 0]);
   }
 
   /** Adds the row that follows what the caller has seen. @returns false when another one does */
@@ -158,9 +166,9 @@ export class SqlAccounts implements AccountStore {
   }
 }
 
-function credentialRow(skeleton: string, turn: number, c: Credential, { atMs, by }: Act): Statement {
+function credentialRow(skeleton: string, revision: number, c: Credential, { atMs, by }: Act): Statement {
   const sql = "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-  return [sql, skeleton, turn, atMs, by, c.salt, c.hash, c.memoryKiB, c.passes, c.lanes];
+  return [sql, skeleton, revision, atMs, by, c.salt, c.hash, c.memoryKiB, c.passes, c.lanes];
 }
 
 function asAccount(row: Row): Account {
@@ -169,19 +177,19 @@ function asAccount(row: Row): Account {
     name: String(row.name),
     atMs: Number(row.at_ms),
     credential: {
-      turn: Number(row.credential_turn),
+      revision: Number(row.credential_revision),
       salt: row.salt as Bytes,
       hash: row.hash as Bytes,
       memoryKiB: Number(row.memory_kib),
       passes: Number(row.passes),
       lanes: Number(row.lanes),
     },
-    binding: { turn: Number(row.binding_turn), identity: row.identity as Bytes | null },
-    ban: { turn: Number(row.ban_turn ?? 0), disabled: Number(row.disabled ?? 0) === 1 },
+    binding: { revision: Number(row.binding_revision), identity: row.identity as Bytes | null },
+    ban: { revision: Number(row.ban_revision ?? 0), disabled: Number(row.disabled ?? 0) === 1 },
   };
 }
 
-/** The rows of all tables; what comes with a registration (turn 1) is told by the account's own row. */
+/** The rows of all tables; what comes with a registration (revision 1) is told by the account's own row. */
 const trail = [
   "SELECT a.at_ms, 'account' AS kind, a.name AS by_whom, a.name, a.address AS text, u.hash AS bytes, 0 AS flag " +
   "FROM accounts a LEFT JOIN token_uses u ON u.account = a.skeleton",

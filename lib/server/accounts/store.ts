@@ -20,7 +20,7 @@ import { ChatError, exitCodes } from "../../errors.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { Credential } from "./passwords.ts";
 
-/** The newest rows of one account; `turn` counts the changes of each kind from 1. */
+/** The newest rows of one account; `revision` counts the changes of each kind from 1. */
 export interface Account {
   /** The name's skeleton: what the account is known by. */
   readonly skeleton: string;
@@ -29,11 +29,11 @@ export interface Account {
   /** When it was registered, ms since 1970. */
   readonly atMs: number;
   /** Its password. */
-  readonly credential: Credential & { readonly turn: number };
+  readonly credential: Credential & { readonly revision: number };
   /** The identity that it belongs to; null when released. */
-  readonly binding: { readonly turn: number; readonly identity: Bytes | null };
+  readonly binding: { readonly revision: number; readonly identity: Bytes | null };
   /** Whether the operator has disabled it. */
-  readonly ban: { readonly turn: number; readonly disabled: boolean };
+  readonly ban: { readonly revision: number; readonly disabled: boolean };
 }
 
 /** An account for the operator's list. */

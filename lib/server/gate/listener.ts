@@ -8,7 +8,9 @@
 import { type Clock, sleep } from "../../clock.ts";
 import { closeQuietly } from "../../protocol/channel/conn.ts";
 import type { ServerEvents } from "../events.ts";
-import { addressKey, type Doorkeeper } from "../limits.ts";
+import { hostPort } from "../../host_port.ts";
+import { addressKey } from "../address_key.ts";
+import type { ConnectionLimiter } from "./connection_limiter.ts";
 import type { Ends } from "./session.ts";
 
 const pauseMs = 50;
@@ -24,7 +26,7 @@ export interface Acceptor {
 /** Accepts until the listener is closed. @param session runs one connection; its errors are its own */
 export async function acceptConnections(
   listener: Acceptor,
-  doorkeeper: Doorkeeper,
+  connectionLimiter: ConnectionLimiter,
   events: ServerEvents,
   clock: Clock,
   signal: AbortSignal,
@@ -40,13 +42,13 @@ export async function acceptConnections(
       continue;
     }
     const address = addressKey(conn.remoteAddr.hostname);
-    const remote = hostPort(conn.remoteAddr);
-    const ticket = doorkeeper.admit(address, () => {
+    const remote = endOf(conn.remoteAddr);
+    const slot = connectionLimiter.admit(address, () => {
       events.tell({ type: "turned away", why: "pending", remote });
       closeQuietly(conn);
     });
-    if (typeof ticket === "string") {
-      events.tell({ type: "turned away", why: ticket, remote });
+    if (typeof slot === "string") {
+      events.tell({ type: "turned away", why: slot, remote });
       closeQuietly(conn);
       continue;
     }
@@ -55,11 +57,10 @@ export async function acceptConnections(
     } catch {
       // Gone already: the session will see it.
     }
-    void session(conn, { local: hostPort(conn.localAddr), remote, address, ticket });
+    void session(conn, { local: endOf(conn.localAddr), remote, address, slot });
   }
 }
 
-/** `host:port`, with brackets around an IPv6 host. */
-export function hostPort({ hostname, port }: { hostname: string; port: number }): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+function endOf({ hostname, port }: Deno.NetAddr): string {
+  return hostPort(hostname, port);
 }

@@ -33,25 +33,26 @@ import {
 } from "../../protocol/channel/link_messages.ts";
 import { type Card, parseCard } from "../../protocol/identity/card.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
-import { messageMaxBytes } from "../../protocol/group/sealed_message.ts";
-import { textMaxBytes } from "../../protocol/group/content.ts";
-import type { WriteTurns } from "../../protocol/channel/write_turns.ts";
+import { maxMessageBytes } from "../../protocol/group/sealed_message.ts";
+import { maxTextBytes } from "../../protocol/group/content.ts";
+import type { WriteScheduler } from "../../protocol/channel/write_scheduler.ts";
 import { KeyRefused } from "../../crypto/key_refused.ts";
 import { TagMismatch } from "../../crypto/seal.ts";
 import type { HandshakeFailure } from "../events.ts";
 import { StoreFailed } from "../store/store.ts";
-import type { Doorkeeper, Ticket } from "../limits.ts";
+import type { ConnectionLimiter, PendingSlot } from "./connection_limiter.ts";
 import { Peer } from "../rooms/peer.ts";
 import { handleRequest } from "../rooms/requests.ts";
 import type { Rooms } from "../rooms/rooms.ts";
 import type { SignIn } from "./sign_in.ts";
+import { seconds } from "../../clock.ts";
 
 /** What every session of a server shares. */
 export interface SessionContext {
   /** Rooms, store, peers, clock. */
   readonly rooms: Rooms;
   /** Counts and rates. */
-  readonly doorkeeper: Doorkeeper;
+  readonly connectionLimiter: ConnectionLimiter;
   /** Keys, puzzle and the RSA queue. */
   readonly handshake: ServerHandshakeConfig;
   /** Everybody must know it, when set. */
@@ -59,7 +60,7 @@ export interface SessionContext {
   /** Accounts, when people must log in. */
   readonly signIn: SignIn | null;
   /** When each link may write. */
-  readonly turns: WriteTurns;
+  readonly turns: WriteScheduler;
   /** Links that are alive: for ticking, and for goodbye at shutdown. */
   readonly links: Set<Link>;
 }
@@ -73,21 +74,21 @@ export interface Ends {
   /** What its limits count by. */
   readonly address: string;
   /** Its place at the door. */
-  readonly ticket: Ticket;
+  readonly slot: PendingSlot;
 }
 
-/** Runs a connection that the doorkeeper has admitted; never throws for anything a peer does. */
+/** Runs a connection that the connectionLimiter has admitted; never throws for anything a peer does. */
 export async function runSession(conn: ByteConn, ends: Ends, context: SessionContext): Promise<void> {
-  const { doorkeeper, rooms } = context;
+  const { connectionLimiter, rooms } = context;
   let established: { link: Link; hello: MessageOf<"HELLO">; peer: Established } | null = null;
   try {
     established = await shakeHands(conn, ends, context);
   } finally {
-    doorkeeper.decided(ends.ticket);
+    connectionLimiter.release(ends.slot);
     if (!established) closeQuietly(conn);
   }
   if (!established) return;
-  if (!doorkeeper.link(ends.address)) {
+  if (!connectionLimiter.link(ends.address)) {
     const { name, id } = established.peer.peer;
     rooms.events.tell({ type: "refused", name, id, why: "--max-links", remote: ends.remote });
     return established.link.close(closeReasons.limit);
@@ -98,19 +99,19 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
     tellFault(rooms, error as Error);
   } finally {
     established.link.drop();
-    doorkeeper.unlink(ends.address);
+    connectionLimiter.unlink(ends.address);
   }
 }
 
 /** From accept to HELLO. @returns null after a silent failure, once the deadline has passed */
-async function shakeHands(conn: ByteConn, { remote, ticket }: Ends, context: SessionContext) {
+async function shakeHands(conn: ByteConn, { remote, slot }: Ends, context: SessionContext) {
   const { clock, events } = context.rooms;
   const reader = new FrameReader(conn);
   const config: ServerHandshakeConfig = {
     ...context.handshake,
     decrypt(label, ciphertext) { // its puzzle is solved
-      ticket.step = "secret";
-      ticket.sinceMs = clock.now();
+      slot.step = "secret";
+      slot.sinceMs = clock.now();
       return context.handshake.decrypt(label, ciphertext);
     },
   };
@@ -122,15 +123,15 @@ async function shakeHands(conn: ByteConn, { remote, ticket }: Ends, context: Ses
       reader,
       startServer(),
       (state, frame) => {
-        if (state.step === "awaiting M1" && !context.doorkeeper.hello()) {
+        if (state.step === "awaiting M1" && !context.connectionLimiter.hello()) {
           throw new HandshakeFailed("too many handshakes this second");
         }
         return advanceServer(state, frame, config);
       },
       ({ step }) => {
         if (step === "awaiting R2") {
-          ticket.step = "hello";
-          ticket.sinceMs = clock.now();
+          slot.step = "hello";
+          slot.sinceMs = clock.now();
           cancel();
           const leftMs = acceptedMs + handshakeDeadlineMs - clock.now();
           cancel = clock.after(leftMs, () => closeQuietly(conn));
@@ -152,9 +153,9 @@ async function shakeHands(conn: ByteConn, { remote, ticket }: Ends, context: Ses
     }
     return { link, hello, peer: done.established };
   } catch (error) {
-    if (ticket.step !== "given up") {
+    if (slot.step !== "evicted") {
       events.tell({ type: "handshake failed", why: failureOf(error), remote });
-      ticket.step = "failed";
+      slot.step = "failed";
     }
     // One failure for all faults: nothing is sent, nothing is told apart, until the deadline closes it.
     await reader.discard().catch(() => {});
@@ -197,7 +198,7 @@ async function serve(
   ends: Ends,
   context: SessionContext,
 ): Promise<void> {
-  const { rooms, doorkeeper } = context;
+  const { rooms, connectionLimiter } = context;
   const { peer: card } = established;
   context.links.add(link);
   const refusal = refusalOf(established, ends.address, context);
@@ -214,7 +215,7 @@ async function serve(
   const accepted = (isNew: boolean) => {
     isIn = admit(peer, hello, ends, context);
     // What a registration costs is not given back: it bounds how many accounts one address can make.
-    if (isIn && !isNew) doorkeeper.welcomed(ends.address);
+    if (isIn && !isNew) connectionLimiter.welcomed(ends.address);
   };
   const reception = context.signIn?.receive({
     link,
@@ -254,7 +255,7 @@ function admit(
   const { store } = rooms;
   const name = skeleton(card.name);
   const isNew = store.card(card.id) === null;
-  if (isNew && !context.doorkeeper.newcomer(ends.address)) {
+  if (isNew && !context.connectionLimiter.newcomer(ends.address)) {
     rooms.events.tell({
       type: "refused",
       name: card.name,
@@ -291,7 +292,7 @@ function admit(
   return true;
 }
 
-const slowMost = 10_000;
+const maxSlow = 10_000;
 const slowNotice =
   "Your last connection was ended because it did not take what was sent to it, so that nobody " +
   "else had to wait; what you missed follows.";
@@ -337,13 +338,13 @@ function welcomeOf({ rooms, signIn }: SessionContext): MessageOf<"WELCOME"> {
   const { store, limits, clock } = rooms;
   return {
     type: "WELCOME",
-    time: Math.floor(clock.now() / 1000),
+    time: seconds(clock),
     runId: store.runId,
     flags: (store.memoryOnly ? welcomeFlags.memoryOnly : 0) |
       (rooms.showAddresses ? welcomeFlags.addresses : 0) |
       (signIn ? welcomeFlags.accounts | registrationFlags[signIn.accounts.registration] : 0),
-    messageBytes: messageMaxBytes,
-    textBytes: textMaxBytes,
+    messageBytes: maxMessageBytes,
+    textBytes: maxTextBytes,
     members: limits.members,
     rooms: limits.roomsPerUser,
     burst: limits.sendBurst,
@@ -392,7 +393,7 @@ function goodbye(peer: Peer, rooms: Rooms): void {
   const { card: { name, id }, session, link } = peer;
   const { received, sent } = link;
   const isSlow = link.end?.how === "closed" && link.end.reason === closeReasons.tooSlow;
-  if (isSlow && rooms.putOffAsSlow.size < slowMost) rooms.putOffAsSlow.add(peer.key);
+  if (isSlow && rooms.putOffAsSlow.size < maxSlow) rooms.putOffAsSlow.add(peer.key);
   rooms.events.tell({ type: "left", name, id, session, end: link.end!, received, sent });
   if (!wasCurrent) return;
   for (const id of rooms.store.roomsOf(peer.card.id)) {

@@ -20,7 +20,7 @@ const signInMs = 60_000;
 const aliveMs = 3_000;
 
 /** One link that wants in. */
-export interface Guest {
+export interface LoginAttempt {
   /** Its link. */
   readonly link: Link;
   /** Whom the handshake has proved. */
@@ -34,7 +34,7 @@ export interface Guest {
 }
 
 /** What a guest says, until it is in. */
-export interface Reception {
+export interface LoginSession {
   /** Takes one message. @throws Malformed: the link must end */
   receive(message: LinkMessage): void;
   /** The link is over. */
@@ -55,7 +55,7 @@ export class SignIn {
   ) {}
 
   /** Waits for LOGIN or REGISTER. */
-  receive(guest: Guest): Reception {
+  receive(guest: LoginAttempt): LoginSession {
     const { link } = guest;
     const cancel = this.clock.after(signInMs, () => link.close(closeReasons.bye));
     let isAsked = false;
@@ -79,7 +79,7 @@ export class SignIn {
     };
   }
 
-  async #judge(guest: Guest, message: MessageOf<"LOGIN"> | MessageOf<"REGISTER">): Promise<void> {
+  async #judge(guest: LoginAttempt, message: MessageOf<"LOGIN"> | MessageOf<"REGISTER">): Promise<void> {
     const { link, card } = guest;
     const verdict = await this.#available(guest, message);
     message.password.fill(0);
@@ -96,7 +96,7 @@ export class SignIn {
   }
 
   async #available(
-    guest: Guest,
+    guest: LoginAttempt,
     message: MessageOf<"LOGIN"> | MessageOf<"REGISTER">,
   ): Promise<Verdict | null> {
     const { link, card, address } = guest;
@@ -138,7 +138,7 @@ export class SignIn {
     }
   }
 
-  async #claim(account: string, { link, address }: Guest): Promise<boolean> {
+  async #claim(account: string, { link, address }: LoginAttempt): Promise<boolean> {
     const first = this.#links.get(account);
     if (first && first.link !== link && await first.link.answers(aliveMs)) {
       if (first.isIn) {

@@ -19,8 +19,8 @@ import {
 } from "./account_commands.ts";
 import type { Answering } from "../rooms/answering.ts";
 import { banOf } from "../rooms/bans.ts";
-import { addressKey } from "../limits.ts";
-import type { KeyFileRoom } from "../rooms/key_file_log.ts";
+import { addressKey } from "../address_key.ts";
+import type { KeyFileLog } from "../rooms/key_file_log.ts";
 import { ServerRoom } from "../rooms/room.ts";
 import type { RoomLog } from "../rooms/room_log.ts";
 import type { ChatServer } from "../server.ts";
@@ -232,7 +232,7 @@ function nameOf(room: RoomLog): string {
 }
 
 /** A room by its name, or a key-file room by the digits that ROOMS shows. */
-function roomNamed({ server }: ConsoleContext, name: string): ServerRoom | KeyFileRoom | undefined {
+function roomNamed({ server }: ConsoleContext, name: string): ServerRoom | KeyFileLog | undefined {
   const named = server.rooms.all().find((room) =>
     room.name !== "" && !room.isRetired && skeleton(room.name) === skeleton(name)
   );

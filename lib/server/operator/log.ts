@@ -9,7 +9,7 @@
  */
 
 import { encodeHex } from "@std/encoding/hex";
-import type { Clock } from "../../clock.ts";
+import { type Clock, seconds } from "../../clock.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import { closeReasons } from "../../protocol/channel/link_messages.ts";
 import type { ServerEvent, ServerEvents } from "../events.ts";
@@ -64,7 +64,7 @@ export class Log implements ServerEvents {
 
   /** Whoever floods must not fill the disk with lines about it: what is left out is counted. */
   #isOneTooMany(event: string): boolean {
-    const second = Math.floor(this.options.clock.now() / 1000);
+    const second = seconds(this.options.clock);
     if (second !== this.#second) {
       const left = [...this.#lines].filter(([, lines]) => lines > linesPerSecond);
       this.#second = second;

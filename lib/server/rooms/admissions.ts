@@ -10,12 +10,13 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { Peer } from "./peer.ts";
 import type { ServerRoom } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
+import { seconds } from "../../clock.ts";
 
 const nextMemberMs = 3_000;
 const nextRoundMs = 30_000;
 const joinLifeSeconds = 7 * 86_400;
-const joinsMax = 64;
-const admitMax = 32;
+const maxJoins = 64;
+const maxAdmitted = 32;
 
 /** The waiting line of one room. */
 export class Admissions {
@@ -28,9 +29,9 @@ export class Admissions {
   /** Puts somebody in line; the oldest of more than 64 goes. */
   wait(id: Bytes): void {
     const { store, clock } = this.rooms;
-    store.putJoin(this.room.id, id, Math.floor(clock.now() / 1000));
+    store.putJoin(this.room.id, id, seconds(clock));
     const joins = store.joins(this.room.id);
-    for (const { id: old } of joins.slice(0, Math.max(0, joins.length - joinsMax))) {
+    for (const { id: old } of joins.slice(0, Math.max(0, joins.length - maxJoins))) {
       store.dropJoin(this.room.id, old);
     }
   }
@@ -65,9 +66,9 @@ export class Admissions {
 
   #waiting(): Bytes[] {
     if (this.room.isDirect || this.room.isFull) return [];
-    const oldest = Math.floor(this.rooms.clock.now() / 1000) - joinLifeSeconds;
+    const oldest = seconds(this.rooms.clock) - joinLifeSeconds;
     return this.rooms.store.joins(this.room.id).filter((join) => join.time > oldest)
-      .slice(0, admitMax).map((join) => join.id);
+      .slice(0, maxAdmitted).map((join) => join.id);
   }
 
   /** Forgets its timer: the server shuts down. */

@@ -13,7 +13,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { Identity } from "../../crypto/identity.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError } from "../../errors.ts";
-import { textMaxBytes } from "../../protocol/group/content.ts";
+import { maxTextBytes } from "../../protocol/group/content.ts";
 import {
   isKeyFileMessageSigned,
   keyFileRoomId,
@@ -22,7 +22,7 @@ import {
   sealKeyFileMessage,
 } from "../../protocol/group/key_file_message.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
-import type { KeyFileRoom } from "./key_file_log.ts";
+import type { KeyFileLog } from "./key_file_log.ts";
 import type { Peer } from "./peer.ts";
 import type { Rooms } from "./rooms.ts";
 
@@ -47,7 +47,7 @@ export interface AnsweringParts {
 interface Asked {
   readonly name: string;
   readonly peer: Peer;
-  readonly room: KeyFileRoom;
+  readonly room: KeyFileLog;
   /** Position of the message, until it is answered. */
   pos: number | null;
 }
@@ -76,7 +76,7 @@ export class Answering {
   }
 
   /** Whether the key is that of a room: by the names we know, by what was noted, else by its last messages. */
-  #recognise(room: KeyFileRoom): void {
+  #recognise(room: KeyFileLog): void {
     for (const name of ["lobby", ...this.#rooms!.all().map((other) => other.name)]) {
       if (name === "" || this.#names.has(skeleton(name))) continue;
       this.#names.add(skeleton(name));
@@ -88,18 +88,18 @@ export class Answering {
   }
 
   /** Tells keys apart without giving one away. */
-  #mark(room: KeyFileRoom): Bytes {
+  #mark(room: KeyFileLog): Bytes {
     return labelledHash("chat1 answer mark", this.parts.key, room.id);
   }
 
-  #opensAny(room: KeyFileRoom): boolean {
+  #opensAny(room: KeyFileLog): boolean {
     for (let pos = room.last; pos > Math.max(0, room.last - lastTried); pos--) {
       if (this.#open(room, pos) !== null) return true;
     }
     return false;
   }
 
-  #open(room: KeyFileRoom, pos: number): { time: number; text: string } | null {
+  #open(room: KeyFileLog, pos: number): { time: number; text: string } | null {
     const [entry] = room.read(pos, 1);
     const card = entry && this.#rooms!.card(entry.sender);
     if (!entry?.bytes || !card) return null;
@@ -114,7 +114,7 @@ export class Answering {
     }
   }
 
-  #hear(room: KeyFileRoom, pos: number, peer: Peer): void {
+  #hear(room: KeyFileLog, pos: number, peer: Peer): void {
     const opened = this.#open(room, pos);
     if (!opened) return;
     if (!room.isReadByServer) {
@@ -154,8 +154,8 @@ export class Answering {
    */
   answer(name: string | null, text: string): string[] {
     if (text.trim() === "") return ["error: There is no text to send", "hint: write @NAME TEXT"];
-    if (new TextEncoder().encode(text).length > textMaxBytes) {
-      return [`error: That is too long to be sent`, `hint: an answer holds at most ${textMaxBytes} bytes`];
+    if (new TextEncoder().encode(text).length > maxTextBytes) {
+      return [`error: That is too long to be sent`, `hint: an answer holds at most ${maxTextBytes} bytes`];
     }
     const asked = name === null ? this.#partner() : this.#asked.get(skeleton(name));
     if (!asked) {
@@ -210,10 +210,10 @@ export class Answering {
 const counter = "answers";
 const reserveNumbers = 1000;
 const lastTried = 32;
-const noteOf = (room: KeyFileRoom) => `read ${room.key}`;
+const noteOf = (room: KeyFileLog) => `read ${room.key}`;
 
 function cut(text: string): string {
   const bytes = new TextEncoder().encode(text);
-  if (bytes.length <= textMaxBytes) return text;
-  return new TextDecoder().decode(bytes.slice(0, textMaxBytes - 3)).replace(/\ufffd+$/, "");
+  if (bytes.length <= maxTextBytes) return text;
+  return new TextDecoder().decode(bytes.slice(0, maxTextBytes - 3)).replace(/\ufffd+$/, "");
 }

@@ -6,7 +6,7 @@
  */
 
 import { isName, skeleton } from "../../protocol/identity/name.ts";
-import { addressKey } from "../limits.ts";
+import { addressKey } from "../address_key.ts";
 import type { Store, StoredBan } from "../store/store.ts";
 
 /** What the operator typed, as a ban; null when it is neither a name nor an address. */

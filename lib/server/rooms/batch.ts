@@ -4,7 +4,7 @@
  */
 
 import { type Bytes, concat } from "../../crypto/bytes.ts";
-import { recordMaxBytes } from "../../protocol/channel/records.ts";
+import { maxRecordBytes } from "../../protocol/channel/records.ts";
 import type { TransitFrame, TransitSealer } from "../../protocol/channel/transit.ts";
 import type { StoredEntry } from "../store/store.ts";
 
@@ -44,7 +44,7 @@ export class Batch {
   }
 
   /** How many frames it takes at most. */
-  get framesMost(): number {
+  get maxFrames(): number {
     return this.entries.length;
   }
 }
@@ -54,7 +54,7 @@ function cut(messages: readonly Bytes[]): Bytes[] {
   const plaintexts: Bytes[] = [];
   let from = 0, length = 0;
   for (const [i, message] of messages.entries()) {
-    if (length + message.length > recordMaxBytes) {
+    if (length + message.length > maxRecordBytes) {
       plaintexts.push(concat(...messages.slice(from, i)));
       from = i;
       length = 0;

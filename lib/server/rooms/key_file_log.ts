@@ -1,5 +1,5 @@
 /**
- * KeyFileRoom: a key-file room as the server sees it (protocol §8.1): a log without a roster. Whoever asks gets
+ * KeyFileLog: a key-file room as the server sees it (protocol §8.1): a log without a roster. Whoever asks gets
  * the stream; who holds the key is nobody's business, the server's included.
  */
 
@@ -15,7 +15,7 @@ import type { StoredRoom } from "../store/store.ts";
 const zeros = new Uint8Array(32);
 
 /** One room without a roster. */
-export class KeyFileRoom extends RoomLog {
+export class KeyFileLog extends RoomLog {
   /** The operator holds its key (protocol §8.5). */
   isReadByServer = false;
   /** Another room has taken its place. */
@@ -51,13 +51,13 @@ export class KeyFileRoom extends RoomLog {
   /** The message at `pos` is on disk: shows it. @param ref of the sender's request */
   publish(pos: number, peer: Peer, ref: number): void {
     peer.subscriptions.get(this.key)?.expectOwn(pos, ref);
-    this.rooms.showSoon(this, pos);
+    this.rooms.queueBroadcast(this, pos);
   }
 
   /** Whether the peer has fewer streams of such rooms than it may. */
   mayJoin(peer: Peer): boolean {
     if (peer.subscriptions.has(this.key)) return true;
-    const joined = [...peer.subscriptions.values()].filter((s) => s.room instanceof KeyFileRoom).length;
+    const joined = [...peer.subscriptions.values()].filter((s) => s.room instanceof KeyFileLog).length;
     return joined < this.rooms.limits.roomsPerUser;
   }
 

@@ -5,11 +5,12 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import type { Link } from "../../protocol/channel/link.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
-import type { Bucket, UserRates } from "../limits.ts";
+import type { TokenBucket } from "../../token_bucket.ts";
+import type { UserRates } from "../user_rates.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Most boxes that wait for a link's next commit. */
-export const boxesMax = 512;
+export const maxBoxes = 512;
 
 /** One linked identity. */
 export class Peer {
@@ -22,9 +23,9 @@ export class Peer {
   /** Boxes for the next commit, by hash in hex. */
   boxes = new Map<string, Bytes>();
   /** How fast the user may talk. */
-  readonly sends: Bucket;
+  readonly sends: TokenBucket;
   /** How many direct and key-file rooms the user may begin. */
-  readonly newRooms: Bucket;
+  readonly newRooms: TokenBucket;
 
   /**
    * @param address the remote `host:port`, for `--show-addresses` and the console

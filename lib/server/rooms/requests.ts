@@ -26,12 +26,13 @@ import {
 import { decodeName, skeleton } from "../../protocol/identity/name.ts";
 import { isPrekeyUsable, parsePrekey, verifyPrekey } from "../../protocol/identity/prekey.ts";
 import { findMember, type Member, policies } from "../../protocol/group/roster.ts";
-import { boxesMax, type Peer } from "./peer.ts";
-import type { KeyFileRoom } from "./key_file_log.ts";
+import { maxBoxes, type Peer } from "./peer.ts";
+import type { KeyFileLog } from "./key_file_log.ts";
 import type { ServerRoom } from "./room.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { LimitReached } from "../events.ts";
 import type { Rooms } from "./rooms.ts";
+import { seconds } from "../../clock.ts";
 
 type ErrorCode = keyof typeof errorCodes;
 
@@ -129,7 +130,7 @@ function onPrekeyPut(rooms: Rooms, peer: Peer, { ref, prekey: bytes }: MessageOf
   const lower = stored !== null && prekey.prekeyId < stored.prekeyId;
   const differs = stored?.prekeyId === prekey.prekeyId && !equals(stored.bytes, bytes);
   const own = equals(prekey.id, peer.card.id) && verifyPrekey(prekey, peer.card.verifying);
-  const usable = isPrekeyUsable(prekey, Math.floor(rooms.clock.now() / 1000));
+  const usable = isPrekeyUsable(prekey, seconds(rooms.clock));
   if (!own || lower || differs || !usable) return refuse(rooms, peer, ref, "DENIED");
   stageDone(rooms, peer, ref, () => rooms.store.putPrekey(peer.card.id, prekey.prekeyId, bytes));
 }
@@ -148,7 +149,7 @@ function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: Mes
   if (rooms.isFull) return refuse(rooms, peer, ref, limited(rooms, peer, "max-rooms"));
   if (!peer.newRooms.take()) return refuse(rooms, peer, ref, limited(rooms, peer, "direct-rooms-per-hour"));
   const row = { id, kind: roomKinds.keyFile, name: "" };
-  let made: KeyFileRoom;
+  let made: KeyFileLog;
   stageDone(
     rooms,
     peer,
@@ -232,7 +233,7 @@ function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
 
 function onBoxPut(rooms: Rooms, peer: Peer, { ref, box }: MessageOf<"BOX_PUT">): void {
   parseBox(box);
-  if (peer.boxes.size >= boxesMax) return refuse(rooms, peer, ref, limited(rooms, peer, "boxes"));
+  if (peer.boxes.size >= maxBoxes) return refuse(rooms, peer, ref, limited(rooms, peer, "boxes"));
   peer.boxes.set(encodeHex(boxHash(box)), box);
   answer(rooms, peer, { type: "DONE", ref, info: 0 });
 }
@@ -427,7 +428,7 @@ function onSendKeyFile(rooms: Rooms, peer: Peer, ref: number, bytes: Bytes): voi
         roomId: room.id,
       });
       if (!rooms.onKeyFileMessage) return;
-      rooms.showGathered(); // an answer comes after what it answers
+      rooms.flushBroadcasts(); // an answer comes after what it answers
       rooms.onKeyFileMessage(room, pos, peer);
     },
     () => peer.refuse(ref, "LIMIT"),

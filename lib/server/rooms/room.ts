@@ -11,10 +11,10 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { type Commit, parseCommit } from "../../protocol/group/commit.ts";
 import { headAfter, type RoomHead } from "../../protocol/group/commit_rules.ts";
 import { encodeName } from "../../protocol/identity/name.ts";
-import { findMember, keyFileFlag, memberRoles, policies } from "../../protocol/group/roster.ts";
+import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
 import { boxBytes, entryKinds, roomFlags } from "../../protocol/channel/link_messages.ts";
 import { Admissions } from "./admissions.ts";
-import { Bucket } from "../limits.ts";
+import { TokenBucket } from "../../token_bucket.ts";
 import type { Peer } from "./peer.ts";
 import { type RoomInfo, RoomLog } from "./room_log.ts";
 import type { Rooms } from "./rooms.ts";
@@ -26,7 +26,7 @@ export class ServerRoom extends RoomLog {
   /** As its last valid commit left it; set once epoch 0 is in. */
   head!: RoomHead;
   /** How often it may get a new commit. */
-  readonly commits: Bucket;
+  readonly commits: TokenBucket;
   /** Who waits to be let in, and who is asked to do it. */
   readonly admissions: Admissions;
   #numbers = new Map<string, number>();
@@ -34,7 +34,7 @@ export class ServerRoom extends RoomLog {
   /** @param rooms the server's rooms, for its store, clock and peers */
   constructor(stored: StoredRoom, rooms: Rooms) {
     super(stored, rooms);
-    this.commits = new Bucket(1, rooms.limits.commitEveryMs, rooms.clock);
+    this.commits = new TokenBucket(1, rooms.limits.commitEveryMs, rooms.clock);
     this.admissions = new Admissions(this, rooms);
     this.reload();
   }
@@ -61,7 +61,7 @@ export class ServerRoom extends RoomLog {
 
   /** Whether newcomers are let in without asking. */
   get isOpen(): boolean {
-    return (this.head.policy & ~keyFileFlag) === policies.open;
+    return basePolicy(this.head.policy) === policies.open;
   }
 
   /** Whether it is a room of two. */
@@ -71,7 +71,7 @@ export class ServerRoom extends RoomLog {
 
   /** Whether a member may add others. */
   mayAdd(id: Uint8Array): boolean {
-    return this.isOpen || findMember(this.head.roster, id)?.role === memberRoles.admin;
+    return this.isOpen || isAdmin(findMember(this.head.roster, id));
   }
 
   /** Whether nobody more fits in. */
@@ -126,7 +126,7 @@ export class ServerRoom extends RoomLog {
   publish(pos: number, own: { peer: Peer; ref: number }): void {
     const stream = own.peer.subscriptions.get(this.key);
     stream?.expectOwn(pos, own.ref);
-    this.rooms.showSoon(this, pos);
+    this.rooms.queueBroadcast(this, pos);
   }
 
   /** The same for a commit, with what follows from it. */

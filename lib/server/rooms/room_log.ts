@@ -125,7 +125,7 @@ export abstract class RoomLog {
     let live = 0;
     for (const subscription of this.subscriptions) if (subscription.live) live++;
     if (live < this.rooms.limits.transitFrom) return this.#transit = null;
-    if (this.#transit && this.#transit.framesLeft < batch.framesMost) this.#transit = null;
+    if (this.#transit && this.#transit.framesLeft < batch.maxFrames) this.#transit = null;
     return this.#transit ??= this.rooms.newTransitKey(this.id);
   }
 
@@ -166,7 +166,7 @@ export abstract class RoomLog {
   }
 
   /** So much may wait for a peer before its stream goes back to the log. */
-  get aheadMostBytes(): number {
+  get maxAheadBytes(): number {
     return this.rooms.limits.queueBytes / 4;
   }
 

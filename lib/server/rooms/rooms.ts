@@ -15,11 +15,12 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { TransitSealer } from "../../protocol/channel/transit.ts";
 import { type Card, parseCard } from "../../protocol/identity/card.ts";
-import { type Limits, UserRates } from "../limits.ts";
+import type { Limits } from "../limits.ts";
+import { UserRates } from "../user_rates.ts";
 import type { Peer } from "./peer.ts";
 import { Bans } from "./bans.ts";
 import type { ServerEvents } from "../events.ts";
-import { KeyFileRoom } from "./key_file_log.ts";
+import { KeyFileLog } from "./key_file_log.ts";
 import { ServerRoom } from "./room.ts";
 import type { RoomLog } from "./room_log.ts";
 import { type Store, type StoredRoom, StoreFailed } from "../store/store.ts";
@@ -45,7 +46,7 @@ interface Staged {
   /** It was undone. */
   failed(): void;
   /** `done` only says what is to be shown: it may be shown together with what follows. */
-  readonly gathers: boolean;
+  readonly coalesces: boolean;
 }
 
 /** The shared state of a running server. */
@@ -57,15 +58,15 @@ export class Rooms {
   /** Whom the operator does not let in. */
   readonly bans: Bans;
   /** Told of each key-file room that is made. */
-  onKeyFileRoom: (room: KeyFileRoom) => void = () => {};
+  onKeyFileRoom: (room: KeyFileLog) => void = () => {};
   /** Told when somebody's link is over. */
   onLeft: (peer: Peer) => void = () => {};
   /** Told of each message of a key-file room, once it is on disk and shown. */
-  onKeyFileMessage: ((room: KeyFileRoom, pos: number, peer: Peer) => void) | null = null;
+  onKeyFileMessage: ((room: KeyFileLog, pos: number, peer: Peer) => void) | null = null;
   /** Whose last link was ended because they did not read: they are told when they are back. */
   readonly putOffAsSlow = new Set<string>();
   #rooms = new Map<string, ServerRoom>();
-  #keyFileRooms = new Map<string, KeyFileRoom>();
+  #keyFileRooms = new Map<string, KeyFileLog>();
   #cancelExpire: () => void;
   #expiring = new Set<RoomLog>();
   #cards = new Map<string, Card>();
@@ -111,7 +112,7 @@ export class Rooms {
   }
 
   /** All rooms that have none. */
-  keyFileRooms(): KeyFileRoom[] {
+  keyFileRooms(): KeyFileLog[] {
     return [...this.#keyFileRooms.values()];
   }
 
@@ -135,7 +136,7 @@ export class Rooms {
   }
 
   /** A key-file room by id. */
-  keyFileRoom(id: Bytes): KeyFileRoom | undefined {
+  keyFileRoom(id: Bytes): KeyFileLog | undefined {
     return this.#keyFileRooms.get(encodeHex(id));
   }
 
@@ -179,8 +180,8 @@ export class Rooms {
     return room;
   }
   /** The same for a key-file room. */
-  addKeyFileRoom(stored: StoredRoom): KeyFileRoom {
-    const room = new KeyFileRoom(stored, this);
+  addKeyFileRoom(stored: StoredRoom): KeyFileLog {
+    const room = new KeyFileLog(stored, this);
     this.#keyFileRooms.set(room.key, room);
     this.onKeyFileRoom(room);
     return room;
@@ -211,17 +212,17 @@ export class Rooms {
    * @param write does the writing; all or nothing of a batch stays
    * @param done once it is on disk
    * @param failed when it was undone, together with everything else of its batch
-   * @param gathers `done` calls {@link showSoon} and sends nothing that must come after what is shown
+   * @param coalesces `done` calls {@link queueBroadcast} and sends nothing that must come after what is shown
    */
-  stage(write: () => void, done: () => void, failed: () => void, gathers = false): void {
+  stage(write: () => void, done: () => void, failed: () => void, coalesces = false): void {
     try {
       write();
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error;
-      this.#staged.push({ done, failed, gathers });
+      this.#staged.push({ done, failed, coalesces });
       return this.#undone(error);
     }
-    this.#staged.push({ done, failed, gathers });
+    this.#staged.push({ done, failed, coalesces });
     this.#schedule();
   }
 
@@ -232,7 +233,7 @@ export class Rooms {
    */
   afterStaged(act: () => void, failed: () => void): void {
     if (this.#staged.length === 0) act();
-    else this.#staged.push({ done: act, failed, gathers: false });
+    else this.#staged.push({ done: act, failed, coalesces: false });
   }
 
   /** Writes and flushes at once, for what must be on disk before its author hears more. @returns success */
@@ -273,20 +274,20 @@ export class Rooms {
     }
     const staged = this.#staged.splice(0);
     this.events.tell({ type: "flushed", ms: performance.now() - began, writes: staged.length });
-    for (const { done, gathers } of staged) {
-      if (!gathers) this.showGathered();
+    for (const { done, coalesces } of staged) {
+      if (!coalesces) this.flushBroadcasts();
       this.#guard(done);
     }
-    this.showGathered();
+    this.flushBroadcasts();
   }
 
   /** Shows a room's log up to `pos` with the end of this flush, or before anything that must come after it. */
-  showSoon(room: RoomLog, pos: number): void {
+  queueBroadcast(room: RoomLog, pos: number): void {
     this.#showing.set(room, pos);
   }
 
   /** Shows what was gathered: what reached the disk together reaches each member in one write. */
-  showGathered(): void {
+  flushBroadcasts(): void {
     if (this.#showing.size === 0) return;
     const showing = [...this.#showing];
     this.#showing.clear();

@@ -16,8 +16,8 @@ import type { StoredEntry } from "../store/store.ts";
 const readAhead = 32;
 const backlogBytes = 256 * 1024;
 // Answers that wait for a stream to come so far; who makes more does not read.
-const answersMost = 1000;
-const hashesMost = 1000;
+const maxAnswers = 1000;
+const maxHashes = 1000;
 
 /** A stretch of the log that one peer is to get. */
 export interface Stretch {
@@ -100,7 +100,7 @@ export class Subscription {
   /** Sends `message` once everything up to position `after` has been sent. */
   answer(after: number, message: LinkMessage): void {
     if (this.#live || this.next > after) this.peer.send(message);
-    else if (this.#answers.push({ after, message }) > answersMost) {
+    else if (this.#answers.push({ after, message }) > maxAnswers) {
       this.peer.link.close(closeReasons.tooSlow);
     }
   }
@@ -166,7 +166,7 @@ export class Subscription {
           this.#announce({ first: entry.pos, whole: entry.pos, until: null });
         }
         hashes.push(entry.hash);
-        if (hashes.length === hashesMost) sendHashes(entry.pos + 1);
+        if (hashes.length === maxHashes) sendHashes(entry.pos + 1);
       } else {
         sendHashes(entry.pos);
         this.#sendEntry(entry, null);
@@ -222,7 +222,7 @@ export class Subscription {
     const { link } = this.peer;
     // With so much waiting the stream goes on from the log, as fast as its peer reads; so it does after a gap.
     const isGap = this.next !== batch.entries[0].pos;
-    if (isGap || link.waitingBytes + batch.bytes > this.room.aheadMostBytes) return this.#fallBehind();
+    if (isGap || link.waitingBytes + batch.bytes > this.room.maxAheadBytes) return this.#fallBehind();
     const hasKey = transit !== null && this.transitKey === transit.key;
     if (hasKey && (this.#ownRefs.size === 0 || !batch.entries.some(({ pos }) => this.#ownRefs.has(pos)))) {
       for (const frame of batch.frames(transit)) link.sendTransit(frame);

@@ -5,7 +5,7 @@
 
 import type { RoomEvent } from "../../client/room_events.ts";
 import { noStatus, type Status } from "../../client/status.ts";
-import type { Entered, View } from "../../client/chat_view.ts";
+import type { ChatView, Entered } from "../../client/chat_view.ts";
 import { ChatError } from "../../errors.ts";
 import { LineSplitter } from "../line_splitter.ts";
 import { BadInput, parseInput } from "./input.ts";
@@ -22,7 +22,7 @@ export interface JsonStreams {
 }
 
 /** A view for programs. */
-export class JsonView implements View {
+export class JsonView implements ChatView {
   readonly interactive = false;
   readonly holds = false;
   /** What was told to be pending, and the program's ref for it. */

@@ -7,7 +7,7 @@
  */
 
 import { boundaryAfter, boundaryBefore, boundaryFrom } from "../graphemes.ts";
-import { type Key, pasteMostBytes } from "./keys.ts";
+import { type Key, maxPasteBytes } from "./keys.ts";
 
 /** Pasted lines that wait for the person's word. */
 export interface HeldPaste {
@@ -84,9 +84,9 @@ export interface Pressed {
   readonly effect: Effect | null;
 }
 
-const historyMost = 500;
-const undoMost = 100;
-const answerMost = 20;
+const maxHistory = 500;
+const maxUndo = 100;
+const maxAnswerMs = 20;
 
 /** An empty line. */
 export function emptyLine(history: readonly string[] = []): EditorState {
@@ -246,7 +246,7 @@ function changed(state: EditorState, from: number, to: number, text: string): Ed
     ...state,
     text: old.slice(0, from) + text + old.slice(to),
     cursor: from + text.length,
-    before: [...state.before.slice(1 - undoMost), { text: old, cursor }],
+    before: [...state.before.slice(1 - maxUndo), { text: old, cursor }],
   });
 }
 
@@ -281,7 +281,7 @@ function enter(state: EditorState): Pressed {
 
 function remembered(history: readonly string[], text: string): readonly string[] {
   const isNew = text.trim() !== "" && text !== history.at(-1);
-  return isNew ? [...history.slice(1 - historyMost), text] : history;
+  return isNew ? [...history.slice(1 - maxHistory), text] : history;
 }
 
 function transpose(state: EditorState): Pressed {
@@ -359,7 +359,7 @@ function endSearch(state: EditorState): EditorState {
 
 function paste(state: EditorState, text: string, bytes: number, limitBytes: number): Pressed {
   const lines = text.replace(/\n+$/, "");
-  if (bytes > pasteMostBytes) {
+  if (bytes > maxPasteBytes) {
     return { state, effect: { type: "refused", why: tooLong(bytes, limitBytes) } };
   }
   if (!lines.includes("\n")) return insert(state, lines, limitBytes);
@@ -385,7 +385,7 @@ const answers: Record<string, "one" | "lines" | "nothing"> = {
 /** One message, line by line, or nothing: never a part of it, and never by a key that was meant for the line. */
 function answerPaste(state: EditorState, held: HeldPaste, key: Key, limitBytes: number): Pressed {
   const answering = (answer: string) => only({ ...state, held: { ...held, answer } });
-  if (key.kind === "text") return answering((held.answer + key.text).slice(0, answerMost));
+  if (key.kind === "text") return answering((held.answer + key.text).slice(0, maxAnswerMs));
   if (key.kind !== "key") return only(state);
   if (key.name === "backspace") return answering(held.answer.slice(0, -1));
   if (key.name === "c-u") return answering("");

@@ -15,11 +15,11 @@ export type Key =
   | { readonly kind: "key"; readonly name: string };
 
 /** More pasted than this is counted, and not kept. */
-export const pasteMostBytes = 1024 * 1024;
+export const maxPasteBytes = 1024 * 1024;
 
 const pasteStart = "\x1b[200~";
 const pasteEnd = "\x1b[201~";
-const sequenceMost = 64;
+const maxSequence = 64;
 
 const controls: Record<string, string> = {
   "\r": "enter",
@@ -123,7 +123,7 @@ export class KeyReader {
     const upTo = end >= 0 ? end : Math.max(0, this.#rest.length - pasteEnd.length + 1);
     const part = this.#rest.slice(0, upTo);
     paste.bytes += new TextEncoder().encode(part).length;
-    if (paste.bytes <= pasteMostBytes) paste.parts.push(part);
+    if (paste.bytes <= maxPasteBytes) paste.parts.push(part);
     else paste.parts = [];
     this.#rest = this.#rest.slice(upTo);
     if (end < 0) return;
@@ -145,7 +145,7 @@ function escape(text: string, isOver: boolean): { length: number; key: Key | nul
   if (text.length === 1) return isOver ? lone : { length: 0, key: null };
   const after = text.slice(1);
   const incomplete = () => {
-    if (isOver || text.length > sequenceMost) return { length: text.length, key: null };
+    if (isOver || text.length > maxSequence) return { length: text.length, key: null };
     return { length: 0, key: null };
   };
   switch (text[1]) {

@@ -5,7 +5,7 @@
 
 import type { RoomEvent } from "../../client/room_events.ts";
 
-const rowsMost = 4;
+const maxRows = 4;
 
 interface Waiting {
   readonly room: string;
@@ -47,7 +47,7 @@ export class PendingLines {
         ? `! ${where}${line.text} (refused; /retry sends it again)`
         : `… ${where}${line.text}`;
     });
-    const more = rows.length - rowsMost;
-    return more > 0 ? [`… ${more} more`, ...rows.slice(-rowsMost)] : rows;
+    const more = rows.length - maxRows;
+    return more > 0 ? [`… ${more} more`, ...rows.slice(-maxRows)] : rows;
   }
 }

@@ -3,8 +3,8 @@
 import type { Clock } from "../../clock.ts";
 import type { RoomEvent } from "../../client/room_events.ts";
 import { noStatus, type Status } from "../../client/status.ts";
-import type { Entered, View } from "../../client/chat_view.ts";
-import { textMaxBytes } from "../../protocol/group/content.ts";
+import type { ChatView, Entered } from "../../client/chat_view.ts";
+import { maxTextBytes } from "../../protocol/group/content.ts";
 import { sanitize, sanitizeLine } from "../../sanitize.ts";
 import { type Bell, rings } from "../bell.ts";
 import { wrap } from "../wrap.ts";
@@ -55,7 +55,7 @@ export interface TerminalParts {
 }
 
 /** A view for a person at a terminal. */
-export class TerminalView implements View {
+export class TerminalView implements ChatView {
   readonly interactive = true;
   readonly holds = true;
   readonly #line: PromptLine;
@@ -76,7 +76,7 @@ export class TerminalView implements View {
     const { tty, clock, history, person } = parts;
     this.#days = new DayChange(clock);
     this.#presence = new PresenceFold(clock, (text) => this.#print(text));
-    this.#line = new PromptLine("> ", { tty, clock, history, limitBytes: textMaxBytes }, {
+    this.#line = new PromptLine("> ", { tty, clock, history, limitBytes: maxTextBytes }, {
       line: (text) => {
         if (text.trim() !== "") person.entered(text);
         this.#give(text);

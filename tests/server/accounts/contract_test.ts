@@ -139,7 +139,7 @@ for (const { kind, ignore, open } of kinds) {
       );
       assertEquals(outcomes.toSorted(), ["made", ...Array(19).fill("taken")]);
       const winner = outcomes.indexOf("made");
-      assertEquals((await store.find("lra"))?.binding, { turn: 1, identity: bytes(winner) });
+      assertEquals((await store.find("lra"))?.binding, { revision: 1, identity: bytes(winner) });
       assertEquals(await trailOf(store), ["registered  ira  from 192.0.2.1"]);
     },
   );
@@ -195,9 +195,9 @@ for (const { kind, ignore, open } of kinds) {
       skeleton: "lra",
       name: "ira",
       atMs: 1_000,
-      credential: { ...credential(1), turn: 1 },
-      binding: { turn: 1, identity: bytes(7) },
-      ban: { turn: 0, disabled: false },
+      credential: { ...credential(1), revision: 1 },
+      binding: { revision: 1, identity: bytes(7) },
+      ban: { revision: 0, disabled: false },
     });
     const act = (atMs: number) => ({ by: "operator", atMs });
     assertEquals(await store.setCredential(first, credential(50), act(2_000)), true);
@@ -205,8 +205,11 @@ for (const { kind, ignore, open } of kinds) {
     assertEquals(await store.setDisabled(first, true, act(4_000)), true);
     const other = await again();
     const second = (await other.find("lra"))!;
-    assertEquals(second.credential, { ...credential(50), turn: 2 });
-    assertEquals([second.binding, second.ban], [{ turn: 2, identity: null }, { turn: 1, disabled: true }]);
+    assertEquals(second.credential, { ...credential(50), revision: 2 });
+    assertEquals([second.binding, second.ban], [{ revision: 2, identity: null }, {
+      revision: 1,
+      disabled: true,
+    }]);
     assertEquals(await other.setBinding(second, bytes(9), act(5_000)), true);
     assertEquals(await other.setDisabled(second, false, act(6_000)), true);
     const third = (await store.find("lra"))!;

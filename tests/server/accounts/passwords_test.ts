@@ -7,7 +7,7 @@ import { systemRandom } from "../../../lib/crypto/random.ts";
 import { BadPassword, encodePassword, isPassword } from "../../../lib/protocol/identity/password.ts";
 import { Accounts, type Attempt } from "../../../lib/server/accounts/accounts.ts";
 import { BadAccountsUrl, parseAccountsUrl } from "../../../lib/server/accounts/accounts_url.ts";
-import { Doors } from "../../../lib/server/accounts/login_throttle.ts";
+import { LoginThrottle } from "../../../lib/server/accounts/login_throttle.ts";
 import { MemoryAccounts } from "../../../lib/server/accounts/memory.ts";
 import { argon2id, type Credential, Passwords } from "../../../lib/server/accounts/passwords.ts";
 import { FakeClock } from "../../fakes/fake_clock.ts";
@@ -125,7 +125,7 @@ for (const [what, registration, over] of refused) {
 
 Deno.test("ten failures within ten minutes close a door for ten minutes, and no other door", () => {
   const clock = new FakeClock();
-  const doors = new Doors(clock);
+  const doors = new LoginThrottle(clock);
   const fail = (name = "lra", address = "a") =>
     doors.begin(name, address) && (doors.failed(name, address), true);
   for (let i = 0; i < 9; i++) assertEquals(fail(), true);
@@ -139,7 +139,7 @@ Deno.test("ten failures within ten minutes close a door for ten minutes, and no 
   assertEquals(fail(), true);
 });
 Deno.test("whoever comes in is forgiven; what is being judged counts, so that a hundred at once are ten", () => {
-  const doors = new Doors(new FakeClock());
+  const doors = new LoginThrottle(new FakeClock());
   for (let i = 0; i < 9; i++) doors.begin("lra", "a"), doors.failed("lra", "a");
   doors.begin("lra", "a");
   doors.ended("lra", "a", true);

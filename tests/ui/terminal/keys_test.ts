@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type Key, KeyReader, pasteMostBytes } from "../../../lib/ui/terminal/keys.ts";
+import { type Key, KeyReader, maxPasteBytes } from "../../../lib/ui/terminal/keys.ts";
 
 /** A key in short: text in quotes, a paste in angles, others by name. */
 function short(key: Key): string {
@@ -99,10 +99,10 @@ Deno.test("keys: a paste whose end never comes is given up with Ctrl+C", () => {
 Deno.test("keys: a paste that is too large is counted, and not kept", () => {
   const reader = new KeyReader();
   const keys = [
-    ...reader.feed(new TextEncoder().encode(`\x1b[200~${"x".repeat(pasteMostBytes)}`)),
+    ...reader.feed(new TextEncoder().encode(`\x1b[200~${"x".repeat(maxPasteBytes)}`)),
     ...reader.feed(new TextEncoder().encode(`${"y".repeat(1000)}\x1b[201~`)),
   ];
-  assertEquals(keys, [{ kind: "paste", text: "", bytes: pasteMostBytes + 1000 }]);
+  assertEquals(keys, [{ kind: "paste", text: "", bytes: maxPasteBytes + 1000 }]);
 });
 Deno.test("keys: Escape waits for what may follow it, and only then", () => {
   const reader = new KeyReader();

@@ -2,14 +2,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { TypedLines } from "../../lib/client/profile/input_history.ts";
+import { InputHistory } from "../../lib/client/profile/input_history.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { person } from "../fakes/people.ts";
 
-async function inFolder(act: (open: () => TypedLines, dir: string) => void): Promise<void> {
+async function inFolder(act: (open: () => InputHistory, dir: string) => void): Promise<void> {
   const dir = Deno.makeTempDirSync({ prefix: "chat-test-" });
   const files = await SealedFiles.open(dir, (await person("ira")).identity, systemRandom);
-  act(() => new TypedLines(files), dir);
+  act(() => new InputHistory(files), dir);
   Deno.removeSync(dir, { recursive: true });
 }
 Deno.test("lines that were typed are there in the next run, once each, and nowhere in clear", async () => {

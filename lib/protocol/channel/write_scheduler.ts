@@ -1,5 +1,5 @@
 /**
- * WriteTurns: whose turn it is to write, when a thousand links have something at once.
+ * WriteScheduler: whose turn it is to write, when a thousand links have something at once.
  *
  * The runtime finishes about 128 socket operations in one turn of its event loop at once, without allocating; those
  * beyond wait for the next turn, each with a task of its own. So links write some at a time, and what else comes for
@@ -9,7 +9,7 @@
 const writesAtOnce = 64;
 
 /** A line of links; one for all links of a server. */
-export class WriteTurns {
+export class WriteScheduler {
   #ready: (() => void)[] = [];
   #scheduled = false;
 

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { WriteTurns } from "../../lib/protocol/channel/write_turns.ts";
+import { WriteScheduler } from "../../lib/protocol/channel/write_scheduler.ts";
 import { settle } from "../fakes/fake_clock.ts";
 
 Deno.test("links write in the order of the line, some in each turn of the event loop", async () => {
   const later: (() => void)[] = [];
-  const turns = new WriteTurns((act) => void later.push(act));
+  const turns = new WriteScheduler((act) => void later.push(act));
   const wrote: number[] = [];
   for (let i = 0; i < 150; i++) turns.add(() => void wrote.push(i));
   assertEquals(wrote, []);

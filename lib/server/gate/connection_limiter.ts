@@ -1,0 +1,134 @@
+/** ConnectionLimiter (protocol §12): who may begin a handshake now, and how many links there may be. */
+
+import type { Clock } from "../../clock.ts";
+import { dropFullBuckets, TokenBucket } from "../../token_bucket.ts";
+import type { TurnedAwayFor } from "../events.ts";
+import type { Limits } from "../limits.ts";
+import { KeyedCount } from "./keyed_count.ts";
+
+const maxBuckets = 10_000;
+
+/** The slot of a connection that has not proved who it is. */
+export interface PendingSlot {
+  /** What its limits count by. */
+  readonly address: string;
+  /** When it took its last step, milliseconds. */
+  sinceMs: number;
+  /** What the peer has done: failed, nothing valid yet, a ClientHello, or the secret that costs us a decryption. */
+  step: "failed" | "nothing" | "hello" | "secret" | "evicted";
+  /** Closes its connection: the slot is needed. */
+  readonly evict: () => void;
+}
+
+/** Which slots are evicted when all are taken, in this order, and for how long after its last step each is safe. */
+const evictionOrder = [["failed", 0], ["nothing", 0], ["hello", 2_000], ["secret", 3_000]] as const;
+
+/** Who may begin a handshake now. */
+export class ConnectionLimiter {
+  readonly #slots = new Set<PendingSlot>();
+  readonly #pending = new KeyedCount();
+  readonly #linked = new KeyedCount();
+  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #newcomers = new Map<string, TokenBucket>();
+  readonly #hellos: TokenBucket;
+
+  /** @param limits of the server */
+  constructor(private readonly limits: Limits, private readonly clock: Clock) {
+    this.#hellos = new TokenBucket(limits.hellosPerSecond, 1000 / limits.hellosPerSecond, clock);
+  }
+
+  /**
+   * A connection was accepted. When all slots are taken, the one that has waited longest without its next step is
+   * evicted: an honest client says hello within a round trip, so those who merely hold slots lose them first.
+   *
+   * @returns its slot, or why it shall be closed at once with nothing sent
+   */
+  admit(address: string, evict: () => void): PendingSlot | TurnedAwayFor {
+    const { pending, pendingPerAddress } = this.limits;
+    if (this.#pending.of(address) >= pendingPerAddress) return "pending from address";
+    if (!this.#bucket(address).take()) return "handshakes from address";
+    if (this.#pending.total >= pending && !this.#evictOne()) return "pending";
+    const slot: PendingSlot = { address, sinceMs: this.clock.now(), step: "nothing", evict };
+    this.#slots.add(slot);
+    this.#pending.add(address);
+    return slot;
+  }
+
+  #evictOne(): boolean {
+    const now = this.clock.now();
+    for (const [step, safeMs] of evictionOrder) {
+      for (const slot of this.#slots) { // the oldest first
+        if (slot.step !== step || now - slot.sinceMs < safeMs) continue;
+        this.release(slot);
+        slot.step = "evicted";
+        slot.evict();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** How many slots are taken, from 0 to 1: strangers are asked for work before none is left. */
+  get fill(): number {
+    return this.#pending.total / this.limits.pending;
+  }
+
+  /** A ClientHello came. @returns false: one too many this second */
+  hello(): boolean {
+    return this.#hellos.take();
+  }
+
+  /** A connection that had a slot is a link now, or gone. */
+  release(slot: PendingSlot): void {
+    if (this.#slots.delete(slot)) this.#pending.remove(slot.address);
+  }
+
+  /** A handshake has proved its client. @returns false: too many links */
+  link(address: string): boolean {
+    const { links, linksPerAddress } = this.limits;
+    if (this.#linked.total >= links || this.#linked.of(address) >= linksPerAddress) return false;
+    this.#linked.add(address);
+    return true;
+  }
+
+  /** WELCOME was sent: its handshake does not count, so that all can return after a restart. */
+  welcomed(address: string): void {
+    this.#bucket(address).giveBack();
+  }
+
+  /** An identity never seen before asks to be kept. @returns false: too many from there this hour */
+  newcomer(address: string): boolean {
+    let bucket = this.#newcomers.get(address);
+    if (!bucket) {
+      if (this.#newcomers.size >= maxBuckets) dropFullBuckets(this.#newcomers);
+      const { identitiesPerHour } = this.limits;
+      bucket = new TokenBucket(identitiesPerHour, 3_600_000 / identitiesPerHour, this.clock);
+      this.#newcomers.set(address, bucket);
+    }
+    return bucket.take();
+  }
+
+  /** A link ended. */
+  unlink(address: string): void {
+    this.#linked.remove(address);
+  }
+
+  /** Undecided connections. */
+  get pendingTotal(): number {
+    return this.#pending.total;
+  }
+
+  #bucket(address: string): TokenBucket {
+    let bucket = this.#buckets.get(address);
+    if (!bucket) {
+      if (this.#buckets.size >= maxBuckets) dropFullBuckets(this.#buckets);
+      bucket = new TokenBucket(
+        this.limits.handshakeBurst,
+        this.limits.handshakeEverySeconds * 1000,
+        this.clock,
+      );
+      this.#buckets.set(address, bucket);
+    }
+    return bucket;
+  }
+}
