@@ -21,7 +21,7 @@ import {
   roomKinds,
   welcomeFlags,
 } from "../protocol/channel/link_messages.ts";
-import { BadName, decodeName, isName, skeleton } from "../protocol/identity/name.ts";
+import { BadName, decodeName, isName, type Named, skeleton } from "../protocol/identity/name.ts";
 import { beginDirectRoom, directRoomWith } from "./rooms/direct_rooms.ts";
 import { enterKeyFileRoom } from "./rooms/enter_key_file_room.ts";
 import { KeyFileRoom } from "./rooms/key_file_room.ts";
@@ -37,17 +37,24 @@ import { PrekeyPublishing } from "./connection/prekey_publishing.ts";
 import { ServerGate } from "./connection/server_gate.ts";
 import { Questions } from "./questions.ts";
 import { findPerson, NobodyThere } from "./rooms/people.ts";
-import type { Named, RoomStream } from "./rooms/room_stream.ts";
+import type { RoomStream } from "./rooms/room_stream.ts";
 import { enterRoom, type Entrance, retryWhileLimited, type Wanted } from "./rooms/enter_room.ts";
 import { notAdmitted, notMember, notSent, notStored } from "./exit_errors.ts";
 import type { ServerTrust } from "./connection/server_pin.ts";
-import { AskedTooLong, Connection, type Dial, LinkLost, type Receiver } from "./connection/connection.ts";
+import {
+  AskedTooLong,
+  HandshakeBroken,
+  LinkLost,
+  Refused,
+  refusedBy,
+  Unreachable,
+} from "./connection/connection_errors.ts";
+import { Connection, type Dial, type Receiver } from "./connection/connection.ts";
 import { hostPort } from "../host_port.ts";
-import { HandshakeBroken, Refused, refusedBy, Unreachable } from "./connection/connection_errors.ts";
 import type { Profile } from "./profile/profile.ts";
 import type { RoomEvent } from "./room_events.ts";
 import { Backoff } from "./connection/backoff.ts";
-import { ClientRoom } from "./rooms/member_room.ts";
+import { MemberRoom } from "./rooms/member_room.ts";
 import { type RoomContext, WrongKeyFile } from "./rooms/room_context.ts";
 import { newRoomState, type OutboxItem } from "./rooms/room_state.ts";
 import { ServerState } from "./profile/server_state.ts";
@@ -151,7 +158,7 @@ export class Chat implements Receiver {
   #entered = false;
   #whenEntered = Promise.withResolvers<void>();
   #watched = new Set<{ room: RoomStream; check: () => void }>();
-  #beginning = new Set<ClientRoom>();
+  #beginning = new Set<MemberRoom>();
   #offline: Status["offline"] = { retryMs: null };
   /** What `/why` tells of. */
   readonly shown = new ShownMessages();
@@ -215,8 +222,8 @@ export class Chat implements Receiver {
     return this.#open.shown;
   }
   /** The same, if it has members and admins. @throws ChatError */
-  get membersRoom(): ClientRoom {
-    if (this.#open.shown instanceof ClientRoom && this.#open.shown.state.head) return this.#open.shown;
+  get membersRoom(): MemberRoom {
+    if (this.#open.shown instanceof MemberRoom && this.#open.shown.state.head) return this.#open.shown;
     throw new ChatError(
       this.#open.shown
         ? "That is for rooms with members; this one has only a key file"
@@ -479,9 +486,8 @@ export class Chat implements Receiver {
       },
     };
     this.#open.clear();
-    const byName = (a: { state: { name: string } }, b: typeof a) => a.state.name < b.state.name ? -1 : 1;
-    for (const { state, history } of this.#context.files.load().toSorted(byName)) {
-      this.#addRoom(new ClientRoom(this.#context, state, state.status === "waiting" ? null : history));
+    for (const state of this.#context.files.load().toSorted((a, b) => a.name < b.name ? -1 : 1)) {
+      this.#addRoom(new MemberRoom(this.#context, state));
     }
   }
 
@@ -533,7 +539,7 @@ export class Chat implements Receiver {
       // The known server is back; whether it knows all that we do, its streams will tell.
       if (change === "same" && room.state.alarm === "the server") room.state.alarm = null;
       room.connect(this.#connection!);
-      if (room instanceof ClientRoom && !this.#isFollowed(room)) room.refuse(null);
+      if (room instanceof MemberRoom && !this.#isFollowed(room)) room.refuse(null);
     }
   }
 
@@ -569,14 +575,14 @@ export class Chat implements Receiver {
   }
 
   /** A room whose key file is not at hand is passed over: we could neither read nor mend anything there. */
-  #isFollowed(room: ClientRoom): boolean {
+  #isFollowed(room: MemberRoom): boolean {
     return !room.state.keyFile || !equals(room.roomKey, noKeyFile);
   }
 
   /** Lines that the server has not confirmed, of all rooms: when a memory-only server begins anew they stay unsent. */
   #unconfirmed(): Unsent[] {
     return [...this.rooms.values()].flatMap((room) => {
-      const other = room instanceof ClientRoom ? room.other : null;
+      const other = room instanceof MemberRoom ? room.other : null;
       return room.unsent.map((item) => ({
         msgId: encodeHex(item.msgId),
         text: new TextDecoder().decode(item.body),
@@ -617,13 +623,13 @@ export class Chat implements Receiver {
   }
 
   /** A room that others have put us into, or one whose admission we have not kept. */
-  #unaskedRoom({ room: id, name }: MessageOf<"ROOM_INFO">): ClientRoom {
+  #unaskedRoom({ room: id, name }: MessageOf<"ROOM_INFO">): MemberRoom {
     const called = name.length === 0 ? "" : decodeName(name);
     const waiting = this.#open.withMembers.filter((room) => room.state.status === "waiting").length;
     if (waiting >= maxUnaskedRooms) throw new Malformed("more rooms than anybody is put into");
     const wanted = this.#wanted.find((other) => skeleton(other.name) === skeleton(called));
     // A room that is wanted must bear the name; any other takes that of its commit.
-    const room = this.#addRoom(new ClientRoom(this.#context!, newRoomState(id, wanted?.name ?? ""), null));
+    const room = this.#addRoom(new MemberRoom(this.#context!, newRoomState(id, wanted?.name ?? "")));
     if (wanted) {
       room.roomKey = wanted.roomKey;
       room.state.inviter = wanted.inviter;
@@ -874,7 +880,7 @@ export class Chat implements Receiver {
     if (room.state.alarm) {
       this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
     }
-    if (room instanceof ClientRoom && room.isDirect) {
+    if (room instanceof MemberRoom && room.isDirect) {
       // Cut off, it is begun with the next connection.
       this.#tell(false, () => this.#beginDirect(room)).catch((error) => {
         if (!(error instanceof LinkLost)) throw error;
@@ -922,16 +928,16 @@ export class Chat implements Receiver {
   }
 
   /** The room of two with somebody, begun if need be. @throws ChatError */
-  async directRoom(name: string): Promise<ClientRoom> {
+  async directRoom(name: string): Promise<MemberRoom> {
     return this.#directRoom(await findPerson(this.context, this.#connection, name));
   }
 
-  #directRoom(other: Named): ClientRoom {
+  #directRoom(other: Named): MemberRoom {
     return directRoomWith({
       context: this.context,
       room: (key) => {
         const room = this.rooms.get(key);
-        return room instanceof ClientRoom ? room : undefined;
+        return room instanceof MemberRoom ? room : undefined;
       },
       addRoom: (room) => {
         this.#addRoom(room);
@@ -947,7 +953,7 @@ export class Chat implements Receiver {
   }
 
   /** Makes a room of two at the server, once there is something to say in it. */
-  async #beginDirect(room: ClientRoom): Promise<void> {
+  async #beginDirect(room: MemberRoom): Promise<void> {
     const { other, state } = room;
     const due = state.status === "waiting" && room.unsent.length > 0 && other !== null;
     if (!due || this.#beginning.has(room) || !this.#connection) return;
@@ -974,7 +980,7 @@ export class Chat implements Receiver {
     if (!this.#connection) this.view.notice("Connecting now.");
     this.#hurry.abort();
     this.#open.shown?.retry();
-    if (this.#open.shown instanceof ClientRoom && this.#open.shown.isDirect) {
+    if (this.#open.shown instanceof MemberRoom && this.#open.shown.isDirect) {
       await this.#beginDirect(this.#open.shown);
     }
   }
@@ -1022,7 +1028,7 @@ export class Chat implements Receiver {
   async leave(): Promise<void> {
     const room = this.#open.shown;
     if (!room) return this.quit();
-    if (room instanceof ClientRoom) {
+    if (room instanceof MemberRoom) {
       await room.leave();
       this.view.notice("You have asked to leave the room; a member carries it out.");
     }

@@ -2,15 +2,11 @@
 
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import {
-  Connection,
-  type ConnectionConfig,
-  LinkLost,
-  type Receiver,
-} from "../../lib/client/connection/connection.ts";
+import { Connection, type ConnectionConfig, type Receiver } from "../../lib/client/connection/connection.ts";
 import {
   dialError,
   HandshakeBroken,
+  LinkLost,
   Refused,
   refusedBy,
   Unreachable,

@@ -6,7 +6,7 @@ import { ChatError, exitCodes } from "../../lib/errors.ts";
 import { directIdWith, directRoomWith } from "../../lib/client/rooms/direct_rooms.ts";
 import { KeyClaims } from "../../lib/client/trust/key_claims.ts";
 import { KeyFileRoom, newKeyFileRoomState } from "../../lib/client/rooms/key_file_room.ts";
-import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { newRoomState } from "../../lib/client/rooms/room_state.ts";
 import { signLabelled } from "../../lib/crypto/ed25519.ts";
 import { concat } from "../../lib/crypto/bytes.ts";
@@ -30,7 +30,7 @@ for (const [what, policy, roomName] of [["direct", 2, ""], ["open", 0, "foo"]] a
       const connection = bench.room.connection!;
       const id = directIdWith(bench.context, dana.card.id);
       const state = { ...newRoomState(id, ""), with: "dana", withId: dana.card.id };
-      bench.room = new ClientRoom(bench.context, state, null);
+      bench.room = new MemberRoom(bench.context, state);
       bench.room.connect(connection);
       bench.room.say("only for dana");
       bench.head = { ...bench.head, room: id, epoch: 0, commitPos: 1, policy, roomName };
@@ -55,7 +55,7 @@ for (const [what, policy, roomName] of [["direct", 2, ""], ["open", 0, "foo"]] a
 
 benchTest("an unasked room under the id of a room of two is not taken for it", (bench) => {
   const id = directIdWith(bench.context, dana.card.id);
-  const forged = new ClientRoom(bench.context, { ...newRoomState(id, "foo"), status: "in" }, null);
+  const forged = new MemberRoom(bench.context, { ...newRoomState(id, "foo"), status: "in" });
   const rooms = { context: bench.context, room: () => forged, addRoom: () => {} };
   const error = assertThrows(() => directRoomWith(rooms, dana.card), ChatError);
   assertEquals(error.exitCode, exitCodes.trust);
@@ -66,7 +66,7 @@ benchTest(
   "a room of two that the other has just begun takes our line as well",
   (bench) => {
     const id = directIdWith(bench.context, dana.card.id);
-    const incoming = new ClientRoom(bench.context, newRoomState(id, ""), null);
+    const incoming = new MemberRoom(bench.context, newRoomState(id, ""));
     const rooms = { context: bench.context, room: () => incoming, addRoom: () => {} };
     assertEquals(directRoomWith(rooms, dana.card) === incoming, true);
     assertEquals(incoming.label, "@dana");
@@ -79,7 +79,7 @@ benchTest(
   "an entry before a key-file room begins is the server's fault, and ends nothing but the link",
   async (bench) => {
     const server = await person("server");
-    const room = new KeyFileRoom(bench.context, newKeyFileRoomState(zeros, "k"), null, zeros, server.card);
+    const room = new KeyFileRoom(bench.context, newKeyFileRoomState(zeros, "k"), zeros, server.card);
     room.connect(bench.room.connection!);
     room.receive({
       type: "ENTRY",

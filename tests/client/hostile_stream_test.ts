@@ -7,13 +7,13 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { makeLeave, parseCommit } from "../../lib/protocol/group/commit.ts";
-import { entryHash } from "../../lib/protocol/group/history.ts";
-import { entryKinds, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
+import { entryHash, entryKinds } from "../../lib/protocol/group/history.ts";
+import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { member, zeros } from "../fakes/commits.ts";
 import { type Person, person } from "../fakes/people.ts";
 import { noKeyFile } from "../../lib/protocol/group/epoch.ts";
-import { makeGenesis } from "../../lib/client/rooms/make_commit.ts";
-import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import { makeGenesis } from "../../lib/protocol/group/make_commit.ts";
+import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { newRoomState, RoomFiles } from "../../lib/client/rooms/room_state.ts";
 import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { FileTrouble } from "../../lib/storage/private_file.ts";
@@ -333,9 +333,9 @@ benchTest(
     const { chainStep } = await import("../../lib/protocol/group/epoch.ts");
     const { openMessage, parseMessage } = await import("../../lib/protocol/group/sealed_message.ts");
     let key = chain.key;
-    for (let i = 0; i < 20; i++, key = chainStep(key).next) {
+    for (let i = 0; i < 20; i++, key = chainStep(key!).next) {
       try {
-        openMessage(parseMessage(first), chainStep(key).messageKey, bench.head.commitHash);
+        openMessage(parseMessage(first), chainStep(key!).messageKey, bench.head.commitHash);
         throw new Error("it opened");
       } catch (error) {
         assertEquals((error as Error).name, "TagMismatch");
@@ -360,7 +360,7 @@ benchTest("everything is stored before it is acknowledged", async (bench) => {
   const ack = bench.sent.filter((m) => m.type === "ACK").at(-1);
   const [stored] = bench.context.files.load();
   assertEquals(ack?.type === "ACK" && ack.pos, bench.last);
-  assertEquals(stored.history.view, bench.history.view);
+  assertEquals(stored.history!.view, bench.history.view);
 });
 benchTest(
   "what is said is sealed and stored before it is sent, and resent byte for byte after a cut",
@@ -370,7 +370,7 @@ benchTest(
     const send = () =>
       bench.sent.filter((m) => m.type === "SEND").map((m) => m.type === "SEND" ? m.message : null);
     const [first] = send();
-    assertEquals(bench.context.files.load()[0].state.outbox[0].sealed!.bytes, first!);
+    assertEquals(bench.context.files.load()[0].outbox[0].sealed!.bytes, first!);
     bench.reload();
     await bench.feed(bench.info());
     assertEquals(send(), [first, first]);
@@ -444,7 +444,7 @@ Deno.test({
     try {
       const view = bench.history.view;
       const e = [entryHash(2, Uint8Array.of(1)), entryHash(2, Uint8Array.of(2))];
-      for (const each of e) bench.history.feed(each);
+      for (const each of e) bench.history = bench.history.after(each);
       const made = await bench.commit(ira, { roster: [...bench.head.roster, member(sam, 1)], view });
       const entry = bench.accept(made);
       await bench.feed(bench.info(), { type: "HASHES", room: bench.head.room, first: 2, hashes: e }, entry);
@@ -460,12 +460,12 @@ Deno.test({
 
 // COMMIT(0) went out before it and its secret were stored: a crash made the creator a stranger.
 benchTest("the commit that makes a room is stored with its secret before it is sent", async (bench) => {
-  const { id, pending } = makeGenesis(bench.room, "fresh", noKeyFile);
-  const room = new ClientRoom(bench.context, { ...newRoomState(id, "fresh"), pendingCommit: pending }, null);
+  const { id, pending } = makeGenesis({ ...bench.context, now: 0 }, "fresh", noKeyFile);
+  const room = new MemberRoom(bench.context, { ...newRoomState(id, "fresh"), pendingCommit: pending });
   let storedWhenSent: Bytes | undefined;
   const connection = Object.create(bench.room.connection!);
   connection.sendInStream = () => {
-    storedWhenSent = bench.context.files.load().find((r) => r.state.name === "fresh")?.state.pendingCommit
+    storedWhenSent = bench.context.files.load().find((r) => r.name === "fresh")?.pendingCommit
       ?.secret;
     return 1;
   };
@@ -542,7 +542,7 @@ benchTest(
     } finally {
       RoomFiles.prototype.save = save;
     }
-    bench.room.turn();
+    bench.room.schedule();
     await bench.idle();
     assertEquals(bench.said, ["ira: one", "ira: two"]);
     assertEquals([acks() > before, bench.sent.some((m) => m.type === "SEND")], [true, true]);
@@ -641,5 +641,5 @@ benchTest("a room that waits stores what it shows, and what is typed", async (be
   bench.room.say("typed while it waits");
   const [stored] = bench.context.files.load();
   assertEquals(bench.said, ["ira: before"]);
-  assertEquals([stored.history.view.pos, stored.state.outbox.length], [bench.last - 1, 1]);
+  assertEquals([stored.history!.view.pos, stored.outbox.length], [bench.last - 1, 1]);
 });

@@ -15,7 +15,7 @@ import { noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
 import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
 import type { PrekeySecrets } from "../../lib/protocol/identity/prekey.ts";
 import { findMember } from "../../lib/protocol/group/roster.ts";
-import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { defaultLimits } from "../../lib/server/limits.ts";
 import { person } from "../fakes/people.ts";
 import { type Client, headIn, inWorld, until, type World } from "../fakes/world.ts";
@@ -111,7 +111,7 @@ class Model {
 
   async #kick(name: string): Promise<void> {
     const [admin] = [...this.#here].filter(([other, client]) =>
-      other !== name && (client.chat.room as ClientRoom).isAdmin
+      other !== name && (client.chat.room as MemberRoom).isAdmin
     );
     if (!admin) return;
     admin[1].view.type(`/kick ${name}`);
@@ -140,7 +140,7 @@ class Model {
   #keep(name: string, client: Client): void {
     const { chains, prekeys } = this.#held.get(name)!;
     const { room } = client.chat;
-    if (!(room instanceof ClientRoom)) return;
+    if (!(room instanceof MemberRoom)) return;
     const { pendingCommit } = room.state;
     if (pendingCommit) {
       const { hash, roster } = parseCommit(pendingCommit.bytes);
@@ -150,7 +150,7 @@ class Model {
     }
     if (!room.state.head) return;
     for (const [sender, { key }] of Object.entries(room.state.chains)) {
-      chains.set(`${encodeHex(room.state.head.commitHash)} ${sender} ${encodeHex(key)}`, key);
+      if (key) chains.set(`${encodeHex(room.state.head.commitHash)} ${sender} ${encodeHex(key)}`, key);
     }
     for (const prekey of client.chat.context.prekeys.all) prekeys.set(prekey.prekeyId, prekey);
   }

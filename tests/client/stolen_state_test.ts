@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { ChatError } from "../../lib/errors.ts";
-import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { boxDecryptor, openBox } from "../../lib/protocol/group/box.ts";
 import { type Commit, parseCommit } from "../../lib/protocol/group/commit.ts";
 import { noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
@@ -16,8 +16,10 @@ const day = 86_400_000;
 
 /** Everything that a thief of the opened session state has: chains and prekeys, not the identity's keys. */
 function steal(client: Client) {
-  const room = client.chat.room as ClientRoom;
-  const chains = Object.entries(room.state.chains).map(([sender, { key }]) => [sender, key.slice()] as const);
+  const room = client.chat.room as MemberRoom;
+  const chains = Object.entries(room.state.chains).map(([sender, { key }]) =>
+    [sender, key!.slice()] as const
+  );
   const prekeys = client.chat.context.prekeys.all.map((p) => structuredClone({ ...p }));
   return { chains, prekeys };
 }

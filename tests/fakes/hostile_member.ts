@@ -8,7 +8,7 @@ import { seconds, systemClock } from "../../lib/clock.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
-import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { boxHash, sealBox } from "../../lib/protocol/group/box.ts";
 import { type CommitBody, makeCommit } from "../../lib/protocol/group/commit.ts";
 import { chainStep, epochCheck } from "../../lib/protocol/group/epoch.ts";
@@ -19,8 +19,8 @@ import type { Client } from "./world.ts";
 export class HostileMember {
   constructor(readonly client: Client) {}
 
-  get room(): ClientRoom {
-    return this.client.chat.room as ClientRoom;
+  get room(): MemberRoom {
+    return this.client.chat.room as MemberRoom;
   }
 
   /** Seals a text with the next key of its chain; `bend` changes the header, `spoil` what is sealed. */
@@ -28,7 +28,7 @@ export class HostileMember {
     const { state, context, history } = this.room;
     const head = state.head!;
     const chain = state.chains[encodeHex(context.card.id)];
-    const { messageKey, next } = chainStep(chain.key);
+    const { messageKey, next } = chainStep(chain.key!);
     const header = {
       kind: 1,
       room: state.id,
@@ -39,8 +39,7 @@ export class HostileMember {
       salt: systemRandom(16),
       ...bend,
     };
-    chain.key = next;
-    chain.n++;
+    state.chains = { ...state.chains, [encodeHex(context.card.id)]: { key: next, n: chain.n + 1 } };
     const content = {
       type: 1,
       msgId: systemRandom(16),

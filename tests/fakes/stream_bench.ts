@@ -8,24 +8,20 @@ import { systemClock } from "../../lib/clock.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
-import { type Connection, RequestRefused } from "../../lib/client/connection/connection.ts";
+import type { Connection } from "../../lib/client/connection/connection.ts";
+import { RequestRefused } from "../../lib/client/connection/connection_errors.ts";
 import { Directory } from "../../lib/client/connection/directory.ts";
 import { KnownKeys } from "../../lib/client/trust/known_keys.ts";
 import { OwnPrekeys } from "../../lib/client/connection/own_prekeys.ts";
-import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import type { RoomContext } from "../../lib/client/rooms/room_context.ts";
 import type { RoomEvent } from "../../lib/client/room_events.ts";
 import { newRoomState, RoomFiles } from "../../lib/client/rooms/room_state.ts";
 import { boxHash, sealBox } from "../../lib/protocol/group/box.ts";
 import { type Commit, type CommitBody, makeCommit, parseCommit } from "../../lib/protocol/group/commit.ts";
 import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
-import { entryHash, History } from "../../lib/protocol/group/history.ts";
-import {
-  entryKinds,
-  errorCodes,
-  type LinkMessage,
-  type MessageOf,
-} from "../../lib/protocol/channel/link_messages.ts";
+import { entryHash, entryKinds, History } from "../../lib/protocol/group/history.ts";
+import { errorCodes, type LinkMessage, type MessageOf } from "../../lib/protocol/channel/link_messages.ts";
 import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { parsePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
@@ -41,7 +37,7 @@ export class StreamBench {
   /** The true history, as an honest member sees it. */
   history!: History;
   head!: ReturnType<typeof headOf>;
-  room!: ClientRoom;
+  room!: MemberRoom;
   context!: RoomContext;
   /** Chains of every member in the current epoch. */
   chains = new Map<string, { key: Bytes; n: number }>();
@@ -89,16 +85,16 @@ export class StreamBench {
     const ira = await person("ira");
     const first = genesis(ira);
     this.history = new History({ pos: 0, hash: first.room });
-    this.history.feed(entryHash(entryKinds.commit, first.bytes));
+    this.history = this.history.after(entryHash(entryKinds.commit, first.bytes));
     this.head = headOf(first, 1);
-    this.room = new ClientRoom(this.context, newRoomState(first.room, "lobby"), null);
+    this.room = new MemberRoom(this.context, newRoomState(first.room, "lobby"));
     this.room.connect(this.#connection());
   }
 
   /** The victim comes back with what is on its disk. */
   reload(): void {
     const [loaded] = this.context.files.load();
-    this.room = new ClientRoom(this.context, loaded.state, loaded.history);
+    this.room = new MemberRoom(this.context, loaded);
     this.room.connect(this.#connection());
   }
 
@@ -239,7 +235,7 @@ export class StreamBench {
   /** Takes a commit into the true log and the bench's own chains. */
   accept({ commit, secret }: { commit: Commit; secret: Bytes }): LinkMessage {
     const entry = this.entry(commit.bytes, entryKinds.commit);
-    this.history.feed(entryHash(entryKinds.commit, commit.bytes));
+    this.history = this.history.after(entryHash(entryKinds.commit, commit.bytes));
     this.head = headOf(commit, this.last);
     const ids = commit.roster.map((m) => m.id);
     const keys = senderChains(secret, noKeyFile, commit.hash, ids);
@@ -288,7 +284,7 @@ export class StreamBench {
   /** Appends an entry to the true log. */
   append(bytes: Bytes, kind: number = entryKinds.message): LinkMessage {
     const entry = this.entry(bytes, kind);
-    this.history.feed(entryHash(kind, bytes));
+    this.history = this.history.after(entryHash(kind, bytes));
     return entry;
   }
 

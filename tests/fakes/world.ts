@@ -9,7 +9,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { Chat, type ChatOptions } from "../../lib/client/chat.ts";
 import { type Dial, dialTcp } from "../../lib/client/connection/connection.ts";
-import { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import type { RoomHead } from "../../lib/protocol/group/commit_rules.ts";
 import { openProfile, type Profile } from "../../lib/client/profile/profile.ts";
 import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
@@ -241,7 +241,7 @@ export async function until(what: string, condition: () => boolean, timeoutMs = 
 /** The room on a client's screen, as its last valid commit left it. */
 export function headIn(client: Client): RoomHead | null {
   const { room } = client.chat;
-  return room instanceof ClientRoom ? room.state.head : null;
+  return room instanceof MemberRoom ? room.state.head : null;
 }
 
 /** The same with a clock that jumps, for server and clients alike. */

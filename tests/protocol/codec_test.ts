@@ -1,18 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import fc from "fast-check";
 import { ChatError, Malformed } from "../../lib/errors.ts";
-import { parseBox } from "../../lib/protocol/group/box.ts";
+import { boxBytes, parseBox } from "../../lib/protocol/group/box.ts";
 import { parseCard } from "../../lib/protocol/identity/card.ts";
 import { parseCommit } from "../../lib/protocol/group/commit.ts";
 import { contentTypes, decodeContent, encodeContent } from "../../lib/protocol/group/content.ts";
 import { decodeClientHello, decodeServerHello } from "../../lib/protocol/channel/handshake.ts";
-import {
-  boxBytes,
-  decodeMessages,
-  encodeMessage,
-  type LinkMessage,
-} from "../../lib/protocol/channel/link_messages.ts";
+import { decodeMessages, encodeMessage, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { isName, skeleton } from "../../lib/protocol/identity/name.ts";
 import {
@@ -27,6 +21,7 @@ import { decodePrivatePem, decodePublicPem } from "../../lib/crypto/identity_pem
 import { decodeRoomKey } from "../../lib/crypto/room_key.ts";
 import { person } from "../fakes/people.ts";
 import { unhex, vectors } from "../fakes/vectors.ts";
+import fc from "fast-check";
 
 const ira = await person("ira");
 const prekey = vectors("prekey");

@@ -4,10 +4,16 @@ import { TagMismatch } from "../../lib/crypto/seal.ts";
 import { Malformed } from "../../lib/errors.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { oaepDecrypt } from "../../lib/crypto/oaep.ts";
-import { boxDecryptor, boxHash, BoxUnreadable, openBox, sealBox } from "../../lib/protocol/group/box.ts";
+import {
+  boxBytes,
+  boxDecryptor,
+  boxHash,
+  BoxUnreadable,
+  openBox,
+  sealBox,
+} from "../../lib/protocol/group/box.ts";
 import { chainStep, epochCheck, senderChains } from "../../lib/protocol/group/epoch.ts";
 import { entryHash, History, historyKept, nextHistory } from "../../lib/protocol/group/history.ts";
-import { boxBytes } from "../../lib/protocol/channel/link_messages.ts";
 import {
   isMessageSigned,
   type MessageHeader,
@@ -179,19 +185,21 @@ Deno.test("the server sees sizes in steps only", () => {
 
 Deno.test("history: L(0) is the room, each entry moves it, and any difference stays for ever", () => {
   const room = context.room;
-  const [a, b] = [new History({ pos: 0, hash: room }), new History({ pos: 0, hash: room })];
+  const start = new History({ pos: 0, hash: room });
+  let [a, b] = [start, start];
   assertEquals(a.view, { pos: 0, hash: room });
   const entries = [0, 1, 2, 3].map((i) => entryHash(1 + (i & 1), Uint8Array.of(i)));
-  for (const e of entries) a.feed(e);
-  for (const e of [entries[0], entries[2], entries[1], entries[3]]) b.feed(e);
+  for (const e of entries) a = a.after(e);
+  for (const e of [entries[0], entries[2], entries[1], entries[3]]) b = b.after(e);
   assertEquals(a.at(1), b.at(1));
   for (const pos of [2, 3, 4]) assertNotEquals(a.at(pos), b.at(pos));
   assertEquals(a.at(4), nextHistory(a.at(3)!, entries[3]));
+  assertEquals(start.view, { pos: 0, hash: room }, "the one before it has not changed");
   assertNotEquals(entryHash(1, E), entryHash(2, E));
 });
 Deno.test("history keeps at least 16 384 positions, and is bounded", () => {
-  const h = new History({ pos: 0, hash: E });
-  for (let i = 0; i < 3 * historyKept; i++) h.feed(E);
+  let h = new History({ pos: 0, hash: E });
+  for (let i = 0; i < 3 * historyKept; i++) h = h.after(E);
   const { pos } = h.view;
   assertEquals(pos, 3 * historyKept);
   assertEquals(h.at(pos - historyKept + 1) !== null, true);

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import type { ClientRoom } from "../../lib/client/rooms/member_room.ts";
+import type { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { concat } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { person } from "../fakes/people.ts";
@@ -129,9 +129,9 @@ Deno.test({
       const secrets = new Map<string, Uint8Array>([["the room key file", key]]);
       const keep = () => {
         for (const { chat } of [ira, sam]) {
-          const room = chat.room as ClientRoom;
+          const room = chat.room as MemberRoom;
           for (const [sender, chain] of Object.entries(room.state.chains)) {
-            secrets.set(`chain of ${sender} ${chain.n}`, chain.key.slice());
+            secrets.set(`chain of ${sender} ${chain.n}`, chain.key!.slice());
           }
           if (room.state.pendingCommit) secrets.set("E", room.state.pendingCommit.secret.slice());
           for (const p of chat.context.prekeys.all) {

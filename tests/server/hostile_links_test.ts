@@ -1,12 +1,13 @@
 /** Property 23 on a running server: whatever a proved but hostile client says, the server goes on. */
 
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { prekeyBytes } from "../../lib/protocol/identity/prekey.ts";
-import { boxBytes, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
+import { boxBytes } from "../../lib/protocol/group/box.ts";
+import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { until, worldTest } from "../fakes/world.ts";
+import fc from "fast-check";
 
 const bytes = (n: number) => fc.uint8Array({ minLength: n, maxLength: n }).map((b) => b as Bytes);
 const some = fc.uint8Array({ maxLength: 400 }).map((b) => b as Bytes);

@@ -1,8 +1,8 @@
 /** What stands between WELCOME and the rooms where there are accounts (protocol §8.4), over real sockets. */
 
 import { assertEquals } from "@std/assert";
-import { type Connection, type Credentials, LinkLost } from "../../lib/client/connection/connection.ts";
-import { Refused } from "../../lib/client/connection/connection_errors.ts";
+import type { Connection, Credentials } from "../../lib/client/connection/connection.ts";
+import { LinkLost, Refused } from "../../lib/client/connection/connection_errors.ts";
 import {
   closeReasons,
   type LinkMessage,

@@ -3,7 +3,8 @@
 import { ChatError, exitCodes } from "../../errors.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import type { Chat } from "../chat.ts";
-import { type Connection, LinkLost, RequestRefused } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
+import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
 
 /** Another password: the old one is asked for, then the new one twice. */
 export async function changePassword(chat: Chat): Promise<void> {

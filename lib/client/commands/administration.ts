@@ -9,7 +9,7 @@ import { skeleton } from "../../protocol/identity/name.ts";
 import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { Chat } from "../chat.ts";
 import { findPerson } from "../rooms/people.ts";
-import type { ClientRoom } from "../rooms/member_room.ts";
+import type { MemberRoom } from "../rooms/member_room.ts";
 
 /** `/invite`: the link that pins server, room and us; `/invite NAME`: lets somebody in. */
 export async function invite(chat: Chat, name: string): Promise<void> {
@@ -63,13 +63,13 @@ function setPolicy(chat: Chat, policy: number, word: string): void {
   chat.view.notice(`${room.label} is ${word} as soon as the server has taken it.`);
 }
 
-function namedRoom(chat: Chat): ClientRoom {
+function namedRoom(chat: Chat): MemberRoom {
   const room = chat.membersRoom;
   if (!room.isDirect) return room;
   throw new ChatError("That is not possible in a room of two", "/switch ROOM goes to another room first");
 }
 
-function needAdmin(room: ClientRoom, what: string): void {
+function needAdmin(room: MemberRoom, what: string): void {
   if (room.isAdmin) return;
   const admins = room.state.head!.roster.filter((m) => isAdmin(m)).map((m) => m.name);
   throw new ChatError(`Only an admin of ${room.label} can ${what}`, `ask ${admins.join(" or ")}`);

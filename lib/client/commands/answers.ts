@@ -8,7 +8,7 @@ import { timestamp } from "../../timestamp.ts";
 import type { Chat } from "../chat.ts";
 import { KeyFileRoom } from "../rooms/key_file_room.ts";
 import { findPerson } from "../rooms/people.ts";
-import { ClientRoom } from "../rooms/member_room.ts";
+import { MemberRoom } from "../rooms/member_room.ts";
 import type { RoomStream } from "../rooms/room_stream.ts";
 
 /** `/who`: the members of the room on the screen, and how far they have confirmed what we see. */
@@ -22,7 +22,7 @@ export function who(chat: Chat): string[] {
       "Who else holds the key file, nobody can say.",
     ];
   }
-  if (!(room instanceof ClientRoom) || !room.state.head) return ["You are in no room yet."];
+  if (!(room instanceof MemberRoom) || !room.state.head) return ["You are in no room yet."];
   const lines = room.state.head.roster.map((member) => {
     const own = member.name === chat.profile.card.name;
     const here = own || room.present.has(encodeHex(member.id));
@@ -35,7 +35,7 @@ export function who(chat: Chat): string[] {
 }
 
 /** Whether the others have seen the same (protocol §9). */
-function confirmedLine(room: ClientRoom): string {
+function confirmedLine(room: MemberRoom): string {
   const { confirmed, head } = room.state;
   if (head!.roster.length === 1) return "Nobody else is in the room who could confirm what you see.";
   if (!confirmed) return "No other member has confirmed yet that they see the same.";
@@ -57,7 +57,7 @@ export async function whois(chat: Chat, name: string): Promise<string[]> {
     ? `yes${pinned.verifiedAt ? `, on ${timestamp(pinned.verifiedAt * 1000).slice(0, 10)}` : ""}`
     : `no; "/verify ${card.name}" compares digits`;
   const rooms = [...chat.rooms.values()].flatMap((room) => {
-    if (!(room instanceof ClientRoom) || room.state.status !== "in") return [];
+    if (!(room instanceof MemberRoom) || room.state.status !== "in") return [];
     const member = findMember(room.state.head!.roster, card.id);
     if (!member) return [];
     const here = room.present.has(encodeHex(card.id)) ? "here" : "away";
@@ -91,7 +91,7 @@ export function rooms(chat: Chat): string[] {
 function describe(room: RoomStream): string {
   const worry = room.worry === "" ? "" : `, ${room.worry}`;
   if (room instanceof KeyFileRoom) return `key-file room${worry}`;
-  if (!(room instanceof ClientRoom) || !room.state.head) return room.worry;
+  if (!(room instanceof MemberRoom) || !room.state.head) return room.worry;
   const { policy, roster } = room.state.head;
   const kind = policy === policies.direct
     ? "you two alone"

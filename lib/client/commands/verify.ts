@@ -7,7 +7,7 @@ import { roomDigits, safetyDigits } from "../../crypto/digits.ts";
 import { fingerprint } from "../../crypto/identity.ts";
 import type { Chat } from "../chat.ts";
 import { findPerson } from "../rooms/people.ts";
-import { ClientRoom } from "../rooms/member_room.ts";
+import { MemberRoom } from "../rooms/member_room.ts";
 
 /** `/verify`: the digits of the room, the server and ourselves. */
 export function allDigits(chat: Chat): string[] {
@@ -16,7 +16,7 @@ export function allDigits(chat: Chat): string[] {
     `Your key     ${fingerprint(context.card.id)}`,
     `The server   ${fingerprint(context.serverId)}`,
   ];
-  if (!(room instanceof ClientRoom) || !room.state.head) return lines;
+  if (!(room instanceof MemberRoom) || !room.state.head) return lines;
   return [
     ...lines,
     `This room    ${roomDigits(room.state.head.commitHash)}`,

@@ -5,7 +5,7 @@ import { fingerprint } from "../../crypto/identity.ts";
 import { ChatError } from "../../errors.ts";
 import { timestamp } from "../../timestamp.ts";
 import type { Chat } from "../chat.ts";
-import { ClientRoom } from "../rooms/member_room.ts";
+import { MemberRoom } from "../rooms/member_room.ts";
 import type { MessageEvent } from "../room_events.ts";
 
 const excerptCharacters = 60;
@@ -60,7 +60,7 @@ function signedLine(chat: Chat, { own, from, fromId }: MessageEvent): string {
 }
 
 function confirmedLine(room: object, pos: number): string {
-  const confirmed = room instanceof ClientRoom ? room.state.confirmed?.pos ?? 0 : 0;
+  const confirmed = room instanceof MemberRoom ? room.state.confirmed?.pos ?? 0 : 0;
   return confirmed >= pos
     ? "  Another member has confirmed to see the same up to there."
     : "  Nobody else has confirmed yet to see the same up to there.";

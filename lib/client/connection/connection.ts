@@ -22,13 +22,21 @@ import {
 import { Link, type LinkEnd } from "../../protocol/channel/link.ts";
 import {
   closeReasons,
-  errorCodes,
   type LinkMessage,
   type MessageOf,
   welcomeFlags,
 } from "../../protocol/channel/link_messages.ts";
 import { encodeName } from "../../protocol/identity/name.ts";
-import { dialError, notChat, refusedBy, timedOut, Unreachable } from "./connection_errors.ts";
+import {
+  AskedTooLong,
+  dialError,
+  LinkLost,
+  notChat,
+  refusedBy,
+  RequestRefused,
+  timedOut,
+  Unreachable,
+} from "./connection_errors.ts";
 
 const dialDeadlineMs = 10_000;
 const tickMs = 1_000;
@@ -43,26 +51,6 @@ export const dialTcp: Dial = async (host, port) => {
   conn.setNoDelay(true);
   return conn;
 };
-
-/** The server answered a request with an error code. */
-export class RequestRefused extends ChatError {
-  /** @param code one of {@link errorCodes} */
-  constructor(readonly code: number) {
-    const name = Object.entries(errorCodes).find(([, value]) => value === code)?.[0] ?? String(code);
-    super(`The server refused a request: ${name}`, "try again");
-  }
-}
-
-/** The link went away while a request waited. */
-export class LinkLost extends Unreachable {
-  /** Whoever waits begins anew after reconnecting. */
-  constructor() {
-    super("The connection was cut", "it is tried again");
-  }
-}
-
-/** The server did not wait for what the person was asked; the next connection has it at hand. */
-export class AskedTooLong extends LinkLost {}
 
 type Answer = Extract<LinkMessage, { ref: number }>;
 type Pending = { resolve(answer: Answer): void; reject(error: Error): void } | { stream: Bytes };

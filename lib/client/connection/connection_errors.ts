@@ -1,7 +1,7 @@
 /** What can go wrong between a client and its server, each as a sentence and a hint (product §5). */
 
 import { ChatError, exitCodes } from "../../errors.ts";
-import { closeReasons } from "../../protocol/channel/link_messages.ts";
+import { closeReasons, errorCodes } from "../../protocol/channel/link_messages.ts";
 
 /** The server cannot be reached, or the connection is over. */
 export class Unreachable extends ChatError {
@@ -132,3 +132,23 @@ export function refusedBy(reason: number, { name, hadToken, isRegistering }: Ref
       return make("The server ended the connection", "join again");
   }
 }
+
+/** The server answered a request with an error code. */
+export class RequestRefused extends ChatError {
+  /** @param code one of {@link errorCodes} */
+  constructor(readonly code: number) {
+    const name = Object.entries(errorCodes).find(([, value]) => value === code)?.[0] ?? String(code);
+    super(`The server refused a request: ${name}`, "try again");
+  }
+}
+
+/** The link went away while a request waited. */
+export class LinkLost extends Unreachable {
+  /** Whoever waits begins anew after reconnecting. */
+  constructor() {
+    super("The connection was cut", "it is tried again");
+  }
+}
+
+/** The server did not wait for what the person was asked; the next connection has it at hand. */
+export class AskedTooLong extends LinkLost {}

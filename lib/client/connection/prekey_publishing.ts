@@ -7,7 +7,8 @@ import { equals } from "@std/bytes/equals";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError } from "../../errors.ts";
-import { type Connection, RequestRefused } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { RequestRefused } from "./connection_errors.ts";
 import type { OwnPrekeys } from "./own_prekeys.ts";
 
 const checkMs = 3600 * 1000;

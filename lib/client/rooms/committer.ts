@@ -11,12 +11,20 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint } from "../../crypto/identity.ts";
 import { type Card, roles } from "../../protocol/identity/card.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
-import { skeleton } from "../../protocol/identity/name.ts";
+import { type Named, skeleton } from "../../protocol/identity/name.ts";
 import { basePolicy, findMember, maxMembers, policies } from "../../protocol/group/roster.ts";
-import { LinkLost, RequestRefused } from "../connection/connection.ts";
-import { carriedOut, type Change, makeSuccessor } from "./make_commit.ts";
-import type { ClientRoom } from "./member_room.ts";
-import { ServerFault } from "./room_context.ts";
+import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
+import {
+  carriedOut,
+  type Change,
+  type MadeCommit,
+  makeSuccessor,
+  succession,
+} from "../../protocol/group/make_commit.ts";
+import { type RoomContext, ServerFault } from "./room_context.ts";
+import type { RoomState } from "./room_state.ts";
+import type { Connection } from "../connection/connection.ts";
+import { equals } from "@std/bytes/equals";
 
 const maxEpochSeconds = 24 * 3600;
 const maxEpochMessages = 10_000;
@@ -27,25 +35,59 @@ const conflictJitterMs = 500;
 
 const refresh: Change = { add: [] };
 
+/** What committing needs of its room. */
+export interface CommittingRoom {
+  /** Clock, randomness, keys, cards and pins. */
+  readonly context: RoomContext;
+  /** As its log has left it. */
+  readonly state: RoomState;
+  /** 32 bytes of its key file; zeros for none. */
+  readonly roomKey: Bytes;
+  /** The room asks for a key file that we do not have. */
+  readonly lacksKeyFile: boolean;
+  /** Whether we are an admin of it. */
+  readonly isAdmin: boolean;
+  /** While there is one. */
+  readonly connection: Connection | null;
+  /** A key that stands against a known one. */
+  conflict: Named | null;
+  /** A request that ends with the connection. @throws RequestRefused, LinkLost */
+  request: Connection["request"];
+  /** News. */
+  notice(text: string): void;
+  /** News, once a run. */
+  noticeOnce(text: string): void;
+  /** What the person must know. */
+  warn(text: string): void;
+  /** The same, once a run. */
+  warnOnce(text: string): void;
+  /** Runs a job. */
+  schedule(): void;
+  /** Stores, shows, then sends. */
+  flush(send: () => void): void;
+  /** Stores only. @throws FileTrouble */
+  store(): void;
+}
+
 /** The committing side of one room. */
 export class Committer {
   #admit: Bytes[] | null = null;
   #keptOut: Bytes[] = [];
   #ref: number | null = null;
   #genesis: ((created: boolean) => void) | null = null;
-  #endTurn: () => void = () => {};
+  #unlock: () => void = () => {};
   #notBefore = 0;
   #backoffMs = 0;
   #lastRefreshMs = -Infinity;
   #wish: Required<Change> | null = null;
 
   /** @param room whose committer it is */
-  constructor(private readonly room: ClientRoom) {}
+  constructor(private readonly room: CommittingRoom) {}
 
   /** The connection is over: whatever was asked or sent comes up again. */
   reset(): void {
     this.#admit = this.#ref = this.#genesis = null;
-    this.#endTurn();
+    this.#unlock();
   }
 
   /** The server asks for these newcomers, and for pending leaves. */
@@ -118,7 +160,7 @@ export class Committer {
     if (state.suspect) return refresh;
     const age = seconds(context.clock) - state.commitTime;
     const old = age > maxEpochSeconds || state.epochMessages >= maxEpochMessages;
-    if (sending && (old || carriedOut(this.room, state.head!.epoch + 1).length > 0)) return refresh;
+    if (sending && (old || carriedOut(state, context.card.id).length > 0)) return refresh;
     const rested = context.clock.now() - this.#lastRefreshMs >= refreshEveryMs;
     return !state.readable && rested ? refresh : null;
   }
@@ -130,7 +172,7 @@ export class Committer {
     const newcomers = ids.filter((id) => !findMember(head.roster, id));
     const isOpen = basePolicy(head.policy) === policies.open;
     if (!isOpen && this.room.isAdmin) await this.#tellWhoAsks(newcomers);
-    const leaves = carriedOut(this.room, head.epoch + 1).length;
+    const leaves = carriedOut(this.room.state, this.room.context.card.id).length;
     const places = maxMembers - head.roster.length + leaves;
     const add = isOpen ? (await this.#admissible(newcomers)).slice(0, places) : [];
     return add.length > 0 || leaves > 0 ? { add } : null;
@@ -188,9 +230,9 @@ export class Committer {
   /** Makes a commit, uploads its boxes, and sends it once it is stored. @throws LinkLost */
   async commit(change: Change): Promise<void> {
     const { room } = this;
-    this.#endTurn = await room.connection!.takeCommitLock();
+    this.#unlock = await room.connection!.takeCommitLock();
     try {
-      const made = await makeSuccessor(room, change);
+      const made = await this.#make(change);
       for (const name of made.without) {
         room.notice(`${name} has no valid prekey and cannot read what follows, until ${name} is back.`);
       }
@@ -198,10 +240,21 @@ export class Committer {
       if (!room.connection) throw new LinkLost();
       room.state.pendingCommit = made.pending;
       if (!room.state.readable) this.#restAfterRefresh();
-      room.finishTurn(() => this.#send(made.pending.bytes));
+      room.flush(() => this.#send(made.pending.bytes));
     } finally {
-      if (this.#ref === null) this.#endTurn(); // not sent: it could not be made, or not be stored
+      if (this.#ref === null) this.#unlock(); // not sent: it could not be made, or not be stored
     }
+  }
+
+  /** @throws LinkLost */
+  async #make(change: Change): Promise<MadeCommit> {
+    const { state, roomKey, connection, context } = this.room;
+    const { card, identity, random, directory, clock } = context;
+    const next = succession(state, card.id, change);
+    const others = next.roster.map(({ id }) => id).filter((id) => !equals(id, card.id));
+    const prekeys = await directory.fetchPrekeys(connection!, others);
+    const author = { card, identity, random, now: seconds(clock) };
+    return await makeSuccessor(author, state, next, prekeys, directory.card, roomKey);
   }
 
   async #upload(boxes: Bytes[]): Promise<void> {
@@ -215,11 +268,11 @@ export class Committer {
     }
   }
 
-  /** At most one refresh a minute, and a turn when the minute is over. */
+  /** At most one refresh a minute, and a job when the minute is over. */
   #restAfterRefresh(): void {
     const { clock } = this.room.context;
     this.#lastRefreshMs = clock.now();
-    clock.after(refreshEveryMs, () => this.room.turn());
+    clock.after(refreshEveryMs, () => this.room.schedule());
   }
 
   /**
@@ -230,7 +283,7 @@ export class Committer {
    * @throws LinkLost, FileTrouble
    */
   async sendGenesis(answered: (created: boolean) => void, boxes: Bytes[]): Promise<void> {
-    this.#endTurn = await this.room.connection!.takeCommitLock();
+    this.#unlock = await this.room.connection!.takeCommitLock();
     this.#genesis = answered;
     try {
       await this.#upload(boxes);
@@ -242,7 +295,7 @@ export class Committer {
     } finally {
       if (this.#ref === null) {
         this.#genesis = null;
-        this.#endTurn();
+        this.#unlock();
       }
     }
   }
@@ -252,9 +305,9 @@ export class Committer {
     this.#ref = connection!.sendInStream(state.id, (ref) => ({ type: "COMMIT", ref, commit }));
   }
 
-  /** An answer has come, though its turn in the stream may not have: other rooms may commit. */
+  /** An answer has come, though it may not be handled yet: other rooms may commit. */
   arrived(message: LinkMessage): void {
-    if (this.isAnswer(message)) this.#endTurn();
+    if (this.isAnswer(message)) this.#unlock();
   }
 
   /** Whether this is the answer to our commit. */
@@ -294,7 +347,7 @@ export class Committer {
     const [a, b] = random(2);
     const waitMs = (a * 256 + b) % conflictJitterMs + (code === errorCodes.CONFLICT ? 0 : this.#backoffMs);
     this.#notBefore = clock.now() + waitMs;
-    clock.after(waitMs, () => this.room.turn());
+    clock.after(waitMs, () => this.room.schedule());
     if (code === errorCodes.DENIED) {
       this.#wish = null;
       this.room.warn("The server refused a change of the members as against the rules.");

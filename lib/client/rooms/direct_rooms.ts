@@ -5,16 +5,16 @@
 
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
-import type { Bytes } from "../../crypto/bytes.ts";
-import { compareBytes } from "../../crypto/bytes.ts";
+import { type Bytes, compareBytes } from "../../crypto/bytes.ts";
+import { seconds } from "../../clock.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import { directRoomId } from "../../protocol/group/commit.ts";
-import { LinkLost } from "../connection/connection.ts";
-import { makeDirectGenesis } from "./make_commit.ts";
-import { ClientRoom } from "./member_room.ts";
+import { LinkLost } from "../connection/connection_errors.ts";
+import { makeDirectGenesis } from "../../protocol/group/make_commit.ts";
+import { MemberRoom } from "./member_room.ts";
 import type { RoomContext } from "./room_context.ts";
-import type { Named } from "./room_stream.ts";
+import type { Named } from "../../protocol/identity/name.ts";
 import { newRoomState } from "./room_state.ts";
 
 /** What direct rooms need of the chat. */
@@ -22,9 +22,9 @@ export interface DirectRooms {
   /** What all rooms share. */
   readonly context: RoomContext;
   /** A room by id in hex. */
-  room(key: string): ClientRoom | undefined;
+  room(key: string): MemberRoom | undefined;
   /** Keeps a room. */
-  addRoom(room: ClientRoom): void;
+  addRoom(room: MemberRoom): void;
 }
 
 /** The id of the room of us and somebody. */
@@ -34,7 +34,7 @@ export function directIdWith({ serverId, card }: RoomContext, other: Uint8Array)
 }
 
 /** The direct room with somebody, known or new; {@link beginDirectRoom} makes a new one at the server. */
-export function directRoomWith(rooms: DirectRooms, other: Named): ClientRoom {
+export function directRoomWith(rooms: DirectRooms, other: Named): MemberRoom {
   const id = directIdWith(rooms.context, other.id);
   const known = rooms.room(encodeHex(id));
   if (known) {
@@ -47,7 +47,7 @@ export function directRoomWith(rooms: DirectRooms, other: Named): ClientRoom {
     );
   }
   const state = { ...newRoomState(id, ""), with: other.name, withId: other.id };
-  const room = new ClientRoom(rooms.context, state, null);
+  const room = new MemberRoom(rooms.context, state);
   rooms.addRoom(room);
   return room;
 }
@@ -57,10 +57,15 @@ export function directRoomWith(rooms: DirectRooms, other: Named): ClientRoom {
  *
  * @throws LinkLost, NoPrekey, FileTrouble
  */
-export async function beginDirectRoom(room: ClientRoom, other: Card): Promise<void> {
+export async function beginDirectRoom(room: MemberRoom, other: Card): Promise<void> {
   const { connection, state } = room;
   if (state.status !== "waiting" || !connection) return;
-  const { pending, box } = await makeDirectGenesis(room, other);
+  const { directory, serverId, clock } = room.context;
+  const prekey = (await directory.fetchPrekeys(connection, [other.id])).get(encodeHex(other.id));
+  const author = { ...room.context, now: seconds(clock) };
+  const genesis = prekey && await makeDirectGenesis(author, serverId, other, prekey);
+  if (!genesis) throw new NoPrekey(other.name);
+  const { pending, box } = genesis;
   if (room.state.status !== "waiting") return; // the other was faster meanwhile
   if (room.connection !== connection) throw new LinkLost();
   state.pendingCommit = pending;
@@ -71,6 +76,17 @@ export async function beginDirectRoom(room: ClientRoom, other: Card): Promise<vo
     throw new ChatError(
       `The server does not let you begin a direct room with ${other.name} now`,
       'it takes 20 new ones an hour; your line is kept, "/retry" tries again',
+    );
+  }
+}
+
+/** Nothing can be sealed to somebody. */
+export class NoPrekey extends ChatError {
+  /** @param name of whom */
+  constructor(name: string) {
+    super(
+      `${name} has no key that something could be sealed to now, maybe by being away for a month`,
+      `your line is kept; "/retry" tries again when ${name} has been connected`,
     );
   }
 }

@@ -49,8 +49,7 @@ function open(context: RoomContext, name: string, key: Bytes, server: Card): Key
   const known = context.files.loadKeyFileRoom<KeyFileRoomState>(id);
   return new KeyFileRoom(
     context,
-    known?.state ?? newKeyFileRoomState(id, name),
-    known?.history ?? null,
+    known ?? newKeyFileRoomState(id, name),
     key,
     server,
   );

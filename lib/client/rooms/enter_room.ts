@@ -6,7 +6,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { sleep } from "../../clock.ts";
+import { seconds, sleep } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import {
@@ -19,10 +19,11 @@ import {
 import { decodeName, encodeName, skeleton } from "../../protocol/identity/name.ts";
 import { keyFileFlag } from "../../protocol/group/roster.ts";
 import type { KeyClaims } from "../trust/key_claims.ts";
-import { type Connection, LinkLost, RequestRefused } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
+import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
 import { noKeyFile } from "../../protocol/group/epoch.ts";
-import { makeGenesis } from "./make_commit.ts";
-import { ClientRoom } from "./member_room.ts";
+import { makeGenesis } from "../../protocol/group/make_commit.ts";
+import { MemberRoom } from "./member_room.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
 import { newRoomState } from "./room_state.ts";
 import type { ChatView } from "../chat_view.ts";
@@ -34,7 +35,7 @@ const maxWaitMs = 30_000;
 /** What entering needs of the chat. */
 export interface Entrance {
   /** All rooms with members at the server. */
-  readonly rooms: readonly ClientRoom[];
+  readonly rooms: readonly MemberRoom[];
   /** What they share. */
   readonly context: RoomContext;
   /** For what the person shall know. */
@@ -44,13 +45,13 @@ export interface Entrance {
   /** Whether the person accepts another room by a name. */
   readonly claims: KeyClaims;
   /** Keeps a room. */
-  addRoom(room: ClientRoom): void;
+  addRoom(room: MemberRoom): void;
   /** Forgets it. */
-  dropRoom(room: ClientRoom): void;
+  dropRoom(room: MemberRoom): void;
   /** This is the room: lines go there as soon as they can. */
-  take(room: ClientRoom): void;
+  take(room: MemberRoom): void;
   /** Calls `check` after each turn of a room. @returns ends it */
-  watch(room: ClientRoom, check: () => void): () => void;
+  watch(room: MemberRoom, check: () => void): () => void;
 }
 
 /** Which room is meant. */
@@ -111,7 +112,7 @@ export async function retryWhileLimited<T>(
 }
 
 /** Whether we are still in a room we were in: removed while away, or gone by our own wish, we join anew. */
-async function stayedIn(entrance: Entrance, connection: Connection, room: ClientRoom): Promise<boolean> {
+async function stayedIn(entrance: Entrance, connection: Connection, room: MemberRoom): Promise<boolean> {
   if (room.state.leaving) {
     entrance.view.notice(
       "You have asked to leave this room; you are let in again once a member has carried it out.",
@@ -170,7 +171,7 @@ function roomGone(name: string): ChatError {
 }
 
 /** A client refuses a room whose flag and its own key file disagree (protocol §7.1). @throws ChatError */
-function checkKeyFile(room: ClientRoom, { name, roomKey }: Wanted): void {
+function checkKeyFile(room: MemberRoom, { name, roomKey }: Wanted): void {
   const mark = room.state.keyFile ?? null;
   const given = !equals(roomKey, noKeyFile);
   if (mark === null && given) throw noKeyFileThere(name);
@@ -226,7 +227,7 @@ async function joinRoom(
   }
   if (room) room.state.name ||= name; // what admits us there must bear the name that was asked for
   if (!room) {
-    room = new ClientRoom(context, newRoomState(info.room, name), null);
+    room = new MemberRoom(context, newRoomState(info.room, name));
     entrance.addRoom(room);
     room.connect(connection);
   }
@@ -267,8 +268,9 @@ async function createRoom(
   { name, roomKey }: Wanted,
 ): Promise<boolean> {
   const { context } = entrance;
-  const { id, pending } = makeGenesis({ context }, name, roomKey);
-  const room = new ClientRoom(context, { ...newRoomState(id, name), pendingCommit: pending }, null);
+  const author = { ...context, now: seconds(context.clock) };
+  const { id, pending } = makeGenesis(author, name, roomKey);
+  const room = new MemberRoom(context, { ...newRoomState(id, name), pendingCommit: pending });
   room.roomKey = roomKey;
   entrance.addRoom(room);
   room.connect(connection);

@@ -11,7 +11,7 @@ import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError } from "../../errors.ts";
 import { type Card, roles } from "../../protocol/identity/card.ts";
-import { entryHash, History } from "../../protocol/group/history.ts";
+import { entryHash, entryKinds, History } from "../../protocol/group/history.ts";
 import {
   isKeyFileMessageSigned,
   openKeyFileMessage,
@@ -19,19 +19,13 @@ import {
   sealKeyFileMessage,
 } from "../../protocol/group/key_file_message.ts";
 import type { Message } from "../../protocol/group/sealed_message.ts";
-import {
-  entryKinds,
-  type LinkMessage,
-  type MessageOf,
-  roomFlags,
-} from "../../protocol/channel/link_messages.ts";
+import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import type { Sealed } from "./outbox.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
 import { expiredText, RoomStream } from "./room_stream.ts";
 import { shownTime } from "../../timestamp.ts";
-import { checkView } from "./view_check.ts";
 
 /** Everything of a key-file room that must survive. */
 export interface KeyFileRoomState extends StreamState {
@@ -43,7 +37,17 @@ export interface KeyFileRoomState extends StreamState {
 
 /** A key-file room that was never entered. */
 export function newKeyFileRoomState(id: Bytes, name: string): KeyFileRoomState {
-  return { id, name, status: "waiting", outbox: [], ignoredViews: [], alarm: null, next: 0, last: {} };
+  return {
+    id,
+    name,
+    status: "waiting",
+    history: null,
+    outbox: [],
+    ignoredViews: [],
+    alarm: null,
+    next: 0,
+    last: {},
+  };
 }
 
 /** One room without a roster. */
@@ -59,11 +63,10 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   constructor(
     context: RoomContext,
     state: KeyFileRoomState,
-    history: History | null,
     private readonly key: Bytes,
     private readonly server: Card,
   ) {
-    super(context, state, history);
+    super(context, state);
   }
 
   get label(): string {
@@ -120,7 +123,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   }
 
   protected save(): void {
-    if (this.history) this.context.files.save(this.state, this.history, "key-file-room");
+    if (this.history) this.context.files.save(this.state, "key-file-room");
   }
 
   protected async handle(message: LinkMessage): Promise<void> {
@@ -157,7 +160,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     if (!here || (here.pos === 0 && info.start > 0)) {
       if (info.start > 0) this.notice(expiredText(info.start));
       // Her history begins at the server's claim; the first view of somebody who was there before tells.
-      this.history = new History({ pos: info.start, hash: info.startHash });
+      state.history = new History({ pos: info.start, hash: info.startHash });
       state.status = "in";
       if (info.last === 0) this.notice("Nothing has been said here with this file yet.");
       this.dirty = true;
@@ -192,7 +195,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     const message = kind === entryKinds.message ? this.#parse(bytes) : null;
     if (message) await this.#receive(message, pos, address);
     else this.warn("The server sent an entry that is no message of this room.");
-    this.history!.feed(entryHash(kind, bytes));
+    this.state.history = this.history!.after(entryHash(kind, bytes));
   }
 
   #parse(bytes: Bytes): Message | null {
@@ -229,11 +232,11 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     }
     await this.needPins([card]);
     if (message.view.pos >= pos) {
-      checkView(this, message.sender, message.view); // something was kept from us, or the author lies
+      this.noteView(message.sender, message.view); // something was kept from us, or the author lies
       return this.warn(`A message of ${name} claims to follow what you were not shown.`);
     }
     this.keepPins([card]);
-    checkView(this, message.sender, message.view);
+    this.noteView(message.sender, message.view);
     state.last[key] = message.n;
     let msgId = `${encodeHex(message.sender).slice(0, 8)}-${message.n}`;
     if (own) {

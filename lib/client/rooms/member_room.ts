@@ -1,9 +1,10 @@
 /**
- * ClientRoom: an ordinary or direct room as a member sees it (protocol §7, §9, §10): commits, epoch keys, and
- * who is there. How its stream is handled is room_stream.ts.
+ * MemberRoom: an ordinary or direct room as a member sees it (protocol §7, §9, §10): its entries processed by the group
+ * core, commits that are due, and who is there. How its stream is handled is room_stream.ts.
  */
 
-import { isAdmin } from "../../protocol/group/roster.ts";
+import { process } from "../../protocol/group/process.ts";
+import { findMember, isAdmin, keyFileFlag, type Member, policies } from "../../protocol/group/roster.ts";
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import { seconds } from "../../clock.ts";
@@ -13,31 +14,32 @@ import { ChatError } from "../../errors.ts";
 import { type Commit, isLeaveSigned, type Leave, makeLeave } from "../../protocol/group/commit.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
 import { chainStep, noKeyFile } from "../../protocol/group/epoch.ts";
-import { entryHash, History } from "../../protocol/group/history.ts";
 import { messageKinds, sealMessage } from "../../protocol/group/sealed_message.ts";
-import { entryKinds, type LinkMessage, type MessageOf } from "../../protocol/channel/link_messages.ts";
-import { findMember, keyFileFlag, type Member, policies } from "../../protocol/group/roster.ts";
+import { entryKinds } from "../../protocol/group/history.ts";
+import type { LinkMessage, MessageOf } from "../../protocol/channel/link_messages.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Committer } from "./committer.ts";
-import type { Change } from "./make_commit.ts";
+import type { Change } from "../../protocol/group/make_commit.ts";
 import type { Sealed } from "./outbox.ts";
-import { receiveAdmission, receiveCommit } from "./receive_commit.ts";
-import { receiveMessage } from "./receive_message.ts";
-import { ServerFault } from "./room_context.ts";
+import { ServerFault, WrongKeyFile } from "./room_context.ts";
 import type { RoomEvent } from "../room_events.ts";
 import type { OutboxItem, RoomState } from "./room_state.ts";
-import { type Named, RoomStream } from "./room_stream.ts";
+import type { Named } from "../../protocol/identity/name.ts";
+import { RoomStream } from "./room_stream.ts";
+import type { Entry, Facts, Opened } from "../../protocol/group/group_state.ts";
+import { RequestRefused } from "../connection/connection_errors.ts";
+import { boxDecryptor, BoxUnreadable, openBox } from "../../protocol/group/box.ts";
+import type { Need, NotEntered } from "../../protocol/group/effects.ts";
+import { carryOut } from "./carry_out.ts";
 
 const maxHashes = 65_536;
 
 /** One room with a roster. */
-export class ClientRoom extends RoomStream<RoomState> {
+export class MemberRoom extends RoomStream<RoomState> {
   /** 32 bytes of the room key file; zeros for none. */
   roomKey: Bytes = noKeyFile;
   /** The person has accepted that another room has this name: the one that we make takes its pin. */
   replacesPin = false;
-  /** Next `n` of senders whose messages of this epoch we cannot open. */
-  readonly unreadableNext = new Map<string, number>();
   /** Ids in hex of members whom the server claims to be linked. */
   readonly present = new Set<string>();
   /** Ids in hex of members who were let in while we watched, and are not known to be linked yet. */
@@ -90,10 +92,6 @@ export class ClientRoom extends RoomStream<RoomState> {
     return status === "in" && !retired && !this.lacksKeyFile && this.#committer.hasWish;
   }
 
-  /** We were put out with lines unsent. */
-  loseLines(lines: number): void {
-    this.#lost += lines;
-  }
   override takeLost(): number {
     const lost = this.#lost;
     this.#lost = 0;
@@ -156,20 +154,20 @@ export class ClientRoom extends RoomStream<RoomState> {
     this.withdraw();
     this.state.outbox = [];
     this.dirty = true;
-    this.turn();
+    this.schedule();
   }
 
   /** Makes new keys at the next chance. */
   rekey(): void {
     this.state.suspect = true;
     this.dirty = true;
-    this.turn();
+    this.schedule();
   }
 
   /** Changes the members or the policy, at the next chance: the person's wish. */
   change(wish: Change): void {
     this.#committer.wish(wish);
-    this.turn();
+    this.schedule();
   }
 
   /**
@@ -195,10 +193,6 @@ export class ClientRoom extends RoomStream<RoomState> {
     return findMember(this.state.head?.roster ?? [], id)?.name ?? this.context.directory.card(id)?.name ??
       "somebody";
   }
-  /** The name of a member of a commit that is not applied yet. */
-  rosterName(commit: Commit, id: Uint8Array): string {
-    return findMember(commit.roster, id)?.name ?? this.nameOf(id);
-  }
   /** Who has asked to leave is shown nothing more, but that it came about. */
   override event(event: RoomEvent): void {
     if (!this.state.leaving || event.type === "removed") super.event(event);
@@ -217,7 +211,7 @@ export class ClientRoom extends RoomStream<RoomState> {
   /** Says that we have seen what others said (protocol §9). */
   attest(): void {
     this.enqueue(contentTypes.attest, new Uint8Array(0));
-    this.turn();
+    this.schedule();
   }
 
   /** Whether a message could be sealed and sent now. */
@@ -232,6 +226,7 @@ export class ClientRoom extends RoomStream<RoomState> {
     const { state, context, history } = this;
     const head = state.head!;
     const chain = state.chains[encodeHex(context.card.id)];
+    if (!chain?.key) throw new Error("there are no keys to seal with");
     const { messageKey, next } = chainStep(chain.key);
     const header = {
       kind: messageKinds.ordinary,
@@ -244,8 +239,7 @@ export class ClientRoom extends RoomStream<RoomState> {
     };
     const bytes = sealMessage(header, item, messageKey, head.commitHash, context.identity.signing);
     const sealed = { epoch: head.epoch, n: chain.n, bytes };
-    chain.key = next;
-    chain.n++;
+    state.chains = { ...state.chains, [encodeHex(context.card.id)]: { key: next, n: chain.n + 1 } };
     return sealed;
   }
 
@@ -266,7 +260,7 @@ export class ClientRoom extends RoomStream<RoomState> {
   protected save(): void {
     // Nothing is known yet that the server would not tell again.
     if (!this.history && !this.state.pendingCommit && this.state.outbox.length === 0) return;
-    this.context.files.save(this.state, this.history ?? new History({ pos: 0, hash: this.state.id }));
+    this.context.files.save(this.state);
   }
 
   // ---- the stream
@@ -321,7 +315,7 @@ export class ClientRoom extends RoomStream<RoomState> {
 
   async #onEntry(pos: number, time: number, kind: number, bytes: Bytes, address: string): Promise<void> {
     if (this.state.status === "in") return await this.entryFollows(pos, time, kind, bytes, address);
-    await receiveAdmission(this, pos, time, bytes, this.#hashes);
+    await this.#process({ pos, time, kind, bytes, before: this.#hashes }, "");
     this.#hashes = null;
     this.dirty = true;
   }
@@ -333,9 +327,103 @@ export class ClientRoom extends RoomStream<RoomState> {
     bytes: Bytes,
     address: string,
   ): Promise<void> {
-    if (kind === entryKinds.commit) return await receiveCommit(this, pos, time, bytes);
-    receiveMessage(this, pos, time, bytes, address);
-    this.history!.feed(entryHash(kind, bytes));
+    await this.#process({ pos, time, kind, bytes }, address);
+  }
+
+  /** Has the group core process one entry, gets what it needs, and carries out what follows. @throws LinkLost */
+  async #process(entry: Entry, address: string): Promise<void> {
+    const opened = new Map<string, Opened>();
+    for (;;) {
+      const result = process(this.state, entry, this.#facts(opened));
+      switch (result.type) {
+        case "need":
+          await this.#provide(result.need, opened);
+          continue;
+        case "fault":
+          throw new ServerFault(result.why);
+        case "wrong key file":
+          throw new WrongKeyFile(result.roomName);
+        case "not entered":
+          return this.refuse(notEntered(result.why, result.roomName));
+        case "done":
+          // What the new state rests on is kept first: if that fails, nothing has moved, and the entry comes again.
+          if (entry.kind === entryKinds.commit) this.#keepTrust(result.state);
+          Object.assign(this.state, result.state);
+          for (const effect of result.effects) carryOut(this, effect, address);
+          return;
+      }
+    }
+  }
+
+  #facts(opened: ReadonlyMap<string, Opened>): Facts {
+    const { card, serverId, directory, known, clock } = this.context;
+    return {
+      own: card.id,
+      serverId,
+      cards: directory.card,
+      roomKey: this.roomKey,
+      now: seconds(clock),
+      pinnedRoom: (name) => this.#pinnedRoom(name),
+      conflicts: ({ name, id }) => known.conflicts(serverId, name, id),
+      opened: (hash) => opened.get(encodeHex(hash)),
+      waiting: (bytes) =>
+        this.state.outbox.find((item) => item.sealed !== null && equals(item.sealed.bytes, bytes)) ?? null,
+    };
+  }
+
+  /** The room that is known by a name, and no other may be entered by; null for any. */
+  #pinnedRoom(name: string): Bytes | null {
+    const { known, serverId, pinsRooms } = this.context;
+    return !this.replacesPin && pinsRooms() ? known.room(serverId, name) : null;
+  }
+
+  async #provide(need: Need, opened: Map<string, Opened>): Promise<void> {
+    switch (need.type) {
+      case "cards":
+        return await this.needCards(need.ids);
+      case "trust":
+        return await this.needPins(need.people);
+      case "box":
+        opened.set(encodeHex(need.hash), await this.#openBox(need.hash, need.commit));
+    }
+  }
+
+  async #openBox(hash: Bytes, commit: Commit): Promise<Opened> {
+    const { card, identity, prekeys } = this.context;
+    try {
+      const { box } = await this.request((ref) => ({ type: "BOX_GET", ref, hash }), "BOX");
+      return await openBox(box, hash, commit, card.id, prekeys.find, boxDecryptor(identity.rsa));
+    } catch (error) {
+      if (!(error instanceof BoxUnreadable) && !(error instanceof RequestRefused)) throw error;
+      return "withheld";
+    }
+  }
+
+  /** Cards and pins of everybody in a room, and the room's own by its name. @throws FileTrouble */
+  #keepTrust({ head, status }: Pick<RoomState, "head" | "status">): void {
+    const { directory, known, serverId, pinsRooms } = this.context;
+    directory.save();
+    if (!head) return;
+    this.keepPins(head.roster);
+    const { room, roomName } = head;
+    const isNew = this.state.status !== "in" && status === "in" && roomName !== "" && pinsRooms();
+    if (isNew && !this.#pinnedRoom(roomName)) known.pinRoom(serverId, roomName, room);
+  }
+
+  /** We are in. */
+  admitted(): void {
+    if ((this.state.head!.policy & keyFileFlag) !== 0) this.state.keyFile = this.keyFileMark(this.roomKey);
+  }
+
+  /** We were removed: what waits cannot be said here any more. */
+  removed(): void {
+    const lost = this.unsent.length;
+    this.withdraw();
+    this.release();
+    this.state.outbox = [];
+    this.#lost += lost;
+    if (lost > 0) this.warn(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);
+    this.state.leaving = false;
   }
 
   async #onStored(stored: MessageOf<"STORED">): Promise<void> {
@@ -388,5 +476,16 @@ export class ClientRoom extends RoomStream<RoomState> {
     }
     if (change || !state.readable || state.suspect || state.leaving || this.lacksKeyFile) return;
     this.sendWaiting();
+  }
+}
+
+function notEntered(why: NotEntered, name: string): string {
+  switch (why) {
+    case "another room has its name":
+      return `Another room than the known one is called ${name}; it is not entered.`;
+    case "needs its key file":
+      return `The room ${name} needs its key file; it is not entered. "chat join --room ${name} --key FILE" enters it.`;
+    case "has no key file":
+      return `The room ${name} has no key file, but you gave one; it is not entered.`;
   }
 }

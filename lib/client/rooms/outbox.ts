@@ -37,7 +37,7 @@ export interface OutboxOwner {
   /** Shows. */
   event(event: RoomEvent): void;
   /** Tries again. */
-  turn(): void;
+  schedule(): void;
 }
 
 const firstBackoffMs = 1_000;
@@ -126,7 +126,7 @@ export class Outbox {
   /** The server refused a message. */
   refused({ item, sealed }: InFlight, code: number): void {
     const current = this.room.isCurrent(sealed);
-    if (code === errorCodes.STALE && !current) return; // sealed anew in the next turn
+    if (code === errorCodes.STALE && !current) return; // sealed anew in the next job
     if (code === errorCodes.DENIED && current) {
       item.failed = true;
       this.room.messageDenied(item);
@@ -154,6 +154,6 @@ export class Outbox {
 
   #later(ms: number): void {
     this.#cancel();
-    this.#cancel = this.room.context.clock.after(ms, () => this.room.turn());
+    this.#cancel = this.room.context.clock.after(ms, () => this.room.schedule());
   }
 }

@@ -4,7 +4,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { ChatError } from "../../errors.ts";
 import { KeyFileRoom } from "./key_file_room.ts";
-import { ClientRoom } from "./member_room.ts";
+import { MemberRoom } from "./member_room.ts";
 import type { RoomOrder } from "./room_order.ts";
 import type { RoomStream } from "./room_stream.ts";
 
@@ -43,8 +43,8 @@ export class OpenRooms {
   }
 
   /** Those with members. */
-  get withMembers(): ClientRoom[] {
-    return [...this.all.values()].filter((room) => room instanceof ClientRoom);
+  get withMembers(): MemberRoom[] {
+    return [...this.all.values()].filter((room) => room instanceof MemberRoom);
   }
 
   /** Whether it is the room that the command line names, entered or not. */
@@ -52,7 +52,7 @@ export class OpenRooms {
     if (this.main) return room === this.main;
     const { fernetKey, room: name } = this.named;
     if (fernetKey) return room instanceof KeyFileRoom;
-    return room instanceof ClientRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
+    return room instanceof MemberRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
   }
 
   /** Whether it can be called to the screen, and is not there, nor will be. */
@@ -62,7 +62,7 @@ export class OpenRooms {
 
   /** Whether a person can call it to the screen: not one that is left, nor a room of two with an old key. */
   canBeShown(room: RoomStream): boolean {
-    return room.state.status !== "gone" && !(room instanceof ClientRoom && room.isReplaced);
+    return room.state.status !== "gone" && !(room instanceof MemberRoom && room.isReplaced);
   }
 
   /** The rooms that can be shown, as a person counts them; a room keeps its number in later runs. */
@@ -92,12 +92,12 @@ export class OpenRooms {
   /** Where to go when the room on the screen is gone: where many are, before one person alone. */
   next(): RoomStream | undefined {
     const some = [...this.all.values()].filter(({ state }) => state.status === "in" && !state.retired);
-    const isDirect = (room: RoomStream) => room instanceof ClientRoom && room.isDirect;
+    const isDirect = (room: RoomStream) => room instanceof MemberRoom && room.isDirect;
     return some.find((room) => room === this.main) ?? some.find((room) => !isDirect(room)) ?? some[0];
   }
 
   /** An ordinary room that we are in, by its name in any spelling. */
-  entered(name: string): ClientRoom | undefined {
+  entered(name: string): MemberRoom | undefined {
     return this.withMembers.find((room) =>
       !room.isDirect && room.state.status === "in" && !room.state.retired &&
       skeleton(room.state.name) === skeleton(name)

@@ -7,47 +7,18 @@
 
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
-import type { Leave } from "../../protocol/group/commit.ts";
-import type { RoomHead } from "../../protocol/group/commit_rules.ts";
+import type { GroupState, Waiting } from "../../protocol/group/group_state.ts";
 import { History, historyKept, type HistoryView } from "../../protocol/group/history.ts";
 import type { MessageEvent } from "../room_events.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";
 import { decodeState, encodeState } from "../../storage/state_json.ts";
 
-/** One sender's chain in the current epoch. */
-export interface Chain {
-  /** Next chain key. */
-  key: Bytes;
-  /** Next `n`. */
-  n: number;
-}
-
 /** A message that the server has not confirmed. */
-export interface OutboxItem {
-  /** 16 bytes; receivers ignore a repeated one. */
-  readonly msgId: Bytes;
-  /** Content type. */
-  readonly type: number;
-  /** Milliseconds since 1970. */
-  readonly timeMs: number;
-  /** Content body. */
-  readonly body: Bytes;
+export interface OutboxItem extends Waiting {
   /** As it was sealed for the current epoch; null while it still has to be. */
   sealed: { epoch: number; n: number; bytes: Bytes } | null;
   /** The server refused it for good. */
   failed: boolean;
-}
-
-/** A commit of ours on its way. */
-export interface PendingCommit {
-  /** As sent. */
-  readonly bytes: Bytes;
-  /** Its hash. */
-  readonly hash: Bytes;
-  /** Its epoch. */
-  readonly epoch: number;
-  /** E: lost with a crash it would leave its author a stranger. */
-  readonly secret: Bytes;
 }
 
 /** What the state of every kind of room has. */
@@ -58,6 +29,8 @@ export interface StreamState {
   name: string;
   /** `waiting`: not in it (yet). `in`: a member. `gone`: was one. */
   status: "waiting" | "in" | "gone";
+  /** The running hash; null before the room is entered. */
+  history: History | null;
   /** Not confirmed yet, oldest first. */
   outbox: OutboxItem[];
   /** Ids in hex whose views do not count, by the person's word. */
@@ -74,37 +47,14 @@ export interface StreamState {
   held?: MessageEvent[];
 }
 
-/** Everything of an ordinary or direct room that must survive. */
-export interface RoomState extends StreamState {
-  /** As the last valid commit left it. */
-  head: RoomHead | null;
-  /** Seconds: the earlier of the commit's server time and its arrival. */
-  commitTime: number;
-  /** Whether we hold the keys of this epoch. */
-  readable: boolean;
-  /** Chains by sender id in hex. */
-  chains: Record<string, Chain>;
-  /** Messages in this epoch. */
-  epochMessages: number;
-  /** `sender msg_id` in hex, of the epoch before and this one. */
-  seen: [string[], string[]];
-  /** On its way. */
-  pendingCommit: PendingCommit | null;
-  /** Requests of members who want to go. */
-  leaves: Leave[];
-  /** We asked to go: nothing is sent or shown any more. */
-  leaving: boolean;
-  /** Something points to a restored backup: a refresh commit comes before the next message. */
-  suspect: boolean;
-  /** The other person of a direct room that we begin: name and id. */
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Everything of an ordinary or direct room that must survive: what its log says, and what is ours alone. */
+export interface RoomState extends StreamState, Omit<Writable<GroupState>, keyof StreamState> {
+  /** The other person's name, in a direct room that we begin. */
   with?: string;
-  withId?: Bytes;
-  /** An invite named this person: until something of hers is seen, the room is not confirmed. */
-  inviter?: Bytes | null;
   /** Which key file the room was entered with: a hash that tells another one, and nothing else. */
   keyFile?: Bytes | null;
-  /** Entries of this epoch that had expired: why numbers of senders are missing. */
-  expired?: number;
   /** How far others have confirmed what we see: a position, and when its entry was made, in milliseconds. */
   confirmed?: { pos: number; timeMs: number } | null;
 }
@@ -115,6 +65,7 @@ export function newRoomState(id: Bytes, name: string): RoomState {
     id,
     name,
     status: "waiting",
+    history: null,
     head: null,
     commitTime: 0,
     readable: false,
@@ -150,7 +101,8 @@ export class RoomFiles {
   constructor(private readonly files: SealedFiles) {}
 
   /** Writes a room; old hashes first, so that the room's file never refers to what is not there. */
-  save(state: StreamState, history: History, kind: "room" | "key-file-room" = "room"): void {
+  save({ history: known, ...state }: StreamState, kind: "room" | "key-file-room" = "room"): void {
+    const history = known ?? new History({ pos: 0, hash: state.id });
     const name = `${kind}-${encodeHex(state.id)}`;
     const { pos } = history.view;
     const tailFirst = Math.max(history.first, pos - pos % segment);
@@ -162,7 +114,7 @@ export class RoomFiles {
       this.files.remove(`${name}.history-${next - historyKept / segment - 1}`);
     }
     this.#written.set(name, next);
-    const stored: Stored<StreamState> = {
+    const stored: Stored<Omit<StreamState, "history">> = {
       state,
       tailFirst,
       tail: history.since(tailFirst),
@@ -172,21 +124,23 @@ export class RoomFiles {
   }
 
   /** All ordinary and direct rooms. @throws FileTrouble when a file was changed */
-  load(): { state: RoomState; history: History }[] {
+  load(): RoomState[] {
     return this.files.names().filter((name) => /^room-[0-9a-f]{64}\.state$/.test(name))
       .map((name) => this.#read<RoomState>(name.slice(0, -6))!);
   }
 
   /** A key-file room, if it was entered before. @throws FileTrouble when a file was changed */
-  loadKeyFileRoom<State extends StreamState>(id: Bytes): { state: State; history: History } | null {
+  loadKeyFileRoom<State extends StreamState>(id: Bytes): State | null {
     return this.#read<State>(`key-file-room-${encodeHex(id)}`);
   }
 
-  #read<State>(name: string): { state: State; history: History } | null {
+  #read<State extends StreamState>(name: string): State | null {
     const bytes = this.files.read(`${name}.state`);
     if (!bytes) return null;
     const stored = decodeState<Stored<State>>(bytes);
-    return { state: stored.state, history: this.#history(name, stored) };
+    const { state } = stored;
+    state.history = state.status === "waiting" ? null : this.#history(name, stored);
+    return state;
   }
 
   #history(name: string, { tail, tailFirst, historyFirst }: Stored<unknown>): History {

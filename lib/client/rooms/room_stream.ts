@@ -1,9 +1,6 @@
 /**
- * RoomStream: how a room's stream is handled, whatever the kind of room: strictly in order, one thing at a
- * time, while the connection goes on reading answers (protocol §7, §9, §10).
- *
- * A turn ends by storing the state; only then is anything acknowledged, shown or sent, so a crash at any point
- * loses nothing confirmed and repeats no key.
+ * RoomStream: how a room's stream is handled, whatever the kind of room (protocol §7, §9, §10): what comes, what is
+ * stored, what is shown and sent. The order of it all is job_queue.ts.
  */
 
 import { equals } from "@std/bytes/equals";
@@ -13,32 +10,27 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint } from "../../crypto/identity.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
-import { entryHash, History, nextHistory } from "../../protocol/group/history.ts";
+import { checkView } from "../../protocol/group/fork_check.ts";
 import {
+  entryHash,
   entryKinds,
-  type LinkMessage,
-  type MessageOf,
-  roomFlags,
-} from "../../protocol/channel/link_messages.ts";
-import { type Connection, LinkLost } from "../connection/connection.ts";
+  type History,
+  type HistoryView,
+  nextHistory,
+} from "../../protocol/group/history.ts";
+import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
+import type { Connection } from "../connection/connection.ts";
+import { LinkLost } from "../connection/connection_errors.ts";
+import { JobQueue } from "./job_queue.ts";
+import { Unread } from "./unread.ts";
 import { Outbox, type Sealed } from "./outbox.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
-import type { MessageEvent, RoomEvent } from "../room_events.ts";
+import type { RoomEvent } from "../room_events.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
+import type { Named } from "../../protocol/identity/name.ts";
 
 const retryCardsMs = 5_000;
 const storageRetryMs = 5_000;
-// More that nobody has looked at is shown as it comes: nothing of it may be lost.
-const maxHeld = 200;
-const maxHeldCharacters = 64 * 1024;
-
-/** Somebody whose name and key must fit the pins. */
-export interface Named {
-  /** As on the card. */
-  readonly name: string;
-  /** 32 bytes. */
-  readonly id: Bytes;
-}
 
 /** One room's stream. */
 export abstract class RoomStream<State extends StreamState = StreamState> {
@@ -46,20 +38,16 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   connection: Connection | null = null;
   /** A pin that keeps the stream waiting, until the person says which key to trust. */
   conflict: Named | null = null;
-  /** Called after each turn: the chat's chance to notice that it is in, or gone. */
+  /** Called after each job: the chat's chance to notice that it is in, or gone. */
   onJobDone: () => void = () => {};
   /** The last position that was there when the stream began; null before. */
   protected target: number | null = null;
-  /** The state must be stored before the turn ends. */
+  /** The state must be stored before the job ends. */
   protected dirty = false;
   protected readonly outbox: Outbox;
-  #queue: LinkMessage[] = [];
-  #busy = false;
-  #running = Promise.resolve();
-  #pausing = false;
-  #again = false;
+  readonly #jobs: JobQueue;
+  readonly #unread: Unread;
   #events: RoomEvent[] = [];
-  #unread = false;
   #announced = false;
   #ackPos = 0;
   #refused = false;
@@ -67,15 +55,29 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   #broken = false;
   #storageFails = false;
   #warned = new Set<string>();
-  #wake: () => void = () => {};
-  #goneLink = new AbortController();
 
-  /**
-   * @param state its persistent part
-   * @param history null until the room is entered
-   */
-  constructor(readonly context: RoomContext, readonly state: State, public history: History | null) {
+  /** @param state its persistent part */
+  constructor(readonly context: RoomContext, readonly state: State) {
     this.outbox = new Outbox(this);
+    this.#jobs = new JobQueue({
+      handle: (message) => this.handle(message),
+      settle: () => this.#settle(),
+      failed: (error, isSameLink) => this.#failed(error, isSameLink),
+      flush: () => this.flush(),
+      done: () => this.onJobDone(),
+    }, context.clock);
+    this.#unread = new Unread({
+      state,
+      label: () => this.label,
+      ignores: (id) => context.ignores(id),
+      holds: () => context.holds(this),
+      changed: () => this.dirty = true,
+    });
+  }
+
+  /** The running hash; null until the room is entered. */
+  get history(): History | null {
+    return this.state.history;
   }
 
   // ---- what each kind of room does in its own way
@@ -121,19 +123,17 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   connect(connection: Connection): void {
     this.disconnect();
     this.connection = connection;
-    this.#goneLink = new AbortController();
+    this.#jobs.linked();
   }
 
   /** The connection is over; what was not handled comes again. */
   disconnect(): void {
     this.connection = null;
-    this.#queue = [];
     this.outbox.reset();
     this.target = null;
     this.#refused = false;
-    this.#unread = false;
-    this.#goneLink.abort();
-    this.#wake();
+    this.#unread.marksNext(false);
+    this.#jobs.unlinked();
   }
 
   /** Whether all that the server had has been handled. */
@@ -146,9 +146,9 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     return this.state.status === "in" || !this.#refused;
   }
 
-  /** Whether no turn is running, or the one that is waits for a card or for the person. */
+  /** Whether no job is running, or the one that is waits for a card or for the person. */
   get isIdle(): boolean {
-    return this.#pausing || (!this.#busy && this.#queue.length === 0);
+    return this.#jobs.isIdle;
   }
 
   /** Takes back what waits to be sent. @throws FileTrouble */
@@ -177,8 +177,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** Takes one message of the stream. */
   receive(message: LinkMessage): void {
     if (this.#refused || this.#broken) return;
-    this.#queue.push(message);
-    this.turn();
+    this.#jobs.add(message);
   }
 
   /**
@@ -199,7 +198,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       new TextEncoder().encode(text),
     );
     this.event(this.#pending(item));
-    this.turn();
+    this.schedule();
     return encodeHex(item.msgId);
   }
 
@@ -227,7 +226,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     };
   }
 
-  /** Puts a message into the outbox; the turn that must follow sends it. @param type of content */
+  /** Puts a message into the outbox; the job that must follow sends it. @param type of content */
   protected enqueue(type: number, body: Uint8Array<ArrayBuffer>): OutboxItem {
     const { random, clock } = this.context;
     const item = { msgId: random(16), type, timeMs: clock.now(), body, sealed: null, failed: false };
@@ -249,7 +248,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       item.failed = false;
     }
     this.dirty = true;
-    this.turn();
+    this.schedule();
   }
 
   /** Ignores the views of a member from now on. */
@@ -257,7 +256,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.state.ignoredViews.push(encodeHex(id));
     this.#endAlarm();
     this.dirty = true;
-    this.turn();
+    this.schedule();
   }
 
   #endAlarm(): void {
@@ -268,75 +267,47 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** A pin was changed by the person: what waits for it may go on. */
   pinsChanged(): void {
     this.conflict = null;
-    this.#wake();
-    this.turn();
+    this.#jobs.resume();
+    this.schedule();
   }
 
   /** Does not enter the room that the server has shown us into; what follows of its stream is passed over. */
   refuse(why: string | null): void {
     this.#refused = true;
-    this.#queue = [];
+    this.#jobs.clear();
     if (why !== null) this.warn(why);
   }
 
   // ---- what the receiving parts need
 
-  /** Shows, once the turn is stored. */
+  /** Shows, once the job is flushed. */
   event(event: RoomEvent): void {
-    if (event.type !== "message" || event.own) return void this.#events.push(event);
-    if (this.context.ignores(event.fromId)) return;
-    if (this.context.holds(this)) return this.#hold(event);
-    // The first thing that others said while we were away gets a line before it.
-    if (this.#unread) this.#events.push({ type: "unread", room: this.label });
-    this.#unread = false;
-    this.#events.push(event);
-  }
-
-  #hold(message: MessageEvent): void {
-    const held = this.state.held ??= [];
-    held.push(message);
-    this.dirty = true;
-    this.#events.push({ type: "held", room: this.label, message });
-    const characters = held.reduce((sum, { text }) => sum + text.length, 0);
-    if (held.length >= maxHeld || characters >= maxHeldCharacters) this.#showHeld();
+    if (event.type !== "message" || event.own) this.#events.push(event);
+    else this.#events.push(...this.#unread.take(event));
   }
 
   /** What was said while another room was on the screen. */
   get unread(): number {
-    return this.state.held?.length ?? 0;
+    return this.#unread.count;
   }
 
   /** The room is on the screen: shows what waited for it. */
   looked(): void {
     if (this.unread === 0) return;
-    this.#showHeld();
-    this.turn();
+    this.release();
+    this.schedule();
   }
 
-  /** The room will not be on the screen any more: what waited for it is shown with the end of this turn. */
+  /** Shows what waited, with the end of this job: the room will not be on the screen any more, or is there now. */
   release(): void {
-    this.#showHeld();
+    this.#events.push(...this.#unread.release());
   }
 
   /** The room is gone with its server's memory: shows what waited, and stores nothing. */
   showLast(): void {
     this.withdraw();
-    this.#showHeld();
+    this.release();
     for (const event of this.#events.splice(0)) this.context.show(event);
-  }
-
-  #showHeld(): void {
-    const held = (this.state.held ?? []).filter(({ fromId }) => !this.context.ignores(fromId));
-    if (this.unread === 0) return;
-    if (held.length > 0) {
-      this.#events.push(
-        { type: "unread", room: this.label },
-        ...held.map((message) => ({ ...message, late: true })),
-      );
-    }
-    this.state.held = [];
-    this.#unread = false;
-    this.dirty = true;
   }
 
   /** News in words. */
@@ -362,6 +333,32 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.#warned.add(text);
     this.notice(text);
   }
+  /**
+   * Holds an author's view, once the signature over it holds, against our own history (protocol §9).
+   *
+   * @returns whether it fits, and so confirms what we have seen up to there
+   */
+  noteView(author: Uint8Array, view: HistoryView): boolean {
+    const verdict = checkView(this.history!, view);
+    if (verdict === "forked") this.noteFork(author);
+    return verdict === "same";
+  }
+
+  /** An author's history is not ours: raises the alarm, and stops sending until the person says so. */
+  noteFork(author: Uint8Array): void {
+    const key = encodeHex(author);
+    const { state } = this;
+    if (state.ignoredViews.includes(key) || state.acknowledged?.includes(key)) return;
+    const name = this.nameOf(author);
+    state.alarm = name;
+    state.alarmBy = key;
+    this.warn(
+      `The server has shown you and ${name} different histories of this room. Nothing more is sent. ` +
+        `Compare by another way with ${name}; then "/retry" goes on with what you have seen, ` +
+        `and "/trust ${name}" ignores what ${name} claims from now on.`,
+    );
+  }
+
   /** A request that ends with the connection. @throws RequestRefused, LinkLost */
   request: Connection["request"] = (build, expected) => {
     if (!this.connection) return Promise.reject(new LinkLost());
@@ -376,8 +373,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       await directory.fetchCards(this.connection, ids);
       if (directory.missing(ids).length === 0) break;
       this.warnOnce("The server withholds the card of a member; the room waits for it.");
-      this.finishTurn(() => {}); // stored before it is shown, as ever
-      await this.#pause(retryCardsMs);
+      this.flush(); // stored before it is shown, as ever
+      await this.#jobs.pause(retryCardsMs);
     }
     directory.save(); // what is about to rely on them must find them after a crash
   }
@@ -395,9 +392,9 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
         } to ${fingerprint(person.id)}. The room waits: "/verify ${person.name}" shows the digits to ` +
           `compare, "/trust ${person.name}" accepts the new key.`,
       );
-      this.finishTurn(() => {}); // stored before it is shown, as ever
+      this.flush(); // stored before it is shown, as ever
       this.onJobDone();
-      if (this.conflict) await this.#pause(null);
+      if (this.conflict) await this.#jobs.pause(null);
     }
   }
 
@@ -407,71 +404,21 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     for (const { name, id } of people) if (!known.user(serverId, name)) known.pinUser(serverId, name, id);
   }
 
-  async #pause(ms: number | null): Promise<void> {
-    const link = this.#goneLink.signal;
-    this.#pausing = true;
-    await new Promise<void>((resolve) => {
-      const cancel = ms === null ? () => {} : this.context.clock.after(ms, resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
-    this.#wake = () => {};
-    this.#pausing = false;
-    if (link.aborted) throw new LinkLost();
+  // ---- jobs
+
+  /** Runs a job: handles what is there, then settles. */
+  schedule(): void {
+    this.#jobs.schedule();
   }
 
-  // ---- turns
-
-  /** Handles what is there, then settles; one turn at a time. */
-  turn(): void {
-    this.#again = true;
-    if (this.#busy) {
-      // A turn that waits, maybe for the person, must not keep what is typed from being stored.
-      if (this.#pausing) this.finishTurn(() => {});
-      return;
-    }
-    this.#busy = true;
-    this.#running = this.#run();
-  }
-
-  /** When the turn that runs is over, and what it has to store is stored. */
+  /** When the job that runs is over, and what it has to store is stored. */
   get settled(): Promise<void> {
-    return this.#running;
-  }
-
-  async #run(): Promise<void> {
-    try {
-      while (this.#again) await this.#turnOnce();
-    } finally {
-      this.#busy = false; // at once: a turn asked for between would be lost
-    }
-  }
-
-  async #turnOnce(): Promise<void> {
-    this.#again = false;
-    const link = this.#goneLink;
-    try {
-      for (let i = 0; i < 64 && this.#queue.length > 0; i++) await this.handle(this.#queue.shift()!);
-      if (this.#queue.length > 0) this.#again = true;
-      else await this.#settle();
-    } catch (error) {
-      // What follows in a stream that is over must not be handled without what was given up.
-      if (error instanceof LinkLost && link === this.#goneLink) this.refuse(null);
-      this.#failed(error);
-    }
-    this.finishTurn(() => {});
-    try {
-      this.onJobDone();
-    } catch (error) {
-      this.#failed(error);
-    }
+    return this.#jobs.settled;
   }
 
   async #settle(): Promise<void> {
     if (!this.connection || !this.isCaughtUp) return;
-    this.#unread = false;
+    this.#unread.marksNext(false);
     this.caughtUp();
     if (!this.#announced) {
       this.#announced = true;
@@ -485,13 +432,17 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   protected sendWaiting(): void {
     const send = this.outbox.prepare();
     this.dirty ||= this.outbox.hasWork;
-    this.finishTurn(send);
+    this.flush(send);
   }
 
   /** Something did not go: nothing more of this stream is handled; it comes again with the next connection. */
-  #failed(error: unknown): void {
-    if (error instanceof LinkLost) return;
-    this.#queue = [];
+  #failed(error: unknown, isSameLink: boolean): void {
+    if (error instanceof LinkLost) {
+      // What follows in a stream that is over must not be handled without what was given up.
+      if (isSameLink) this.refuse(null);
+      return;
+    }
+    this.#jobs.clear();
     if (!(error instanceof ServerFault) && !(error instanceof ChatError)) {
       // A bug of ours must not let whoever sent the bytes end the program, nor cut the other rooms for ever.
       this.warn(`A fault of this program in ${this.label}: ${(error as Error).name}. Please report it.`);
@@ -506,7 +457,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   }
 
   /** Stores, and only then shows, acknowledges and sends. */
-  finishTurn(send: () => void): void {
+  flush(send: () => void = () => {}): void {
     try {
       this.context.record(this.state.id, this.#events);
       this.store();
@@ -517,7 +468,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       if (!this.#storageFails) this.context.show(this.#warning(inWords(error)));
       this.#storageFails = true;
       this.context.storageFailed(error);
-      this.context.clock.after(storageRetryMs, () => this.turn());
+      this.context.clock.after(storageRetryMs, () => this.schedule());
       return;
     }
     for (const event of this.#events.splice(0)) this.context.show(event);
@@ -544,8 +495,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.target = info.last;
     const pos = this.history?.view.pos ?? 0;
     // Only at the start: who sat there through a cut has read on.
-    this.#unread = state.status === "in" && info.last > pos && pos > 0 && !this.#announced;
-    if (!this.context.holds(this)) this.#showHeld();
+    this.#unread.marksNext(state.status === "in" && info.last > pos && pos > 0 && !this.#announced);
+    if (!this.context.holds(this)) this.release();
     if ((info.flags & roomFlags.retired) !== 0 && !state.retired) {
       state.retired = true;
       const why = "the room was ended";
@@ -576,7 +527,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if (this.state.status !== "in" || first !== this.history!.view.pos + 1) return 0;
     // What has never come whole cannot have expired: hashes alone would hide it, and raise no alarm.
     if (this.isCaughtUp) throw new ServerFault("entries are hidden behind their hashes");
-    for (const e of hashes) this.history!.feed(e);
+    for (const e of hashes) this.state.history = this.history!.after(e);
     this.dirty = true;
     this.notice(expiredText(hashes.length));
     return hashes.length;

@@ -8,8 +8,7 @@
 import { encodeHex } from "@std/encoding/hex";
 import { safetyDigits } from "../../crypto/digits.ts";
 import { ChatError } from "../../errors.ts";
-import { skeleton } from "../../protocol/identity/name.ts";
-import type { Named } from "../rooms/room_stream.ts";
+import { type Named, skeleton } from "../../protocol/identity/name.ts";
 
 /** Keys that stand against the known ones, in this run. */
 export class KeyClaims {

@@ -22,17 +22,12 @@ import {
   vec16,
   vec8,
 } from "../codec/layout.ts";
+import { boxBytes } from "../group/box.ts";
 import { prekeyBytes } from "../identity/prekey.ts";
 import { Reader, Writer } from "../codec/wire.ts";
 
-/** Length of a box (protocol §7.2). */
-export const boxBytes = 1605;
-
 /** kind of a room: what ROOM_INFO, HELLO and JOIN say. */
 export const roomKinds = { ordinary: 1, keyFile: 2 } as const;
-
-/** kind of a log entry (protocol §9). */
-export const entryKinds = { commit: 1, message: 2 } as const;
 
 /** CLOSE reasons. */
 export const closeReasons = {

@@ -19,7 +19,8 @@ import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import { Malformed } from "../../errors.ts";
 import { transitHeadBytes } from "./frames.ts";
-import { decodeMessages, entryKinds, type LinkMessage, type MessageOf } from "./link_messages.ts";
+import { decodeMessages, type LinkMessage, type MessageOf } from "./link_messages.ts";
+import { entryKinds } from "../group/history.ts";
 import { Writer } from "../codec/wire.ts";
 
 /** Frames under one key; then there must be another. */

@@ -23,9 +23,11 @@ import { open, seal } from "../../crypto/seal.ts";
 import { importX25519, x25519, type X25519Pair } from "../../crypto/x25519.ts";
 import { Malformed } from "../../errors.ts";
 import type { EpochContext } from "./epoch.ts";
-import { boxBytes } from "../channel/link_messages.ts";
 import type { Prekey, PrekeySecrets } from "../identity/prekey.ts";
 import { Reader, Writer } from "../codec/wire.ts";
+
+/** Length of a box. */
+export const boxBytes = 1605;
 
 const sealedBytes = 64;
 

@@ -7,11 +7,15 @@
  * message carries its author's L: a fork cannot be mended unnoticed.
  */
 
+import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { labelledHash, sha256 } from "../../crypto/hash.ts";
 
 /** How many positions a client can still check (protocol §9). */
 export const historyKept = 16_384;
+
+/** kind of a log entry. */
+export const entryKinds = { commit: 1, message: 2 } as const;
 
 /** `e` of one entry. @param kind 1 commit, 2 message */
 export function entryHash(kind: number, bytes: Uint8Array): Bytes {
@@ -31,9 +35,14 @@ export interface HistoryView {
   readonly hash: Bytes;
 }
 
-/** The last 16 384 values of L. */
+/**
+ * The last 16 384 values of L. It never changes: {@link History.after} makes the next one, which shares the values
+ * with those before it, so that a long catch-up copies nothing.
+ */
 export class History {
+  /** Of this history and those that follow it: only the first `#length` are this one's. */
   #hashes: Bytes[];
+  #length: number;
   #first: number;
 
   /**
@@ -42,14 +51,15 @@ export class History {
    * @param start a position and L there: (0, room), or where a newcomer begins
    * @param following L of the positions after it
    */
-  constructor(start: HistoryView, following: Bytes[] = []) {
+  constructor(start: HistoryView, following: readonly Bytes[] = []) {
     this.#first = start.pos;
     this.#hashes = [start.hash, ...following];
+    this.#length = this.#hashes.length;
   }
 
   /** The last position and L there. */
   get view(): HistoryView {
-    return { pos: this.#first + this.#hashes.length - 1, hash: this.#hashes[this.#hashes.length - 1] };
+    return { pos: this.#first + this.#length - 1, hash: this.#hashes[this.#length - 1] };
   }
 
   /** The first position it can tell of. */
@@ -57,24 +67,32 @@ export class History {
     return this.#first;
   }
 
-  /** Feeds one entry hash. */
-  feed(e: Uint8Array): void {
-    this.#hashes.push(nextHistory(this.view.hash, e));
-    // Cut in large steps: a shift for every entry would move the whole list each time.
-    if (this.#hashes.length > historyKept + 4096) {
-      const excess = this.#hashes.length - historyKept;
-      this.#hashes.splice(0, excess);
-      this.#first += excess;
+  /** The history with one entry more. @param e its hash */
+  after(e: Uint8Array): History {
+    const { pos, hash } = this.view;
+    const next = nextHistory(hash, e);
+    const there = this.#hashes.at(this.#length);
+    // Cut in large steps: a copy for every entry would move the whole list each time.
+    if ((there === undefined || equals(there, next)) && this.#length <= historyKept + 4096) {
+      if (there === undefined) this.#hashes.push(next);
+      const after = new History(this.view);
+      after.#hashes = this.#hashes;
+      after.#first = this.#first;
+      after.#length = this.#length + 1;
+      return after;
     }
+    const kept = [...this.#hashes.slice(Math.max(0, this.#length + 1 - historyKept), this.#length), next];
+    return new History({ pos: pos + 2 - kept.length, hash: kept[0] }, kept.slice(1));
   }
 
   /** L at `pos`, or null where it is not known (any more). */
   at(pos: number): Bytes | null {
-    return this.#hashes[pos - this.#first] ?? null;
+    const i = pos - this.#first;
+    return i >= 0 && i < this.#length ? this.#hashes[i] : null;
   }
 
   /** Values of L for positions `from` to the last. */
   since(from: number): Bytes[] {
-    return this.#hashes.slice(Math.max(0, from - this.#first));
+    return this.#hashes.slice(Math.max(0, from - this.#first), this.#length);
   }
 }

@@ -41,3 +41,11 @@ export function decodeName(bytes: Uint8Array): string {
   if (!isName(name)) throw new Malformed("a name has characters that no name may have");
   return name;
 }
+
+/** A name and the id of the key that goes by it. */
+export interface Named {
+  /** As on the card. */
+  readonly name: string;
+  /** 32 bytes. */
+  readonly id: Bytes;
+}

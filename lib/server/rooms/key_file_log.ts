@@ -4,7 +4,8 @@
  */
 
 import { encodeHex } from "@std/encoding/hex";
-import { entryKinds, roomFlags } from "../../protocol/channel/link_messages.ts";
+import { entryKinds } from "../../protocol/group/history.ts";
+import { roomFlags } from "../../protocol/channel/link_messages.ts";
 import type { Message } from "../../protocol/group/sealed_message.ts";
 import type { Peer } from "./peer.ts";
 import { type RoomInfo, RoomLog } from "./room_log.ts";

@@ -12,11 +12,10 @@ import { Malformed } from "../../errors.ts";
 import { boxHash, parseBox } from "../../protocol/group/box.ts";
 import { type Commit, isLeaveSigned, parseCommit } from "../../protocol/group/commit.ts";
 import { checkGenesis, checkSuccessor, isLeaveCurrent } from "../../protocol/group/commit_rules.ts";
-import { entryHash } from "../../protocol/group/history.ts";
+import { entryHash, entryKinds } from "../../protocol/group/history.ts";
 import { parseKeyFileMessage } from "../../protocol/group/key_file_message.ts";
 import { type Message, messageKinds, parseMessage } from "../../protocol/group/sealed_message.ts";
 import {
-  entryKinds,
   errorCodes,
   joinInfo,
   type LinkMessage,

@@ -6,13 +6,8 @@
 import { encodeHex } from "@std/encoding/hex";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { entryHash, nextHistory } from "../../protocol/group/history.ts";
-import {
-  encodeMessage,
-  entryKinds,
-  type LinkMessage,
-  type MessageOf,
-} from "../../protocol/channel/link_messages.ts";
+import { entryHash, entryKinds, nextHistory } from "../../protocol/group/history.ts";
+import { encodeMessage, type LinkMessage, type MessageOf } from "../../protocol/channel/link_messages.ts";
 import type { TransitSealer } from "../../protocol/channel/transit.ts";
 import type { Peer } from "./peer.ts";
 import type { Rooms } from "./rooms.ts";

@@ -1,0 +1,223 @@
+/**
+ * CarryOut: what the effects of an entry mean for a member and her person: what is shown, said, confirmed and warned
+ * of. The state that they follow from is in place already.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { Commit } from "../../protocol/group/commit.ts";
+import type { RoomHead } from "../../protocol/group/commit_rules.ts";
+import { contentTypes } from "../../protocol/group/content.ts";
+import type { Effect, MessageFault, NoKey } from "../../protocol/group/effects.ts";
+import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
+import type { Named } from "../../protocol/identity/name.ts";
+import { shownTime } from "../../timestamp.ts";
+import type { RoomEvent } from "../room_events.ts";
+import type { Confirmations } from "./confirmations.ts";
+import type { RoomContext } from "./room_context.ts";
+import type { RoomState } from "./room_state.ts";
+
+/** What effects are carried out on. */
+export interface EffectsRoom {
+  /** Pins and who we are. */
+  readonly context: Pick<RoomContext, "known" | "serverId" | "card">;
+  /** As the entry has left it. */
+  readonly state: RoomState;
+  /** What people call the room. */
+  readonly label: string;
+  /** Whether it is a room of two. */
+  readonly isDirect: boolean;
+  /** Names of its members. */
+  readonly memberNames: readonly string[];
+  /** Whose views have confirmed what. */
+  readonly confirmations: Confirmations;
+  /** Ids in hex of members whom the server claims to be linked. */
+  readonly present: ReadonlySet<string>;
+  /** Ids in hex of members who were let in while we watched, and are not known to be linked yet. */
+  readonly justAdded: Set<string>;
+  /** The name of somebody by id. */
+  nameOf(id: Uint8Array): string;
+  /** Shows. */
+  event(event: RoomEvent): void;
+  /** News in words. */
+  notice(text: string): void;
+  /** What the person must know. */
+  warn(text: string): void;
+  /** The same, once a run. */
+  warnOnce(text: string): void;
+  /** An author's history is not ours. */
+  noteFork(author: Bytes): void;
+  /** We are in. */
+  admitted(): void;
+  /** We were removed: what waits cannot be said here any more. */
+  removed(): void;
+}
+
+/** Carries out one effect. @param address the server's claim of the author's address; maybe empty */
+export function carryOut(room: EffectsRoom, effect: Effect, address: string): void {
+  const { state } = room;
+  switch (effect.type) {
+    case "message":
+      return showMessage(room, effect, address);
+    case "message refused":
+      return room.warn(messageFault(effect.why, effect.sender?.name ?? ""));
+    case "commit refused":
+      return room.warn(`The server sent a commit that is not valid (${effect.why}); it is ignored.`);
+    case "missing":
+      return room.notice(`${effect.count} messages of ${effect.sender.name} are missing.`);
+    case "unreadable":
+      return room.notice(`${effect.sender.name} said something that you have no key for.`);
+    case "stored":
+      state.outbox = state.outbox.filter((item) => !equals(item.msgId, effect.msgId));
+      return;
+    case "agrees":
+      return room.confirmations.seen(effect.author, effect.view);
+    case "forked":
+      return room.noteFork(effect.author);
+    case "uncovered":
+      return room.confirmations.needs(effect.pos, effect.author, effect.timeMs);
+    case "not ours":
+      return room.warnOnce(
+        `The server returned a ${effect.what} of yours that this machine does not know: its state was restored from ` +
+          "a backup, or somebody else holds your keys. New keys are made before you send.",
+      );
+    case "inviter seen":
+      return room.notice(
+        `The room is confirmed: ${room.nameOf(effect.inviter)}, who invited you, is in it.`,
+      );
+    case "no key":
+      return tellOfNoKey(room, effect.author, effect.why);
+    case "admitted":
+      room.admitted();
+      return effect.own ? undefined : showAdmission(room, effect.commit);
+    case "changed":
+      warnOfOldKeys(room, effect.commit);
+      return showDifference(room, effect.commit, effect.before);
+    case "removed":
+      return room.removed();
+    case "epoch":
+      for (const item of state.outbox) item.sealed = null;
+      return;
+    case "spent":
+      for (const secret of effect.secrets) secret.fill(0);
+      return;
+  }
+}
+
+function messageFault(why: MessageFault, name: string): string {
+  switch (why) {
+    case "no message":
+      return "The server sent an entry that is no message.";
+    case "another room":
+      return "The server put a message of another room here.";
+    case "another epoch":
+      return "The server kept a message of another epoch.";
+    case "no member":
+      return "The server kept a message of somebody who is not in this room.";
+    case "out of order":
+      return `A message of ${name} was repeated or out of order, and is not shown.`;
+    case "not signed":
+      return `A message said to be of ${name} is not signed by ${name}.`;
+    case "impossible view":
+      return `A message of ${name} claims an impossible view.`;
+    case "view of what follows":
+      return `A message of ${name} claims to follow what you were not shown.`;
+    case "does not open":
+      return `A message of ${name} does not open.`;
+  }
+}
+
+function tellOfNoKey(room: EffectsRoom, author: string, why: NoKey): void {
+  const what = `${author}'s commit left you without a key`;
+  if (why === "no box") room.notice(`${what}: you had no valid prekey then.`);
+  else if (why === "not what was signed") room.warn(`${what}: what the box holds is not what was signed.`);
+  else room.notice(`${what}.`);
+}
+
+function showMessage(
+  room: EffectsRoom,
+  { pos, sender, own, epoch, content }: Extract<Effect, { type: "message" }>,
+  address: string,
+): void {
+  switch (content.type) {
+    case contentTypes.text:
+    case contentTypes.action:
+      return room.event({
+        type: "message",
+        room: room.label,
+        from: sender.name,
+        fromId: encodeHex(sender.id),
+        own,
+        pos,
+        readers: { epoch, names: room.memberNames },
+        msgId: encodeHex(content.msgId),
+        timeMs: shownTime(content.timeMs),
+        text: new TextDecoder().decode(content.body),
+        action: content.type === contentTypes.action,
+        address: own ? "" : address,
+      });
+    case contentTypes.attest:
+      return;
+    case contentTypes.file:
+      return room.notice(`${sender.name} sent a file, which this version cannot receive.`);
+    default:
+      return room.notice(`${sender.name} sent something that this version does not know.`);
+  }
+}
+
+function showAdmission(room: EffectsRoom, { author }: Commit): void {
+  const by = room.nameOf(author);
+  const verified = isVerified(room, by) ? "verified" : "not verified";
+  if (room.isDirect) {
+    return room.notice(`${by} (${verified}) has written to you alone; /query ${by} shows it.`);
+  }
+  room.notice(`You were admitted by ${by} (${verified}); what was said before stays closed to you.`);
+  if (room.state.inviter) {
+    room.notice("Whoever invited you has not been seen here yet: until then the room is unconfirmed.");
+  }
+}
+
+function warnOfOldKeys(room: EffectsRoom, { roster }: Commit): void {
+  const { known, serverId } = room.context;
+  for (const { name, id } of roster) {
+    if (!known.conflicts(serverId, name, id)) continue;
+    room.warnOnce(`${name} is in this room with the key that you have replaced; an admin can /kick ${name}.`);
+  }
+}
+
+/** Each difference between two rosters, as a named person's act. */
+function showDifference(room: EffectsRoom, commit: Commit, { roster: before, policy }: RoomHead): void {
+  const { card } = room.context;
+  const by = room.nameOf(commit.author);
+  const common = { room: room.label, by };
+  for (const member of before) {
+    if (findMember(commit.roster, member.id)) continue;
+    const left = commit.leaves.some((leave) => equals(leave.id, member.id));
+    room.event({ type: "removed", ...common, who: member.name, left });
+  }
+  for (const member of commit.roster) {
+    if (findMember(before, member.id) || equals(member.id, card.id)) continue;
+    room.event({ type: "added", ...common, who: member.name, verified: isVerified(room, member.name) });
+    const key = encodeHex(member.id);
+    if (!room.present.has(key)) room.justAdded.add(key);
+  }
+  if (commit.policy !== policy) {
+    const closed = basePolicy(commit.policy) === policies.closed;
+    room.notice(
+      `${by} ${
+        closed ? "closed the room: only admins let others in" : "opened the room: anyone may come in"
+      }.`,
+    );
+  }
+  for (const member of commit.roster) {
+    const old = findMember(before, member.id);
+    if (!old || old.role === member.role) continue;
+    const role = isAdmin(member) ? "an admin" : "a plain member";
+    room.notice(by === member.name ? `${by} is ${role} now.` : `${by} made ${member.name} ${role}.`);
+  }
+}
+
+function isVerified({ context: { known, serverId } }: EffectsRoom, name: Named["name"]): boolean {
+  return known.user(serverId, name)?.verified === true;
+}

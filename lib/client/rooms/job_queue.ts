@@ -1,0 +1,135 @@
+/**
+ * JobQueue: what comes for one room is handled strictly in order, one job at a time, while the connection goes on
+ * reading answers (protocol §7, §9, §10).
+ *
+ * A job takes some of what waits, or settles when nothing does, and ends with a flush: only then is anything
+ * acknowledged, shown or sent, so a crash at any point loses nothing confirmed and repeats no key.
+ */
+
+import type { Clock } from "../../clock.ts";
+import type { LinkMessage } from "../../protocol/channel/link_messages.ts";
+import { LinkLost } from "../connection/connection_errors.ts";
+
+const perJob = 64;
+
+/** What jobs do to a room. */
+export interface JobOwner {
+  /** Handles one message of the stream. */
+  handle(message: LinkMessage): Promise<void>;
+  /** Everything that came is handled: does what is due. */
+  settle(): Promise<void>;
+  /** Something did not go. @param isSameLink whether the connection is the one that the job began with */
+  failed(error: unknown, isSameLink: boolean): void;
+  /** Stores, then shows. */
+  flush(): void;
+  /** The job is over. */
+  done(): void;
+}
+
+/** The jobs of one room. */
+export class JobQueue {
+  #waiting: LinkMessage[] = [];
+  #again = false;
+  #isBusy = false;
+  #isPausing = false;
+  #running = Promise.resolve();
+  #resume: () => void = () => {};
+  #link = new AbortController();
+
+  /** @param owner the room @param clock for pauses */
+  constructor(private readonly owner: JobOwner, private readonly clock: Clock) {}
+
+  /** Takes one message of the stream. */
+  add(message: LinkMessage): void {
+    this.#waiting.push(message);
+    this.schedule();
+  }
+
+  /** What waits is not handled: it comes again with the next connection, or is not wanted. */
+  clear(): void {
+    this.#waiting = [];
+  }
+
+  /** A connection begins. */
+  linked(): void {
+    this.#link = new AbortController();
+  }
+
+  /** The connection is over: a job that waits for something of it ends. */
+  unlinked(): void {
+    this.clear();
+    this.#link.abort();
+    this.#resume();
+  }
+
+  /** Runs a job, once the one that runs is over. */
+  schedule(): void {
+    this.#again = true;
+    if (this.#isBusy) {
+      // A job that waits, maybe for the person, must not keep what is typed from being stored.
+      if (this.#isPausing) this.owner.flush();
+      return;
+    }
+    this.#isBusy = true;
+    this.#running = this.#run();
+  }
+
+  /** When the job that runs is over, and what it has to store is stored. */
+  get settled(): Promise<void> {
+    return this.#running;
+  }
+
+  /** Whether no job is running, or the one that is waits for a card or for the person. */
+  get isIdle(): boolean {
+    return this.#isPausing || (!this.#isBusy && this.#waiting.length === 0);
+  }
+
+  /** Ends a pause. */
+  resume(): void {
+    this.#resume();
+  }
+
+  /** Waits within a job. @param ms null: until {@link resume} @throws LinkLost when the connection has ended */
+  async pause(ms: number | null): Promise<void> {
+    const { signal } = this.#link;
+    this.#isPausing = true;
+    await new Promise<void>((resolve) => {
+      const cancel = ms === null ? () => {} : this.clock.after(ms, resolve);
+      this.#resume = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#resume = () => {};
+    this.#isPausing = false;
+    if (signal.aborted) throw new LinkLost();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#again) await this.#runOnce();
+    } finally {
+      this.#isBusy = false; // at once: a job asked for between would be lost
+    }
+  }
+
+  async #runOnce(): Promise<void> {
+    this.#again = false;
+    const link = this.#link;
+    try {
+      for (let i = 0; i < perJob && this.#waiting.length > 0; i++) {
+        await this.owner.handle(this.#waiting.shift()!);
+      }
+      if (this.#waiting.length > 0) this.#again = true;
+      else await this.owner.settle();
+    } catch (error) {
+      this.owner.failed(error, link === this.#link);
+    }
+    this.owner.flush();
+    try {
+      this.owner.done();
+    } catch (error) {
+      this.owner.failed(error, link === this.#link);
+    }
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Making a commit (protocol §7.1, §7.2, §7.4): a new member list, a new secret, and a box for everybody who can open
+ * one.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import { type Bytes, compareBytes } from "../../crypto/bytes.ts";
+import { labelledHash } from "../../crypto/hash.ts";
+import type { Identity } from "../../crypto/identity.ts";
+import type { RandomSource } from "../../crypto/random.ts";
+import { generateX25519 } from "../../crypto/x25519.ts";
+import type { Card } from "../identity/card.ts";
+import type { Prekey } from "../identity/prekey.ts";
+import { boxHash, sealBox } from "./box.ts";
+import { type CommitBody, directRoomId, type Leave, makeCommit, maxLeaves, roomId } from "./commit.ts";
+import { type CardOf, isLeaveCurrent, withAdmin } from "./commit_rules.ts";
+import { epochCheck, noKeyFile } from "./epoch.ts";
+import type { GroupState, PendingCommit } from "./group_state.ts";
+import { findMember, keyFileFlag, type Member, memberRoles, policies } from "./roster.ts";
+
+const zeros: Bytes = new Uint8Array(32);
+
+/** Who commits. */
+export interface Author {
+  /** Our card. */
+  readonly card: Card;
+  /** Our keys. */
+  readonly identity: Identity;
+  /** Randomness. */
+  readonly random: RandomSource;
+  /** Seconds since 1970. */
+  readonly now: number;
+}
+
+/** The commit that makes an open room, with its id. @param roomKey 32 bytes of its key file, or zeros */
+export function makeGenesis(
+  { card, identity, random, now }: Author,
+  name: string,
+  roomKey: Bytes,
+): { id: Bytes; pending: PendingCommit } {
+  const prev = random(32);
+  const id = roomId(card.id, name, prev);
+  const place = { room: id, epoch: 0, prev, author: card.id };
+  const secret = random(32);
+  const withKeyFile = !equals(roomKey, noKeyFile);
+  const body: CommitBody = {
+    ...place,
+    time: now,
+    view: { pos: 0, hash: id },
+    policy: policies.open | (withKeyFile ? keyFileFlag : 0),
+    roomName: name,
+    roster: [{ id: card.id, role: memberRoles.admin, since: 0, name: card.name, boxHash: zeros }],
+    leaves: [],
+    check: epochCheck(secret, roomKey, place),
+  };
+  return { id, pending: signed(body, identity, secret) };
+}
+
+/**
+ * The commit that makes a room of two, with the box of the other (protocol §7.5).
+ *
+ * @param prekey the other's, verified and usable
+ * @returns null when nothing can be sealed to it
+ */
+export async function makeDirectGenesis(
+  { card, identity, random, now }: Author,
+  serverId: Uint8Array,
+  other: Card,
+  prekey: Prekey,
+): Promise<{ id: Bytes; pending: PendingCommit; box: Bytes } | null> {
+  const members = [card, other].sort((a, b) => compareBytes(a.id, b.id));
+  const id = directRoomId(serverId, members[0].id, members[1].id);
+  const place = { room: id, epoch: 0, prev: zeros, author: card.id };
+  const secret = random(32);
+  // A key that is no key throws only when used.
+  const box = await sealBox(secret, place, await generateX25519(), prekey, other.rsaSpki, random)
+    .catch(() => null);
+  if (!box) return null;
+  const body: CommitBody = {
+    ...place,
+    time: now,
+    view: { pos: 0, hash: id },
+    policy: policies.direct,
+    roomName: "",
+    roster: members.map((m) => ({
+      id: m.id,
+      role: memberRoles.member,
+      since: 0,
+      name: m.name,
+      boxHash: m === other ? boxHash(box) : zeros,
+    })),
+    leaves: [],
+    check: epochCheck(secret, noKeyFile, place),
+  };
+  return { id, pending: signed(body, identity, secret), box };
+}
+
+/** What a commit shall change; nothing for a refresh. */
+export interface Change {
+  /** New members. */
+  readonly add: readonly Card[];
+  /** Ids of members who shall go. */
+  readonly remove?: readonly Bytes[];
+  /** Open or closed. */
+  readonly policy?: number;
+}
+
+/** A commit that is ready, its boxes, and who goes without one. */
+export interface MadeCommit {
+  /** For the state and the wire. */
+  readonly pending: PendingCommit;
+  /** To be uploaded before it. */
+  readonly boxes: Bytes[];
+  /** Names of members without a valid prekey. */
+  readonly without: string[];
+}
+
+/** Where a commit follows: the roster that it makes, and the leaves that it carries out. */
+export interface Succession {
+  /** As the commit will state it, boxes aside. */
+  readonly roster: readonly Member[];
+  /** Requests of members who go by their own wish. */
+  readonly leaves: readonly Leave[];
+  /** The policy that it states. */
+  readonly policy: number;
+}
+
+/** What a commit of ours would make of the members now. @param own our id */
+export function succession(state: GroupState, own: Bytes, change: Change): Succession {
+  const head = state.head!;
+  const epoch = head.epoch + 1;
+  const leaves = carriedOut(state, own);
+  const removed = [...change.remove ?? [], ...leaves.map((leave) => leave.id)];
+  const staying = head.roster.filter((m) => !removed.some((id) => equals(id, m.id)));
+  const added = change.add
+    .map((c): Member => ({ id: c.id, role: memberRoles.member, since: epoch, name: c.name, boxHash: zeros }));
+  const policy = change.policy === undefined ? head.policy : change.policy | (head.policy & keyFileFlag);
+  return { roster: withAdmin([...staying, ...added], policy), leaves, policy };
+}
+
+/**
+ * Seals a new epoch of a room that we are in.
+ *
+ * @param next what {@link succession} says of the state as it is
+ * @param prekeys of its members, by id in hex, verified and usable
+ * @param cards of all its members
+ * @param roomKey 32 bytes of the room's key file, or zeros
+ */
+export async function makeSuccessor(
+  { card, identity, random, now }: Author,
+  state: GroupState,
+  next: Succession,
+  prekeys: ReadonlyMap<string, Prekey>,
+  cards: CardOf,
+  roomKey: Bytes,
+): Promise<MadeCommit> {
+  const head = state.head!;
+  const place = { room: head.room, epoch: head.epoch + 1, prev: head.commitHash, author: card.id };
+  const secret = random(32);
+  const ephemeral = await generateX25519();
+  const boxes: Bytes[] = [];
+  const without: string[] = [];
+  const hashes = new Map<string, Bytes>();
+  for (const member of next.roster) {
+    if (equals(member.id, card.id)) continue;
+    const key = encodeHex(member.id);
+    const prekey = prekeys.get(key);
+    // A key that is no key throws only when used: that member goes without.
+    const box = prekey &&
+      await sealBox(secret, place, ephemeral, prekey, cards(member.id)!.rsaSpki, random).catch(() => null);
+    if (!box) {
+      without.push(member.name);
+      continue;
+    }
+    boxes.push(box);
+    hashes.set(key, boxHash(box));
+  }
+  const body: CommitBody = {
+    ...place,
+    time: now,
+    view: state.history!.view,
+    policy: next.policy,
+    roomName: head.roomName,
+    roster: next.roster.map((m) => ({ ...m, boxHash: hashes.get(encodeHex(m.id)) ?? zeros })),
+    leaves: [...next.leaves],
+    check: epochCheck(secret, roomKey, place),
+  };
+  return { pending: signed(body, identity, secret), boxes, without };
+}
+
+function signed(body: CommitBody, identity: Identity, secret: Bytes): PendingCommit {
+  const bytes = makeCommit(body, identity.signing);
+  return { bytes, hash: labelledHash("chat1 commit", bytes), epoch: body.epoch, secret };
+}
+
+/** The pending leaves that our next commit may carry out. @param own our id */
+export function carriedOut({ head, leaves }: GroupState, own: Bytes): Leave[] {
+  return leaves.filter((leave) => {
+    const member = findMember(head!.roster, leave.id);
+    return member && !equals(leave.id, own) && isLeaveCurrent(leave, member, head!.epoch + 1);
+  }).slice(0, maxLeaves);
+}

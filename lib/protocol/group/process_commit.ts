@@ -1,0 +1,219 @@
+/**
+ * Processing a commit (protocol §7.1, §7.2): the rules, then the box, then new keys. An invalid commit is the server's
+ * fault; it is fed to the history and otherwise ignored.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import { type Bytes, equalSecret } from "../../crypto/bytes.ts";
+import { ChatError } from "../../errors.ts";
+import { skeleton } from "../identity/name.ts";
+import { type Commit, parseCommit } from "./commit.ts";
+import {
+  cardsNeeded,
+  checkAdmission,
+  checkBeforeCards,
+  checkGenesis,
+  checkSuccessor,
+  headAfter,
+} from "./commit_rules.ts";
+import type { Effect, NoKey, Processed } from "./effects.ts";
+import { epochCheck, noKeyFile, senderChains } from "./epoch.ts";
+import { checkView } from "./fork_check.ts";
+import type { Chain, Entry, Facts, GroupState } from "./group_state.ts";
+import { entryHash, entryKinds, History } from "./history.ts";
+import { findMember, keyFileFlag, policies } from "./roster.ts";
+
+/** A commit in a room that we are in. */
+export function processCommit<State extends GroupState>(
+  state: State,
+  { pos, time, bytes }: Entry,
+  facts: Facts,
+): Processed<State> {
+  const head = state.head!;
+  const history = state.history!.after(entryHash(entryKinds.commit, bytes));
+  const ignored = (why: string): Processed<State> => {
+    return { type: "done", state: { ...state, history }, effects: [{ type: "commit refused", why }] };
+  };
+  const commit = parse(bytes);
+  if (!commit) return ignored("not a commit");
+  // A forged commit must not keep the room waiting for cards.
+  const forged = checkBeforeCards(commit, pos, head, facts.cards);
+  if (forged) return ignored(`rule ${forged.rule}: ${forged.why}`);
+  const missing = missingCards(commit, facts);
+  if (missing) return missing;
+  const broken = checkSuccessor(commit, pos, head, facts.cards);
+  if (broken) return ignored(`rule ${broken.rule}: ${broken.why}`);
+  // Who stays was judged when she came: the person may have accepted another key for the name since.
+  const doubted = commit.roster.filter((m) => !findMember(head.roster, m.id) && facts.conflicts(m));
+  if (doubted.length > 0) return { type: "need", need: { type: "trust", people: doubted } };
+
+  const isMember = findMember(commit.roster, facts.own) !== undefined;
+  const key = isMember ? keyOf(commit, state, facts) : "removed";
+  if (key === "needed") return boxNeeded(commit, facts);
+  const effects: Effect[] = [];
+  if (key === "own") effects.push({ type: "not ours", what: "commit" });
+  else if (typeof key === "string" && key !== "removed") {
+    effects.push({ type: "no key", author: nameIn(commit), why: key });
+  }
+  const fork = checkView(state.history!, commit.view);
+  if (fork === "same") effects.push({ type: "agrees", author: commit.author, view: commit.view });
+  if (fork === "forked") effects.push({ type: "forked", author: commit.author });
+  effects.push({ type: "changed", commit, before: head });
+  const after = apply({ ...state, history }, commit, pos, time, key, facts, effects);
+  effects.push({ type: "uncovered", pos, author: commit.author, timeMs: time * 1000 });
+  const { inviter } = state;
+  if (!inviter || !equals(commit.author, inviter)) return { type: "done", state: after, effects };
+  effects.push({ type: "inviter seen", inviter });
+  return { type: "done", state: { ...after, inviter: null }, effects };
+}
+
+/**
+ * The entry with which a newcomer's stream begins: the commit that adds us, or that makes the room.
+ *
+ * `entry.before` are the hashes from the commit's view to the commit.
+ */
+export function processAdmission<State extends GroupState>(
+  state: State,
+  { pos, time, bytes, before }: Entry,
+  facts: Facts,
+): Processed<State> {
+  const fault = (why: string): Processed<State> => ({ type: "fault", why });
+  const commit = parse(bytes);
+  if (!commit || !equals(commit.room, state.id)) return fault("a room begins with no commit");
+  // Whoever was removed keeps the old keys: being taken back to them would let her read on.
+  if (state.head && commit.epoch <= state.head.epoch) return fault("an admission from before the removal");
+  // The room of us and somebody is made for two, and by its first commit only.
+  if (state.withId && (commit.policy !== policies.direct || !findMember(commit.roster, state.withId))) {
+    return fault("another room stands in the place of a room of two");
+  }
+  const missing = missingCards(commit, facts);
+  if (missing) return missing;
+  const broken = commit.epoch === 0
+    ? checkGenesis(commit, pos, facts.serverId, facts.cards)
+    : checkAdmission(commit, pos, facts.own, facts.cards);
+  if (broken || !findMember(commit.roster, facts.own)) {
+    return fault(`a commit does not admit us (${broken?.why ?? "not in the roster"})`);
+  }
+  const { roomName } = commit;
+  if (state.name !== "" && skeleton(state.name) !== skeleton(roomName)) {
+    return fault("the room has another name than the one asked for");
+  }
+  const pinned = roomName === "" ? null : facts.pinnedRoom(roomName);
+  if (pinned && !equals(pinned, commit.room)) {
+    return { type: "not entered", why: "another room has its name", roomName };
+  }
+  const needsKeyFile = (commit.policy & keyFileFlag) !== 0;
+  const hasKeyFile = !equals(facts.roomKey, noKeyFile);
+  if (needsKeyFile && !hasKeyFile) return { type: "not entered", why: "needs its key file", roomName };
+  if (!needsKeyFile && hasKeyFile) return { type: "not entered", why: "has no key file", roomName };
+  const doubted = commit.roster.filter((m) => facts.conflicts(m));
+  if (doubted.length > 0) return { type: "need", need: { type: "trust", people: doubted } };
+  const between = before?.hashes ?? [];
+  if (
+    commit.view.pos + between.length !== pos - 1 ||
+    (between.length > 0 && before!.first !== commit.view.pos + 1)
+  ) return fault("the entries before the admission are missing");
+
+  const key = keyOf(commit, state, facts);
+  if (key === "needed") return boxNeeded(commit, facts);
+  // The first box of a room with a key file: it is the file that does not fit (protocol §7.2).
+  if (key === "not what was signed" && hasKeyFile) return { type: "wrong key file", roomName };
+  const effects: Effect[] = [];
+  if (key === "own") effects.push({ type: "not ours", what: "commit" });
+  else if (typeof key === "string") effects.push({ type: "no key", author: nameIn(commit), why: key });
+  let history = new History(commit.view);
+  for (const each of between) history = history.after(each);
+  history = history.after(entryHash(entryKinds.commit, bytes));
+  const entered = { ...state, history, name: roomName, status: "in" as const, leaving: false };
+  const after = apply(entered, commit, pos, time, key, facts, effects);
+  effects.push({ type: "uncovered", pos, author: commit.author, timeMs: time * 1000 });
+  effects.push({ type: "admitted", commit, own: equals(commit.author, facts.own) });
+  const isConfirmed = after.inviter && equals(after.inviter, commit.author);
+  return { type: "done", state: isConfirmed ? { ...after, inviter: null } : after, effects };
+}
+
+function parse(bytes: Bytes): Commit | null {
+  try {
+    return parseCommit(bytes);
+  } catch (error) {
+    if (error instanceof ChatError) return null;
+    throw error;
+  }
+}
+
+function missingCards(
+  commit: Commit,
+  facts: Facts,
+): { type: "need"; need: { type: "cards"; ids: Bytes[] } } | null {
+  const ids = cardsNeeded(commit).filter((id) => !facts.cards(id));
+  return ids.length > 0 ? { type: "need", need: { type: "cards", ids } } : null;
+}
+
+function boxNeeded(commit: Commit, facts: Facts) {
+  const { boxHash: hash } = findMember(commit.roster, facts.own)!;
+  return { type: "need", need: { type: "box", hash, commit } } as const;
+}
+
+/** E of a valid commit that has us in it, or why there is none. */
+function keyOf(
+  commit: Commit,
+  { pendingCommit }: GroupState,
+  facts: Facts,
+): Bytes | Exclude<NoKey, "removed"> | "needed" {
+  if (equals(commit.author, facts.own)) {
+    return pendingCommit && equals(pendingCommit.hash, commit.hash) ? pendingCommit.secret : "own";
+  }
+  const { boxHash } = findMember(commit.roster, facts.own)!;
+  if (boxHash.every((byte) => byte === 0)) return "no box";
+  const opened = facts.opened(boxHash);
+  if (opened === undefined) return "needed";
+  if (typeof opened === "string") return opened;
+  return equalSecret(epochCheck(opened, facts.roomKey, commit), commit.check)
+    ? opened
+    : "not what was signed";
+}
+
+function nameIn(commit: Commit): string {
+  return findMember(commit.roster, commit.author)!.name;
+}
+
+/** The state that a valid commit leaves behind. @param key E, or why we have none */
+function apply<State extends GroupState>(
+  state: State,
+  commit: Commit,
+  pos: number,
+  time: number,
+  key: Bytes | NoKey | "removed",
+  facts: Facts,
+  effects: Effect[],
+): State {
+  const ids = commit.roster.map((member) => member.id);
+  const secret = typeof key === "string" ? null : key;
+  const keys = secret && senderChains(secret, facts.roomKey, commit.hash, ids);
+  const chains = Object.fromEntries(
+    ids.map((id, i): [string, Chain] => [encodeHex(id), { key: keys?.[i] ?? null, n: 0 }]),
+  );
+  const pending = state.pendingCommit;
+  const isOver = pending !== null && pending.epoch <= commit.epoch;
+  const isOurs = isOver && equals(pending.hash, commit.hash) && secret !== null;
+  const spent = [...secret ? [secret] : [], ...isOver ? [pending.secret] : []];
+  if (spent.length > 0) effects.push({ type: "spent", secrets: spent });
+  effects.push({ type: "epoch", epoch: commit.epoch });
+  const isGone = findMember(commit.roster, facts.own) === undefined;
+  if (isGone) effects.push({ type: "removed" });
+  return {
+    ...state,
+    head: headAfter(commit, pos),
+    commitTime: Math.min(time, facts.now),
+    readable: secret !== null,
+    chains: isGone ? {} : chains,
+    epochMessages: 0,
+    expired: 0,
+    seen: [state.seen[1], []],
+    leaves: state.leaves.filter((leave) => findMember(commit.roster, leave.id)),
+    pendingCommit: isOver ? null : pending,
+    suspect: isOurs ? false : state.suspect || key === "own",
+    status: isGone ? "gone" : state.status,
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * Processing a message (protocol §7.3), in the order of its checks: nothing moves before the signature holds, and a
+ * message that fails is fed to the history all the same and changes nothing else.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../crypto/bytes.ts";
+import { ChatError } from "../../errors.ts";
+import type { Named } from "../identity/name.ts";
+import { type Content, contentTypes } from "./content.ts";
+import type { Effect, MessageFault, Processed } from "./effects.ts";
+import { chainStep } from "./epoch.ts";
+import { checkView } from "./fork_check.ts";
+import type { Chain, Entry, Facts, GroupState } from "./group_state.ts";
+import { entryHash } from "./history.ts";
+import { checkMessageView, checkPlace, type Misplaced } from "./message_rules.ts";
+import { findMember } from "./roster.ts";
+import { isMessageSigned, maxChainWalk, type Message, openMessage, parseMessage } from "./sealed_message.ts";
+
+const misplaced: Record<Misplaced, MessageFault> = {
+  "another room": "another room",
+  "past epoch": "another epoch",
+  "future epoch": "another epoch",
+  "no member": "no member",
+};
+
+/** A message in a room that we are in. The cards of all members are here since the commit that added them. */
+export function processMessage<State extends GroupState>(
+  state: State,
+  { pos, time, kind, bytes }: Entry,
+  facts: Facts,
+): Processed<State> {
+  const head = state.head!;
+  const history = state.history!;
+  const fed = { history: history.after(entryHash(kind, bytes)) };
+  const effects: Effect[] = [];
+  const done = (change: Partial<GroupState> = {}): Processed<State> => {
+    return { type: "done", state: { ...state, ...change, ...fed }, effects };
+  };
+  const refused = (why: MessageFault, sender: Named | null): Processed<State> => {
+    effects.push({ type: "message refused", why, sender });
+    return done();
+  };
+
+  const message = parse(bytes);
+  if (!message) return refused("no message", null);
+  const wrong = checkPlace(message, head);
+  if (wrong) return refused(misplaced[wrong], null);
+  const sender = findMember(head.roster, message.sender)!;
+  const key = encodeHex(message.sender);
+  const own = equals(message.sender, facts.own);
+  const waiting = own ? facts.waiting(bytes) : null;
+  const chain = state.chains[key] ?? { key: null, n: 0 };
+  if (waiting === null && (message.n < chain.n || message.n - chain.n > maxChainWalk)) {
+    return refused("out of order", sender);
+  }
+  const card = facts.cards(message.sender)!;
+  if (!isMessageSigned(message, head.commitHash, card.verifying)) return refused("not signed", sender);
+  const badView = checkMessageView(message.view, head, pos);
+  if (badView === "past") return refused("impossible view", sender);
+  const fork = checkView(history, message.view);
+  if (fork === "forked") effects.push({ type: "forked", author: message.sender });
+  // Something was kept from us, or the author lies.
+  if (badView === "future") return refused("view of what follows", sender);
+  if (fork === "same") effects.push({ type: "agrees", author: message.sender, view: message.view });
+
+  let { inviter } = state;
+  if (inviter && equals(message.sender, inviter)) {
+    effects.push({ type: "inviter seen", inviter });
+    inviter = null;
+  }
+  const counted = { inviter, epochMessages: state.epochMessages + 1 };
+  const uncovered = { type: "uncovered", pos, author: message.sender, timeMs: time * 1000 } as const;
+  const shown = (content: Content): Effect => {
+    return { type: "message", pos, sender, own, epoch: message.epoch, content };
+  };
+
+  if (waiting !== null) {
+    effects.push({ type: "stored", msgId: waiting.msgId });
+    if (waiting.type !== contentTypes.attest) effects.push(uncovered);
+    effects.push(shown(waiting));
+    return done({ ...counted, seen: remembered(state.seen, message.sender, waiting.msgId) ?? state.seen });
+  }
+  if (own) effects.push({ type: "not ours", what: "message" });
+  const suspect = state.suspect || own;
+  if (chain.key === null) {
+    effects.push(uncovered, { type: "unreadable", sender });
+    return done({ ...counted, suspect, chains: { ...state.chains, [key]: { key: null, n: message.n + 1 } } });
+  }
+  const opened = open(message, { key: chain.key, n: chain.n }, head.commitHash);
+  if (!opened) {
+    effects.push({ type: "message refused", why: "does not open", sender });
+    return done({ ...counted, suspect });
+  }
+  // Expired entries, told of already, explain missing numbers.
+  if (message.n > chain.n && !state.expired) {
+    effects.push({ type: "missing", sender, count: message.n - chain.n });
+  }
+  if (opened.content.type !== contentTypes.attest) effects.push(uncovered);
+  const seen = remembered(state.seen, message.sender, opened.content.msgId);
+  if (seen) effects.push(shown(opened.content));
+  return done({
+    ...counted,
+    suspect,
+    chains: { ...state.chains, [key]: opened.chain },
+    seen: seen ?? state.seen,
+  });
+}
+
+function parse(bytes: Bytes): Message | null {
+  try {
+    return parseMessage(bytes);
+  } catch (error) {
+    if (error instanceof ChatError) return null;
+    throw error;
+  }
+}
+
+/** Walks the chain to the message and opens it. @returns null when it does not open: then no chain moves */
+function open(
+  message: Message,
+  chain: Chain & { readonly key: Bytes },
+  commitHash: Bytes,
+): { content: Content; chain: Chain } | null {
+  let { key } = chain;
+  for (let n = chain.n; n < message.n; n++) key = chainStep(key).next;
+  const { messageKey, next } = chainStep(key);
+  try {
+    return { content: openMessage(message, messageKey, commitHash), chain: { key: next, n: message.n + 1 } };
+  } catch (error) {
+    if (error instanceof ChatError) return null;
+    throw error;
+  }
+}
+
+/** What was seen, with this message. @returns null when (sender, msg_id) was there before: a resend is shown once */
+function remembered(
+  [before, now]: GroupState["seen"],
+  sender: Bytes,
+  msgId: Bytes,
+): GroupState["seen"] | null {
+  const key = `${encodeHex(sender)} ${encodeHex(msgId)}`;
+  return before.includes(key) || now.includes(key) ? null : [before, [...now, key]];
+}
