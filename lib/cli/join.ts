@@ -1,6 +1,8 @@
 /** `chat join`: talks in a room (product §4). */
 
-import { Chat, type ChatOptions } from "../client/chat.ts";
+import { Chat } from "../client/chat.ts";
+import type { ChatOptions } from "../client/chat_options.ts";
+import { type EntryOptions, talk } from "../client/commands/line_entry.ts";
 import { dialTcp } from "../client/connection/connection.ts";
 import { ServerNotAccepted } from "../client/trust/known_keys.ts";
 import type { LoginOptions } from "../client/connection/login.ts";
@@ -28,18 +30,18 @@ import { userName } from "./user_name.ts";
 
 /** Runs it until the person goes. @returns the exit code @throws ChatError */
 export async function join(parsed: Parsed, process: Process): Promise<number> {
-  if (!parsed.switches.has("json")) return await talk(parsed, process, null);
+  if (!parsed.switches.has("json")) return await joinWith(parsed, process, null);
   const view = new JsonView(process);
   try {
     // A program is asked nothing, whatever terminal it was started from.
-    return await talk(parsed, Object.create(process, { inputIsTerminal: { value: false } }), view);
+    return await joinWith(parsed, Object.create(process, { inputIsTerminal: { value: false } }), view);
   } catch (error) {
     view.failed(error);
     throw error;
   }
 }
 
-async function talk(parsed: Parsed, process: Process, program: JsonView | null): Promise<number> {
+async function joinWith(parsed: Parsed, process: Process, program: JsonView | null): Promise<number> {
   const { values } = parsed;
   const name = userName(values.user ?? askName(parsed, process), process.env);
   const options = optionsOf(parsed);
@@ -59,8 +61,8 @@ async function talk(parsed: Parsed, process: Process, program: JsonView | null):
   const person: Person = {
     interrupt: (again) => interrupt(again),
     says: (line) => parseLine(line).kind === "say",
-    complete: (before) => completion(before, wordsOf(chat)),
-    switchTo: (number) => chat.switchToNumber(number),
+    complete: (before) => completion(before, wordsOf(chat.conversation)),
+    switchTo: (number) => chat.conversation.switchToNumber(number),
     entered: (line) => keepTyped(line),
   };
   const view = program ?? viewFor(parsed, process, profile.name, options, typed, person);
@@ -72,7 +74,7 @@ async function talk(parsed: Parsed, process: Process, program: JsonView | null):
   };
   const interrupt = (again: boolean) => {
     if (again) stop();
-    else if (chat.questions.cancel()) interrupted = chat.room === null; // at the first question it ends all
+    else if (chat.conversation.questions.cancel()) interrupted = chat.conversation.room === null; // at the first question it ends all
     else return false;
     return true;
   };
@@ -88,7 +90,7 @@ async function talk(parsed: Parsed, process: Process, program: JsonView | null):
   };
   process.onStop(stop);
   try {
-    const code = await chat.run();
+    const code = await talk(chat, view, options);
     return interrupted ? exitCodes.interrupted : code;
   } catch (error) {
     if (interrupted && error instanceof ServerNotAccepted) {
@@ -109,7 +111,7 @@ function askName({ values, switches }: Parsed, process: Process): string | undef
   return (asks && process.ask(isName(login) ? `Name [${login}]:` : "Name:")?.trim()) || undefined;
 }
 
-function optionsOf({ values, switches, positionals }: Parsed): ChatOptions {
+function optionsOf({ values, switches, positionals }: Parsed): ChatOptions & EntryOptions {
   const invite = positionals.length > 0 ? parseInvite(positionals[0]) : null;
   if (invite && (values.server !== undefined || values.port !== undefined || values.room !== undefined)) {
     throw new UsageError("An invite says host, port and room already", "leave out -s, -p and --room");
@@ -172,7 +174,7 @@ function viewFor(
   { values, switches }: Parsed,
   process: Process,
   name: string,
-  { room, message }: ChatOptions,
+  { room, message }: ChatOptions & EntryOptions,
   { all: history }: InputHistory,
   person: Person,
 ): ChatView {

@@ -26,7 +26,7 @@ export interface Said {
 /** A line as it was typed, something to be said as it stands, or what could not be understood, and has been told. */
 export type Entered = string | Said | ChatError;
 
-/** One way of showing a chat. */
+/** One way of showing chats. */
 export interface ChatView {
   /** Whether a person is there who can be asked. */
   readonly interactive: boolean;
@@ -52,8 +52,11 @@ export interface ChatView {
   secret(question: string): Promise<string | null>;
   /** Clears what is on the screen. */
   clear(): void;
-  /** What was typed is had back no more. */
+  /** Clears the input history. */
   forgetTyped(): void;
   /** Gives the terminal back. */
   close(): void;
 }
+
+/** What a chat shows itself on: it neither reads the input nor closes the view, which may have more than one chat. */
+export type ChatOutput = Omit<ChatView, "lines" | "close">;

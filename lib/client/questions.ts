@@ -1,13 +1,13 @@
 /** Questions: one at a time, answered by the next line that is typed. */
 
-import type { ChatView } from "./chat_view.ts";
+import type { ChatOutput } from "./chat_view.ts";
 
 /** What is asked of a person. */
 export class Questions {
   #answer: ((answer: boolean) => void) | null = null;
 
   /** @param over ends a question as a no */
-  constructor(private readonly view: ChatView, private readonly over: AbortSignal) {}
+  constructor(private readonly view: ChatOutput, private readonly over: AbortSignal) {}
 
   /** Whether one waits for its answer. */
   get isOpen(): boolean {
@@ -27,6 +27,17 @@ export class Questions {
     this.#answer = null;
     this.view.question(null);
     return answer;
+  }
+
+  /** Asks for a secret; going ends the question. @returns null when nobody answers */
+  async secret(question: string): Promise<string | null> {
+    if (this.over.aborted) return null;
+    const { promise, resolve } = Promise.withResolvers<null>();
+    const stopped = () => resolve(null);
+    this.over.addEventListener("abort", stopped);
+    const typed = await Promise.race([this.view.secret(question), promise]);
+    this.over.removeEventListener("abort", stopped);
+    return typed;
   }
 
   /** Takes a line that may be the answer. @returns whether it was */

@@ -341,7 +341,7 @@ accountsTest(
       5,
     );
     const again = await other.join("ira", logsIn(password));
-    await until("logged in", () => again.chat.hasAccount === true);
+    await until("logged in", () => again.chat.conversation.hasAccount === true);
     // The old key has lost the account, and its name.
     assertEquals((await endOf(await world.join("ira", logsIn(password))) as [string, number])[1], 5);
     assertStringIncludes((await enter("ACCOUNTS"))[0], "ira");
@@ -380,7 +380,7 @@ accountsTest(
     ira.view.type("yes");
     assertEquals(await endOf(ira), 0);
     const again = await other.join("ira", logsIn(password));
-    await until("logged in", () => again.chat.hasAccount === true);
+    await until("logged in", () => again.chat.conversation.hasAccount === true);
     assertEquals((await trailOf(store)).includes("released  ira"), true);
     await other.close();
   },
@@ -403,7 +403,7 @@ accountsTest(
     frozen = true;
     const elsewhere = world.elsewhere();
     const copy = await elsewhere.join("ira", logsIn(password));
-    await until("logged in", () => copy.chat.hasAccount === true);
+    await until("logged in", () => copy.chat.conversation.hasAccount === true);
     assertEquals(ira.view.notices.some((text) => text.includes("tried to log in")), false);
     ira.cut();
     await elsewhere.close();

@@ -61,7 +61,7 @@ worldTest(
     sam.view.type("/verify ira");
     await until("asked", () => sam.view.promptText.includes("Are they the same?"));
     sam.view.type("yes");
-    await until("verified", () => sam.chat.isVerified("ira"));
+    await until("verified", () => sam.chat.conversation.isVerified("ira"));
     assertMatch((await ask(sam, "/why"))[1], /, which you have verified\.$/);
     const dana = await world.enter("dana");
     sam.view.type("for three");
@@ -156,7 +156,7 @@ worldTest("--history keeps a line once that was held, and one that a cut brings 
   ira.view.type("/msg sahnawaz held");
   await until("held", () => sam.view.shown.rooms.some((room) => room.unread === 1));
   sam.cut();
-  await until("back", () => sam.view.shown.offline === null && sam.chat.room!.isCaughtUp);
+  await until("back", () => sam.view.shown.offline === null && sam.chat.conversation.room!.isCaughtUp);
   sam.view.type("/switch @ira");
   await sam.view.hears("ira: held");
   sam.view.type("/search held");
@@ -198,7 +198,7 @@ worldTest(
     ira.view.type("/join dev");
     await until("there", () => ira.view.room === "dev");
     sam.view.type("/join dev");
-    await until("there too", () => sam.view.room === "dev" && sam.chat.room!.isCaughtUp);
+    await until("there too", () => sam.view.room === "dev" && sam.chat.conversation.room!.isCaughtUp);
     ira.view.type("/kick sahnawaz");
     await until("put out", () => sam.view.room === "lobby");
     const refused: string[] = [];
@@ -321,12 +321,12 @@ worldTest("Tab knows who spoke last, who else is here, and where lines wait", as
   const sam = await world.enter("sahnawaz");
   const dana = await world.enter("dana");
   await sam.view.until((e) => e.type === "added" && e.who === "dana");
-  assertEquals(wordsOf(sam.chat).people, ["dana", "ira"]);
+  assertEquals(wordsOf(sam.chat.conversation).people, ["dana", "ira"]);
   ira.view.type("first");
   await sam.view.hears("ira: first");
-  assertEquals(wordsOf(sam.chat).people, ["ira", "dana"]);
+  assertEquals(wordsOf(sam.chat.conversation).people, ["ira", "dana"]);
   dana.view.type("second");
   await sam.view.hears("dana: second");
-  assertEquals(wordsOf(sam.chat).people, ["dana", "ira"]);
-  assertEquals(wordsOf(sam.chat).rooms, []);
+  assertEquals(wordsOf(sam.chat.conversation).people, ["dana", "ira"]);
+  assertEquals(wordsOf(sam.chat.conversation).rooms, []);
 });

@@ -3,7 +3,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { safetyDigits } from "../../lib/crypto/digits.ts";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
-import { directIdWith, directRoomWith } from "../../lib/client/rooms/direct_rooms.ts";
+import { directIdWith, DirectRooms } from "../../lib/client/rooms/direct_rooms.ts";
 import { KeyClaims } from "../../lib/client/trust/key_claims.ts";
 import { KeyFileRoom, newKeyFileRoomState } from "../../lib/client/rooms/key_file_room.ts";
 import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
@@ -16,7 +16,7 @@ import { member, zeros } from "../fakes/commits.ts";
 import { settle } from "../fakes/fake_clock.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
-import { benchTest } from "../fakes/stream_bench.ts";
+import { benchTest, type StreamBench } from "../fakes/stream_bench.ts";
 import { headIn, memoryStore, until, worldTest } from "../fakes/world.ts";
 
 const [sam, dana, erin, mallory] = await Promise.all(["sahnawaz", "dana", "erin", "mallory"].map(person));
@@ -53,11 +53,19 @@ for (const [what, policy, roomName] of [["direct", 2, ""], ["open", 0, "foo"]] a
   );
 }
 
+const directRooms = (bench: StreamBench, room: MemberRoom) =>
+  new DirectRooms({
+    context: () => bench.context,
+    connection: () => null,
+    room: () => room,
+    addRoom: () => {},
+  });
+
 benchTest("an unasked room under the id of a room of two is not taken for it", (bench) => {
   const id = directIdWith(bench.context, dana.card.id);
   const forged = new MemberRoom(bench.context, { ...newRoomState(id, "foo"), status: "in" });
-  const rooms = { context: bench.context, room: () => forged, addRoom: () => {} };
-  const error = assertThrows(() => directRoomWith(rooms, dana.card), ChatError);
+  const rooms = directRooms(bench, forged);
+  const error = assertThrows(() => rooms.with(dana.card), ChatError);
   assertEquals(error.exitCode, exitCodes.trust);
   return Promise.resolve();
 }, false);
@@ -67,8 +75,8 @@ benchTest(
   (bench) => {
     const id = directIdWith(bench.context, dana.card.id);
     const incoming = new MemberRoom(bench.context, newRoomState(id, ""));
-    const rooms = { context: bench.context, room: () => incoming, addRoom: () => {} };
-    assertEquals(directRoomWith(rooms, dana.card) === incoming, true);
+    const rooms = directRooms(bench, incoming);
+    assertEquals(rooms.with(dana.card) === incoming, true);
     assertEquals(incoming.label, "@dana");
     return Promise.resolve();
   },
@@ -146,7 +154,7 @@ Deno.test("several keys that claim one name: the person says by the digits which
   assertThrows(() => claims.choose("dana", sam.card.id, "999999"), ChatError, "No key of dana");
   const digits = safetyDigits(sam.card.id, erin.card.id);
   assertEquals(claims.choose("dana", sam.card.id, digits.slice(0, 11))!.id, erin.card.id);
-  claims.settle("DANA");
+  claims.accepted("DANA");
   assertEquals(claims.of("dana"), []);
 });
 
@@ -170,7 +178,8 @@ worldTest(
     ira.view.type("for work", "/msg sahnawaz for you", "/switch lobby", "for the lobby");
     await until(
       "kept",
-      () => [...ira.chat.rooms.values()].reduce((sum, room) => sum + room.unsent.length, 0) === 3,
+      () =>
+        [...ira.chat.conversation.rooms.values()].reduce((sum, room) => sum + room.unsent.length, 0) === 3,
     );
     ira.view.type("EXIT");
     await ira.done;

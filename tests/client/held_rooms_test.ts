@@ -20,7 +20,7 @@ async function two(world: World): Promise<{ ira: Client; sam: Client }> {
   ira.view.type("/join dev");
   await until("there", () => ira.view.room === "dev");
   sam.view.type("/join dev");
-  await until("there too", () => sam.view.room === "dev" && sam.chat.room!.isCaughtUp);
+  await until("there too", () => sam.view.room === "dev" && sam.chat.conversation.room!.isCaughtUp);
   sam.view.type("/switch lobby");
   await until("back", () => sam.view.room === "lobby");
   return { ira, sam };
@@ -78,11 +78,11 @@ worldTest("more than anybody looks at is shown as it comes: nothing waits withou
 }, { limits: fast });
 worldTest("rooms have numbers; a number without a room is told", async (world) => {
   const { sam } = await two(world);
-  sam.chat.switchToNumber(2);
+  sam.chat.conversation.switchToNumber(2);
   assertEquals(sam.view.room, "dev");
-  sam.chat.switchToNumber(1);
+  sam.chat.conversation.switchToNumber(1);
   assertEquals(sam.view.room, "lobby");
-  sam.chat.switchToNumber(7);
+  sam.chat.conversation.switchToNumber(7);
   assertEquals(sam.view.notices.at(-1), "There is no room 7; /rooms shows those you are in.");
 });
 worldTest("a direct message waits as well, and its room has a number", async (world) => {
@@ -90,7 +90,7 @@ worldTest("a direct message waits as well, and its room has a number", async (wo
   ira.view.type("/msg sahnawaz psst");
   await until("counted", () => unread(sam)["@ira"] === 1);
   assertEquals(sam.view.said, []);
-  sam.chat.switchToNumber(3);
+  sam.chat.conversation.switchToNumber(3);
   await sam.view.hears("ira: psst");
 });
 worldTest("a room keeps its number in later runs, whatever is new before it", async (world) => {

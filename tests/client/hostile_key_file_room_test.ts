@@ -44,10 +44,10 @@ async function injected(
   const sam = await world.enter("sahnawaz", { port: server.port, fernetKey });
   ira.view.type("true");
   await sam.view.hears("ira: true");
-  const room = sam.chat.room!.state.id;
+  const room = sam.chat.conversation.room!.state.id;
   const bytes = await make(room, sam, 1);
   server.tell("sahnawaz", { type: "ENTRY", room, pos: 2, time: 1, kind: 2, address: "", bytes });
-  await until("handled", () => sam.chat.room!.history!.view.pos === 2);
+  await until("handled", () => sam.chat.conversation.room!.history!.view.pos === 2);
   await until("told", () => sam.view.warnings.length > 0);
   assertEquals(sam.view.said, ["ira: true"]);
   return sam;
@@ -58,7 +58,12 @@ hostileTest(
   async (world, server) => {
     const sam = await injected(world, server, async (room, sam) => {
       const [ira, mallory] = await Promise.all(["ira", "mallory"].map(person));
-      const header = { room, sender: ira.card.id, n: 4_000_000_000, view: sam.chat.room!.history!.view };
+      const header = {
+        room,
+        sender: ira.card.id,
+        n: 4_000_000_000,
+        view: sam.chat.conversation.room!.history!.view,
+      };
       return sealKeyFileMessage(header, "forged", key, 1, systemRandom(16), mallory.identity.signing);
     });
     assertEquals(sam.view.warnings, ["A message said to be of ira is not signed by ira."]);
@@ -76,7 +81,7 @@ hostileTest("a message of a key-file room cannot be replayed", async (world, ser
 hostileTest("a message of another key is told, and shown to nobody as text", async (world, server) => {
   const sam = await injected(world, server, async (room, sam) => {
     const dana = await person("dana");
-    const header = { room, sender: dana.card.id, n: 0, view: sam.chat.room!.history!.view };
+    const header = { room, sender: dana.card.id, n: 0, view: sam.chat.conversation.room!.history!.view };
     world.server.rooms.store.putCard(dana.card.id, "dana", dana.card.bytes);
     return sealKeyFileMessage(
       header,
@@ -94,7 +99,7 @@ hostileTest("the server cannot put words of its own into the log", async (world,
   const sam = await injected(world, server, async (room, sam) => {
     const self = await person("server");
     world.server.rooms.store.putCard(self.card.id, "server", self.card.bytes);
-    const header = { room, sender: self.card.id, n: 0, view: sam.chat.room!.history!.view };
+    const header = { room, sender: self.card.id, n: 0, view: sam.chat.conversation.room!.history!.view };
     return sealKeyFileMessage(header, "as if said", key, 1, systemRandom(16), self.identity.signing);
   });
   assertEquals(sam.view.warnings, ["The server put words of its own into the room."]);
@@ -120,7 +125,7 @@ for (const [what, make] of badAnswers) {
     const ira = await world.enter("ira", { port: server.port, fernetKey });
     ira.view.type("question");
     await ira.view.hears("ira: question");
-    server.tell("ira", await make(ira.chat.room!.state.id));
+    server.tell("ira", await make(ira.chat.conversation.room!.state.id));
     await until("ended", () => ira.view.warnings.some((text) => text.includes("broke the protocol")));
     assertEquals(ira.view.said, ["ira: question"]);
   });

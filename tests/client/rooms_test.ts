@@ -129,7 +129,7 @@ worldTest("the admin leaves: the first member becomes admin, and the room goes o
 worldTest("four find no lobby at the same moment: one makes it, all are in it", async (world) => {
   const all = await Promise.all(["ira", "sahnawaz", "dana", "erin"].map((name) => world.enter(name)));
   await until("all four in the roster", () => all.every((c) => headIn(c)!.roster.length === 4));
-  assertEquals(new Set(all.map((c) => String(c.chat.room!.state.id))).size, 1);
+  assertEquals(new Set(all.map((c) => String(c.chat.conversation.room!.state.id))).size, 1);
   all[3].view.type("made it");
   for (const { view } of all) await view.hears("erin: made it");
   noWarnings(...all);

@@ -5,7 +5,7 @@ import {
   ServerKeyChanged,
   ServerUnknown,
 } from "../../lib/client/trust/known_keys.ts";
-import { checkServerPin, keepServerPin, type ServerTrust } from "../../lib/client/connection/server_pin.ts";
+import { checkServerPin, keepServerPin, type ServerTrust } from "../../lib/client/connection/server_gate.ts";
 
 const [a, b] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
 const away: ServerTrust = {

@@ -90,8 +90,8 @@ class Model {
   async #join(name: string): Promise<void> {
     const client = await this.world.enter(name);
     this.#here.set(name, client);
-    await until("shown", () => client.chat.room !== null);
-    const { room } = client.chat;
+    await until("shown", () => client.chat.conversation.room !== null);
+    const { room } = client.chat.conversation;
     const before = room!.onJobDone;
     room!.onJobDone = () => {
       this.#keep(name, client);
@@ -111,7 +111,7 @@ class Model {
 
   async #kick(name: string): Promise<void> {
     const [admin] = [...this.#here].filter(([other, client]) =>
-      other !== name && (client.chat.room as MemberRoom).isAdmin
+      other !== name && (client.chat.conversation.room as MemberRoom).isAdmin
     );
     if (!admin) return;
     admin[1].view.type(`/kick ${name}`);
@@ -139,7 +139,7 @@ class Model {
 
   #keep(name: string, client: Client): void {
     const { chains, prekeys } = this.#held.get(name)!;
-    const { room } = client.chat;
+    const { room } = client.chat.conversation;
     if (!(room instanceof MemberRoom)) return;
     const { pendingCommit } = room.state;
     if (pendingCommit) {
@@ -152,7 +152,7 @@ class Model {
     for (const [sender, { key }] of Object.entries(room.state.chains)) {
       if (key) chains.set(`${encodeHex(room.state.head.commitHash)} ${sender} ${encodeHex(key)}`, key);
     }
-    for (const prekey of client.chat.context.prekeys.all) prekeys.set(prekey.prekeyId, prekey);
+    for (const prekey of client.chat.conversation.context.prekeys.all) prekeys.set(prekey.prekeyId, prekey);
   }
 
   async #check(): Promise<void> {

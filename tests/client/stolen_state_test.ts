@@ -16,11 +16,11 @@ const day = 86_400_000;
 
 /** Everything that a thief of the opened session state has: chains and prekeys, not the identity's keys. */
 function steal(client: Client) {
-  const room = client.chat.room as MemberRoom;
+  const room = client.chat.conversation.room as MemberRoom;
   const chains = Object.entries(room.state.chains).map(([sender, { key }]) =>
     [sender, key!.slice()] as const
   );
-  const prekeys = client.chat.context.prekeys.all.map((p) => structuredClone({ ...p }));
+  const prekeys = client.chat.conversation.context.prekeys.all.map((p) => structuredClone({ ...p }));
   return { chains, prekeys };
 }
 
@@ -164,7 +164,7 @@ clockTest(
     const sam = await world.enter("sahnawaz");
     await world.server.stop();
     sam.view.type("typed while cut off");
-    await until("stored", () => sam.chat.room!.unsent.length === 1);
+    await until("stored", () => sam.chat.conversation.room!.unsent.length === 1);
     const own = `${world.dir}/profiles/sahnawaz`;
     sam.view.type("EXIT");
     await sam.done;

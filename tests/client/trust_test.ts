@@ -45,7 +45,7 @@ for (
       ira.view.type(answer);
       if (answer === "" || answer === "maybe") {
         await until("asked again", () => ira.view.warnings.some((text) => text.includes('"yes" or "no"')));
-        assertEquals(ira.chat.questions.cancel(), true); // Ctrl+C
+        assertEquals(ira.chat.conversation.questions.cancel(), true); // Ctrl+C
       }
       if (!goesOn) {
         const error = await ira.done as ChatError;
@@ -82,10 +82,10 @@ worldTest(
     }
     sam.view.type("what?", "nO");
     await until("told", () => sam.view.notices.includes("ira is not marked as verified."));
-    assertEquals(sam.chat.isVerified("ira"), false);
+    assertEquals(sam.chat.conversation.isVerified("ira"), false);
     ira.view.type("yes");
     await until("told", () => ira.view.notices.includes("sahnawaz is verified."));
-    assertEquals(ira.chat.isVerified("5ahnawaz"), false);
+    assertEquals(ira.chat.conversation.isVerified("5ahnawaz"), false);
     ira.view.type("/who", "/whois sahnawaz");
     await until("answered", () => ira.view.answers.join("\n").includes("verified     yes, on"));
     assertMatch(ira.view.answers.join("\n"), /sahnawaz +here, verified/);
@@ -110,7 +110,7 @@ worldTest("verified names are said to be so when they are added", async (world) 
   const ira = await world.enter("ira");
   const sam = await world.enter("sahnawaz");
   ira.view.type("/verify sahnawaz", "yes");
-  await until("verified", () => ira.chat.isVerified("sahnawaz"));
+  await until("verified", () => ira.chat.conversation.isVerified("sahnawaz"));
   sam.view.type("/leave");
   await sam.done;
   await ira.view.until((e) => e.type === "removed");

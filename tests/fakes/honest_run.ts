@@ -136,7 +136,7 @@ class Run {
 
   /** In the room, whatever backing off it takes. */
   async #settled(client: Client): Promise<void> {
-    await this.#until("in the room", () => client.chat.room?.isCaughtUp === true);
+    await this.#until("in the room", () => client.chat.conversation.room?.isCaughtUp === true);
   }
 
   async #until(what: string, condition: () => boolean): Promise<void> {

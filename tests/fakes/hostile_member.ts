@@ -20,7 +20,7 @@ export class HostileMember {
   constructor(readonly client: Client) {}
 
   get room(): MemberRoom {
-    return this.client.chat.room as MemberRoom;
+    return this.client.chat.conversation.room as MemberRoom;
   }
 
   /** Seals a text with the next key of its chain; `bend` changes the header, `spoil` what is sealed. */
@@ -51,7 +51,10 @@ export class HostileMember {
 
   /** Sends a message as it stands; its answer comes in the stream, to a client that does not know of it. */
   send(message: Bytes): void {
-    this.client.chat.connection!.sendInStream(this.room.state.id, (ref) => ({ type: "SEND", ref, message }));
+    this.client.chat.conversation.connection!.sendInStream(
+      this.room.state.id,
+      (ref) => ({ type: "SEND", ref, message }),
+    );
   }
 
   /**
@@ -66,7 +69,7 @@ export class HostileMember {
     const place = { room: state.id, epoch: head.epoch + 1, prev: head.commitHash, author: context.card.id };
     const members: readonly Member[] = bend.roster ?? head.roster;
     const others = members.filter((m) => String(m.id) !== String(context.card.id));
-    const connection = this.client.chat.connection!;
+    const connection = this.client.chat.conversation.connection!;
     const prekeys = await context.directory.fetchPrekeys(connection, others.map((m) => m.id));
     const ephemeral = await generateX25519();
     const hashes = new Map<string, Bytes>();

@@ -5,9 +5,11 @@
 
 import { setImmediate } from "node:timers";
 import { join } from "@std/path";
-import { systemClock } from "../../lib/clock.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { Chat, type ChatOptions } from "../../lib/client/chat.ts";
+import { Chat } from "../../lib/client/chat.ts";
+import type { ChatOptions } from "../../lib/client/chat_options.ts";
+import { type EntryOptions, talk } from "../../lib/client/commands/line_entry.ts";
 import { type Dial, dialTcp } from "../../lib/client/connection/connection.ts";
 import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import type { RoomHead } from "../../lib/protocol/group/commit_rules.ts";
@@ -24,7 +26,6 @@ import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { SqliteStore } from "../../lib/server/store/sqlite.ts";
 import type { Store } from "../../lib/server/store/store.ts";
 import { exists, makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
-import type { Clock } from "../../lib/clock.ts";
 import { makeCard, roles } from "../../lib/protocol/identity/card.ts";
 import { JumpingClock } from "./jumping_clock.ts";
 import { person } from "./people.ts";
@@ -48,6 +49,8 @@ export interface ServerOptions {
   /** Told of what happens, beside the log. */
   events?: ServerEvents;
 }
+
+export type JoinOptions = ChatOptions & EntryOptions;
 
 export interface Client {
   readonly chat: Chat;
@@ -136,7 +139,7 @@ export class World {
   }
 
   /** A client by a recorded person; `chat join` without the command line. */
-  async join(name: string, options: Partial<ChatOptions> = {}, interactive = true): Promise<Client> {
+  async join(name: string, options: Partial<JoinOptions> = {}, interactive = true): Promise<Client> {
     const keys = await person(this.keysOf.get(name) ?? name);
     const profiles = join(this.dir, "profiles");
     const own = join(profiles, name);
@@ -158,30 +161,26 @@ export class World {
     let conn: ByteConn | null = null;
     const dial: Dial = async (host, port) => conn = await this.dial(host, port);
     const view = new ScriptedView(interactive);
-    const chat = new Chat(
-      profile,
-      {
-        host: "127.0.0.1",
-        port: this.port,
-        room: "lobby",
-        token: new Uint8Array(0),
-        expectServer: null,
-        acceptNew: false,
-        trust: null,
-        joinTimeoutMs: 20_000,
-        message: null,
-        listen: false,
-        history: false,
-        roomKey: null,
-        fernetKey: null,
-        pins: null,
-        login: { register: false, password: null, registrationToken: null },
-        ...options,
-      },
-      view,
-      { clock, random: systemRandom, dial },
-    );
-    const done = chat.run().catch((error: Error) => error).finally(() => profile.close());
+    const all = {
+      host: "127.0.0.1",
+      port: this.port,
+      room: "lobby",
+      token: new Uint8Array(0),
+      expectServer: null,
+      acceptNew: false,
+      trust: null,
+      joinTimeoutMs: 20_000,
+      message: null,
+      listen: false,
+      history: false,
+      roomKey: null,
+      fernetKey: null,
+      pins: null,
+      login: { register: false, password: null, registrationToken: null },
+      ...options,
+    };
+    const chat = new Chat(profile, all, view, { clock, random: systemRandom, dial });
+    const done = talk(chat, view, all).catch((error: Error) => error).finally(() => profile.close());
     const cut = () => conn && closeQuietly(conn);
     const client = { chat, view, profile, done, cut };
     this.#clients.push(client);
@@ -189,7 +188,7 @@ export class World {
   }
 
   /** Joins and waits until the room is entered. */
-  async enter(name: string, options: Partial<ChatOptions> = {}): Promise<Client> {
+  async enter(name: string, options: Partial<JoinOptions> = {}): Promise<Client> {
     const client = await this.join(name, options);
     await client.view.until((event) => event.type === "entered");
     return client;
@@ -240,7 +239,7 @@ export async function until(what: string, condition: () => boolean, timeoutMs = 
 
 /** The room on a client's screen, as its last valid commit left it. */
 export function headIn(client: Client): RoomHead | null {
-  const { room } = client.chat;
+  const { room } = client.chat.conversation;
   return room instanceof MemberRoom ? room.state.head : null;
 }
 

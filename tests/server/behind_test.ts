@@ -49,7 +49,7 @@ worldTest(
     assertEquals(sam.view.said.length, 5);
     assertEquals(sam.view.warnings, []);
     assertEquals(new Set(sam.view.said).size, 5);
-    await until("stored", () => sam.chat.room!.unsent.length === 0);
+    await until("stored", () => sam.chat.conversation.room!.unsent.length === 0);
   },
   { limits },
 );
@@ -64,7 +64,7 @@ worldTest("a room that is retired meanwhile says so once the stream is live agai
   s.readsAgain();
   await until("live", () => s.stream.live);
   assertEquals(s.sent.filter((type) => type === "ROOM_INFO").length, 1);
-  await until("told", () => sam.chat.room!.state.retired === true);
+  await until("told", () => sam.chat.conversation.room!.state.retired === true);
 }, { limits });
 
 worldTest(
@@ -99,7 +99,10 @@ worldTest("somebody removed while behind hears no news of the room any more", as
   await dana.done;
   assertEquals(s.sent, []);
   s.readsAgain();
-  await until("told", () => sam.chat.room === null || sam.chat.room.state.status === "gone");
+  await until(
+    "told",
+    () => sam.chat.conversation.room === null || sam.chat.conversation.room.state.status === "gone",
+  );
 }, { limits });
 
 worldTest(

@@ -129,12 +129,12 @@ Deno.test({
       const secrets = new Map<string, Uint8Array>([["the room key file", key]]);
       const keep = () => {
         for (const { chat } of [ira, sam]) {
-          const room = chat.room as MemberRoom;
+          const room = chat.conversation.room as MemberRoom;
           for (const [sender, chain] of Object.entries(room.state.chains)) {
             secrets.set(`chain of ${sender} ${chain.n}`, chain.key!.slice());
           }
           if (room.state.pendingCommit) secrets.set("E", room.state.pendingCommit.secret.slice());
-          for (const p of chat.context.prekeys.all) {
+          for (const p of chat.conversation.context.prekeys.all) {
             for (const [part, value] of Object.entries(p)) {
               if (value instanceof Uint8Array && part !== "published") {
                 secrets.set(`prekey ${part} ${p.prekeyId}`, value);
@@ -144,8 +144,8 @@ Deno.test({
         }
       };
       for (const { chat } of [ira, sam]) {
-        const before = chat.room!.onJobDone;
-        chat.room!.onJobDone = () => {
+        const before = chat.conversation.room!.onJobDone;
+        chat.conversation.room!.onJobDone = () => {
           keep();
           before();
         };
@@ -171,7 +171,7 @@ Deno.test({
       assertEquals(secrets.size > 12, true, [...secrets.keys()].join());
       // What the server does know must be found, or the search is worth nothing.
       const known: [string, Uint8Array][] = [
-        ["the room's id", ira.chat.room!.state.id],
+        ["the room's id", ira.chat.conversation.room!.state.id],
         ["a card's key", ira.profile.card.rsaSpki.subarray(100, 200)],
       ];
       const all = [...secrets, ...known];

@@ -41,7 +41,7 @@ worldTest(
     const dana = await world.enter("dana");
     dana.view.type("five");
     await ira.view.hears("dana: five");
-    const positions = store.entries(ira.chat.room!.state.id, 1, 100).map((e) => e.pos);
+    const positions = store.entries(ira.chat.conversation.room!.state.id, 1, 100).map((e) => e.pos);
     assertEquals(positions, positions.map((_, i) => i + 1));
     assertEquals([...ira.view.warnings, ...sam.view.warnings], []);
     Deno.removeSync(dir, { recursive: true });

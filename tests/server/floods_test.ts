@@ -182,7 +182,7 @@ worldTest(
     await until("dana is put off", () => slow() === 1);
     proxy.delayMs = 0;
     proxy.close();
-    await until("erin's are stored", () => erin.chat.room!.unsent.length === 0, 60_000);
+    await until("erin's are stored", () => erin.chat.conversation.room!.unsent.length === 0, 60_000);
     await until(
       "dana is told",
       () => dana.view.notices.some((text) => text.includes("did not take what was sent")),

@@ -78,7 +78,7 @@ worldTest("nobody can take the id of the room of two others", async (world) => {
   const ira = await world.enter("ira");
   const sam = await world.enter("sahnawaz");
   const { directIdWith } = await import("../../lib/client/rooms/direct_rooms.ts");
-  const id = directIdWith(ira.chat.context, sam.profile.card.id);
+  const id = directIdWith(ira.chat.conversation.context, sam.profile.card.id);
   const dana = await RawClient.open(world.port, "dana");
   assertEquals(await dana.ask((ref) => ({ type: "JOIN", ref, room: id, kind: 2, pos: 0 }), "DONE"), "DONE 0");
   ira.view.type("/msg sahnawaz all the same");

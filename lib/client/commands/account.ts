@@ -2,12 +2,12 @@
 
 import { ChatError, exitCodes } from "../../errors.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
-import type { Chat } from "../chat.ts";
+import type { ChatApi } from "./chat_api.ts";
 import type { Connection } from "../connection/connection.ts";
 import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
 
 /** Another password: the old one is asked for, then the new one twice. */
-export async function changePassword(chat: Chat): Promise<void> {
+export async function changePassword(chat: ChatApi): Promise<void> {
   const connection = loggedIn(chat);
   const { login } = chat;
   const unchanged = "the password is as it was";
@@ -21,7 +21,7 @@ export async function changePassword(chat: Chat): Promise<void> {
 }
 
 /** Frees the account for another key, and goes: with this key it would be bound again at once. */
-export async function releaseKey(chat: Chat): Promise<void> {
+export async function releaseKey(chat: ChatApi): Promise<void> {
   const connection = loggedIn(chat);
   const question = "Your next login, from whatever key, will own this account. Go on?";
   if (!await chat.questions.ask(question)) return chat.view.notice("Nothing was done.");
@@ -34,7 +34,7 @@ export async function releaseKey(chat: Chat): Promise<void> {
   chat.quit();
 }
 
-function loggedIn(chat: Chat): Connection {
+function loggedIn(chat: ChatApi): Connection {
   const { connection } = chat;
   if (!connection) throw new LinkLost();
   if (!chat.hasAccount) throw new ChatError("This server has no accounts", "there is nothing to change");

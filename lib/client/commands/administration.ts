@@ -3,24 +3,23 @@
  * sign, so all members see whose act it was.
  */
 
+import { isLoopback } from "../../loopback.ts";
 import { ChatError } from "../../errors.ts";
 import { formatInvite } from "../../protocol/identity/invite.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
-import type { Chat } from "../chat.ts";
+import type { ChatApi } from "./chat_api.ts";
 import { findPerson } from "../rooms/people.ts";
 import type { MemberRoom } from "../rooms/member_room.ts";
 
 /** `/invite`: the link that pins server, room and us; `/invite NAME`: lets somebody in. */
-export async function invite(chat: Chat, name: string): Promise<void> {
+export async function invite(chat: ChatApi, name: string): Promise<void> {
   const room = namedRoom(chat);
   const { host, port } = chat.target;
   if (name === "") {
     const pins = { roomId: room.state.id, inviterId: chat.context.card.id };
     const link = formatInvite({ host, port, room: room.state.name, serverId: chat.context.serverId, pins });
-    const reach = /^127\.|^localhost$|^::1$/.test(host)
-      ? [`"${host}" is this machine: put the server's address there`]
-      : [];
+    const reach = isLoopback(host) ? [`"${host}" is this machine: put the server's address there`] : [];
     return chat.view.answer([`chat join -u NAME '${link}'`, ...reach]);
   }
   if (basePolicy(room.state.head!.policy) === policies.closed) needAdmin(room, "let anyone in");
@@ -33,7 +32,7 @@ export async function invite(chat: Chat, name: string): Promise<void> {
 }
 
 /** `/kick NAME`: puts a member out. */
-export function kick(chat: Chat, name: string): void {
+export function kick(chat: ChatApi, name: string): void {
   const room = namedRoom(chat);
   const member = room.state.head!.roster.find((m) => skeleton(m.name) === skeleton(name));
   if (!member) throw new ChatError(`"${name}" is no member of ${room.label}`, "/who shows all members");
@@ -44,16 +43,16 @@ export function kick(chat: Chat, name: string): void {
 }
 
 /** `/close`: only admins let others in. */
-export function close(chat: Chat): void {
+export function close(chat: ChatApi): void {
   setPolicy(chat, policies.closed, "closed");
 }
 
 /** `/open`: anyone may come in. */
-export function open(chat: Chat): void {
+export function open(chat: ChatApi): void {
   setPolicy(chat, policies.open, "open");
 }
 
-function setPolicy(chat: Chat, policy: number, word: string): void {
+function setPolicy(chat: ChatApi, policy: number, word: string): void {
   const room = namedRoom(chat);
   if (basePolicy(room.state.head!.policy) === policy) {
     throw new ChatError(`${room.label} is ${word} already`, "/rooms shows all");
@@ -63,7 +62,7 @@ function setPolicy(chat: Chat, policy: number, word: string): void {
   chat.view.notice(`${room.label} is ${word} as soon as the server has taken it.`);
 }
 
-function namedRoom(chat: Chat): MemberRoom {
+function namedRoom(chat: ChatApi): MemberRoom {
   const room = chat.membersRoom;
   if (!room.isDirect) return room;
   throw new ChatError("That is not possible in a room of two", "/switch ROOM goes to another room first");

@@ -5,14 +5,14 @@ import { fingerprint } from "../../crypto/identity.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { basePolicy, findMember, isAdmin, keyFileFlag, policies } from "../../protocol/group/roster.ts";
 import { timestamp } from "../../timestamp.ts";
-import type { Chat } from "../chat.ts";
+import type { ChatApi } from "./chat_api.ts";
 import { KeyFileRoom } from "../rooms/key_file_room.ts";
 import { findPerson } from "../rooms/people.ts";
 import { MemberRoom } from "../rooms/member_room.ts";
 import type { RoomStream } from "../rooms/room_stream.ts";
 
 /** `/who`: the members of the room on the screen, and how far they have confirmed what we see. */
-export function who(chat: Chat): string[] {
+export function who(chat: ChatApi): string[] {
   const { room } = chat;
   if (room instanceof KeyFileRoom) {
     return [
@@ -45,7 +45,7 @@ function confirmedLine(room: MemberRoom): string {
 }
 
 /** `/whois NAME`: the key behind a name, how it was checked, and where it is seen. */
-export async function whois(chat: Chat, name: string): Promise<string[]> {
+export async function whois(chat: ChatApi, name: string): Promise<string[]> {
   if (name === "") return ["Whom? /whois NAME"];
   const { context } = chat;
   if (skeleton(name) === skeleton(context.card.name)) {
@@ -75,7 +75,7 @@ export async function whois(chat: Chat, name: string): Promise<string[]> {
 }
 
 /** `/rooms`: where we are. */
-export function rooms(chat: Chat): string[] {
+export function rooms(chat: ChatApi): string[] {
   const all = [...chat.rooms.values()].filter((room) => room.state.status !== "gone");
   if (all.length === 0) return ["You are in no room yet."];
   const { numbered } = chat;

@@ -6,10 +6,11 @@ import { ChatError } from "../../errors.ts";
 import { changePassword, releaseKey } from "./account.ts";
 import { close, invite, kick, open } from "./administration.ts";
 import { rooms, who, whois } from "./answers.ts";
-import type { Chat } from "../chat.ts";
+import type { ChatApi } from "./chat_api.ts";
 import type { Takes, Words } from "./completion.ts";
 import { findPerson } from "../rooms/people.ts";
 import { forget, recall, search } from "./recall.ts";
+import { trust } from "./trust.ts";
 import { verify } from "./verify.ts";
 import { why } from "./why.ts";
 
@@ -24,7 +25,7 @@ export interface Command {
   /** What it does. */
   readonly help: string;
   /** Does it. */
-  run(chat: Chat, rest: string): void | Promise<void>;
+  run(chat: ChatApi, rest: string): void | Promise<void>;
 }
 
 /** All commands. */
@@ -100,7 +101,7 @@ export const commands: readonly Command[] = [
     args: "NAME",
     takes: "person",
     help: "Accept the changed key of NAME, or ignore what NAME claims to have seen",
-    run: (chat, rest) => chat.trust(rest),
+    run: trust,
   },
   {
     name: "ignore",
@@ -190,7 +191,7 @@ export function help(word: string): string[] {
 }
 
 /** What can be completed in a chat as it stands. */
-export function wordsOf(chat: Chat): Words {
+export function wordsOf(chat: ChatApi): Words {
   const { room } = chat;
   const speakers = room ? chat.shown.speakers(room.label) : [];
   const members = room ? [...room.memberNames].filter((name) => name !== chat.profile.name) : [];
@@ -202,7 +203,7 @@ export function wordsOf(chat: Chat): Words {
   };
 }
 
-async function ignore(chat: Chat, rest: string): Promise<void> {
+async function ignore(chat: ChatApi, rest: string): Promise<void> {
   const { ignored } = chat;
   if (rest === "") {
     const { names } = ignored;
@@ -217,7 +218,7 @@ async function ignore(chat: Chat, rest: string): Promise<void> {
   );
 }
 
-async function message(chat: Chat, rest: string): Promise<void> {
+async function message(chat: ChatApi, rest: string): Promise<void> {
   const [, name, text] = /^(\S*)\s*(.*)$/s.exec(rest)!;
   if (name === "" || text === "") {
     throw new ChatError("To whom, and what? /msg NAME TEXT", "nothing was sent");
@@ -225,12 +226,12 @@ async function message(chat: Chat, rest: string): Promise<void> {
   await chat.tell(name, text);
 }
 
-async function query(chat: Chat, rest: string): Promise<void> {
+async function query(chat: ChatApi, rest: string): Promise<void> {
   if (rest === "") throw new ChatError("Whom? /query NAME", "/rooms shows the rooms you are in");
   chat.switchTo(await chat.directRoom(rest));
 }
 
-function switchRoom(chat: Chat, rest: string): void {
+function switchRoom(chat: ChatApi, rest: string): void {
   if (rest === "") throw new ChatError("Which room? /switch ROOM", "/rooms shows those you are in");
   if (/^[1-9]$/.test(rest) && !chat.roomCalled(rest)) return chat.switchToNumber(Number(rest));
   chat.switchTo(chat.knownRoom(rest));

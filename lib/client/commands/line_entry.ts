@@ -1,56 +1,70 @@
 /** LineEntry: what a person or a program enters, and what becomes of it. */
 
 import { ChatError, inWords } from "../../errors.ts";
-import type { Chat } from "../chat.ts";
+import type { ChatView, Entered, Said } from "../chat_view.ts";
+import type { ChatApi } from "./chat_api.ts";
 import { type Command, parseLine } from "./commands.ts";
-import type { Entered, Said } from "../chat_view.ts";
 
-/** What entering lines may do to a chat, beside what commands do. */
-export interface EntryParts {
-  /** The chat that commands act on. */
-  readonly chat: Chat;
-  /** The room on the screen has changed without the person's doing. @returns whether, once */
-  takeDisplaced(): boolean;
-  /** The input asks to go. */
-  leave(): void;
+/** What is entered, and when that is over. */
+export interface EntryOptions {
+  /** Say this and go, instead of reading lines. */
+  readonly message: string | null;
+  /** Stay when the input has ended, and show what is said. */
+  readonly listen: boolean;
+}
+
+/** Runs a chat together with its input. @returns the exit code @throws ChatError with another one */
+export async function talk(
+  chat: { readonly conversation: ChatApi; run(): Promise<number>; fail(error: ChatError): void },
+  view: Pick<ChatView, "lines" | "interactive">,
+  options: EntryOptions,
+): Promise<number> {
+  new LineEntry(chat.conversation, view, options).run().catch((error) => {
+    if (!(error instanceof ChatError)) throw error;
+    chat.fail(error);
+  });
+  return await chat.run();
 }
 
 /** Takes lines. */
 export class LineEntry {
-  /** Lines that were not said or done. */
-  rejected = 0;
+  /** @param view where lines come from */
+  constructor(
+    private readonly chat: ChatApi,
+    private readonly view: Pick<ChatView, "lines" | "interactive">,
+    private readonly options: EntryOptions,
+  ) {}
 
-  /** @param parts of the chat */
-  constructor(private readonly parts: EntryParts) {}
+  /** Takes all that comes, and lets the chat end when the input has. */
+  async run(): Promise<void> {
+    const { chat, view, options: { message, listen } } = this;
+    if (message !== null) {
+      chat.say(message);
+      return chat.quitWhenQuiet();
+    }
+    for await (const line of view.lines()) {
+      // A program does not watch for the prompt: its lines wait until they can mean something.
+      if (!view.interactive) await chat.whenEntered;
+      if (chat.isOver) return;
+      await this.#take(line);
+    }
+    if (!listen || view.interactive) this.#leave();
+  }
 
-  /** Takes one. */
-  async take(entered: Entered): Promise<void> {
-    if (entered instanceof ChatError) this.rejected++;
+  /** A person who has pressed Ctrl+D goes; a program goes once everything is stored. */
+  #leave(): void {
+    if (this.view.interactive) this.chat.quit();
+    else this.chat.quitWhenQuiet();
+  }
+
+  async #take(entered: Entered): Promise<void> {
+    if (entered instanceof ChatError) this.chat.lineLost();
     else if (typeof entered === "string") await this.#line(entered);
     else await this.#said(entered);
   }
 
-  /** A line that cannot be said counts as one that was lost. @throws what `act` throws */
-  counted<T>(act: () => T): T {
-    try {
-      return act();
-    } catch (error) {
-      this.rejected++;
-      throw error;
-    }
-  }
-  /** The same for what takes its time. @throws what `act` throws */
-  async countedLater<T>(act: () => Promise<T>): Promise<T> {
-    try {
-      return await act();
-    } catch (error) {
-      this.rejected++;
-      throw error;
-    }
-  }
-
   async #line(line: string): Promise<void> {
-    const { chat, leave } = this.parts;
+    const { chat } = this;
     if (chat.questions.take(line)) return;
     const meaning = parseLine(line);
     const isGoing = meaning.kind === "quit" ||
@@ -65,19 +79,19 @@ export class LineEntry {
         case "nothing":
           return;
         case "quit":
-          return leave();
+          return this.#leave();
         case "say":
           return chat.say(meaning.text);
         case "command":
           if (meaning.command.args === "" && meaning.rest !== "") {
-            this.rejected++;
+            chat.lineLost();
             return chat.view.warning(`/${meaning.command.name} takes nothing after it; nothing was done.`);
           }
           // What asks a question must not keep the next line, its answer, from being read.
           if (chat.view.interactive) return void this.#run(meaning.command, meaning.rest);
           return await meaning.command.run(chat, meaning.rest);
         case "unknown":
-          this.rejected++;
+          chat.lineLost();
           return chat.view.warning(
             `There is no command /${meaning.word}; did you mean /${meaning.nearest}? Nothing was sent; a line that ` +
               "starts with // is said as it stands.",
@@ -90,22 +104,18 @@ export class LineEntry {
 
   /** What is said as it stands, wherever it is to go. */
   async #said({ texts, action = false, room, to, pending, refused }: Said): Promise<void> {
-    const { chat } = this.parts;
+    const { chat } = this;
     if (chat.questions.isOpen) {
       return chat.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
     }
     try {
       if (texts.every((text) => text.trim() === "")) throw this.#refusal("There is nothing in it to be said");
       // It may have been begun for the room that is gone.
-      if (to === undefined && room === undefined && this.parts.takeDisplaced()) {
+      if (to === undefined && room === undefined && chat.takeDisplaced()) {
         throw this.#refusal(`You are in ${chat.room?.label} now, and nothing was sent`);
       }
       for (const text of texts) {
-        const there = to !== undefined
-          ? await this.countedLater(() => chat.directRoom(to))
-          : room !== undefined
-          ? this.counted(() => chat.knownRoom(room))
-          : chat.room;
+        const there = await this.#place(room, to);
         if (there) {
           const msgId = chat.sayIn(there, text, action);
           pending?.(msgId);
@@ -117,21 +127,33 @@ export class LineEntry {
     }
   }
 
+  /** The room that is meant; null before there is one. A line without a place is lost. @throws ChatError */
+  async #place(room: string | undefined, to: string | undefined) {
+    const { chat } = this;
+    try {
+      if (to !== undefined) return await chat.directRoom(to);
+      return room !== undefined ? chat.knownRoom(room) : chat.room;
+    } catch (error) {
+      chat.lineLost();
+      throw error;
+    }
+  }
+
   async #run(command: Command, rest: string): Promise<void> {
     try {
-      await command.run(this.parts.chat, rest);
+      await command.run(this.chat, rest);
     } catch (error) {
       this.#warn(error);
     }
   }
 
   #refusal(why: string): ChatError {
-    this.rejected++;
+    this.chat.lineLost();
     return new ChatError(why, "say it again if it is for there");
   }
 
   #warn(error: unknown): void {
     if (!(error instanceof ChatError)) throw error;
-    this.parts.chat.view.warning(inWords(error));
+    this.chat.view.warning(inWords(error));
   }
 }

@@ -2,7 +2,7 @@
 
 import { ChatError } from "../../errors.ts";
 import { timestamp } from "../../timestamp.ts";
-import type { Chat } from "../chat.ts";
+import type { ChatApi } from "./chat_api.ts";
 import type { KeptMessage } from "../profile/local_history.ts";
 
 const lastLines = 20;
@@ -10,7 +10,7 @@ const maxLines = 1000;
 const maxFound = 50;
 
 /** `/history [N]`: the last lines of the room on the screen. @throws ChatError */
-export function recall(chat: Chat, rest: string): string[] {
+export function recall(chat: ChatApi, rest: string): string[] {
   const n = rest === "" ? lastLines : Number(rest);
   if (!Number.isInteger(n) || n < 1 || n > maxLines) {
     throw new ChatError(`How many lines? /history, or /history N with N up to ${maxLines}`, "/history 50");
@@ -21,7 +21,7 @@ export function recall(chat: Chat, rest: string): string[] {
 }
 
 /** `/search WORDS`: lines of all rooms in which all of the words occur. @throws ChatError */
-export function search(chat: Chat, rest: string): string[] {
+export function search(chat: ChatApi, rest: string): string[] {
   if (rest === "") {
     throw new ChatError("For what? /search WORDS", "lines are shown in which all of them occur");
   }
@@ -33,7 +33,7 @@ export function search(chat: Chat, rest: string): string[] {
 }
 
 /** `/forget`: wipes it, and the lines that the arrow keys bring back. */
-export async function forget(chat: Chat): Promise<void> {
+export async function forget(chat: ChatApi): Promise<void> {
   const { view } = chat;
   const question =
     "Lines kept on this machine, of all rooms here, and those you have typed are wiped. Go on?";
@@ -45,7 +45,7 @@ export async function forget(chat: Chat): Promise<void> {
   );
 }
 
-function told(chat: Chat, lines: readonly KeptMessage[], nothing: string): string[] {
+function told(chat: ChatApi, lines: readonly KeptMessage[], nothing: string): string[] {
   if (lines.length > 0) return lines.map((line) => lineOf(line, chat.room?.label ?? ""));
   return chat.history.isOn ? [nothing] : [nothing, "Lines are kept with chat join --history."];
 }

@@ -5,12 +5,12 @@
 
 import { roomDigits, safetyDigits } from "../../crypto/digits.ts";
 import { fingerprint } from "../../crypto/identity.ts";
-import type { Chat } from "../chat.ts";
+import type { ChatApi } from "./chat_api.ts";
 import { findPerson } from "../rooms/people.ts";
 import { MemberRoom } from "../rooms/member_room.ts";
 
 /** `/verify`: the digits of the room, the server and ourselves. */
-export function allDigits(chat: Chat): string[] {
+export function allDigits(chat: ChatApi): string[] {
   const { context, room } = chat;
   const lines = [
     `Your key     ${fingerprint(context.card.id)}`,
@@ -25,7 +25,7 @@ export function allDigits(chat: Chat): string[] {
 }
 
 /** `/verify NAME`: shows the digits that both see, and marks the pin once the person says that they match. */
-export async function verify(chat: Chat, name: string): Promise<void> {
+export async function verify(chat: ChatApi, name: string): Promise<void> {
   const { context, view } = chat;
   if (name === "") return view.answer(allDigits(chat));
   const claims = chat.claimsTo(name);

@@ -4,14 +4,14 @@ import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { fingerprint } from "../../crypto/identity.ts";
 import { ChatError } from "../../errors.ts";
 import { timestamp } from "../../timestamp.ts";
-import type { Chat } from "../chat.ts";
+import type { ChatApi } from "./chat_api.ts";
 import { MemberRoom } from "../rooms/member_room.ts";
 import type { MessageEvent } from "../room_events.ts";
 
 const excerptCharacters = 60;
 
 /** Tells of the last message in the room on the screen, or the n-th last. @throws ChatError when there is none */
-export function why(chat: Chat, rest: string): string[] {
+export function why(chat: ChatApi, rest: string): string[] {
   const n = rest === "" ? 1 : Number(rest);
   if (!Number.isInteger(n) || n < 1) {
     throw new ChatError("Which message? /why, or /why N", "/why 2: the last but one");
@@ -48,7 +48,7 @@ export function why(chat: Chat, rest: string): string[] {
   ];
 }
 
-function signedLine(chat: Chat, { own, from, fromId }: MessageEvent): string {
+function signedLine(chat: ChatApi, { own, from, fromId }: MessageEvent): string {
   const print = fingerprint(decodeHex(fromId));
   if (own) return `  Signed by you, with the key ${print}.`;
   const { known, serverId } = chat.context;

@@ -152,3 +152,16 @@ export class LinkLost extends Unreachable {
 
 /** The server did not wait for what the person was asked; the next connection has it at hand. */
 export class AskedTooLong extends LinkLost {}
+
+const transientReasons: readonly number[] = [
+  closeReasons.shutdown,
+  closeReasons.tooSlow,
+  closeReasons.limit,
+  closeReasons.renewal,
+  closeReasons.tryLater,
+];
+
+/** Whether dialling again can help. */
+export function isTransient(error: ChatError): boolean {
+  return error instanceof Refused ? transientReasons.includes(error.reason) : error instanceof Unreachable;
+}

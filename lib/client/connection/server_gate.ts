@@ -1,6 +1,9 @@
 /**
- * ServerGate: which server key is accepted, by pin, invite, flag or question, and what is kept of it once the
- * handshake has proved it (protocol §4.3).
+ * ServerGate: which server key is accepted, by pin, invite, flag or question (protocol §4.3, §5 check 3), and what
+ * is kept of it.
+ *
+ * It is checked when the card comes, before anything about us is sent; kept only once the handshake has proved that the
+ * server holds the card's key.
  */
 
 import { equals } from "@std/bytes/equals";
@@ -9,12 +12,28 @@ import { fingerprint } from "../../crypto/identity.ts";
 import { hostPort } from "../../host_port.ts";
 import type { KeyClaims } from "../trust/key_claims.ts";
 import {
+  InviteMismatch,
   type KnownKeys,
   RoomInviteMismatch,
+  ServerKeyChanged,
   ServerNotAccepted,
-  type ServerUnknown,
+  ServerUnknown,
 } from "../trust/known_keys.ts";
-import { checkServerPin, keepServerPin, type ServerTrust } from "./server_pin.ts";
+import { isLoopback } from "../../loopback.ts";
+
+/** What the person said of the server. */
+export interface ServerTrust {
+  /** Host name or address. */
+  readonly host: string;
+  /** TCP port. */
+  readonly port: number;
+  /** A server id that an invite vouches for. */
+  readonly expectServer: Bytes | null;
+  /** Accept the key of a server that is not known yet. */
+  readonly acceptNew: boolean;
+  /** A person, or a server as `host:port`, whose changed key is accepted. */
+  readonly trust: string | null;
+}
 
 /** Whoever is asked and told. */
 export interface Gatekeeper {
@@ -58,21 +77,16 @@ export class ServerGate {
     this.#accepted = id;
   }
 
-  /**
-   * Keeps the key that has proved itself.
-   *
-   * @returns whether a changed one was accepted
-   */
-  keep(id: Bytes, version: number): boolean {
+  /** Keeps the key that has proved itself. */
+  keep(id: Bytes, version: number): void {
     const news = keepServerPin(this.known, this.#trust, id, version);
     const target = hostPort(this.said.host, this.said.port);
     if (news === "new" && !this.said.expectServer) {
       this.person.notice(`The key of ${target} is new, and kept: ${fingerprint(id)}`);
     }
-    if (news !== "changed") return false;
+    if (news !== "changed") return;
     this.claims.used(); // for this key, and no other that may answer later
     this.person.notice(`The changed key of ${target} is accepted, and kept: ${fingerprint(id)}`);
-    return true;
   }
 
   /** An invite names the room; it does not replace one that is known. @throws RoomInviteMismatch */
@@ -81,4 +95,41 @@ export class ServerGate {
     if (pinned && !equals(pinned, roomId) && !this.claims.names(room)) throw new RoomInviteMismatch(room);
     this.known.pinRoom(serverId, room, roomId);
   }
+}
+
+/**
+ * Judges the id of the card that a server shows.
+ *
+ * @throws InviteMismatch, ServerKeyChanged, ServerUnknown: the handshake must stop
+ */
+export function checkServerPin(known: KnownKeys, said: ServerTrust, id: Bytes): void {
+  const target = hostPort(said.host, said.port);
+  const pinned = known.server(target);
+  if (said.expectServer && !equals(said.expectServer, id)) {
+    throw new InviteMismatch(target, said.expectServer, id);
+  }
+  if (pinned && equals(pinned, id)) return;
+  // Not even an invite replaces a pin: a forged one would be enough then.
+  if (pinned && said.trust !== target) throw new ServerKeyChanged(target, pinned, id);
+  if (!pinned && !said.expectServer && !said.acceptNew && !isLoopback(said.host)) {
+    throw new ServerUnknown(target, id);
+  }
+}
+
+/**
+ * Keeps the key that has proved itself, and the version it spoke.
+ *
+ * @returns what is news about the key
+ */
+export function keepServerPin(
+  known: KnownKeys,
+  said: ServerTrust,
+  id: Bytes,
+  version: number,
+): "known" | "new" | "changed" {
+  const target = hostPort(said.host, said.port);
+  const pinned = known.server(target);
+  const isKnown = pinned !== null && equals(pinned, id);
+  known.pinServer(target, id, isKnown ? Math.max(version, known.serverVersion(target)) : version);
+  return isKnown ? "known" : pinned ? "changed" : "new";
 }

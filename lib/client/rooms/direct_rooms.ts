@@ -16,68 +16,105 @@ import { MemberRoom } from "./member_room.ts";
 import type { RoomContext } from "./room_context.ts";
 import type { Named } from "../../protocol/identity/name.ts";
 import { newRoomState } from "./room_state.ts";
+import { Connection } from "../connection/connection.ts";
+import { RoomStream } from "./room_stream.ts";
+import { NobodyThere } from "./people.ts";
 
 /** What direct rooms need of the chat. */
-export interface DirectRooms {
-  /** What all rooms share. */
-  readonly context: RoomContext;
+export interface DirectRoomsParts {
+  /** What all rooms share. @throws LinkLost before the first connection */
+  context(): RoomContext;
+  /** While there is one. */
+  connection(): Connection | null;
   /** A room by id in hex. */
-  room(key: string): MemberRoom | undefined;
+  room(key: string): RoomStream | undefined;
   /** Keeps a room. */
   addRoom(room: MemberRoom): void;
+}
+
+/** The rooms of two at one server. */
+export class DirectRooms {
+  #beginning = new Set<MemberRoom>();
+
+  /** @param parts of the chat */
+  constructor(private readonly parts: DirectRoomsParts) {}
+
+  /** The direct room with somebody, known or new; {@link begin} makes a new one at the server. @throws ChatError */
+  with(other: Named): MemberRoom {
+    const context = this.parts.context();
+    const id = directIdWith(context, other.id);
+    const known = this.parts.room(encodeHex(id));
+    if (known instanceof MemberRoom) {
+      if (known.isDirect && !known.other) {
+        Object.assign(known.state, { with: other.name, withId: other.id });
+      }
+      if (known.isDirect && known.other && equals(known.other.id, other.id)) return known;
+      throw new ChatError(
+        `The server shows another room in the place of the one of you and ${other.name}`,
+        "nothing was sent; do not use this server for it, and ask its operator",
+        exitCodes.trust,
+      );
+    }
+    const room = new MemberRoom(context, { ...newRoomState(id, ""), with: other.name, withId: other.id });
+    this.parts.addRoom(room);
+    const connection = this.parts.connection();
+    if (connection) room.connect(connection);
+    return room;
+  }
+
+  /** Makes a room of two at the server, once there is something to say in it. @throws ChatError, LinkLost */
+  async begin(room: MemberRoom): Promise<void> {
+    const { other, state } = room;
+    const connection = this.parts.connection();
+    const isDue = state.status === "waiting" && room.unsent.length > 0 && other !== null;
+    if (!isDue || this.#beginning.has(room) || !connection) return;
+    if (room.isReplaced) {
+      for (const item of state.outbox) item.failed = true;
+      throw new ChatError(
+        `Another key is known for ${other.name} by now; the line to the old one is not sent`,
+        `say it again: /msg ${other.name} TEXT`,
+      );
+    }
+    this.#beginning.add(room);
+    try {
+      const { directory } = this.parts.context();
+      await directory.fetchCards(connection, [other.id]);
+      const card = directory.card(other.id);
+      if (!card) throw new NobodyThere(other.name);
+      await this.#make(room, card);
+    } finally {
+      this.#beginning.delete(room);
+    }
+  }
+
+  /** Makes the room, unless it is there by now; its stream follows in either case. */
+  async #make(room: MemberRoom, other: Card): Promise<void> {
+    const { connection, state } = room;
+    if (state.status !== "waiting" || !connection) return;
+    const { directory, serverId, clock } = room.context;
+    const prekey = (await directory.fetchPrekeys(connection, [other.id])).get(encodeHex(other.id));
+    const author = { ...room.context, now: seconds(clock) };
+    const genesis = prekey && await makeDirectGenesis(author, serverId, other, prekey);
+    if (!genesis) throw new NoPrekey(other.name);
+    if (room.state.status !== "waiting") return; // the other was faster meanwhile
+    if (room.connection !== connection) throw new LinkLost();
+    state.pendingCommit = genesis.pending;
+    // Whoever loses the race is told after the winner's commit, which has begun the room by then.
+    const made = await Promise.race([room.create([genesis.box]), connection.over.then(() => null)]);
+    if (made === null) throw new LinkLost();
+    if (!made && room.state.status === "waiting") {
+      throw new ChatError(
+        `The server does not let you begin a direct room with ${other.name} now`,
+        'it takes 20 new ones an hour; your line is kept, "/retry" tries again',
+      );
+    }
+  }
 }
 
 /** The id of the room of us and somebody. */
 export function directIdWith({ serverId, card }: RoomContext, other: Uint8Array): Bytes {
   const [lo, hi] = [card.id, other].sort(compareBytes);
   return directRoomId(serverId, lo, hi);
-}
-
-/** The direct room with somebody, known or new; {@link beginDirectRoom} makes a new one at the server. */
-export function directRoomWith(rooms: DirectRooms, other: Named): MemberRoom {
-  const id = directIdWith(rooms.context, other.id);
-  const known = rooms.room(encodeHex(id));
-  if (known) {
-    if (known.isDirect && !known.other) Object.assign(known.state, { with: other.name, withId: other.id });
-    if (known.isDirect && known.other && equals(known.other.id, other.id)) return known;
-    throw new ChatError(
-      `The server shows another room in the place of the one of you and ${other.name}`,
-      "nothing was sent; do not use this server for it, and ask its operator",
-      exitCodes.trust,
-    );
-  }
-  const state = { ...newRoomState(id, ""), with: other.name, withId: other.id };
-  const room = new MemberRoom(rooms.context, state);
-  rooms.addRoom(room);
-  return room;
-}
-
-/**
- * Makes the room at the server, unless it is there by now; its stream follows in either case.
- *
- * @throws LinkLost, NoPrekey, FileTrouble
- */
-export async function beginDirectRoom(room: MemberRoom, other: Card): Promise<void> {
-  const { connection, state } = room;
-  if (state.status !== "waiting" || !connection) return;
-  const { directory, serverId, clock } = room.context;
-  const prekey = (await directory.fetchPrekeys(connection, [other.id])).get(encodeHex(other.id));
-  const author = { ...room.context, now: seconds(clock) };
-  const genesis = prekey && await makeDirectGenesis(author, serverId, other, prekey);
-  if (!genesis) throw new NoPrekey(other.name);
-  const { pending, box } = genesis;
-  if (room.state.status !== "waiting") return; // the other was faster meanwhile
-  if (room.connection !== connection) throw new LinkLost();
-  state.pendingCommit = pending;
-  // Whoever loses the race is told after the winner's commit, which has begun the room by then.
-  const made = await Promise.race([room.create([box]), connection.over.then(() => null)]);
-  if (made === null) throw new LinkLost();
-  if (!made && room.state.status === "waiting") {
-    throw new ChatError(
-      `The server does not let you begin a direct room with ${other.name} now`,
-      'it takes 20 new ones an hour; your line is kept, "/retry" tries again',
-    );
-  }
 }
 
 /** Nothing can be sealed to somebody. */

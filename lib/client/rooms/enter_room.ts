@@ -6,7 +6,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { seconds, sleep } from "../../clock.ts";
+import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import {
@@ -26,11 +26,10 @@ import { makeGenesis } from "../../protocol/group/make_commit.ts";
 import { MemberRoom } from "./member_room.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
 import { newRoomState } from "./room_state.ts";
-import type { ChatView } from "../chat_view.ts";
+import type { ChatOutput } from "../chat_view.ts";
+import { retryWhileLimited } from "../connection/retry_while_limited.ts";
 
 const createTries = 4;
-const firstWaitMs = 1_000;
-const maxWaitMs = 30_000;
 
 /** What entering needs of the chat. */
 export interface Entrance {
@@ -39,7 +38,7 @@ export interface Entrance {
   /** What they share. */
   readonly context: RoomContext;
   /** For what the person shall know. */
-  readonly view: ChatView;
+  readonly view: ChatOutput;
   /** Aborted when the person goes. */
   readonly signal: AbortSignal;
   /** Whether the person accepts another room by a name. */
@@ -91,24 +90,6 @@ export async function enterRoom(entrance: Entrance, connection: Connection, want
     `The room "${name}" is not there, and the server does not let you make it`,
     "you may be in as many rooms as it allows (leave one with /leave), or it has as many as it takes: ask its operator",
   );
-}
-
-/** Repeats what the server has no room for now: after 1 s, doubling to 30. @throws LinkLost, RequestRefused */
-export async function retryWhileLimited<T>(
-  { context, signal }: Pick<Entrance, "context" | "signal">,
-  request: () => Promise<T>,
-  onLimit: () => void = () => {},
-): Promise<T> {
-  for (let waitMs = firstWaitMs;; waitMs = Math.min(maxWaitMs, waitMs * 2)) {
-    try {
-      return await request();
-    } catch (error) {
-      if (!(error instanceof RequestRefused) || error.code !== errorCodes.LIMIT) throw error;
-      if (waitMs === firstWaitMs) onLimit();
-      await sleep(context.clock, waitMs, signal);
-      if (signal.aborted) throw new LinkLost();
-    }
-  }
 }
 
 /** Whether we are still in a room we were in: removed while away, or gone by our own wish, we join anew. */
@@ -241,7 +222,7 @@ async function joinRoom(
       "DONE",
     );
   const { info: answer } = await retryWhileLimited(
-    entrance,
+    { clock: context.clock, signal: entrance.signal },
     join,
     () =>
       entrance.view.notice(

@@ -7,6 +7,7 @@
 
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
+import { contentTypes } from "../../protocol/group/content.ts";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError } from "../../errors.ts";
@@ -88,15 +89,14 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     return this.context.directory.card(id)?.name ?? "somebody";
   }
 
-  /** @throws ChatError for an action: a token holds bare text */
-  override say(text: string, action = false): string {
-    if (action) {
-      throw new ChatError(
-        "/me is not possible in a key-file room: what is said there is bare text, as other programs read it",
-        "say it as a line",
-      );
-    }
-    return super.say(text);
+  /** @throws ChatError for an action too: a token holds bare text */
+  protected override checkSayable(item: OutboxItem): void {
+    super.checkSayable(item);
+    if (item.type !== contentTypes.action) return;
+    throw new ChatError(
+      "/me is not possible in a key-file room: what is said there is bare text, as other programs read it",
+      "say it as a line",
+    );
   }
 
   seal(item: OutboxItem): Sealed {

@@ -49,7 +49,6 @@ export class MemberRoom extends RoomStream<RoomState> {
   readonly #committer = new Committer(this);
   #hashes: { first: number; hashes: Bytes[] } | null = null;
   #presenceKnown = false;
-  #lost = 0;
 
   get label(): string {
     if (this.state.name !== "") return this.state.name;
@@ -90,12 +89,6 @@ export class MemberRoom extends RoomStream<RoomState> {
   override get hasWish(): boolean {
     const { status, retired } = this.state;
     return status === "in" && !retired && !this.lacksKeyFile && this.#committer.hasWish;
-  }
-
-  override takeLost(): number {
-    const lost = this.#lost;
-    this.#lost = 0;
-    return lost;
   }
 
   /** Whether it is a room of two. */
@@ -421,7 +414,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     this.withdraw();
     this.release();
     this.state.outbox = [];
-    this.#lost += lost;
+    this.lost += lost;
     if (lost > 0) this.warn(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);
     this.state.leaving = false;
   }

@@ -1,4 +1,4 @@
-/** OpenRooms: all rooms at the server, which of them is on the screen, and how a person tells them apart. */
+/** RoomSet: all rooms at the server, which of them is on the screen, and how a person tells them apart. */
 
 import { encodeHex } from "@std/encoding/hex";
 import { skeleton } from "../../protocol/identity/name.ts";
@@ -17,7 +17,7 @@ export interface NamedRoom {
 }
 
 /** The rooms of one run. */
-export class OpenRooms {
+export class RoomSet {
   /** By id in hex. */
   readonly all = new Map<string, RoomStream>();
   /** The room on the screen, in which lines are said; null before one is entered. */
@@ -87,6 +87,15 @@ export class OpenRooms {
     const room = label === "" ? undefined : this.called(label);
     if (room) return room;
     throw new ChatError(`You are in no room called "${label}"`, "/rooms shows all; /join ROOM enters one");
+  }
+
+  /** The room on the screen, if it has members and admins. @throws ChatError */
+  get membersRoom(): MemberRoom {
+    if (this.shown instanceof MemberRoom && this.shown.state.head) return this.shown;
+    throw new ChatError(
+      this.shown ? "That is for rooms with members; this one has only a key file" : "You are in no room yet",
+      "/rooms shows where you are",
+    );
   }
 
   /** Where to go when the room on the screen is gone: where many are, before one person alone. */

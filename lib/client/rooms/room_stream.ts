@@ -21,6 +21,7 @@ import {
 import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
 import type { Connection } from "../connection/connection.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
+import { newItem, newLine, pendingEvent } from "./unsent.ts";
 import { JobQueue } from "./job_queue.ts";
 import { Unread } from "./unread.ts";
 import { Outbox, type Sealed } from "./outbox.ts";
@@ -44,6 +45,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   protected target: number | null = null;
   /** The state must be stored before the job ends. */
   protected dirty = false;
+  /** Lines that cannot be said any more, not told of yet. */
+  protected lost = 0;
   protected readonly outbox: Outbox;
   readonly #jobs: JobQueue;
   readonly #unread: Unread;
@@ -161,7 +164,9 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   /** Lines that are lost for good since it was asked last. */
   takeLost(): number {
-    return 0;
+    const { lost } = this;
+    this.lost = 0;
+    return lost;
   }
 
   /** Whether a change that the person asked for has not come about yet. */
@@ -187,19 +192,49 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
    * @throws ChatError when it cannot be said
    */
   say(text: string, action = false): string {
-    if (this.state.retired) {
-      throw new ChatError(
-        "The operator has ended this room: nothing more can be said in it",
-        "join another room, or leave with EXIT",
-      );
-    }
-    const item = this.enqueue(
-      action ? contentTypes.action : contentTypes.text,
-      new TextEncoder().encode(text),
-    );
-    this.event(this.#pending(item));
+    const item = newLine(text, action, this.context);
+    this.checkSayable(item);
+    this.#queue(item);
     this.schedule();
     return encodeHex(item.msgId);
+  }
+
+  /** Takes lines over that were typed before the room was entered; what cannot be said here is lost, and told. */
+  adopt(items: readonly OutboxItem[]): void {
+    for (const item of items) {
+      try {
+        this.checkSayable(item);
+        this.#queue({ ...item, sealed: null });
+      } catch (error) {
+        if (!(error instanceof ChatError)) throw error;
+        this.event({ type: "withdrawn", room: this.label, msgId: encodeHex(item.msgId) });
+        this.warn(inWords(error));
+        this.lost++;
+      }
+    }
+    this.schedule();
+  }
+
+  /** Gives up the lines that wait here: they belong to whoever takes them. */
+  takeUnsent(): OutboxItem[] {
+    const lines = [...this.unsent];
+    this.state.outbox = this.state.outbox.filter((item) => !lines.includes(item));
+    return lines;
+  }
+
+  /** Whether something can be said here at all. @throws ChatError */
+  protected checkSayable(_item: OutboxItem): void {
+    if (!this.state.retired) return;
+    throw new ChatError(
+      "The operator has ended this room: nothing more can be said in it",
+      "join another room, or leave with EXIT",
+    );
+  }
+
+  #queue(item: OutboxItem): void {
+    this.state.outbox.push(item);
+    this.dirty = true;
+    this.event(this.#pending(item));
   }
 
   /** Shows again what was said before and is not stored yet. */
@@ -214,22 +249,13 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     }
   }
 
-  #pending({ msgId, timeMs, type, body }: OutboxItem): RoomEvent {
-    return {
-      type: "pending",
-      room: this.label,
-      from: this.context.card.name,
-      msgId: encodeHex(msgId),
-      timeMs,
-      text: new TextDecoder().decode(body),
-      action: type === contentTypes.action,
-    };
+  #pending(item: OutboxItem): RoomEvent {
+    return pendingEvent(item, this.label, this.context.card.name);
   }
 
   /** Puts a message into the outbox; the job that must follow sends it. @param type of content */
   protected enqueue(type: number, body: Uint8Array<ArrayBuffer>): OutboxItem {
-    const { random, clock } = this.context;
-    const item = { msgId: random(16), type, timeMs: clock.now(), body, sealed: null, failed: false };
+    const item = newItem(type, body, this.context);
     this.state.outbox.push(item);
     this.dirty = true;
     return item;

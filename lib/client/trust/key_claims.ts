@@ -12,6 +12,8 @@ import { type Named, skeleton } from "../../protocol/identity/name.ts";
 
 /** Keys that stand against the known ones, in this run. */
 export class KeyClaims {
+  /** Whether a changed key was accepted in this run. */
+  hasAccepted = false;
   #word: string | null;
   #claims = new Map<string, Map<string, Named>>();
 
@@ -32,6 +34,7 @@ export class KeyClaims {
 
   /** The word has done what it was given for. */
   used(): void {
+    this.hasAccepted = true;
     this.#word = null;
   }
 
@@ -69,8 +72,10 @@ export class KeyClaims {
     );
   }
 
-  /** The name is settled. */
-  settle(name: string): void {
+  /** A key of the name is accepted: the name is settled, and the word used up if it was meant by it. */
+  accepted(name: string): void {
+    this.hasAccepted = true;
+    if (this.names(name)) this.used();
     this.#claims.delete(skeleton(name));
   }
 }

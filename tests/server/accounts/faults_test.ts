@@ -125,7 +125,7 @@ faultTest(
     proxy.delayMs = 5_000;
     const dana = await world.join("dana", logsIn(password));
     const order: string[] = [];
-    const loggedIn = until("logged in", () => dana.chat.hasAccount === true, 60_000).then(() =>
+    const loggedIn = until("logged in", () => dana.chat.conversation.hasAccount === true, 60_000).then(() =>
       order.push("login")
     );
     for (let i = 0; i < 5; i++) await talk(ira, sam, `line ${i}`);

@@ -1,0 +1,43 @@
+/** ChatOptions: where a chat goes and how, and what is passed in. */
+
+import type { Clock } from "../clock.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import type { RandomSource } from "../crypto/random.ts";
+import type { Dial } from "./connection/connection.ts";
+import type { LoginOptions } from "./connection/login.ts";
+import type { ServerTrust } from "./connection/server_gate.ts";
+import type { InputHistory } from "./profile/input_history.ts";
+
+/** Where to go, and how. */
+export interface ChatOptions extends ServerTrust {
+  /** Room name. */
+  readonly room: string;
+  /** What the command line says of accounts. */
+  readonly login: LoginOptions;
+  /** Access token, maybe empty. */
+  readonly token: Bytes;
+  /** After how long somebody who is not there to wait gives up. */
+  readonly joinTimeoutMs: number;
+  /** Keep what is said on this machine, sealed. */
+  readonly history: boolean;
+  /** 32 bytes of the room's key file, which is mixed into its keys; null for none. */
+  readonly roomKey: Bytes | null;
+  /** 32 bytes of a key file whose Fernet room is entered instead of an ordinary one. */
+  readonly fernetKey: Bytes | null;
+  /** The room, and who vouches for it, by an invite. */
+  readonly pins: { readonly roomId: Bytes; readonly inviterId: Bytes } | null;
+}
+
+/** What is passed in. */
+export interface ChatSeams {
+  /** Time. */
+  readonly clock: Clock;
+  /** Randomness. */
+  readonly random: RandomSource;
+  /** Connections. */
+  readonly dial: Dial;
+  /** What the person has typed, for `/forget`. */
+  readonly typed?: Pick<InputHistory, "forget">;
+  /** Told of faults of this program that did not end it. */
+  readonly onBug?: (error: Error) => void;
+}

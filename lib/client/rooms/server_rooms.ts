@@ -1,0 +1,318 @@
+/**
+ * ServerRooms: the rooms at one server, from its files and its streams: opened when the server has proved its key,
+ * followed over cuts, begun anew when a memory-only server has.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import { type Clock, sleep } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { RandomSource } from "../../crypto/random.ts";
+import { ChatError, Malformed } from "../../errors.ts";
+import {
+  type LinkMessage,
+  type MessageOf,
+  roomKinds,
+  welcomeFlags,
+} from "../../protocol/channel/link_messages.ts";
+import { noKeyFile } from "../../protocol/group/epoch.ts";
+import { decodeName, type Named } from "../../protocol/identity/name.ts";
+import { TokenBucket } from "../../token_bucket.ts";
+import type { ChatOutput } from "../chat_view.ts";
+import type { Connection } from "../connection/connection.ts";
+import { LinkLost } from "../connection/connection_errors.ts";
+import type { Profile } from "../profile/profile.ts";
+import { ServerState } from "../profile/server_state.ts";
+import type { ShownMessages } from "../profile/shown_messages.ts";
+import type { RoomEvent } from "../room_events.ts";
+import { MemberRoom } from "./member_room.ts";
+import { type RoomContext, WrongKeyFile } from "./room_context.ts";
+import type { RoomSet } from "./room_set.ts";
+import { newRoomState } from "./room_state.ts";
+import type { RoomStream } from "./room_stream.ts";
+import type { Unsent, UnsentLine } from "./unsent.ts";
+import type { WantedRooms } from "./wanted_rooms.ts";
+
+const maxUnaskedRooms = 1024;
+const maxListedRooms = 1024;
+const settleMs = 2_000;
+
+/** What the rooms of a server need of their chat. */
+export interface ServerRoomsParts {
+  /** Keys, pins and files. */
+  readonly profile: Profile;
+  /** Time. */
+  readonly clock: Clock;
+  /** Randomness. */
+  readonly random: RandomSource;
+  /** Shows. */
+  readonly view: ChatOutput;
+  /** Whether what is said is kept on this machine. */
+  readonly keepsHistory: boolean;
+  /** What `/why` tells of. */
+  readonly shown: ShownMessages;
+  /** All rooms. */
+  readonly set: RoomSet;
+  /** Those that the person wants to be in. */
+  readonly wanted: WantedRooms;
+  /** Lines without a room. */
+  readonly unsent: Unsent;
+  /** While there is one. */
+  connection(): Connection | null;
+  /** The room of two with somebody. */
+  direct(other: Named): MemberRoom;
+  /** A job of a room is over. */
+  jobDone(room: RoomStream): void;
+  /** Something that ends the chat. */
+  fail(error: ChatError): void;
+  /** A fault of this program. */
+  bug(error: Error): void;
+}
+
+/** All rooms of one server. */
+export class ServerRooms {
+  #server: ServerState | null = null;
+  #serverId: Bytes | null = null;
+  #context: RoomContext | null = null;
+  #sending: TokenBucket;
+  #historyFails = false;
+
+  /** @param parts of the chat */
+  constructor(private readonly parts: ServerRoomsParts) {
+    this.#sending = new TokenBucket(1, 1000, parts.clock);
+  }
+
+  /** What all rooms share. @throws LinkLost before the first connection */
+  get context(): RoomContext {
+    if (this.#context) return this.#context;
+    throw new LinkLost();
+  }
+  /** What is kept of the server. @throws LinkLost before the first connection */
+  get server(): ServerState {
+    if (this.#server) return this.#server;
+    throw new LinkLost();
+  }
+  /** Its id; null before the first connection. */
+  get serverId(): Bytes | null {
+    return this.#serverId;
+  }
+  /** The rooms that can be shown, as a person counts them. */
+  get numbered(): readonly RoomStream[] {
+    return this.#server ? this.parts.set.numbered(this.#server.order) : [];
+  }
+  get #all(): RoomStream[] {
+    return [...this.parts.set.all.values()];
+  }
+
+  /** A server has proved its key: its rooms are opened, unless they are. */
+  begin(serverId: Bytes): void {
+    const { profile, clock, keepsHistory, set } = this.parts;
+    if (!this.#serverId || !equals(this.#serverId, serverId)) {
+      this.#serverId = serverId;
+      this.#server = new ServerState(profile, serverId, clock, keepsHistory);
+      this.#open();
+    }
+    for (const room of set.withMembers) this.parts.wanted.giveRoomKey(room);
+  }
+
+  #open(): void {
+    const { set } = this.parts;
+    this.#context = this.#makeContext(this.#serverId!, this.#server!);
+    set.clear();
+    for (const state of this.#context.files.load().toSorted((a, b) => a.name < b.name ? -1 : 1)) {
+      this.add(new MemberRoom(this.#context, state));
+    }
+  }
+
+  #makeContext(serverId: Bytes, server: ServerState): RoomContext {
+    const { profile, clock, random, view, shown, set } = this.parts;
+    return {
+      serverId,
+      identity: profile.identity,
+      card: profile.card,
+      known: profile.known,
+      directory: server.directory,
+      prekeys: server.prekeys,
+      files: server.rooms(),
+      clock,
+      random,
+      show: (event) => {
+        shown.add(event);
+        view.event(event);
+      },
+      holds: (room) => view.holds && set.isElsewhere(room as RoomStream),
+      ignores: (id) => server.ignored.has(id),
+      record: (room, events) => this.#record(room, events),
+      sendWaitMs: () => this.#sending.takeOrWaitMs(),
+      pinsRooms: () => server.about?.memoryOnly !== true,
+      gaveUp: (error) => {
+        if (!(error instanceof WrongKeyFile)) return false;
+        this.parts.fail(error);
+        return true;
+      },
+      serverFault: (why) => {
+        view.warning(`The server broke the protocol (${why}); the connection is ended.`);
+        this.parts.connection()?.drop();
+      },
+      bug: (error) => {
+        this.parts.bug(error);
+        if (view.interactive) return;
+        this.parts.fail(new ChatError("A fault of this program has ended it", "please report it"));
+      },
+      storageFailed: (error) => {
+        if (!view.interactive) this.parts.fail(error);
+      },
+    };
+  }
+
+  /** Keeps a room. */
+  add<Room extends RoomStream>(room: Room): Room {
+    this.parts.set.add(room);
+    room.onJobDone = () => this.parts.jobDone(room);
+    return room;
+  }
+
+  /** Forgets a room, with its files. */
+  drop(room: MemberRoom): void {
+    this.parts.set.all.delete(encodeHex(room.state.id));
+    this.context.files.remove(room.state.id);
+  }
+
+  /** A room whose key file is not at hand is passed over: we could neither read nor mend anything there. */
+  #isFollowed(room: MemberRoom): boolean {
+    return !room.state.keyFile || !equals(room.roomKey, noKeyFile);
+  }
+
+  /** What HELLO says: where we stand in each room. */
+  get hello(): Omit<MessageOf<"HELLO">, "type"> {
+    const listed = this.parts.set.withMembers.filter((room) =>
+      room.state.status === "in" && this.#isFollowed(room)
+    );
+    return {
+      runId: (listed.length > 0 && this.server.about?.runId) || new Uint8Array(16),
+      rooms: listed.slice(0, maxListedRooms).map((room) => ({
+        room: room.state.id,
+        kind: roomKinds.ordinary,
+        pos: room.history!.view.pos,
+      })),
+    };
+  }
+
+  /** WELCOME: what the server was, and is; all rooms follow the new connection. */
+  welcome(message: MessageOf<"WELCOME">, connection: Connection): void {
+    const { view, clock, set } = this.parts;
+    // One less than the server allows at once: the two clocks differ.
+    this.#sending = new TokenBucket(Math.max(1, message.burst - 1), 1000 / Math.max(1, message.rate), clock);
+    const memoryOnly = (message.flags & welcomeFlags.memoryOnly) !== 0;
+    const change = this.server.welcome({ runId: message.runId, memoryOnly });
+    if (change === "restarted") this.#beginAnew();
+    else if (change === "lost") {
+      view.warning(
+        "The server has lost its data, or is not the one it was; nothing is sent into known rooms.",
+      );
+      for (const room of this.#all) room.state.alarm = "the server";
+    } else if (set.all.size === 0) this.#open();
+    for (const room of set.withMembers) this.parts.wanted.giveRoomKey(room);
+    for (const room of this.#all) {
+      // The known server is back; whether it knows all that we do, its streams will tell.
+      if (change === "same" && room.state.alarm === "the server") room.state.alarm = null;
+      room.connect(connection);
+      if (room instanceof MemberRoom && !this.#isFollowed(room)) room.refuse(null);
+    }
+  }
+
+  /** A memory-only server has begun anew: rooms are over, and lines that it had not confirmed are said again. */
+  #beginAnew(): void {
+    const lines = this.#all.flatMap((room) => this.#takeUnsent(room));
+    this.parts.view.notice("The server was restarted: rooms begin anew.");
+    for (const room of this.#all) room.showLast();
+    this.#open();
+    for (const line of lines) {
+      if (line.to) this.parts.direct(line.to).adopt([line.item]);
+      else this.parts.unsent.keep(line);
+      if (line.room !== null) this.parts.wanted.add(line.room);
+    }
+  }
+
+  #takeUnsent(room: RoomStream): UnsentLine[] {
+    const to = room instanceof MemberRoom ? room.other : null;
+    // A key-file room is the one that the command line names.
+    const name = to || !(room instanceof MemberRoom) ? null : room.state.name;
+    return room.takeUnsent().map((item) => ({ item, room: name, to }));
+  }
+
+  /** A message of a room's stream. @throws Malformed: the link must end */
+  receive(message: LinkMessage, room: Bytes | null): void {
+    const id = room ?? ("room" in message ? message.room : null);
+    if (!id) throw new Malformed("a message about nothing");
+    let target = this.parts.set.all.get(encodeHex(id));
+    if (!target) {
+      if (message.type !== "ROOM_INFO" || message.kind !== roomKinds.ordinary) {
+        throw new Malformed("an unknown room");
+      }
+      target = this.#unaskedRoom(message);
+    }
+    target.receive(message);
+  }
+
+  /** A room that others have put us into, or one whose admission we have not kept. */
+  #unaskedRoom({ room: id, name }: MessageOf<"ROOM_INFO">): MemberRoom {
+    const called = name.length === 0 ? "" : decodeName(name);
+    const { set, wanted, connection } = this.parts;
+    const waiting = set.withMembers.filter((room) => room.state.status === "waiting").length;
+    if (waiting >= maxUnaskedRooms) throw new Malformed("more rooms than anybody is put into");
+    const asked = wanted.find(called);
+    // A room that is wanted must bear the name; any other takes that of its commit.
+    const room = this.add(new MemberRoom(this.context, newRoomState(id, asked?.name ?? "")));
+    if (asked) {
+      room.roomKey = asked.roomKey;
+      room.state.inviter = asked.inviter;
+    }
+    room.connect(connection()!);
+    return room;
+  }
+
+  /** Keeps what was said. What cannot be kept is shown all the same. */
+  #record(room: Bytes, events: readonly RoomEvent[]): void {
+    try {
+      this.server.history.record(room, events);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      if (!this.#historyFails) {
+        this.parts.view.warning(
+          `What is said is not kept any more: ${error.message}. /forget begins the history anew.`,
+        );
+      }
+      this.#historyFails = true;
+    }
+  }
+
+  /** Wipes what is kept of what was said, and begins anew. @throws FileTrouble */
+  forgetHistory(): void {
+    this.server.history.forget();
+    this.#historyFails = false;
+  }
+
+  /** The connection is over. */
+  disconnect(): void {
+    for (const room of this.#all) room.disconnect();
+  }
+
+  /** Waits for what rooms still have to store: afterwards the profile may be another process's. */
+  async settle(): Promise<void> {
+    this.disconnect();
+    const settled = new AbortController();
+    const all = Promise.all(this.#all.map((room) => room.settled)).then(() => settled.abort());
+    await Promise.race([all, sleep(this.parts.clock, settleMs, settled.signal)]);
+  }
+
+  /** A program that is told of a failure will say its lines again: they must not be said twice. @throws FileTrouble */
+  forgetUnentered(): void {
+    for (const room of this.parts.set.withMembers) {
+      if (room.state.status !== "waiting" || room.isDirect) continue;
+      room.forgetLines();
+      // What was ever known of a room stays: it tells an old admission from a new one.
+      if (!room.state.head && !room.state.pendingCommit) this.context.files.remove(room.state.id);
+    }
+  }
+}
