@@ -27,8 +27,7 @@ import {
   writeKeys,
 } from "../storage/key_files.ts";
 import { FileTrouble, readPrivate, trouble, writeAtomically } from "../storage/private_file.ts";
-import { type Parsed } from "./options.ts";
-import { UsageError } from "./usage_error.ts";
+import { type Parsed, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
 import { existingPassphrase, newPassphrase } from "./secrets.ts";
 import { userName } from "./user_name.ts";

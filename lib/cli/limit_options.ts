@@ -1,8 +1,7 @@
 /** Limit options: one flag of `chat serve` for each limit of protocol §12, with its bounds and its default. */
 
 import { defaultLimits, type Limits } from "../server/limits.ts";
-import type { Option, Parsed } from "./options.ts";
-import { UsageError } from "./usage_error.ts";
+import { type Option, type Parsed, UsageError } from "./options.ts";
 
 interface LimitOption {
   readonly flag: string;

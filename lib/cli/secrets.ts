@@ -5,7 +5,7 @@ import { decodeRoomKey } from "../crypto/room_key.ts";
 import { ChatError } from "../errors.ts";
 import { inFile } from "../storage/key_files.ts";
 import { FileExposed, FileTrouble, readPrivate } from "../storage/private_file.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
 
 /** The first line of a secret file. @throws FileExposed, FileTrouble */

@@ -2,7 +2,7 @@
 
 import { BadName, isName } from "../protocol/identity/name.ts";
 import type { Environment } from "../storage/home.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./options.ts";
 
 /** The name to use. @throws BadName, UsageError when there is none */
 export function userName(given: string | undefined, env: Environment): string {

@@ -21,7 +21,7 @@ import { ConnectionLimiter } from "./gate/connection_limiter.ts";
 import type { Limits } from "./limits.ts";
 import { acceptConnections, type Acceptor } from "./gate/listener.ts";
 import { type Retention, Rooms } from "./rooms/rooms.ts";
-import { RsaQueue } from "./rsa_queue.ts";
+import { RsaQueue } from "./work_queue.ts";
 import { SignIn } from "./gate/sign_in.ts";
 import { runSession, type SessionContext } from "./gate/session.ts";
 import type { Store } from "./store/store.ts";

@@ -1,4 +1,7 @@
-/** Work queue: costly work off the event loop, a few jobs at once and the rest in line. */
+/**
+ * WorkQueue: costly work off the event loop, a few jobs at once and the rest in line. RSA decryption (protocol §12) is
+ * the one such job that a stranger can ask for: what is beyond its queue fails silently, and its length sets the puzzle.
+ */
 
 /** Runs at most `atOnce` jobs; at most `queued` wait. */
 export class WorkQueue {
@@ -28,5 +31,18 @@ export class WorkQueue {
       if (next) next();
       else this.#running--;
     }
+  }
+}
+
+/** A work queue that makes strangers pay as it fills. */
+export class RsaQueue extends WorkQueue {
+  /**
+   * Puzzle bits to ask for now: 0 at rest; 14, 18, 20 at a quarter, half, three quarters of the queue.
+   *
+   * @param crowd how full the server is with strangers, from 0 to 1: counts half
+   */
+  puzzleBits(crowd = 0): number {
+    const fill = Math.max(this.waiting / this.queued, crowd / 2);
+    return fill >= 0.75 ? 20 : fill >= 0.5 ? 18 : fill >= 0.25 ? 14 : 0;
   }
 }

@@ -1,15 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { BadInvite, formatInvite, parseInvite } from "../../lib/protocol/identity/invite.ts";
-import {
-  helpOf,
-  joinSpec,
-  keygenSpec,
-  parseOptions,
-  parsePort,
-  serveSpec,
-  specs,
-} from "../../lib/cli/options.ts";
-import { UsageError } from "../../lib/cli/usage_error.ts";
+import { helpOf } from "../../lib/cli/help.ts";
+import { joinSpec, keygenSpec, serveSpec, specs } from "../../lib/cli/command_specs.ts";
+import { parseOptions, parsePort, UsageError } from "../../lib/cli/options.ts";
 import { report } from "../../lib/cli/report.ts";
 import { userName } from "../../lib/cli/user_name.ts";
 import { BadName } from "../../lib/protocol/identity/name.ts";

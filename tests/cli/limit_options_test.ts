@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { limitOptions, limitsOf } from "../../lib/cli/limit_options.ts";
-import { parseOptions, serveSpec } from "../../lib/cli/options.ts";
-import { UsageError } from "../../lib/cli/usage_error.ts";
+import { parseOptions, UsageError } from "../../lib/cli/options.ts";
+import { serveSpec } from "../../lib/cli/command_specs.ts";
 import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 
 const limits = (...args: string[]) => limitsOf(parseOptions(serveSpec, args).values);

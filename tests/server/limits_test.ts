@@ -5,7 +5,7 @@ import { defaultLimits } from "../../lib/server/limits.ts";
 import { TokenBucket } from "../../lib/token_bucket.ts";
 import { UserRates } from "../../lib/server/user_rates.ts";
 import { acceptConnections } from "../../lib/server/gate/listener.ts";
-import { RsaQueue } from "../../lib/server/rsa_queue.ts";
+import { RsaQueue } from "../../lib/server/work_queue.ts";
 import { Backoff } from "../../lib/client/connection/backoff.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 

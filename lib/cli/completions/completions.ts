@@ -5,8 +5,8 @@ import { bashCompletions } from "./completions_bash.ts";
 import { fishCompletions } from "./completions_fish.ts";
 import { zshCompletions } from "./completions_zsh.ts";
 import { manPage } from "./man_page.ts";
-import { type Parsed, shells, specs } from "../options.ts";
-import { UsageError } from "../usage_error.ts";
+import { type Parsed, UsageError } from "../options.ts";
+import { shells, specs } from "../command_specs.ts";
 import type { Process } from "../process.ts";
 
 const makers = { bash: bashCompletions, zsh: zshCompletions, fish: fishCompletions, man: manPage };

@@ -9,8 +9,7 @@ import { openAccounts, sqliteFile } from "../../server/accounts/open_accounts.ts
 import { Passwords } from "../../server/accounts/passwords.ts";
 import { printedSchema } from "../../server/accounts/printed_schema.ts";
 import { exists, trouble, writeAtomically } from "../../storage/private_file.ts";
-import { type Parsed } from "../options.ts";
-import { UsageError } from "../usage_error.ts";
+import { type Parsed, UsageError } from "../options.ts";
 import type { Process } from "../process.ts";
 import { readSecretFile } from "../secrets.ts";
 

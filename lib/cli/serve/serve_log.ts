@@ -3,9 +3,8 @@
 import type { ServerEvents } from "../../server/events.ts";
 import { Log, type LogFormat, logFormats, type LogLevel, logLevels } from "../../server/operator/log.ts";
 import { LogFile } from "../../storage/log_file.ts";
-import type { Parsed } from "../options.ts";
+import { type Parsed, UsageError } from "../options.ts";
 import type { Process } from "../process.ts";
-import { UsageError } from "../usage_error.ts";
 
 /** What the flags ask for. */
 export interface ServeLog {

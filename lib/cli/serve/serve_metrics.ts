@@ -5,7 +5,7 @@ import type { ServerEvents } from "../../server/events.ts";
 import type { ChatServer } from "../../server/server.ts";
 import { version } from "../../version.ts";
 import type { Process } from "../process.ts";
-import { UsageError } from "../usage_error.ts";
+import { UsageError } from "../options.ts";
 
 /** Metrics that count, and can be served once there is a server. */
 export interface ServeMetrics extends ServerEvents {

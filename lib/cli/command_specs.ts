@@ -1,0 +1,223 @@
+/** CommandSpecs: every flag of every command, as one table: for parsing, help, completions, man page and pages. */
+
+import { logFormats, logLevels } from "../server/operator/log.ts";
+import { bells } from "../ui/bell.ts";
+import { limitOptions } from "./limit_options.ts";
+import type { CommandSpec, Option } from "./options.ts";
+
+const common: readonly Option[] = [
+  {
+    name: "home",
+    value: "DIR",
+    help: "Keep profiles and server data below DIR (default: CHAT_HOME, else the platform's place)",
+  },
+  { name: "help", short: "h", help: "Show this help" },
+];
+
+/** `chat keygen` */
+export const keygenSpec: CommandSpec = {
+  name: "keygen",
+  usage: "[-u NAME | --server | --room FILE | --show FILE]",
+  about: "Write keys, or show what a key file holds.",
+  positionals: 0,
+  options: [
+    { name: "user", short: "u", value: "NAME", help: "Whose keys (default: the login name)" },
+    { name: "server", help: 'The server\'s keys, where "chat serve" looks' },
+    { name: "room", value: "FILE", help: "A room key file, in the format of Python's Fernet.generate_key()" },
+    { name: "show", value: "FILE", help: "Print kind, bits, fingerprint and digits of a key file" },
+    { name: "from", value: "FILE", help: "Take over the RSA key of a PEM file made by OpenSSL or Python" },
+    { name: "out", value: "DIR", help: "Write the pair to DIR instead" },
+    { name: "force", help: "Replace files that exist; the old ones stay as .bak" },
+    { name: "passphrase", help: "Change the passphrase of an existing key" },
+    { name: "passphrase-file", value: "FILE", help: "Read the (new) passphrase from the first line of FILE" },
+    {
+      name: "old-passphrase-file",
+      value: "FILE",
+      help: "With --passphrase or --from: the passphrase until now",
+    },
+    { name: "no-passphrase", help: "Write the key without a passphrase, and do not ask" },
+    ...common,
+  ],
+  examples: [
+    "chat keygen -u ira",
+    "chat keygen --server --no-passphrase",
+    "chat keygen --room secret.key",
+    "chat keygen --from old_private_key.pem -u ira",
+    "chat keygen --show secret.key",
+  ],
+};
+
+/** `chat serve` */
+export const serveSpec: CommandSpec = {
+  name: "serve",
+  usage: "[--host HOST] [-p PORT]",
+  about: "Run the room: a server that stores and orders sealed messages and cannot read them.",
+  positionals: 0,
+  options: [
+    { name: "host", value: "HOST", help: "Address to listen on (default: 127.0.0.1, this machine only)" },
+    { name: "port", short: "p", value: "PORT", help: "Port to listen on (default: 9443)" },
+    { name: "data", value: "DIR", help: "Where keys and room logs are kept" },
+    { name: "ephemeral", help: "Keep sealed messages in memory only; keys stay on disk" },
+    {
+      name: "retain",
+      value: "TIME",
+      help: "How long sealed messages wait for members who are away, as 30d, 12h or 90m (default: 30d)",
+    },
+    {
+      name: "retain-bytes",
+      value: "SIZE",
+      help: "How much of them is kept per room, as 64M or 2G (default: 64M)",
+    },
+    {
+      name: "answer",
+      value: "FILE",
+      help: "Take part in key-file rooms with the key in FILE: show what is said, answer from the console",
+    },
+    { name: "answer-ack", help: 'With --answer: reply "Server received: ..." to every message by itself' },
+    { name: "show-addresses", help: "Members see each sender's address and port before the name" },
+    { name: "token-file", value: "FILE", help: "Everybody who joins must know the access token in FILE" },
+    { name: "passphrase-file", value: "FILE", help: "Read the passphrase of the server's key from FILE" },
+    {
+      name: "accounts",
+      value: "URL",
+      help:
+        "People must register and log in; kept in sqlite:, sqlite:FILE or mysql://USER@HOST:PORT/DATABASE",
+    },
+    {
+      name: "registration",
+      value: "MODE",
+      choices: ["open", "token", "closed"],
+      help: "Who may register: open, token or closed (default: open)",
+    },
+    {
+      name: "accounts-password-file",
+      value: "FILE",
+      help: "The database user's password (default: CHAT_ACCOUNTS_PASSWORD)",
+    },
+    {
+      name: "accounts-ca",
+      value: "FILE",
+      help: "The authority (PEM) that signed the database's certificate (default: the public ones)",
+    },
+    { name: "accounts-insecure", help: "Cross the network to the database without TLS" },
+    {
+      name: "print-schema",
+      help: "With --accounts: print the statements that set the database up, for its administrator, and end",
+    },
+    { name: "audit", help: "With --accounts: print who did what and when, and end" },
+    {
+      name: "log-format",
+      value: "FORMAT",
+      choices: logFormats,
+      help: "One line an event, as text or json: to --log-file, else instead of the lines for people",
+    },
+    { name: "log-file", value: "FILE", help: "Add log lines to FILE; it may be moved away at any time" },
+    {
+      name: "log-level",
+      value: "LEVEL",
+      choices: logLevels,
+      help: "error, warn, info or debug (default: info)",
+    },
+    { name: "log-addresses", help: "Write addresses into the log" },
+    {
+      name: "metrics",
+      value: "HOST:PORT",
+      help: "Serve /metrics for Prometheus and /healthz there, over plain HTTP: keep it off the internet",
+    },
+    ...limitOptions,
+    ...common,
+  ],
+  examples: [
+    "chat serve",
+    "chat serve --host 0.0.0.0 -p 9443",
+    "chat serve --ephemeral",
+    "chat serve --accounts sqlite: --registration token",
+  ],
+};
+
+/** `chat join` */
+export const joinSpec: CommandSpec = {
+  name: "join",
+  usage: "[-u NAME] [-s HOST] [-p PORT] [INVITE]",
+  about: "Talk in a room, end to end encrypted.",
+  positionals: 1,
+  options: [
+    { name: "user", short: "u", value: "NAME", help: "Your name (default: the login name)" },
+    {
+      name: "server",
+      short: "s",
+      alias: "host",
+      value: "HOST",
+      help: "The server (default: 127.0.0.1); also --host",
+    },
+    { name: "port", short: "p", value: "PORT", help: "Its port (default: 9443)" },
+    { name: "room", value: "ROOM", help: "The room (default: lobby)" },
+    {
+      name: "key",
+      value: "FILE",
+      help: "Mix the room key file FILE into the room's keys: who lacks it reads nothing",
+    },
+    {
+      name: "fernet",
+      value: "FILE",
+      help: "Enter the key-file room of FILE instead, where Python's Fernet reads along",
+    },
+    { name: "message", short: "m", value: "TEXT", help: "Say TEXT, wait until it is stored, and go" },
+    { name: "accept-new", help: "Accept the key of a server that is not known yet" },
+    {
+      name: "trust",
+      value: "NAME",
+      help: "Accept the changed key of a person, another room of a name, or a server given as HOST:PORT",
+    },
+    { name: "token-file", value: "FILE", help: "The access token that the server asks for" },
+    { name: "passphrase-file", value: "FILE", help: "Read the passphrase of your key from FILE" },
+    { name: "register", help: "Make an account on a server that has accounts" },
+    { name: "password-file", value: "FILE", help: "Read your account's password from FILE" },
+    {
+      name: "registration-token-file",
+      value: "FILE",
+      help: "With --register: the token that the operator has given you",
+    },
+    { name: "join-timeout", value: "SECONDS", help: "How long a pipe waits to be let in (default: 60)" },
+    { name: "history", help: "Keep what is said on this machine, sealed: for /history and /search" },
+    { name: "listen", help: "Stay when the input has ended, and show what is said: for services" },
+    { name: "json", help: "For programs: one JSON object a line, in and out; asks nothing" },
+    { name: "plain", help: "Only append lines: for screen readers and slow links" },
+    {
+      name: "bell",
+      value: "WHEN",
+      choices: bells,
+      help: "Ring the terminal's bell: off, mentions (and direct messages) or all (default: mentions)",
+    },
+    ...common,
+  ],
+  examples: [
+    "chat join -u ira",
+    "chat join -u ira chat://chat.example.org:9443/lobby#SERVERID",
+    "chat join --register -u ira",
+    'chat join -u bot -m "deploy done"',
+    "echo done | chat join -u bot",
+  ],
+};
+
+/** What completions can be printed for. */
+export const shells = ["bash", "zsh", "fish", "man"] as const;
+
+/** `chat completions` */
+export const completionsSpec: CommandSpec = {
+  name: "completions",
+  usage: "SHELL",
+  about: "Print the completions of a shell (bash, zsh, fish), or the manual page (man).",
+  positionals: 1,
+  choices: shells,
+  options: common.filter(({ name }) => name === "help"),
+  examples: [
+    "source <(chat completions bash)",
+    'chat completions zsh > "${fpath[1]}/_chat"',
+    "chat completions fish > ~/.config/fish/completions/chat.fish",
+    "chat completions man > /usr/local/share/man/man1/chat.1",
+  ],
+};
+
+/** All subcommands. */
+export const specs: readonly CommandSpec[] = [keygenSpec, serveSpec, joinSpec, completionsSpec];
