@@ -11,7 +11,7 @@ import { type Bytes, concat, plain } from "./bytes.ts";
 import type { RandomSource } from "./random.ts";
 
 /** scrypt's cost: 16 MiB and 0.2–0.5 s. */
-export const scryptCost = { N: 2 ** 14, r: 8, p: 5 } as const;
+const scryptCost = { N: 2 ** 14, r: 8, p: 5 } as const;
 
 const oid = {
   pbes2: Uint8Array.of(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d),

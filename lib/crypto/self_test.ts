@@ -13,7 +13,7 @@ import { decapsulate, importMlkem } from "./mlkem.ts";
 import { importRsaPrivate, oaepDecrypt, oaepLabel } from "./oaep.ts";
 
 /** The runtime's cryptography does not give the known answers. */
-export class SelfTestFailed extends ChatError {
+class SelfTestFailed extends ChatError {
   /** Makes one. @param what failed */
   constructor(what: string) {
     super(`This runtime computes ${what} wrongly; chat refuses to run on it`, "use the released executable");

@@ -20,10 +20,13 @@ import { Tally } from "./tally.ts";
 import { ConnectionLimiter } from "./gate/connection_limiter.ts";
 import type { Limits } from "./limits.ts";
 import { acceptConnections, type Acceptor } from "./gate/listener.ts";
-import { type Retention, Rooms } from "./rooms/rooms.ts";
+import type { Retention } from "./rooms/retention.ts";
+import { Rooms } from "./rooms/rooms.ts";
 import { RsaQueue } from "./work_queue.ts";
 import { SignIn } from "./gate/sign_in.ts";
 import { runSession, type SessionContext } from "./gate/session.ts";
+import type { Journal } from "./store/journal.ts";
+import { LocalJournal } from "./store/local_journal.ts";
 import type { Store } from "./store/store.ts";
 
 const drainMs = 4_000;
@@ -37,6 +40,8 @@ export interface ServerParts {
   readonly card: Bytes;
   /** What it keeps. */
   readonly store: Store;
+  /** What orders its changes; its own by default. */
+  readonly journal?: Journal;
   /** Where connections come from; already listening. */
   readonly listener: Acceptor;
   /** Rates and counts. */
@@ -86,17 +91,12 @@ export class ChatServer {
     const { clock, limits, identity } = parts;
     const events = tellAll(this.tally, parts.events);
     this.startedMs = clock.now();
-    this.rooms = new Rooms(
-      parts.store,
-      clock,
-      limits,
-      identity.id,
+    this.rooms = new Rooms({
+      ...parts,
+      journal: parts.journal ?? new LocalJournal(parts.store, clock, events, parts.defer),
+      serverId: identity.id,
       events,
-      parts.defer,
-      parts.random,
-      parts.showAddresses,
-      parts.retention,
-    );
+    });
     parts.answering?.begin(this.rooms);
     this.signIn = parts.accounts ? new SignIn(parts.accounts, clock, events) : null;
     const connectionLimiter = this.#connectionLimiter = new ConnectionLimiter(limits, clock);
@@ -106,7 +106,7 @@ export class ChatServer {
       connectionLimiter,
       accessToken: parts.accessToken ?? null,
       signIn: this.signIn,
-      turns: new WriteScheduler(parts.defer),
+      writes: new WriteScheduler(parts.defer),
       links: this.#links,
       handshake: {
         identity,
@@ -196,13 +196,13 @@ export class ChatServer {
     this.#stopping.abort();
     this.#cancelTick();
     this.parts.listener.close();
-    this.rooms.flush();
+    await this.rooms.barrier();
     for (const link of this.#links) link.close(closeReasons.shutdown);
     const patience = new AbortController();
     const all = Promise.all([this.#accepting, ...this.#sessionsOfLinks()]).then(() => patience.abort());
     await Promise.race([all, sleep(this.parts.clock, drainMs, patience.signal)]);
     for (const link of [...this.#links]) link.drop();
-    this.rooms.stop();
+    await this.rooms.stop();
     await this.parts.accounts?.close();
     this.parts.store.close();
   }

@@ -18,7 +18,7 @@ import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { ChatServer } from "../../lib/server/server.ts";
 import type { Accounts } from "../../lib/server/accounts/accounts.ts";
 import type { Answering } from "../../lib/server/rooms/answering.ts";
-import type { Retention } from "../../lib/server/rooms/rooms.ts";
+import type { Retention } from "../../lib/server/rooms/retention.ts";
 import { type ServerEvents, tellAll } from "../../lib/server/events.ts";
 import { Status } from "../../lib/server/operator/status.ts";
 import { type ByteConn, closeQuietly } from "../../lib/protocol/channel/conn.ts";

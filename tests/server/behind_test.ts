@@ -60,7 +60,7 @@ worldTest("a room that is retired meanwhile says so once the stream is live agai
   const s = slow(world, "sahnawaz");
   ira.view.type("hello");
   await until("behind", () => !s.stream.live);
-  world.server.rooms.retire(s.room);
+  await world.server.rooms.propose({ kind: "retire", room: s.room.id });
   s.readsAgain();
   await until("live", () => s.stream.live);
   assertEquals(s.sent.filter((type) => type === "ROOM_INFO").length, 1);

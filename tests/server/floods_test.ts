@@ -120,19 +120,6 @@ worldTest("a storm of commits gets one a second; a room takes no more members th
   client.close();
 }, { limits: { members: 2 } });
 
-worldTest("chunks of files are refused, however many: there is nothing to fill", async (world) => {
-  const client = await RawClient.open(world.port, "mallory");
-  const fileId = new Uint8Array(16);
-  for (let index = 0; index < 20; index++) {
-    const chunk = new Uint8Array(60_000);
-    assertEquals(
-      await client.ask((ref) => ({ type: "BLOB_PUT", ref, fileId, index, chunk }), "DONE"),
-      "DENIED",
-    );
-  }
-  client.close();
-});
-
 worldTest(
   "an address brings so many people never seen before; those who are known come in all the same",
   async (world) => {

@@ -30,8 +30,6 @@ const requests: fc.Arbitrary<Unnumbered>[] = [
   fc.record({ type: fc.constant("BOX_GET" as const), hash: bytes(32) }),
   fc.record({ type: fc.constant("COMMIT" as const), commit: some }),
   fc.record({ type: fc.constant("SEND" as const), message: some }),
-  fc.record({ type: fc.constant("BLOB_PUT" as const), fileId: bytes(16), index: u32, chunk: some }),
-  fc.record({ type: fc.constant("BLOB_GET" as const), fileId: bytes(16), index: u32 }),
   fc.record({ type: fc.constant("REGISTER" as const), name: short, password: short, token: short }),
 ];
 

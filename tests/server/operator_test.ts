@@ -6,9 +6,12 @@ import { banOf } from "../../lib/server/rooms/bans.ts";
 import { Console } from "../../lib/server/operator/console.ts";
 import { type Client, until, type World, worldTest } from "../fakes/world.ts";
 
-function consoleOf(world: World): (line: string) => string[] {
+function consoleOf(world: World): (line: string) => Promise<string[]> {
   const console = new Console({ server: world.server, invite: (room) => `invite ${room}`, now: () => 0 });
-  return (line) => console.enter(line).lines;
+  return async (line) => {
+    const { lines, later } = console.enter(line);
+    return later ? await later : lines;
+  };
 }
 const endOf = async (client: Client) => {
   const error = await client.done;
@@ -17,22 +20,22 @@ const endOf = async (client: Client) => {
 
 worldTest("NOTICE is shown to everybody as the operator's words", async (world) => {
   const enter = consoleOf(world);
-  assertStringIncludes(enter("NOTICE nobody hears")[0], "Nobody is connected");
+  assertStringIncludes((await enter("NOTICE nobody hears"))[0], "Nobody is connected");
   const ira = await world.enter("ira");
   const sam = await world.enter("sahnawaz");
-  assertEquals(enter("notice back at noon"), ["[+] Shown to 2 people"]);
+  assertEquals(await enter("notice back at noon"), ["[+] Shown to 2 people"]);
   for (const { view } of [ira, sam]) {
     await until("shown", () => view.notices.includes("The server says: back at noon"));
   }
-  assertEquals(enter("NOTICE"), ["error: NOTICE needs more", "hint: NOTICE TEXT"]);
+  assertEquals(await enter("NOTICE"), ["error: NOTICE needs more", "hint: NOTICE TEXT"]);
 });
 
 worldTest("KICK ends a connection, and says so; the person may come back", async (world) => {
   const enter = consoleOf(world);
   const ira = await world.enter("ira");
   await world.enter("sahnawaz");
-  assertStringIncludes(enter("KICK nobody")[0], "not connected");
-  enter("KICK IRA");
+  assertStringIncludes((await enter("KICK nobody"))[0], "not connected");
+  await enter("KICK IRA");
   assertEquals(await endOf(ira), ["The operator has put you out", exitCodes.login]);
   const again = await world.enter("ira");
   again.view.type("back");
@@ -43,40 +46,42 @@ worldTest("BAN by name keeps out in any spelling, over a restart, until UNBAN", 
   const enter = consoleOf(world);
   const ira = await world.enter("ira");
   await world.enter("sahnawaz");
-  assertStringIncludes(enter("BAN 1RA")[0], "put out: ira");
+  assertStringIncludes((await enter("BAN 1RA"))[0], "put out: ira");
   assertEquals(await endOf(ira), ["The operator has put you out", exitCodes.login]);
   assertEquals(await endOf(await world.join("ira")), ["The operator has put you out", exitCodes.login]);
   await world.server.stop();
   await world.startServer();
   assertEquals(await endOf(await world.join("ira")), ["The operator has put you out", exitCodes.login]);
   const again = consoleOf(world);
-  assertEquals(again("BAN"), ["1RA"]);
-  assertStringIncludes(again("UNBAN dana")[0], "not banned");
-  assertStringIncludes(again("UNBAN ira")[0], "may come in again");
+  assertEquals(await again("BAN"), ["1RA"]);
+  assertStringIncludes((await again("UNBAN dana"))[0], "not banned");
+  assertStringIncludes((await again("UNBAN ira"))[0], "may come in again");
   await world.enter("ira");
 });
 
 worldTest("BAN by address keeps everybody from there out", async (world) => {
   const enter = consoleOf(world);
   const ira = await world.enter("ira");
-  assertStringIncludes(enter("BAN 127.0.0.1")[0], "put out: ira");
+  assertStringIncludes((await enter("BAN 127.0.0.1"))[0], "put out: ira");
   assertEquals(await endOf(ira), ["The operator has put you out", exitCodes.login]);
   assertEquals(await endOf(await world.join("dana")), ["The operator has put you out", exitCodes.login]);
-  enter("UNBAN 127.0.0.1");
+  await enter("UNBAN 127.0.0.1");
   await world.enter("ira");
   await world.enter("dana");
-  for (const bad of ["BAN not a name!", "BAN 127.0.0"]) assertStringIncludes(enter(bad)[0], "neither a name");
+  for (const bad of ["BAN not a name!", "BAN 127.0.0"]) {
+    assertStringIncludes((await enter(bad))[0], "neither a name");
+  }
 });
 
 worldTest("RETIRE asks once, tells the members, takes nothing more and frees the name", async (world) => {
   const enter = consoleOf(world);
   const ira = await world.enter("ira");
   const sam = await world.enter("sahnawaz");
-  assertStringIncludes(enter("RETIRE nowhere")[0], "There is no room");
-  assertStringIncludes(enter("RETIRE lobby")[0], "Type RETIRE lobby again");
-  assertStringIncludes(enter("WHO")[0], "ira");
-  assertStringIncludes(enter("RETIRE lobby")[0], "Type RETIRE lobby again");
-  assertStringIncludes(enter("RETIRE lobby")[0], "is retired");
+  assertStringIncludes((await enter("RETIRE nowhere"))[0], "There is no room");
+  assertStringIncludes((await enter("RETIRE lobby"))[0], "Type RETIRE lobby again");
+  assertStringIncludes((await enter("WHO"))[0], "ira");
+  assertStringIncludes((await enter("RETIRE lobby"))[0], "Type RETIRE lobby again");
+  assertStringIncludes((await enter("RETIRE lobby"))[0], "is retired");
   for (const { view } of [ira, sam]) {
     await until("told", () => view.warnings.some((text) => text.includes("operator has ended this room")));
   }
@@ -100,8 +105,8 @@ worldTest("RETIRE asks once, tells the members, takes nothing more and frees the
 worldTest("RETIRE lasts over a restart of the server", async (world) => {
   const ira = await world.enter("ira");
   const enter = consoleOf(world);
-  enter("RETIRE lobby");
-  enter("RETIRE lobby");
+  await enter("RETIRE lobby");
+  await enter("RETIRE lobby");
   ira.view.type("EXIT");
   await ira.done;
   await world.server.stop();
@@ -123,12 +128,12 @@ worldTest("--show-addresses: each line has its sender's address, and WELCOME say
 worldTest("BAN takes an address as WHO shows it, and nothing that is none", async (world) => {
   const enter = consoleOf(world);
   const ira = await world.enter("ira");
-  const shown = enter("WHO")[0].split(/\s+/)[1];
+  const shown = (await enter("WHO"))[0].split(/\s+/)[1];
   assertMatch(shown, /^127\.0\.0\.1:\d+$/);
-  assertStringIncludes(enter(`BAN ${shown}`)[0], "put out: ira");
+  assertStringIncludes((await enter(`BAN ${shown}`))[0], "put out: ira");
   await ira.done;
   for (const bad of ["10.0.0.01", "999.1.1.1", "1.2.3", "::g", "[::1", "1.2.3.4:port"]) {
-    assertStringIncludes(enter(`BAN ${bad}`)[0], "neither a name nor an address");
+    assertStringIncludes((await enter(`BAN ${bad}`))[0], "neither a name nor an address");
   }
 });
 
@@ -148,8 +153,8 @@ for (const [typed, value] of sameBans) {
 worldTest("a member of a retired room has the place back, and asks for nothing there", async (world) => {
   const enter = consoleOf(world);
   const ira = await world.enter("ira");
-  enter("RETIRE lobby");
-  enter("RETIRE lobby");
+  await enter("RETIRE lobby");
+  await enter("RETIRE lobby");
   await until("told", () => ira.view.warnings.length > 0);
   ira.view.type("/join next");
   await ira.view.until((e) => e.type === "entered" && e.room === "next");
@@ -158,8 +163,8 @@ worldTest("a member of a retired room has the place back, and asks for nothing t
 worldTest("RETIRE ends a key-file room by the digits that ROOMS shows", async (world) => {
   const enter = consoleOf(world);
   const ira = await world.enter("ira", { fernetKey: new Uint8Array(32).fill(3) });
-  const digits = /\(key file ([0-9a-f]{8})\)/.exec(enter("ROOMS").join())![1];
-  assertStringIncludes(enter(`RETIRE ${digits}`)[0], "Type RETIRE");
-  assertStringIncludes(enter(`RETIRE ${digits}`)[0], "is retired");
+  const digits = /\(key file ([0-9a-f]{8})\)/.exec((await enter("ROOMS")).join())![1];
+  assertStringIncludes((await enter(`RETIRE ${digits}`))[0], "Type RETIRE");
+  assertStringIncludes((await enter(`RETIRE ${digits}`))[0], "is retired");
   await until("told", () => ira.view.warnings.some((text) => text.includes("operator has ended this room")));
 });

@@ -15,6 +15,7 @@ import { FakeClock, settle } from "../fakes/fake_clock.ts";
 import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
 import { type MemoryConn, memoryConnPair } from "../fakes/memory_conn.ts";
 import { person } from "../fakes/people.ts";
+import { LocalJournal } from "../../lib/server/store/local_journal.ts";
 
 /** Property 3 and the silence of protocol §13, on a session with a fake clock and a connection in memory. */
 
@@ -26,17 +27,20 @@ async function session(limits: Partial<Limits> = {}) {
   const connectionLimiter = new ConnectionLimiter(all, clock);
   const events = new Status((line) => void log.push(line), true);
   const server = (await person("server")).card.id;
+  const store = new MemoryStore(systemRandom);
+  const defer = (act: () => void) => void setTimeout(act, 0);
   const context: SessionContext = {
-    turns: new WriteScheduler((act) => setTimeout(act, 0)),
-    rooms: new Rooms(
-      new MemoryStore(systemRandom),
+    writes: new WriteScheduler(defer),
+    rooms: new Rooms({
+      store,
+      journal: new LocalJournal(store, clock, events, defer),
       clock,
-      all,
-      server,
+      limits: all,
+      serverId: server,
       events,
-      (act) => setTimeout(act, 0),
-      systemRandom,
-    ),
+      defer,
+      random: systemRandom,
+    }),
     connectionLimiter,
     handshake: config,
     accessToken: null,

@@ -16,7 +16,7 @@ import { tellAll } from "../../server/events.ts";
 import { encodeHex } from "@std/encoding/hex";
 import { version } from "../../version.ts";
 import { Answering } from "../../server/rooms/answering.ts";
-import { defaultRetention, type Retention } from "../../server/rooms/rooms.ts";
+import { defaultRetention, type Retention } from "../../server/rooms/retention.ts";
 import { MemoryStore } from "../../server/store/memory.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
 import type { Store } from "../../server/store/store.ts";

@@ -27,7 +27,7 @@ export async function talk(
 }
 
 /** Takes lines. */
-export class LineEntry {
+class LineEntry {
   /** @param view where lines come from */
   constructor(
     private readonly chat: ChatApi,

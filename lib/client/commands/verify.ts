@@ -10,7 +10,7 @@ import { findPerson } from "../rooms/people.ts";
 import { MemberRoom } from "../rooms/member_room.ts";
 
 /** `/verify`: the digits of the room, the server and ourselves. */
-export function allDigits(chat: ChatApi): string[] {
+function allDigits(chat: ChatApi): string[] {
   const { context, room } = chat;
   const lines = [
     `Your key     ${fingerprint(context.card.id)}`,

@@ -118,7 +118,7 @@ export function directIdWith({ serverId, card }: RoomContext, other: Uint8Array)
 }
 
 /** Nothing can be sealed to somebody. */
-export class NoPrekey extends ChatError {
+class NoPrekey extends ChatError {
   /** @param name of whom */
   constructor(name: string) {
     super(

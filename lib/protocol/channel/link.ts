@@ -87,7 +87,7 @@ export class Link {
     private readonly side: "client" | "server",
     private readonly clock: Clock,
     private readonly queue: QueueLimits = defaultQueue,
-    private readonly turns: Pick<WriteScheduler, "add"> = { add: queueMicrotask },
+    private readonly writes: Pick<WriteScheduler, "add"> = { add: queueMicrotask },
   ) {
     this.#lastReceived = this.#lastSent = clock.now();
   }
@@ -144,7 +144,7 @@ export class Link {
     if (this.#writing || this.#scheduled) return;
     // A turn later, so that all that one event sends shares a write.
     this.#scheduled = true;
-    this.turns.add(this.#begin);
+    this.writes.add(this.#begin);
   }
 
   /** Ends the link: what waits is written first, but not for a peer that is too slow. */

@@ -40,9 +40,6 @@ export interface Card {
   readonly id: Bytes;
 }
 
-/** Longest card: 529 bytes and a name of 24. */
-export const cardMaxBytes = 553;
-
 /** Makes the card of an identity. @param created seconds since 1970 */
 export function makeCard(identity: Identity, role: number, name: string, created: number): Bytes {
   const body = new Writer().u8(1).u8(role).vec8(encodeName(name)).u64(created)

@@ -10,7 +10,7 @@ import { ChatError } from "../../errors.ts";
 /** Fewest characters (code points). */
 export const minPasswordCharacters = 10;
 /** Most bytes. */
-export const maxPasswordBytes = 1024;
+const maxPasswordBytes = 1024;
 
 /** What was typed cannot be a password. */
 export class BadPassword extends ChatError {}

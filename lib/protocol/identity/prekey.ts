@@ -21,9 +21,9 @@ import { Reader, Writer } from "../codec/wire.ts";
 /** Length of an encoded prekey. */
 export const prekeyBytes: number = 1 + 32 + 4 + 8 + 8 + 32 + mlkemPublicBytes + signatureBytes;
 /** `not_after` − `not_before`, in seconds. */
-export const prekeyLifeSeconds = 30 * 86_400;
+const prekeyLifeSeconds = 30 * 86_400;
 /** How far ahead of our clock a prekey may begin, in seconds. */
-export const prekeyFutureSeconds = 600;
+const prekeyFutureSeconds = 600;
 
 /** A parsed prekey; {@link verifyPrekey} says whether to trust it. */
 export interface Prekey {

@@ -26,7 +26,7 @@ import { AccountsUnavailable } from "./store.ts";
 const connections = 4;
 const connectMs = 8_000;
 /** Longest time for one call of the store: three slow statements. */
-export const callMs = 20_000;
+const callMs = 20_000;
 const deadlockTries = 5;
 const goodbyeMs = 1_000;
 

@@ -58,7 +58,7 @@ export const versionTable = "schema_versions";
 type Version = (d: Dialect) => string[];
 
 /** What each version added. */
-export const versions: readonly Version[] = [
+const versions: readonly Version[] = [
   (d) => [
     table(d, "accounts", [
       `skeleton ${d.text(24)} PRIMARY KEY`,

@@ -44,7 +44,7 @@ import type { ConnectionLimiter, PendingSlot } from "./connection_limiter.ts";
 import { Peer } from "../rooms/peer.ts";
 import { handleRequest } from "../rooms/requests.ts";
 import type { Rooms } from "../rooms/rooms.ts";
-import type { SignIn } from "./sign_in.ts";
+import type { LoginAttempt, SignIn } from "./sign_in.ts";
 import { seconds } from "../../clock.ts";
 
 /** What every session of a server shares. */
@@ -60,7 +60,7 @@ export interface SessionContext {
   /** Accounts, when people must log in. */
   readonly signIn: SignIn | null;
   /** When each link may write. */
-  readonly turns: WriteScheduler;
+  readonly writes: WriteScheduler;
   /** Links that are alive: for ticking, and for goodbye at shutdown. */
   readonly links: Set<Link>;
 }
@@ -143,7 +143,7 @@ async function shakeHands(conn: ByteConn, { remote, slot }: Ends, context: Sessi
     if (done.step !== "done") throw new Error("the handshake did not end");
     const { queueBytes, queueSeconds } = context.rooms.limits;
     const queue = { maxBytes: queueBytes, maxMs: queueSeconds * 1000 };
-    const link = new Link(conn, reader, done.established, "server", clock, queue, context.turns);
+    const link = new Link(conn, reader, done.established, "server", clock, queue, context.writes);
     const frame = await reader.next(trafficRecord);
     if (frame === null) throw new HandshakeFailed("the peer closed the connection");
     // Decoded without an answer to anything: before this record opens, the client is nobody.
@@ -212,24 +212,26 @@ async function serve(
   }
   const peer = new Peer(card, link, ends.remote, rooms.rates, established.session);
   let isIn = false;
-  const accepted = (isNew: boolean) => {
-    isIn = admit(peer, hello, ends, context);
-    // What a registration costs is not given back: it bounds how many accounts one address can make.
-    if (isIn && !isNew) connectionLimiter.welcomed(ends.address);
-  };
-  const reception = context.signIn?.receive({
+  const attempt: LoginAttempt = {
     link,
     card,
     address: ends.address,
     isFree: () => isNameFree(card, rooms),
-    accepted,
-  });
+    bind: () => bindName(peer, ends, context),
+    enter(isNew) {
+      isIn = true;
+      letIn(peer, hello, ends, context);
+      // What a registration costs is not given back: it bounds how many accounts one address can make.
+      if (!isNew) connectionLimiter.welcomed(ends.address);
+    },
+  };
+  const login = context.signIn?.receive(attempt);
   try {
-    if (reception) peer.send(welcomeOf(context));
-    else accepted(false);
+    if (login) peer.send(welcomeOf(context));
+    else if (await attempt.bind()) attempt.enter(false);
     await link.run((messages) => {
       for (const message of messages) {
-        if (!isIn && reception) reception.receive(message);
+        if (!isIn && login) login.receive(message);
         else if (!context.signIn?.request(peer, ends.address, message)) handleRequest(rooms, peer, message);
       }
     });
@@ -238,58 +240,46 @@ async function serve(
     }
   } finally {
     context.links.delete(link);
-    reception?.left();
+    login?.left();
     if (isIn) goodbye(peer, rooms);
   }
 }
 
-/** Lets a peer in. @returns false when its name could not be kept: it is told to come again */
-function admit(
-  peer: Peer,
-  hello: MessageOf<"HELLO">,
-  ends: Ends,
-  context: SessionContext,
-): boolean {
+/** Keeps who somebody is, before they are let in. @returns false when that is not possible: the link is closed */
+async function bindName({ card, link }: Peer, ends: Ends, context: SessionContext): Promise<boolean> {
   const { rooms, signIn } = context;
-  const { card, link } = peer;
-  const { store } = rooms;
-  const name = skeleton(card.name);
-  const isNew = store.card(card.id) === null;
+  const { name, id } = card;
+  const isNew = rooms.store.card(id) === null;
+  const refuse = (why: string, reason: number) => {
+    rooms.events.tell({ type: "refused", name, id, why, remote: ends.remote });
+    link.close(reason);
+    return false;
+  };
   if (isNew && !context.connectionLimiter.newcomer(ends.address)) {
-    rooms.events.tell({
-      type: "refused",
-      name: card.name,
-      id: card.id,
-      why: "--identities-per-hour",
-      remote: ends.remote,
-    });
-    link.close(closeReasons.limit);
-    return false;
+    return refuse("--identities-per-hour", closeReasons.limit);
   }
-  const passes = signIn !== null && !isNameFree(card, rooms);
-  // The binding of name and key is on disk before its owner is let in.
-  const bound = rooms.writeNow(() => {
-    if (passes) store.giveName(name, card.id); // an account says whose name it is
-    if (isNew) store.putCard(card.id, name, card.bytes);
-  });
-  if (!bound) {
-    link.close(closeReasons.limit);
-    return false;
+  if (!isNew && isNameFree(card, rooms)) {
+    if (await rooms.barrier()) return true;
+  } else {
+    const outcome = await rooms.propose({ kind: "card", card: card.bytes, takesName: signIn !== null });
+    if (outcome.type === "done") return true;
+    // Somebody else of that name was faster.
+    if (outcome.type === "refused") return refuse("name taken", closeReasons.nameTaken);
   }
+  link.close(closeReasons.limit); // the disk refuses it: told to come again
+  return false;
+}
+
+/** Lets a peer in whose name is kept. */
+function letIn(peer: Peer, hello: MessageOf<"HELLO">, ends: Ends, context: SessionContext): void {
+  const { rooms, signIn } = context;
   rooms.peers.get(peer.key)?.link.close(closeReasons.replaced);
   if (!signIn) peer.send(welcomeOf(context));
   if (rooms.putOffAsSlow.delete(peer.key)) peer.send({ type: "NOTICE", text: slowNotice });
   enter(peer, hello, rooms);
-  const { name: shown, id } = card;
-  rooms.events.tell({
-    type: "connected",
-    name: shown,
-    id,
-    session: peer.session,
-    local: ends.local,
-    remote: ends.remote,
-  });
-  return true;
+  const { name, id } = peer.card;
+  const { local, remote } = ends;
+  rooms.events.tell({ type: "connected", name, id, session: peer.session, local, remote });
 }
 
 const maxSlow = 10_000;

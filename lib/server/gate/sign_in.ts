@@ -29,11 +29,13 @@ export interface LoginAttempt {
   readonly address: string;
   /** Whether the name is nobody else's here. */
   isFree(): boolean;
-  /** Called once, when it may come in. @param isNew it has just registered */
-  accepted(isNew: boolean): void;
+  /** Keeps whose the name is. @returns false when that is not possible: the link is closed */
+  bind(): Promise<boolean>;
+  /** It is in, and has been told. @param isNew it has just registered */
+  enter(isNew: boolean): void;
 }
 
-/** What a guest says, until it is in. */
+/** What a login says, until it is in. */
 export interface LoginSession {
   /** Takes one message. @throws Malformed: the link must end */
   receive(message: LinkMessage): void;
@@ -55,8 +57,8 @@ export class SignIn {
   ) {}
 
   /** Waits for LOGIN or REGISTER. */
-  receive(guest: LoginAttempt): LoginSession {
-    const { link } = guest;
+  receive(attempt: LoginAttempt): LoginSession {
+    const { link } = attempt;
     const cancel = this.clock.after(signInMs, () => link.close(closeReasons.bye));
     let isAsked = false;
     return {
@@ -66,41 +68,42 @@ export class SignIn {
         }
         isAsked = true;
         cancel();
-        this.#judge(guest, message).catch((error) => {
+        this.#judge(attempt, message).catch((error) => {
           this.events.tell({ type: "bug", error });
           link.drop();
         });
       },
       left: () => {
         cancel();
-        const account = skeleton(guest.card.name);
+        const account = skeleton(attempt.card.name);
         if (this.#links.get(account)?.link === link) this.#links.delete(account);
       },
     };
   }
 
-  async #judge(guest: LoginAttempt, message: MessageOf<"LOGIN"> | MessageOf<"REGISTER">): Promise<void> {
-    const { link, card } = guest;
-    const verdict = await this.#available(guest, message);
+  async #judge(attempt: LoginAttempt, message: MessageOf<"LOGIN"> | MessageOf<"REGISTER">): Promise<void> {
+    const { link, card } = attempt;
+    const verdict = await this.#available(attempt, message);
     message.password.fill(0);
     if (link.isOver || verdict === null) return;
     if (typeof verdict !== "object") {
       const why = verdict === "in use" ? "in use elsewhere" : "login refused";
-      this.events.tell({ type: "refused", name: card.name, id: card.id, why, remote: guest.address });
+      this.events.tell({ type: "refused", name: card.name, id: card.id, why, remote: attempt.address });
       return link.close(verdict === "in use" ? closeReasons.inUse : closeReasons.loginRefused);
     }
+    if (!await attempt.bind() || link.isOver) return;
     link.send({ type: "ACCEPTED", ref: message.ref });
     const held = this.#links.get(skeleton(card.name));
     if (held?.link === link) held.isIn = true;
-    guest.accepted(verdict.isNew);
+    attempt.enter(verdict.isNew);
   }
 
   async #available(
-    guest: LoginAttempt,
+    attempt: LoginAttempt,
     message: MessageOf<"LOGIN"> | MessageOf<"REGISTER">,
   ): Promise<Verdict | null> {
-    const { link, card, address } = guest;
-    return await this.#attempt(
+    const { link, card, address } = attempt;
+    return await this.#whileAvailable(
       () =>
         this.accounts.enter({
           cardName: card.name,
@@ -110,8 +113,8 @@ export class SignIn {
           identity: card.id,
           address,
           isWanted: () => !link.isOver,
-          isFree: () => guest.isFree(),
-          claim: (account) => this.#claim(account, guest),
+          isFree: () => attempt.isFree(),
+          claim: (account) => this.#claim(account, attempt),
         }),
       () => link.close(closeReasons.tryLater),
       () => link.drop(),
@@ -119,7 +122,11 @@ export class SignIn {
   }
 
   /** Runs what needs the store; the operator hears once that it is gone, and once that it is back. */
-  async #attempt<T>(act: () => Promise<T>, unavailable: () => void, bug: () => void): Promise<T | null> {
+  async #whileAvailable<T>(
+    act: () => Promise<T>,
+    unavailable: () => void,
+    bug: () => void,
+  ): Promise<T | null> {
     try {
       const result = await act();
       if (this.#isDown) this.events.tell({ type: "accounts back" });
@@ -161,7 +168,7 @@ export class SignIn {
     if (message.type !== "PASSWORD" && message.type !== "RELEASE") return false;
     const { name } = peer.card;
     const { ref } = message;
-    void this.#attempt(
+    void this.#whileAvailable(
       async () => {
         const isDone = message.type === "PASSWORD"
           ? await this.accounts.changePassword(name, message.old, message.next, address)

@@ -260,7 +260,7 @@ function kick({ server }: ConsoleContext, name: string): string[] {
   return [`[+] ${peer.card.name} was put out; BAN ${peer.card.name} keeps out for good`];
 }
 
-function ban({ server }: ConsoleContext, rest: string): string[] {
+async function ban({ server }: ConsoleContext, rest: string): Promise<string[]> {
   const { bans, peers } = server.rooms;
   if (rest === "") {
     const all = bans.all();
@@ -273,28 +273,29 @@ function ban({ server }: ConsoleContext, rest: string): string[] {
       "hint: BAN NAME, or BAN 192.0.2.7",
     ];
   }
-  const stored = bans.add(made);
+  const stored = bans.add(made); // in force at once
   const out = [...peers.values()].filter((peer) => bans.has(peer.card.name, addressOf(peer.address)));
   for (const peer of out) peer.link.close(closeReasons.putOut);
   const names = out.length > 0 ? `; put out: ${out.map((peer) => peer.card.name).join(", ")}` : "";
   const lines = [`[+] ${rest} is banned${names}`];
-  return stored
+  return await stored
     ? lines
     : [...lines, "error: The ban could not be stored", "hint: it ends with this server; see above"];
 }
 
-function unban({ server }: ConsoleContext, rest: string): string[] {
+async function unban({ server }: ConsoleContext, rest: string): Promise<string[]> {
   const made = banOf(rest);
-  if (!made || !server.rooms.bans.remove(made)) {
+  if (!made || !await server.rooms.bans.remove(made)) {
     return [`error: "${printable(rest)}" is not banned`, "hint: BAN alone shows who is"];
   }
   return [`[+] ${rest} may come in again`];
 }
 
-function retire(context: ConsoleContext, rest: string): string[] {
+async function retire(context: ConsoleContext, rest: string): Promise<string[]> {
   const room = roomNamed(context, rest);
   if (!room) return [`error: There is no room "${printable(rest)}"`, "hint: ROOMS shows all"];
-  if (!context.server.rooms.retire(room)) return ["error: The room could not be retired", "hint: see above"];
+  const outcome = await context.server.rooms.propose({ kind: "retire", room: room.id });
+  if (outcome.type !== "done") return ["error: The room could not be retired", "hint: see above"];
   return [`[+] ${nameOf(room)} is retired; its members are told, and the name is free`];
 }
 

@@ -8,8 +8,7 @@
 import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { Peer } from "./peer.ts";
-import type { ServerRoom } from "./room.ts";
-import type { Rooms } from "./rooms.ts";
+import type { RoomHost } from "./room_log.ts";
 import { seconds } from "../../clock.ts";
 
 const nextMemberMs = 3_000;
@@ -18,18 +17,34 @@ const joinLifeSeconds = 7 * 86_400;
 const maxJoins = 64;
 const maxAdmitted = 32;
 
+/** What admissions need of their room. */
+export interface AdmittingRoom {
+  /** Room id. */
+  readonly id: Bytes;
+  /** Nothing more is taken. */
+  readonly isRetired: boolean;
+  /** Whether it is a room of two. */
+  readonly isDirect: boolean;
+  /** Whether nobody more fits in. */
+  readonly isFull: boolean;
+  /** Whether a member may add others. */
+  mayAdd(id: Uint8Array): boolean;
+  /** Members with live streams, in order of the roster. */
+  activePeers(): Peer[];
+}
+
 /** The waiting line of one room. */
 export class Admissions {
   #asked = new Set<Peer>();
   #cancel: () => void = () => {};
 
   /** @param room whose line it is */
-  constructor(private readonly room: ServerRoom, private readonly rooms: Rooms) {}
+  constructor(private readonly room: AdmittingRoom, private readonly host: RoomHost) {}
 
-  /** Puts somebody in line; the oldest of more than 64 goes. */
-  wait(id: Bytes): void {
-    const { store, clock } = this.rooms;
-    store.putJoin(this.room.id, id, seconds(clock));
+  /** Puts somebody in line; the oldest of more than 64 goes. Called by the journal's follower only. */
+  applyJoin(id: Bytes, timeMs: number): void {
+    const { store } = this.host;
+    store.putJoin(this.room.id, id, Math.floor(timeMs / 1000));
     const joins = store.joins(this.room.id);
     for (const { id: old } of joins.slice(0, Math.max(0, joins.length - maxJoins))) {
       store.dropJoin(this.room.id, old);
@@ -46,7 +61,7 @@ export class Admissions {
     this.#cancel();
     if (this.room.isRetired) return;
     const ids = this.#waiting();
-    const leaves = this.rooms.store.leaves(this.room.id);
+    const leaves = this.host.store.leaves(this.room.id);
     if (ids.length === 0 && leaves.length === 0) return;
     const isLeaving = (peer: Peer) => leaves.some((leave) => equals(leave.id, peer.card.id));
     const active = this.room.activePeers();
@@ -58,16 +73,16 @@ export class Admissions {
     if (peer) {
       this.#asked.add(peer);
       peer.send({ type: "ADMIT", room: this.room.id, ids });
-      this.#cancel = this.rooms.clock.after(nextMemberMs, () => this.#ask());
+      this.#cancel = this.host.clock.after(nextMemberMs, () => this.#ask());
     } else if (candidates.length > 0) {
-      this.#cancel = this.rooms.clock.after(nextRoundMs, () => this.newRound());
+      this.#cancel = this.host.clock.after(nextRoundMs, () => this.newRound());
     }
   }
 
   #waiting(): Bytes[] {
     if (this.room.isDirect || this.room.isFull) return [];
-    const oldest = seconds(this.rooms.clock) - joinLifeSeconds;
-    return this.rooms.store.joins(this.room.id).filter((join) => join.time > oldest)
+    const oldest = seconds(this.host.clock) - joinLifeSeconds;
+    return this.host.store.joins(this.room.id).filter((join) => join.time > oldest)
       .slice(0, maxAdmitted).map((join) => join.id);
   }
 

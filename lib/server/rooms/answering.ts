@@ -59,6 +59,7 @@ export class Answering {
   #asked = new Map<string, Asked>();
   #n = 0;
   #reserved = 0;
+  #sending = Promise.resolve();
   /** Ids in hex of rooms whose names we know. */
   #known = new Set<string>();
   #names = new Set<string>();
@@ -119,7 +120,7 @@ export class Answering {
     if (!opened) return;
     if (!room.isReadByServer) {
       room.isReadByServer = true;
-      this.#rooms!.writeNow(() => this.#rooms!.store.putNote(noteOf(room), this.#mark(room)));
+      this.#rooms!.proposeAlone({ kind: "note", key: noteOf(room), value: this.#mark(room) });
       room.announce(); // its members shall know as soon as we do
     }
     const { name } = peer.card;
@@ -172,31 +173,36 @@ export class Answering {
   }
 
   /** Only grows, over restarts too: what may have been used is on disk before it is. */
-  #nextNumber(now: number): number {
-    const { store } = this.#rooms!;
+  async #nextNumber(now: number): Promise<number> {
+    const rooms = this.#rooms!;
     if (this.#reserved === 0) {
-      const noted = store.note(counter);
+      const noted = rooms.store.note(counter);
       this.#n = Math.max(noted ? new DataView(noted.buffer, noted.byteOffset).getUint32(0) : 0, now);
       this.#reserved = this.#n;
     }
-    this.#n++;
-    if (this.#n > this.#reserved) {
-      this.#reserved = this.#n + reserveNumbers;
+    const n = ++this.#n;
+    if (n > this.#reserved) {
+      this.#reserved = n + reserveNumbers;
       const value = new Uint8Array(4);
       new DataView(value.buffer).setUint32(0, this.#reserved);
-      this.#rooms!.writeNow(() => store.putNote(counter, value));
+      await rooms.propose({ kind: "note", key: counter, value });
     }
-    return this.#n;
+    return n;
   }
 
   /** Each message is answered once; what follows stands by itself, and answers no position. */
   #send(asked: Asked, text: string): void {
-    const { key, identity, clock, random } = this.parts;
-    const { room, peer } = asked;
     const pos = asked.pos ?? 0;
     asked.pos = null;
+    // One after the other, also while a number waits for the disk.
+    this.#sending = this.#sending.then(() => this.#sendNow(asked, pos, text))
+      .catch((error) => this.#rooms!.events.tell({ type: "bug", error }));
+  }
+
+  async #sendNow({ room, peer }: Asked, pos: number, text: string): Promise<void> {
+    const { key, identity, clock, random } = this.parts;
     const now = seconds(clock);
-    const n = this.#nextNumber(now);
+    const n = await this.#nextNumber(now);
     const view = { pos, hash: this.#rooms!.store.historyAt(room.id, pos)! };
     const header = { room: room.id, sender: identity.id, n, view };
     const message = sealKeyFileMessage(header, text, key, now, random(16), identity.signing);

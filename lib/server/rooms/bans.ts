@@ -7,6 +7,7 @@
 
 import { isName, skeleton } from "../../protocol/identity/name.ts";
 import { addressKey } from "../address_key.ts";
+import type { LogRecord } from "../store/journal.ts";
 import type { Store, StoredBan } from "../store/store.ts";
 
 /** What the operator typed, as a ban; null when it is neither a name nor an address. */
@@ -40,8 +41,11 @@ function addressIn(shown: string): string | null {
 export class Bans {
   #bans: Map<string, StoredBan>;
 
-  /** @param writeNow has it on disk before it returns true */
-  constructor(private readonly store: Store, private readonly writeNow: (write: () => void) => boolean) {
+  /** @param store what is kept @param propose has it on disk when it resolves to true */
+  constructor(
+    private readonly store: Store,
+    private readonly propose: (record: LogRecord) => Promise<boolean>,
+  ) {
     this.#bans = new Map(store.bans().map((ban) => [keyOf(ban), ban]));
   }
 
@@ -56,17 +60,31 @@ export class Bans {
   }
 
   /** Bans, at once and in any case. @returns whether it is on disk, to outlast a restart */
-  add(ban: StoredBan): boolean {
+  async add(ban: StoredBan): Promise<boolean> {
     this.#bans.set(keyOf(ban), ban);
-    return this.writeNow(() => this.store.putBan(ban));
+    return await this.propose({ kind: "ban", ban });
   }
 
   /** Lets in again. @returns whether somebody was banned by it, and no longer is, also after a restart */
-  remove(ban: StoredBan): boolean {
-    if (!this.#bans.has(keyOf(ban)) || !this.writeNow(() => this.store.dropBan(ban.kind, ban.value))) {
-      return false;
-    }
-    return this.#bans.delete(keyOf(ban));
+  async remove(ban: StoredBan): Promise<boolean> {
+    return this.#bans.has(keyOf(ban)) && await this.propose({ kind: "unban", ban });
+  }
+
+  /** Called by the journal's follower only. */
+  applyBan(ban: StoredBan): void {
+    this.store.putBan(ban);
+    this.#bans.set(keyOf(ban), ban);
+  }
+
+  /** Called by the journal's follower only. */
+  applyUnban(ban: StoredBan): void {
+    this.store.dropBan(ban.kind, ban.value);
+    this.#bans.delete(keyOf(ban));
+  }
+
+  /** A flush was undone: whoever was let in again by it is not. */
+  reload(): void {
+    for (const ban of this.store.bans()) this.#bans.set(keyOf(ban), ban);
   }
 }
 

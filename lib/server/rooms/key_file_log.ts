@@ -1,17 +1,19 @@
 /**
- * KeyFileLog: a key-file room as the server sees it (protocol §8.1): a log without a roster. Whoever asks gets
- * the stream; who holds the key is nobody's business, the server's included.
+ * KeyFileLog: a key-file room as the server sees it (protocol §8.1): a log without a roster. Whoever asks gets the
+ * stream; who holds the key is nobody's business, the server's included.
  */
 
 import { encodeHex } from "@std/encoding/hex";
-import { entryKinds } from "../../protocol/group/history.ts";
 import { roomFlags } from "../../protocol/channel/link_messages.ts";
+import { entryKinds } from "../../protocol/group/history.ts";
 import type { Message } from "../../protocol/group/sealed_message.ts";
-import type { Peer } from "./peer.ts";
-import { type RoomInfo, RoomLog } from "./room_log.ts";
-import type { Rooms } from "./rooms.ts";
-import type { Stretch } from "./subscription.ts";
+import type { Outcome } from "../store/journal.ts";
 import type { StoredRoom } from "../store/store.ts";
+import { messageBefore } from "./message_before.ts";
+import type { Peer } from "./peer.ts";
+import type { RoomInfo } from "./room_info.ts";
+import { type Own, type RoomHost, RoomLog } from "./room_log.ts";
+import type { Stretch } from "./subscription.ts";
 
 const zeros = new Uint8Array(32);
 
@@ -23,43 +25,46 @@ export class KeyFileLog extends RoomLog {
   isDropped = false;
   #numbers = new Map<string, number>();
 
-  /** @param rooms the server's rooms, for its store, clock and peers */
-  constructor(stored: StoredRoom, rooms: Rooms) {
-    super(stored, rooms);
+  /** @param host the server */
+  constructor(stored: StoredRoom, host: RoomHost) {
+    super(stored, host);
     this.reload();
   }
 
   override reload(): void {
     super.reload();
     this.#numbers.clear();
-    for (const { sender, n } of this.rooms.store.nextNumbers(this.id, 0)) {
+    for (const { sender, n } of this.host.store.nextNumbers(this.id, 0)) {
       this.#numbers.set(encodeHex(sender), n);
     }
   }
 
-  /** The lowest `n` that a sender may use next. */
-  nextNumber(peer: Peer): number {
-    return this.#numbers.get(peer.key) ?? 0;
+  /**
+   * What stands against a message: it must be new, and its author may only have seen what is here.
+   *
+   * @returns null when it may be added at the end; else its outcome
+   */
+  judge(message: Message): Outcome | null {
+    if (this.isRetired) return { type: "refused", code: "DENIED" };
+    const next = this.#numbers.get(encodeHex(message.sender)) ?? 0;
+    const before = message.n < next ? messageBefore(this.host.store, message) : null;
+    if (before) return before;
+    if (message.view.pos > this.last) return { type: "refused", code: "DENIED" };
+    return message.n < next ? { type: "refused", code: "ORDER" } : null;
   }
 
-  /** Writes a message that has passed all checks. @returns its position */
-  appendMessage(peer: Peer, { bytes, n }: Message): number {
-    const pos = this.append(entryKinds.message, bytes, peer.card.id, 0, n);
-    this.#numbers.set(peer.key, n + 1);
-    return pos;
-  }
-
-  /** The message at `pos` is on disk: shows it. @param ref of the sender's request */
-  publish(pos: number, peer: Peer, ref: number): void {
-    peer.subscriptions.get(this.key)?.expectOwn(pos, ref);
-    this.rooms.queueBroadcast(this, pos);
+  /** Adds a message that has been judged. Called by the journal's follower only. */
+  applyMessage({ bytes, sender, n }: Message, timeMs: number, own: Own | null): Outcome {
+    const pos = this.append({ kind: entryKinds.message, bytes, sender, epoch: 0, n, timeMs }, own, null);
+    this.#numbers.set(encodeHex(sender), n + 1);
+    return { type: "stored", pos, isRepeated: false };
   }
 
   /** Whether the peer has fewer streams of such rooms than it may. */
   mayJoin(peer: Peer): boolean {
     if (peer.subscriptions.has(this.key)) return true;
     const joined = [...peer.subscriptions.values()].filter((s) => s.room instanceof KeyFileLog).length;
-    return joined < this.rooms.limits.roomsPerUser;
+    return joined < this.host.limits.roomsPerUser;
   }
 
   /**
@@ -73,7 +78,7 @@ export class KeyFileLog extends RoomLog {
     this.open(peer, [{ first, whole: first, until: null }]).pump();
   }
 
-  infoOf(_peer: Peer, { first }: Stretch): RoomInfo {
+  infoOf(_peer: unknown, { first }: Stretch): RoomInfo {
     const start = first - 1;
     const flags = (this.isReadByServer ? roomFlags.serverReads : 0) |
       (this.isRetired ? roomFlags.retired : 0);
@@ -84,7 +89,7 @@ export class KeyFileLog extends RoomLog {
       flags,
       last: this.flushed,
       start,
-      startHash: this.rooms.store.historyAt(this.id, start) ?? zeros,
+      startHash: this.host.store.historyAt(this.id, start) ?? zeros,
       name: new Uint8Array(0),
     };
   }

@@ -7,13 +7,13 @@ import type { Link } from "../../protocol/channel/link.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import type { TokenBucket } from "../../token_bucket.ts";
 import type { UserRates } from "../user_rates.ts";
-import type { Subscription } from "./subscription.ts";
+import type { StreamPeer, Subscription } from "./subscription.ts";
 
 /** Most boxes that wait for a link's next commit. */
 export const maxBoxes = 512;
 
 /** One linked identity. */
-export class Peer {
+export class Peer implements StreamPeer {
   /** The id in hex, for maps. */
   readonly key: string;
   /** Streams of rooms, by room id in hex. */

@@ -1,7 +1,8 @@
 /**
  * Requests: what the server does with each message of a linked peer (protocol §11).
  *
- * Every answer goes behind what was staged before it, so a peer sees the winner's entry before its own
+ * A request is checked as far as one server can check it, and proposed to the journal; what it comes to is decided by
+ * apply.ts. Every answer goes behind what was applied before it, so a peer sees the winner's entry before its own
  * CONFLICT or STALE. A body that does not parse throws Malformed: the link then ends without a word.
  */
 
@@ -11,10 +12,8 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { Malformed } from "../../errors.ts";
 import { boxHash, parseBox } from "../../protocol/group/box.ts";
 import { type Commit, isLeaveSigned, parseCommit } from "../../protocol/group/commit.ts";
-import { checkGenesis, checkSuccessor, isLeaveCurrent } from "../../protocol/group/commit_rules.ts";
-import { entryHash, entryKinds } from "../../protocol/group/history.ts";
 import { parseKeyFileMessage } from "../../protocol/group/key_file_message.ts";
-import { type Message, messageKinds, parseMessage } from "../../protocol/group/sealed_message.ts";
+import { messageKinds, parseMessage } from "../../protocol/group/sealed_message.ts";
 import {
   errorCodes,
   joinInfo,
@@ -24,16 +23,16 @@ import {
 } from "../../protocol/channel/link_messages.ts";
 import { decodeName, skeleton } from "../../protocol/identity/name.ts";
 import { isPrekeyUsable, parsePrekey, verifyPrekey } from "../../protocol/identity/prekey.ts";
-import { findMember, type Member, policies } from "../../protocol/group/roster.ts";
+import { policies } from "../../protocol/group/roster.ts";
 import { maxBoxes, type Peer } from "./peer.ts";
-import type { KeyFileLog } from "./key_file_log.ts";
+import { KeyFileLog } from "./key_file_log.ts";
+import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
+import { judgeCommit } from "./apply.ts";
 import type { ServerRoom } from "./room.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { LimitReached } from "../events.ts";
 import type { Rooms } from "./rooms.ts";
 import { seconds } from "../../clock.ts";
-
-type ErrorCode = keyof typeof errorCodes;
 
 /** Answers one message. @throws Malformed: the link must end */
 export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): void {
@@ -74,10 +73,6 @@ export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): v
       return onSend(rooms, peer, message);
     case "ACK":
       return; // The server must not depend on it.
-    case "BLOB_PUT":
-      return refuse(rooms, peer, message.ref, "DENIED"); // Files are not there yet.
-    case "BLOB_GET":
-      return refuse(rooms, peer, message.ref, "NOT_FOUND");
     default:
       throw new Malformed(`a peer said ${message.type} out of place`);
   }
@@ -86,7 +81,7 @@ export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): v
 const none: Bytes = new Uint8Array(0);
 
 function answer(rooms: Rooms, peer: Peer, message: LinkMessage & { ref: number }): void {
-  rooms.afterStaged(() => peer.send(message), () => peer.refuse(message.ref, "LIMIT"));
+  rooms.afterFlush(() => peer.send(message), () => peer.refuse(message.ref, "LIMIT"));
 }
 
 function refuse(rooms: Rooms, peer: Peer, ref: number, code: ErrorCode): void {
@@ -99,23 +94,21 @@ function limited(rooms: Rooms, peer: Peer, what: LimitReached): "LIMIT" {
   return "LIMIT";
 }
 
-/** Stages a write whose answer is DONE. */
-function stageDone(
+/** Proposes a record whose answer is DONE. @param then what follows from it */
+function proposeDone(
   rooms: Rooms,
   peer: Peer,
   ref: number,
-  write: () => void,
+  record: LogRecord,
   info: () => number = () => 0,
   then: () => void = () => {},
 ): void {
-  rooms.stage(
-    write,
-    () => {
-      peer.send({ type: "DONE", ref, info: info() });
-      then();
-    },
-    () => peer.refuse(ref, "LIMIT"),
-  );
+  rooms.proposeFor(record, { own: null }, (outcome) => {
+    if (outcome.type === "undone") return peer.refuse(ref, "LIMIT");
+    if (outcome.type === "refused") return peer.refuse(ref, outcome.code);
+    peer.send({ type: "DONE", ref, info: info() });
+    then();
+  });
 }
 
 function onNameGet(rooms: Rooms, peer: Peer, message: MessageOf<"NAME_GET">): void {
@@ -125,13 +118,9 @@ function onNameGet(rooms: Rooms, peer: Peer, message: MessageOf<"NAME_GET">): vo
 
 function onPrekeyPut(rooms: Rooms, peer: Peer, { ref, prekey: bytes }: MessageOf<"PREKEY_PUT">): void {
   const prekey = parsePrekey(bytes);
-  const stored = rooms.store.prekey(peer.card.id);
-  const lower = stored !== null && prekey.prekeyId < stored.prekeyId;
-  const differs = stored?.prekeyId === prekey.prekeyId && !equals(stored.bytes, bytes);
   const own = equals(prekey.id, peer.card.id) && verifyPrekey(prekey, peer.card.verifying);
-  const usable = isPrekeyUsable(prekey, seconds(rooms.clock));
-  if (!own || lower || differs || !usable) return refuse(rooms, peer, ref, "DENIED");
-  stageDone(rooms, peer, ref, () => rooms.store.putPrekey(peer.card.id, prekey.prekeyId, bytes));
+  if (!own || !isPrekeyUsable(prekey, seconds(rooms.clock))) return refuse(rooms, peer, ref, "DENIED");
+  proposeDone(rooms, peer, ref, { kind: "prekey", bytes });
 }
 
 function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: MessageOf<"JOIN">): void {
@@ -139,7 +128,7 @@ function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: Mes
   if (rooms.get(id)) return refuse(rooms, peer, ref, "DENIED");
   const room = rooms.keyFileRoom(id);
   if (room) {
-    return rooms.afterStaged(() => {
+    return rooms.afterFlush(() => {
       if (!room.mayJoin(peer)) return peer.refuse(ref, "LIMIT");
       peer.send({ type: "DONE", ref, info: joinInfo.already });
       room.join(peer, pos);
@@ -147,28 +136,16 @@ function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: Mes
   }
   if (rooms.isFull) return refuse(rooms, peer, ref, limited(rooms, peer, "max-rooms"));
   if (!peer.newRooms.take()) return refuse(rooms, peer, ref, limited(rooms, peer, "direct-rooms-per-hour"));
-  const row = { id, kind: roomKinds.keyFile, name: "" };
-  let made: KeyFileLog;
-  stageDone(
-    rooms,
-    peer,
-    ref,
-    () => {
-      rooms.store.createRoom(row, null);
-      made = rooms.addKeyFileRoom({ ...row, retired: false });
-    },
-    () => joinInfo.already,
-    () => {
-      if (!made.isDropped) made.join(peer, pos);
-    },
-  );
+  const record = { kind: "key-file room", room: id } as const;
+  // A room of two may have taken its place meanwhile.
+  proposeDone(rooms, peer, ref, record, () => joinInfo.already, () => rooms.keyFileRoom(id)?.join(peer, pos));
 }
 
 function onRoomFind(rooms: Rooms, peer: Peer, message: MessageOf<"ROOM_FIND">): void {
   const stored = rooms.store.roomByName(skeleton(decodeName(message.name)));
   const room = stored && rooms.get(stored.id);
   if (!room) return refuse(rooms, peer, message.ref, "NO_ROOM");
-  rooms.afterStaged(
+  rooms.afterFlush(
     () => peer.send({ type: "ROOM_INFO", ref: message.ref, ...room.infoFor(peer, null) }),
     () => peer.refuse(message.ref, "LIMIT"),
   );
@@ -189,11 +166,11 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
   if (ownRooms(rooms, peer) >= rooms.limits.roomsPerUser) {
     return refuse(rooms, peer, ref, limited(rooms, peer, "rooms-per-user"));
   }
-  stageDone(
+  proposeDone(
     rooms,
     peer,
     ref,
-    () => room.admissions.wait(peer.card.id),
+    { kind: "join", room: id, id: peer.card.id },
     () => !room.isOpen ? joinInfo.closed : room.activePeers().length > 0 ? joinInfo.asked : joinInfo.nobody,
     () => room.admissions.newRound(),
   );
@@ -214,17 +191,14 @@ function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
   }
   const room = rooms.get(id);
   if (!room) return refuse(rooms, peer, ref, "NO_ROOM");
-  const member = findMember(room.head.roster, peer.card.id);
-  if (!member) return stageDone(rooms, peer, ref, () => rooms.store.dropJoin(id, peer.card.id));
-  if (room.isRetired) return refuse(rooms, peer, ref, "DENIED");
+  if (!room.hasMember(peer.card.id)) {
+    return proposeDone(rooms, peer, ref, { kind: "unjoin", room: id, id: peer.card.id });
+  }
   const leave = { id: peer.card.id, epoch, signature };
-  const signed = isLeaveSigned(leave, id, peer.card.verifying);
-  if (
-    room.head.policy === policies.direct || !signed || !isLeaveCurrent(leave, member, room.head.epoch + 1)
-  ) {
+  if (!room.mayLeave(leave) || !isLeaveSigned(leave, id, peer.card.verifying)) {
     return refuse(rooms, peer, ref, "DENIED");
   }
-  stageDone(rooms, peer, ref, () => rooms.store.putLeave(id, leave), () => 0, () => {
+  proposeDone(rooms, peer, ref, { kind: "leave", room: id, leave }, () => 0, () => {
     room.broadcast({ type: "LEAVING", room: id, ...leave }, peer);
     room.admissions.newRound();
   });
@@ -239,68 +213,31 @@ function onBoxPut(rooms: Rooms, peer: Peer, { ref, box }: MessageOf<"BOX_PUT">):
 
 function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"COMMIT">): void {
   const commit = parseCommit(bytes);
-  const boxes = peer.boxes;
+  const { boxes } = peer;
   peer.boxes = new Map();
   const room = rooms.get(commit.room);
   const refusal = refusalOf(rooms, peer, commit, room) ?? missingBox(commit, boxes) ??
     (commit.epoch === 0 || room!.commits.take() ? null : limited(rooms, peer, "commit-ms"));
   if (refusal) return refuseInStream(rooms, peer, ref, room, refusal);
-  let stored: ServerRoom | undefined = room;
-  let pos = 0;
-  let added: Member[] = [];
-  rooms.stage(
-    () => {
-      if (commit.epoch === 0) {
-        const name = commit.roomName === "" ? null : skeleton(commit.roomName);
-        const row = { id: commit.room, kind: roomKinds.ordinary, name: commit.roomName };
-        rooms.dropKeyFileRoom(commit.room);
-        rooms.store.createRoom(row, name);
-        stored = rooms.add({ ...row, retired: false });
-      }
-      for (const member of commit.roster) {
-        const box = boxes.get(encodeHex(member.boxHash));
-        if (box) rooms.store.putBox(member.boxHash, commit.room, stored!.last + 1, box);
-      }
-      const before = commit.epoch === 0 ? [] : stored!.head.roster;
-      stored!.appendCommit(commit);
-      pos = stored!.last;
-      added = commit.roster.filter((m) => !findMember(before, m.id));
-    },
-    () => {
-      stored!.publishCommit(commit, pos, { peer, ref });
-      // Rooms of two are nobody's news.
-      if (commit.roomName !== "") {
-        for (const { name, id } of added) {
-          rooms.events.tell({ type: "joined room", name, id, room: commit.roomName, roomId: commit.room });
-        }
-      }
-    },
-    () => peer.refuse(ref, "LIMIT"),
-  );
+  const record = { kind: "commit", bytes, boxes: [...boxes.values()] } as const;
+  rooms.proposeFor(record, { own: { peer, ref }, checked: room?.head ?? null }, (outcome) => {
+    if (outcome.type === "undone") return peer.refuse(ref, "LIMIT");
+    if (outcome.type === "refused") refuseInStream(rooms, peer, ref, rooms.get(commit.room), outcome.code);
+  });
 }
 
 function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | undefined): ErrorCode | null {
   if (!equals(commit.author, peer.card.id)) return "DENIED";
+  const code = judgeCommit(rooms, commit);
+  if (code) return code;
   if (commit.epoch === 0) {
-    const taken = commit.roomName !== "" && rooms.store.roomByName(skeleton(commit.roomName));
-    if (room || taken) return "CONFLICT";
-    if (rooms.keyFileRoom(commit.room) && commit.policy !== policies.direct) return "DENIED";
-    if (checkGenesis(commit, 1, rooms.serverId, rooms.card)) return "DENIED";
     const isDirect = commit.policy === policies.direct;
     const within = isDirect ? peer.newRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;
     if (rooms.isFull) return limited(rooms, peer, "max-rooms");
     return within ? null : limited(rooms, peer, isDirect ? "direct-rooms-per-hour" : "rooms-per-user");
   }
-  // Somebody whom the winning commit removed has lost a race as well, and shall know it.
-  if (!room || rooms.store.stays(room.id, peer.card.id).length === 0) return "DENIED";
-  if (commit.epoch <= room.head.epoch) return "CONFLICT";
-  if (room.isRetired || !room.hasMember(peer.card.id)) return "DENIED";
-  const grows = commit.roster.length > room.head.roster.length;
-  if (grows && commit.roster.length > rooms.limits.members) return limited(rooms, peer, "max-members");
-  if (commit.view.pos > room.last || checkSuccessor(commit, room.last + 1, room.head, rooms.card)) {
-    return "DENIED";
-  }
-  return null;
+  const grows = commit.roster.length > room!.head.roster.length;
+  return grows && commit.roster.length > rooms.limits.members ? limited(rooms, peer, "max-members") : null;
 }
 
 function missingBox(commit: Commit, boxes: Map<string, Bytes>): ErrorCode | null {
@@ -333,7 +270,7 @@ function answerInStream(
   after: number,
   message: LinkMessage & { ref: number },
 ): void {
-  rooms.afterStaged(
+  rooms.afterFlush(
     () => {
       const subscription = peer.subscriptions.get(room.key);
       if (subscription) subscription.answer(after, message);
@@ -343,94 +280,42 @@ function answerInStream(
   );
 }
 
-/** A message that is there already: the first position when the bytes are the same, DENIED when not. */
-function isAnsweredAsBefore(
-  rooms: Rooms,
-  peer: Peer,
-  ref: number,
-  room: RoomLog,
-  { epoch, n, bytes }: Message,
-): boolean {
-  const before = rooms.store.message(room.id, peer.card.id, epoch, n);
-  if (!before) return false;
-  if (equals(before.hash, entryHash(entryKinds.message, bytes))) {
-    const { pos } = before;
-    answerInStream(rooms, peer, room, pos, { type: "STORED", ref, room: room.id, pos });
-  } else refuseInStream(rooms, peer, ref, room, "DENIED");
-  return true;
+/** Refuses a message that its room does not take, or answers one that it has already. */
+function answerJudged(rooms: Rooms, peer: Peer, ref: number, room: RoomLog, outcome: Outcome): void {
+  if (outcome.type === "undone") return peer.refuse(ref, "LIMIT");
+  if (outcome.type === "refused") return refuseInStream(rooms, peer, ref, room, outcome.code);
+  if (outcome.type !== "stored") return;
+  const { pos } = outcome;
+  answerInStream(rooms, peer, room, pos, { type: "STORED", ref, room: room.id, pos });
 }
 
 function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SEND">): void {
   const message = parseMessage(bytes);
-  if (message.kind === messageKinds.keyFile) return onSendKeyFile(rooms, peer, ref, bytes);
-  const room = rooms.get(message.room);
-  if (!room || !room.hasMember(peer.card.id)) return refuseInStream(rooms, peer, ref, room, "NO_ROOM");
-  if (!equals(message.sender, peer.card.id) || room.isRetired) {
-    return refuseInStream(rooms, peer, ref, room, "DENIED");
+  const isKeyFile = message.kind === messageKinds.keyFile;
+  const room = isKeyFile ? keyFileRoomOf(rooms, peer, bytes) : rooms.get(message.room);
+  if (!room) return refuse(rooms, peer, ref, isKeyFile ? "DENIED" : "NO_ROOM");
+  if (!equals(message.sender, peer.card.id)) {
+    const isIn = room instanceof KeyFileLog || room.hasMember(peer.card.id);
+    return refuseInStream(rooms, peer, ref, room, isIn ? "DENIED" : "NO_ROOM");
   }
-
-  if (isAnsweredAsBefore(rooms, peer, ref, room, message)) return;
-  if (message.epoch < room.head.epoch) return refuseInStream(rooms, peer, ref, room, "STALE");
-  const viewFits = message.view.pos >= room.head.commitPos && message.view.pos <= room.last;
-  if (message.epoch > room.head.epoch || !viewFits) return refuseInStream(rooms, peer, ref, room, "DENIED");
-  if (message.n !== room.nextNumber(peer)) return refuseInStream(rooms, peer, ref, room, "ORDER");
+  const judged = room.judge(message);
+  if (judged) return answerJudged(rooms, peer, ref, room, judged);
   if (!peer.sends.take()) {
     return refuseInStream(rooms, peer, ref, room, limited(rooms, peer, "sends-per-second"));
   }
-
-  let pos = 0;
-  rooms.stage(
-    () => {
-      pos = room.appendMessage(peer, bytes, message.n);
-    },
-    () => {
-      if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
-      room.publish(pos, { peer, ref });
-      rooms.events.tell({
-        type: "exchanged",
-        timeMs: rooms.clock.now(),
-        bytes: bytes.length,
-        roomId: room.id,
-      });
-    },
-    () => peer.refuse(ref, "LIMIT"),
-    true,
-  );
+  const kind = isKeyFile ? "key-file message" : "message";
+  rooms.proposeFor({ kind, bytes }, { own: { peer, ref } }, (outcome) => {
+    if (outcome.type !== "stored" || outcome.isRepeated) return answerJudged(rooms, peer, ref, room, outcome);
+    const { pos } = outcome;
+    if (room instanceof KeyFileLog && room.isDropped) return peer.refuse(ref, "DENIED");
+    if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
+    rooms.events.tell({ type: "exchanged", timeMs: rooms.clock.now(), bytes: bytes.length, roomId: room.id });
+    if (room instanceof KeyFileLog) rooms.onKeyFileMessage?.(room, pos, peer);
+  });
 }
 
-function onSendKeyFile(rooms: Rooms, peer: Peer, ref: number, bytes: Bytes): void {
-  const message = parseKeyFileMessage(bytes);
-  const room = rooms.keyFileRoom(message.room);
-  const joined = room && peer.subscriptions.has(room.key);
-  if (!joined || room.isRetired || !equals(message.sender, peer.card.id)) {
-    return refuse(rooms, peer, ref, "DENIED");
-  }
-  if (isAnsweredAsBefore(rooms, peer, ref, room, message)) return;
-  if (message.view.pos > room.last) return refuseInStream(rooms, peer, ref, room, "DENIED");
-  if (message.n < room.nextNumber(peer)) return refuseInStream(rooms, peer, ref, room, "ORDER");
-  if (!peer.sends.take()) {
-    return refuseInStream(rooms, peer, ref, room, limited(rooms, peer, "sends-per-second"));
-  }
-  let pos = 0;
-  rooms.stage(
-    () => {
-      pos = room.appendMessage(peer, message);
-    },
-    () => {
-      if (room.isDropped) return peer.refuse(ref, "DENIED");
-      if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
-      room.publish(pos, peer, ref);
-      rooms.events.tell({
-        type: "exchanged",
-        timeMs: rooms.clock.now(),
-        bytes: bytes.length,
-        roomId: room.id,
-      });
-      if (!rooms.onKeyFileMessage) return;
-      rooms.flushBroadcasts(); // an answer comes after what it answers
-      rooms.onKeyFileMessage(room, pos, peer);
-    },
-    () => peer.refuse(ref, "LIMIT"),
-    true,
-  );
+/** The key-file room of a message, if its sender has joined it. @throws Malformed */
+function keyFileRoomOf(rooms: Rooms, peer: Peer, bytes: Bytes): KeyFileLog | undefined {
+  const room = rooms.keyFileRoom(parseKeyFileMessage(bytes).room);
+  return room && peer.subscriptions.has(room.key) ? room : undefined;
 }

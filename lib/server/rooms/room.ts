@@ -1,27 +1,31 @@
 /**
- * ServerRoom: an ordinary or direct room as the server sees it: beside the log, a roster that it can read
- * (protocol §7.1, §11).
+ * ServerRoom: an ordinary or direct room as the server sees it: beside the log, a roster that it can read (protocol
+ * §7.1, §11).
  *
- * Everything here is checked to protect the server and its users; clients never rely on it.
+ * What is checked here is checked to protect the server and its users, by the same rules that clients go by (protocol/
+ * group); clients never rely on it.
  */
 
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
-import type { Bytes } from "../../crypto/bytes.ts";
-import { type Commit, parseCommit } from "../../protocol/group/commit.ts";
-import { headAfter, type RoomHead } from "../../protocol/group/commit_rules.ts";
-import { encodeName } from "../../protocol/identity/name.ts";
-import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
-import { boxBytes } from "../../protocol/group/box.ts";
-import { entryKinds } from "../../protocol/group/history.ts";
 import { roomFlags } from "../../protocol/channel/link_messages.ts";
-import { Admissions } from "./admissions.ts";
+import { boxBytes } from "../../protocol/group/box.ts";
+import { type Commit, parseCommit } from "../../protocol/group/commit.ts";
+import { headAfter, isLeaveCurrent, type RoomHead } from "../../protocol/group/commit_rules.ts";
+import { entryKinds } from "../../protocol/group/history.ts";
+import { checkMessageView, checkPlace } from "../../protocol/group/message_rules.ts";
+import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
+import type { Message } from "../../protocol/group/sealed_message.ts";
+import { encodeName } from "../../protocol/identity/name.ts";
 import { TokenBucket } from "../../token_bucket.ts";
+import type { Outcome } from "../store/journal.ts";
+import type { Stay, StoredLeave, StoredRoom } from "../store/store.ts";
+import { Admissions } from "./admissions.ts";
+import { messageBefore } from "./message_before.ts";
 import type { Peer } from "./peer.ts";
-import { type RoomInfo, RoomLog } from "./room_log.ts";
-import type { Rooms } from "./rooms.ts";
+import type { RoomInfo } from "./room_info.ts";
+import { type Own, type RoomHost, RoomLog } from "./room_log.ts";
 import type { Stretch, Subscription } from "./subscription.ts";
-import type { Stay, StoredRoom } from "../store/store.ts";
 
 /** One room with a roster. */
 export class ServerRoom extends RoomLog {
@@ -33,17 +37,17 @@ export class ServerRoom extends RoomLog {
   readonly admissions: Admissions;
   #numbers = new Map<string, number>();
 
-  /** @param rooms the server's rooms, for its store, clock and peers */
-  constructor(stored: StoredRoom, rooms: Rooms) {
-    super(stored, rooms);
-    this.commits = new TokenBucket(1, rooms.limits.commitEveryMs, rooms.clock);
-    this.admissions = new Admissions(this, rooms);
+  /** @param host the server */
+  constructor(stored: StoredRoom, host: RoomHost) {
+    super(stored, host);
+    this.commits = new TokenBucket(1, host.limits.commitEveryMs, host.clock);
+    this.admissions = new Admissions(this, host);
     this.reload();
   }
 
   override reload(): void {
     super.reload();
-    const { store } = this.rooms;
+    const { store } = this.host;
     const stored = store.lastCommit(this.id);
     if (!stored) return;
     this.#setHead(parseCommit(stored.bytes), stored.pos);
@@ -78,7 +82,7 @@ export class ServerRoom extends RoomLog {
 
   /** Whether nobody more fits in. */
   get isFull(): boolean {
-    return this.head.roster.length >= this.rooms.limits.members;
+    return this.head.roster.length >= this.host.limits.members;
   }
 
   /** Whether an id is in the roster. */
@@ -86,19 +90,45 @@ export class ServerRoom extends RoomLog {
     return findMember(this.head.roster, id) !== undefined;
   }
 
-  /** The next `n` of a sender in this epoch. */
-  nextNumber(peer: Peer): number {
-    return this.#numbers.get(peer.key) ?? 0;
+  /**
+   * What stands against a message of a member, by what anybody who sees the log can tell.
+   *
+   * @returns null when it may be added at the end; else its outcome
+   */
+  judge(message: Message): Outcome | null {
+    if (!this.hasMember(message.sender)) return { type: "refused", code: "NO_ROOM" };
+    if (this.isRetired) return { type: "refused", code: "DENIED" };
+    const place = checkPlace(message, this.head);
+    const isNext = message.n === (this.#numbers.get(encodeHex(message.sender)) ?? 0);
+    if (place === null && isNext) {
+      const view = checkMessageView(message.view, this.head, this.last + 1);
+      return view === null ? null : { type: "refused", code: "DENIED" };
+    }
+    const before = messageBefore(this.host.store, message);
+    if (before) return before;
+    if (place === "past epoch") return { type: "refused", code: "STALE" };
+    if (place !== null || checkMessageView(message.view, this.head, this.last + 1) !== null) {
+      return { type: "refused", code: "DENIED" };
+    }
+    return { type: "refused", code: "ORDER" };
   }
 
-  /** Writes a commit that has passed all checks, at the end of the log. */
-  appendCommit(commit: Commit): void {
-    const { store } = this.rooms;
+  /** Adds a message that has been judged. Called by the journal's follower only. */
+  applyMessage({ bytes, sender, epoch, n }: Message, timeMs: number, own: Own | null): Outcome {
+    const pos = this.append({ kind: entryKinds.message, bytes, sender, epoch, n, timeMs }, own, null);
+    this.#numbers.set(encodeHex(sender), n + 1);
+    return { type: "stored", pos, isRepeated: false };
+  }
+
+  /** Adds a commit that has passed all checks. Called by the journal's follower only. */
+  applyCommit(commit: Commit, timeMs: number, own: Own | null): Outcome {
+    const { store } = this.host;
     const before = commit.epoch === 0 ? [] : this.head.roster;
-    const pos = this.append(entryKinds.commit, commit.bytes, commit.author, commit.epoch, -1);
+    const { bytes, author: sender, epoch } = commit;
+    const pos = this.append({ kind: entryKinds.commit, bytes, sender, epoch, n: -1, timeMs }, own, commit);
     for (const member of commit.roster) {
       if (findMember(before, member.id)) continue;
-      store.beginStay(this.id, member.id, pos, commit.epoch === 0 ? 0 : commit.view.pos);
+      store.beginStay(this.id, member.id, pos, epoch === 0 ? 0 : commit.view.pos);
       store.dropJoin(this.id, member.id);
     }
     for (const member of before) {
@@ -109,39 +139,26 @@ export class ServerRoom extends RoomLog {
     this.countBoxes(boxBytes * commit.roster.filter((m) => m.boxHash.some((byte) => byte !== 0)).length);
     this.#setHead(commit, pos);
     for (const leave of store.leaves(this.id)) {
-      if (leave.epoch < commit.epoch - 15) store.dropLeave(this.id, leave.id);
+      if (leave.epoch < epoch - 15) store.dropLeave(this.id, leave.id);
     }
+    return { type: "stored", pos, isRepeated: false };
   }
 
-  /** Writes a message that has passed all checks. @returns its position */
-  appendMessage(peer: Peer, bytes: Bytes, n: number): number {
-    const pos = this.append(entryKinds.message, bytes, peer.card.id, this.head.epoch, n);
-    this.#numbers.set(peer.key, n + 1);
-    return pos;
+  /** Keeps a member's wish to go. Called by the journal's follower only. */
+  applyLeave(leave: StoredLeave): Outcome {
+    if (!this.mayLeave(leave)) return { type: "refused", code: "DENIED" };
+    this.host.store.putLeave(this.id, leave);
+    return { type: "done" };
   }
 
-  /**
-   * The message at `pos` is on disk: shows it to everybody who may see it, with what else was flushed with it.
-   *
-   * @param own the author's link and the ref of its request: STORED stands there for the entry
-   */
-  publish(pos: number, own: { peer: Peer; ref: number }): void {
-    const stream = own.peer.subscriptions.get(this.key);
-    stream?.expectOwn(pos, own.ref);
-    this.rooms.queueBroadcast(this, pos);
+  /** Whether a request to go is in its time. */
+  mayLeave(leave: StoredLeave): boolean {
+    const member = findMember(this.head.roster, leave.id);
+    return member !== undefined && !this.isRetired && !this.isDirect &&
+      isLeaveCurrent(leave, member, this.head.epoch + 1);
   }
 
-  /** The same for a commit, with what follows from it. */
-  publishCommit(commit: Commit, pos: number, own: { peer: Peer; ref: number }): void {
-    const stream = own.peer.subscriptions.get(this.key);
-    stream?.expectOwn(pos, own.ref);
-    this.show(pos);
-    this.renewTransitKey();
-    this.#followCommit(commit, pos, stream ? null : own);
-  }
-
-  /** @param own the author of a room that begins: its stream does so too */
-  #followCommit(commit: Commit, pos: number, own: { peer: Peer; ref: number } | null): void {
+  protected override followCommit(commit: Commit, pos: number, own: Own | null): void {
     for (const subscription of [...this.subscriptions]) {
       if (findMember(commit.roster, subscription.peer.card.id)) continue;
       if (subscription.live) this.unsubscribe(subscription);
@@ -149,17 +166,29 @@ export class ServerRoom extends RoomLog {
     }
     for (const member of commit.roster) {
       if (member.since !== commit.epoch) continue;
-      const peer = this.rooms.peers.get(encodeHex(member.id));
+      const peer = this.host.peers.get(encodeHex(member.id));
       if (!peer) continue;
       this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [member.id] }, peer);
       const stretch = { first: commit.epoch === 0 ? 1 : commit.view.pos + 1, whole: pos, until: null };
       const known = peer.subscriptions.get(this.key);
       const subscription = known ?? this.open(peer, []);
       subscription.goOnWith(stretch);
-      if (peer === own?.peer) subscription.expectOwn(pos, own.ref);
+      // The author of a room that begins has its stream only now.
+      if (own && peer === own.peer) subscription.expectOwn(pos, own.ref);
       subscription.pump();
     }
+    this.#tellWhoJoined(commit);
     this.admissions.newRound();
+  }
+
+  /** Rooms of two are nobody's news. */
+  #tellWhoJoined({ roomName, roster, epoch }: Commit): void {
+    if (roomName === "") return;
+    for (const { name, id, since } of roster) {
+      if (since === epoch) {
+        this.host.events.tell({ type: "joined room", name, id, room: roomName, roomId: this.id });
+      }
+    }
   }
 
   /**
@@ -168,7 +197,7 @@ export class ServerRoom extends RoomLog {
    * @param pos its last position, or null when it named none
    */
   resume(peer: Peer, pos: number | null): void {
-    const stays = this.rooms.store.stays(this.id, peer.card.id);
+    const stays = this.host.store.stays(this.id, peer.card.id);
     const at = pos === null ? -1 : stays.findIndex((s) => s.from <= pos && pos <= (s.until ?? Infinity));
     const fresh = (s: Stay) => ({ first: s.viewPos + 1, whole: s.from, until: s.until });
     const stretches = at < 0
@@ -180,11 +209,11 @@ export class ServerRoom extends RoomLog {
 
   caughtUp(subscription: Subscription): void {
     const { peer } = subscription;
-    const linked = this.head.roster.filter((m) => this.rooms.peers.has(encodeHex(m.id))).map((m) => m.id);
+    const linked = this.head.roster.filter((m) => this.host.peers.has(encodeHex(m.id))).map((m) => m.id);
     for (let i = 0; i < linked.length; i += 255) {
       peer.send({ type: "PRESENCE", room: this.id, what: 1, ids: linked.slice(i, i + 255) });
     }
-    for (const leave of this.rooms.store.leaves(this.id)) {
+    for (const leave of this.host.store.leaves(this.id)) {
       peer.send({ type: "LEAVING", room: this.id, ...leave });
     }
     this.admissions.newRound();
@@ -193,22 +222,22 @@ export class ServerRoom extends RoomLog {
   /** Members with live streams, in order of the roster: who can be asked to commit. */
   activePeers(): Peer[] {
     return this.head.roster.flatMap((member) => {
-      const peer = this.rooms.peers.get(encodeHex(member.id));
+      const peer = this.host.peers.get(encodeHex(member.id));
       return peer?.subscriptions.get(this.key)?.live ? [peer] : [];
     });
   }
 
-  infoOf(peer: Peer, { until }: Stretch): RoomInfo {
+  infoOf(peer: Subscription["peer"], { until }: Stretch): RoomInfo {
     return this.infoFor(peer, until);
   }
 
   /** The body of ROOM_INFO for one peer. @param last overrides: the end of a stay that is over */
-  infoFor(peer: Peer, last: number | null): RoomInfo {
+  infoFor(peer: Subscription["peer"], last: number | null): RoomInfo {
     const member = this.hasMember(peer.card.id);
-    const stays = this.rooms.store.stays(this.id, peer.card.id);
+    const stays = this.host.store.stays(this.id, peer.card.id);
     const end = last ?? (member ? this.flushed : stays.at(-1)?.until ?? 0);
     const others = this.head.roster.some((m) =>
-      !equals(m.id, peer.card.id) && this.rooms.peers.has(encodeHex(m.id))
+      !equals(m.id, peer.card.id) && this.host.peers.has(encodeHex(m.id))
     );
     return {
       room: this.id,

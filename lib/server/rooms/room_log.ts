@@ -1,22 +1,71 @@
 /**
- * RoomLog: what every room is to the server, whatever its kind: a log of sealed entries, and the streams to
- * those who may see it (protocol §9–§11).
+ * RoomLog: what every room is to the server, whatever its kind: a log of sealed entries, and the streams to those who
+ * may see it (protocol §9–§11).
  */
 
 import { encodeHex } from "@std/encoding/hex";
+import type { Clock } from "../../clock.ts";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { entryHash, entryKinds, nextHistory } from "../../protocol/group/history.ts";
-import { encodeMessage, type LinkMessage, type MessageOf } from "../../protocol/channel/link_messages.ts";
+import { encodeMessage, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import type { TransitSealer } from "../../protocol/channel/transit.ts";
-import type { Peer } from "./peer.ts";
-import type { Rooms } from "./rooms.ts";
+import type { Commit } from "../../protocol/group/commit.ts";
+import { entryHash, entryKinds, nextHistory } from "../../protocol/group/history.ts";
+import type { ServerEvents } from "../events.ts";
+import type { Limits } from "../limits.ts";
+import type { LogRecord } from "../store/journal.ts";
+import type { Store, StoredEntry, StoredRoom } from "../store/store.ts";
 import { Batch } from "./batch.ts";
+import type { Peer } from "./peer.ts";
+import type { Retention } from "./retention.ts";
+import type { RoomInfo } from "./room_info.ts";
 import { encodeEntry, type Stretch, Subscription } from "./subscription.ts";
-import type { StoredEntry, StoredRoom } from "../store/store.ts";
 
-/** The body of ROOM_INFO. */
-export type RoomInfo = Omit<MessageOf<"ROOM_INFO">, "type" | "ref">;
+/** What rooms need of their server. */
+export interface RoomHost {
+  /** What it keeps. */
+  readonly store: Store;
+  /** Time. */
+  readonly clock: Clock;
+  /** Its limits. */
+  readonly limits: Limits;
+  /** How long sealed messages wait. */
+  readonly retention: Retention;
+  /** What happens. */
+  readonly events: ServerEvents;
+  /** Everybody who is linked, by id in hex. */
+  readonly peers: ReadonlyMap<string, Peer>;
+  /** The sender's address as members see it. */
+  addressOf(id: Bytes): string;
+  /** A fresh key for the frames of a room. */
+  newTransitKey(room: Bytes): TransitSealer;
+  /** Does something for one peer: what fails ends that peer's link, and nobody else's stream. */
+  forOne(peer: Subscription["peer"], act: () => void): void;
+  /** The room has something to show with the next flush. */
+  showsWithFlush(room: RoomLog): void;
+  /** Lets a room forget what is too much, once what is being shown now has been. */
+  expireSoon(room: RoomLog): void;
+  /** Proposes a record that nobody waits for. */
+  proposeAlone(record: LogRecord): void;
+}
+
+/** Whose entry it is: STORED stands for it in that peer's stream. */
+export interface Own {
+  /** The author's link. */
+  readonly peer: Peer;
+  /** Of its request. */
+  readonly ref: number;
+}
+
+/** An entry that is applied and not shown yet. */
+export interface Fresh {
+  /** As stored. */
+  readonly entry: StoredEntry;
+  /** Whose it is, if its author is linked here. */
+  readonly own: Own | null;
+  /** What it says, if it is a commit. */
+  readonly commit: Commit | null;
+}
 
 /** A log and its streams. */
 export abstract class RoomLog {
@@ -35,16 +84,18 @@ export abstract class RoomLog {
   /** Last position that is on disk: nothing after it is shown to anyone. */
   flushed = 0;
   protected readonly subscriptions = new Set<Subscription>();
-  /** Written and not shown yet, without holes. */
-  #fresh: StoredEntry[] = [];
+  /** Applied and not shown yet, without holes. */
+  #fresh: Fresh[] = [];
+  /** What ROOM_INFO says has changed. */
+  #isAnnounceDue = false;
   #transit: TransitSealer | null = null;
   #history!: Bytes;
   #expiredUpTo = 0;
   /** Of messages and boxes that are kept. */
   #bytes = 0;
 
-  /** @param rooms the server's rooms, for its store, clock and peers */
-  constructor(stored: StoredRoom, protected readonly rooms: Rooms) {
+  /** @param host the server, for its store, clock and peers */
+  constructor(stored: StoredRoom, protected readonly host: RoomHost) {
     this.id = stored.id;
     this.key = encodeHex(stored.id);
     this.kind = stored.kind;
@@ -52,79 +103,132 @@ export abstract class RoomLog {
     this.isRetired = stored.retired;
   }
 
-  /** Takes everything from the store: at the start, and after a batch was undone. */
+  /** Takes everything from the store: at the start, and after a flush was undone. */
   reload(): void {
-    const { store } = this.rooms;
+    const { store } = this.host;
     const last = store.last(this.id);
     this.last = last.pos;
     this.flushed = Math.min(this.flushed || last.pos, last.pos);
     // What is on disk is shown yet, whatever was undone after it.
-    this.#fresh = this.#fresh.filter((entry) => entry.pos <= last.pos);
+    this.#fresh = this.#fresh.filter(({ entry }) => entry.pos <= last.pos);
     this.#history = last.history;
     this.#expiredUpTo = store.expiredUpTo(this.id);
     this.#bytes = store.bytesAfter(this.id, this.#expiredUpTo);
   }
 
   /** The body of ROOM_INFO with which a stretch of the stream begins. */
-  abstract infoOf(peer: Peer, stretch: Stretch): RoomInfo;
+  abstract infoOf(peer: Subscription["peer"], stretch: Stretch): RoomInfo;
   /** A stream has reached the end of the log. */
   abstract caughtUp(subscription: Subscription): void;
+  /** A commit is shown: what follows from it. */
+  protected followCommit(_commit: Commit, _pos: number, _own: Own | null): void {}
 
   /** The first position that may still have its bytes. */
   get firstKept(): number {
     return this.#expiredUpTo + 1;
   }
 
+  // ---- applying: called by the journal's follower only
+
   /** Adds an entry at the end of the log; it is shown once it is on disk. @returns its position */
-  protected append(kind: number, bytes: Bytes, sender: Bytes, epoch: number, n: number): number {
-    const { store, clock } = this.rooms;
+  protected append(
+    { kind, bytes, sender, epoch, n, timeMs }: {
+      kind: number;
+      bytes: Bytes;
+      sender: Bytes;
+      epoch: number;
+      n: number;
+      timeMs: number;
+    },
+    own: Own | null,
+    commit: Commit | null,
+  ): number {
+    const { store } = this.host;
     const pos = this.last + 1;
     const hash = entryHash(kind, bytes);
     const history = nextHistory(this.#history, hash);
-    const time = seconds(clock);
+    const time = Math.floor(timeMs / 1000);
     store.append(this.id, { pos, time, kind, bytes, hash, history, sender, epoch, n });
-    this.#fresh.push({ pos, time, kind, bytes, hash, sender });
+    this.#fresh.push({ entry: { pos, time, kind, bytes, hash, sender }, own, commit });
+    this.host.showsWithFlush(this);
     this.last = pos;
     this.#history = history;
     if (kind === entryKinds.message) this.#bytes += bytes.length;
     return pos;
   }
 
+  /** Boxes were stored with a commit. */
+  protected countBoxes(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  /** Ends it for good. */
+  applyRetire(): void {
+    this.host.store.retireRoom(this.id);
+    this.isRetired = true;
+    this.#isAnnounceDue = true;
+    this.host.showsWithFlush(this);
+  }
+
+  /** Forgets messages, and boxes of commits. */
+  applyExpire(from: number, upTo: number, boxesUpTo: number): void {
+    const { store } = this.host;
+    store.expire(this.id, from, upTo, boxesUpTo);
+    this.#expiredUpTo = Math.max(this.#expiredUpTo, upTo);
+    this.#bytes = store.bytesAfter(this.id, this.#expiredUpTo);
+  }
+
+  // ---- showing
+
+  /** Shows all that is on disk by now, and each commit before what comes after it. */
+  showFlushed(): void {
+    while (this.#fresh.length > 0) {
+      const at = this.#fresh.findIndex(({ commit }) => commit !== null);
+      const some = this.#fresh.splice(0, at < 0 ? this.#fresh.length : Math.max(1, at));
+      this.#show(some);
+      const { commit, entry, own } = some[some.length - 1];
+      if (!commit) continue;
+      this.renewTransitKey();
+      this.followCommit(commit, entry.pos, own);
+    }
+    if (this.#isAnnounceDue) this.announce();
+    this.#isAnnounceDue = false;
+  }
+
+  /** Shows entries to everybody whose stream has come so far. */
+  #show(fresh: readonly Fresh[]): void {
+    for (const { own, entry } of fresh) own?.peer.subscriptions.get(this.key)?.expectOwn(entry.pos, own.ref);
+    const batch = new Batch(fresh.map(({ entry }) => entry), (entry) => this.encodeEntry(entry));
+    this.flushed = batch.end - 1;
+    const transit = fresh.some(({ commit }) => commit !== null) ? null : this.#keyFor(batch);
+    for (const subscription of [...this.subscriptions]) {
+      // A stream that has ended just now has taken the key with it.
+      const key = this.#transit === transit ? transit : null;
+      this.host.forOne(subscription.peer, () => subscription.deliver(batch, key));
+    }
+    if (this.#bytes > this.host.retention.bytes) this.host.expireSoon(this);
+  }
+
   /** Entries from the log that are on disk. */
   read(from: number, most: number): StoredEntry[] {
-    return this.rooms.store.entries(this.id, from, Math.min(most, this.flushed - from + 1));
+    return this.host.store.entries(this.id, from, Math.min(most, this.flushed - from + 1));
   }
 
   /** The ENTRY message of an entry, with its sender's address if the operator shows addresses. */
   encodeEntry(entry: StoredEntry): Bytes {
-    return encodeEntry(this.id, entry, this.rooms.addressOf(entry.sender));
-  }
-
-  /** Shows everything up to `pos`, which is on disk, to everybody whose stream has come so far. */
-  show(pos: number): void {
-    const count = this.#fresh.findLastIndex((entry) => entry.pos <= pos) + 1;
-    if (count === 0) return;
-    const batch = new Batch(this.#fresh.splice(0, count), (entry) => this.encodeEntry(entry));
-    this.flushed = batch.end - 1;
-    const transit = batch.entries.some(({ kind }) => kind === entryKinds.commit) ? null : this.#keyFor(batch);
-    for (const subscription of [...this.subscriptions]) {
-      // A stream that has ended just now has taken the key with it.
-      const key = this.#transit === transit ? transit : null;
-      this.rooms.forOne(subscription.peer, () => subscription.deliver(batch, key));
-    }
-    if (this.#bytes > this.rooms.retention.bytes) this.rooms.expireSoon(this);
+    return encodeEntry(this.id, entry, this.host.addressOf(entry.sender));
   }
 
   /** The transit key for a batch, when there are enough to share it. */
   #keyFor(batch: Batch): TransitSealer | null {
     let live = 0;
     for (const subscription of this.subscriptions) if (subscription.live) live++;
-    if (live < this.rooms.limits.transitFrom) return this.#transit = null;
+    if (live < this.host.limits.transitFrom) return this.#transit = null;
     if (this.#transit && this.#transit.framesLeft < batch.maxFrames) this.#transit = null;
-    return this.#transit ??= this.rooms.newTransitKey(this.id);
+    return this.#transit ??= this.host.newTransitKey(this.id);
   }
 
-  /** Somebody may not know what comes next, or will not be here for it: the key so far is not used again. */
+  /** Membership, or who listens, changed: rotate the broadcast key. */
   protected renewTransitKey(): void {
     this.#transit = null;
   }
@@ -142,9 +246,8 @@ export abstract class RoomLog {
     this.subscriptions.delete(subscription);
     subscription.end();
     if (subscription.transitKey !== 0) this.renewTransitKey();
-    if (subscription.peer.subscriptions.get(this.key) === subscription) {
-      subscription.peer.subscriptions.delete(this.key);
-    }
+    const { subscriptions } = subscription.peer;
+    if (subscriptions.get(this.key) === subscription) subscriptions.delete(this.key);
   }
 
   /** Ends all streams. */
@@ -162,7 +265,7 @@ export abstract class RoomLog {
 
   /** So much may wait for a peer before its stream goes back to the log. */
   get maxAheadBytes(): number {
-    return this.rooms.limits.queueBytes / 4;
+    return this.host.limits.queueBytes / 4;
   }
 
   /** Begins every live stream anew where it stands: what ROOM_INFO says has changed. */
@@ -171,11 +274,11 @@ export abstract class RoomLog {
   }
 
   /**
-   * Forgets what has waited long enough, or is more than is kept (protocol §10): messages lose their bytes,
-   * never their hashes. By size only down to seven eighths, so that not every message makes another one go.
+   * Forgets what has waited long enough, or is more than is kept (protocol §10): messages lose their bytes, never their
+   * hashes. By size only down to seven eighths, so that not every message makes another one go.
    */
   expire(): void {
-    const { store, clock, retention } = this.rooms;
+    const { store, clock, retention } = this.host;
     const from = this.#expiredUpTo;
     const byTime = store.lastBefore(this.id, seconds(clock) - retention.seconds, from);
     const tooMuch = this.#bytes > retention.bytes;
@@ -185,20 +288,7 @@ export abstract class RoomLog {
     if (upTo <= from) return;
     // The boxes of the epoch that is current let members return, whatever the messages weigh.
     const boxesUpTo = Math.max(byTime, Math.min(bySize, this.epochBegan - 1));
-    this.rooms.stage(
-      () => {
-        store.expire(this.id, from, upTo, boxesUpTo);
-        this.#expiredUpTo = upTo;
-        this.#bytes = store.bytesAfter(this.id, upTo);
-      },
-      () => {},
-      () => {}, // reload() has taken everything back
-    );
-  }
-
-  /** Boxes were stored with a commit. */
-  protected countBoxes(bytes: number): void {
-    this.#bytes += bytes;
+    this.host.proposeAlone({ kind: "expire", room: this.id, from, upTo, boxesUpTo });
   }
 
   /** Position of the commit that began the current epoch; 0 where there are no epochs. */

@@ -1,148 +1,169 @@
 /**
- * Rooms: all rooms of a server, who is linked, and the group commit that stands between a write and
- * everybody's sight of it.
- *
- * What a request writes is staged; a turn of the event loop later everything staged is flushed to disk
- * at once, and only then answered and shown. When the disk refuses, all of it is undone and its authors are
- * told to try again.
+ * Rooms: the registry of a server: its rooms, who is linked, and the journal through which all of it changes. What a
+ * record does is apply.ts; what is flushed is shown room by room.
  */
 
 import { encodeHex } from "@std/encoding/hex";
 import type { Clock } from "../../clock.ts";
-import { roomKinds } from "../../protocol/channel/link_messages.ts";
-import { skeleton } from "../../protocol/identity/name.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
+import { roomKinds } from "../../protocol/channel/link_messages.ts";
 import { TransitSealer } from "../../protocol/channel/transit.ts";
 import { type Card, parseCard } from "../../protocol/identity/card.ts";
-import type { Limits } from "../limits.ts";
-import { UserRates } from "../user_rates.ts";
-import type { Peer } from "./peer.ts";
-import { Bans } from "./bans.ts";
+import { skeleton } from "../../protocol/identity/name.ts";
 import type { ServerEvents } from "../events.ts";
-import { KeyFileLog } from "./key_file_log.ts";
-import { ServerRoom } from "./room.ts";
-import type { RoomLog } from "./room_log.ts";
+import type { Limits } from "../limits.ts";
+import type { Follower, Journal, LogRecord, Outcome } from "../store/journal.ts";
 import { type Store, type StoredRoom, StoreFailed } from "../store/store.ts";
+import { UserRates } from "../user_rates.ts";
+import { type AppliedState, applyRecord, type Origin } from "./apply.ts";
+import { Bans } from "./bans.ts";
+import { KeyFileLog } from "./key_file_log.ts";
+import type { Peer } from "./peer.ts";
+import { defaultRetention, type Retention } from "./retention.ts";
+import { ServerRoom } from "./room.ts";
+import type { RoomHost, RoomLog } from "./room_log.ts";
+import type { StreamPeer } from "./subscription.ts";
 
-const cardsCached = 4096;
+const maxCards = 4096;
 const expireEveryMs = 3_600_000;
 
-/** How long sealed messages wait for members who are away (protocol §10). */
-export interface Retention {
-  /** Seconds; also how long boxes wait. */
-  readonly seconds: number;
-  /** Bytes of messages per room. */
-  readonly bytes: number;
-}
-
-/** 30 days, 64 MiB. */
-export const defaultRetention: Retention = { seconds: 30 * 86_400, bytes: 64 * 1024 * 1024 };
-
-/** What happens to a staged write. */
-interface Staged {
-  /** It is on disk. */
-  done(): void;
-  /** It was undone. */
-  failed(): void;
-  /** `done` only says what is to be shown: it may be shown together with what follows. */
-  readonly coalesces: boolean;
+/** What the rooms of a server are made of. */
+export interface RoomsParts {
+  /** What it keeps. */
+  readonly store: Store;
+  /** What orders its changes. */
+  readonly journal: Journal;
+  /** Time. */
+  readonly clock: Clock;
+  /** Its limits. */
+  readonly limits: Limits;
+  /** Its id. */
+  readonly serverId: Bytes;
+  /** What happens. */
+  readonly events: ServerEvents;
+  /** Runs something in a later turn of the event loop. */
+  readonly defer: (act: () => void) => void;
+  /** Randomness. */
+  readonly random: RandomSource;
+  /** Members see each sender's address. */
+  readonly showAddresses?: boolean;
+  /** How long sealed messages wait. */
+  readonly retention?: Retention;
 }
 
 /** The shared state of a running server. */
-export class Rooms {
-  /** Everybody who is linked, by id in hex. */
+export class Rooms implements RoomHost, AppliedState, Follower {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly serverId: Bytes;
+  readonly events: ServerEvents;
+  readonly retention: Retention;
+  /** Members see each sender's address. */
+  readonly showAddresses: boolean;
   readonly peers = new Map<string, Peer>();
   /** How fast each user may talk, by id in hex: reconnecting does not fill a bucket. */
   readonly rates: UserRates;
-  /** Whom the operator does not let in. */
   readonly bans: Bans;
+  /** Whose last link was ended because they did not read: they are told when they are back. */
+  readonly putOffAsSlow = new Set<string>();
   /** Told of each key-file room that is made. */
   onKeyFileRoom: (room: KeyFileLog) => void = () => {};
   /** Told when somebody's link is over. */
   onLeft: (peer: Peer) => void = () => {};
   /** Told of each message of a key-file room, once it is on disk and shown. */
   onKeyFileMessage: ((room: KeyFileLog, pos: number, peer: Peer) => void) | null = null;
-  /** Whose last link was ended because they did not read: they are told when they are back. */
-  readonly putOffAsSlow = new Set<string>();
   #rooms = new Map<string, ServerRoom>();
   #keyFileRooms = new Map<string, KeyFileLog>();
-  #cancelExpire: () => void;
-  #expiring = new Set<RoomLog>();
   #cards = new Map<string, Card>();
-  /** Whether the last flush failed. */
-  isStoreFailing = false;
-  #staged: Staged[] = [];
-  /** Rooms with something to show, and up to where. */
-  #showing = new Map<RoomLog, number>();
+  /** Of records that were proposed here and are not applied yet. */
+  #origins = new Map<LogRecord, Origin>();
+  /** Rooms with something to show with the next flush. */
+  #showing = new Set<RoomLog>();
+  #expiring = new Set<RoomLog>();
   #transitKeys = 0;
-  #scheduled = false;
+  #cancelExpire: () => void;
 
-  /**
-   * @param defer runs something in a later turn of the event loop
-   * @param showAddresses whether members see each sender's address
-   */
-  constructor(
-    readonly store: Store,
-    readonly clock: Clock,
-    readonly limits: Limits,
-    readonly serverId: Bytes,
-    readonly events: ServerEvents,
-    private readonly defer: (act: () => void) => void,
-    private readonly random: RandomSource,
-    readonly showAddresses = false,
-    readonly retention = defaultRetention,
-  ) {
-    this.rates = new UserRates(limits, clock);
-    this.bans = new Bans(store, (write) => this.writeNow(write));
-    for (const stored of store.rooms()) {
+  /** @param parts of the server */
+  constructor(private readonly parts: RoomsParts) {
+    ({
+      store: this.store,
+      clock: this.clock,
+      limits: this.limits,
+      serverId: this.serverId,
+      events: this.events,
+      retention: this.retention = defaultRetention,
+      showAddresses: this.showAddresses = false,
+    } = parts);
+    this.rates = new UserRates(this.limits, this.clock);
+    this.bans = new Bans(this.store, async (record) => (await this.propose(record)).type === "done");
+    parts.journal.follow(0, this);
+    for (const stored of this.store.rooms()) {
       if (stored.kind === roomKinds.keyFile) this.addKeyFileRoom(stored);
       else this.add(stored);
     }
     const expire = () => {
       for (const room of this.#everything()) room.expire();
-      this.#cancelExpire = clock.after(expireEveryMs, expire);
+      this.#cancelExpire = this.clock.after(expireEveryMs, expire);
     };
-    this.#cancelExpire = clock.after(0, expire);
+    this.#cancelExpire = this.clock.after(0, expire);
   }
+
+  // ---- the registry
 
   /** All rooms that have members. */
   all(): ServerRoom[] {
     return [...this.#rooms.values()];
   }
-
   /** All rooms that have none. */
   keyFileRooms(): KeyFileLog[] {
     return [...this.#keyFileRooms.values()];
   }
-
+  #everything(): RoomLog[] {
+    return [...this.#rooms.values(), ...this.#keyFileRooms.values()];
+  }
+  get(id: Bytes): ServerRoom | undefined {
+    return this.#rooms.get(encodeHex(id));
+  }
+  keyFileRoom(id: Bytes): KeyFileLog | undefined {
+    return this.#keyFileRooms.get(encodeHex(id));
+  }
   /** Whether there may be no more rooms. */
   get isFull(): boolean {
     return this.#rooms.size + this.#keyFileRooms.size >= this.limits.roomsInAll;
   }
-
-  #everything(): RoomLog[] {
-    return [...this.#rooms.values(), ...this.#keyFileRooms.values()];
-  }
-
   /** Somebody who is linked, by name. */
   peerNamed(name: string): Peer | undefined {
     return [...this.peers.values()].find((peer) => skeleton(peer.card.name) === skeleton(name));
   }
+  card = (id: Uint8Array): Card | undefined => {
+    const key = encodeHex(id);
+    let card = this.#cards.get(key);
+    if (!card) {
+      const bytes = this.store.card(id as Bytes);
+      if (!bytes) return undefined;
+      card = parseCard(bytes);
+      if (this.#cards.size >= maxCards) this.#cards.clear();
+      this.#cards.set(key, card);
+    }
+    return card;
+  };
 
-  /** A room with members, by id. */
-  get(id: Bytes): ServerRoom | undefined {
-    return this.#rooms.get(encodeHex(id));
+  add(stored: StoredRoom): ServerRoom {
+    const room = new ServerRoom(stored, this);
+    this.#rooms.set(room.key, room);
+    return room;
   }
-
-  /** A key-file room by id. */
-  keyFileRoom(id: Bytes): KeyFileLog | undefined {
-    return this.#keyFileRooms.get(encodeHex(id));
+  addKeyFileRoom(stored: StoredRoom): KeyFileLog {
+    const room = new KeyFileLog(stored, this);
+    this.#keyFileRooms.set(room.key, room);
+    this.onKeyFileRoom(room);
+    return room;
   }
-
   /**
-   * A room of two takes the place of a key-file room under its id: both are hashes, so only somebody who wanted to
-   * keep the two apart can have made that.
+   * A room of two takes the place of a key-file room under its id: both are hashes, so only somebody who wanted to keep
+   * the two apart can have made that.
    */
   dropKeyFileRoom(id: Bytes): void {
     const room = this.#keyFileRooms.get(encodeHex(id));
@@ -153,149 +174,85 @@ export class Rooms {
     this.store.dropRoom(id);
   }
 
-  /** Lets a room forget what is too much, once what is being shown now has been. */
-  expireSoon(room: RoomLog): void {
-    if (this.#expiring.size === 0) {
-      this.defer(() => {
-        const rooms = [...this.#expiring];
-        this.#expiring.clear();
-        for (const each of rooms) this.#guard(() => each.expire());
-      });
-    }
-    this.#expiring.add(room);
+  // ---- changing
+
+  /**
+   * Proposes a change.
+   *
+   * @param origin whose request it is
+   * @param resolved told what it has come to, once what it has changed is on disk and shown
+   */
+  proposeFor(record: LogRecord, origin: Origin, resolved: (outcome: Outcome) => void): void {
+    this.#origins.set(record, origin);
+    this.propose(record).then((outcome) => this.#guard(() => resolved(outcome)));
   }
 
-  /** Ends a room for good; its name is free again. @returns whether it is on disk */
-  retire(room: RoomLog): boolean {
-    if (!this.writeNow(() => this.store.retireRoom(room.id))) return false;
-    room.isRetired = true;
-    room.announce();
-    return true;
+  /** Proposes a change of the server's own. @returns its outcome, once what it has changed is on disk */
+  propose(record: LogRecord): Promise<Outcome> {
+    return this.parts.journal.propose(record);
   }
-
-  /** Makes a room object for a row that was just staged. */
-  add(stored: StoredRoom): ServerRoom {
-    const room = new ServerRoom(stored, this);
-    this.#rooms.set(room.key, room);
-    return room;
-  }
-  /** The same for a key-file room. */
-  addKeyFileRoom(stored: StoredRoom): KeyFileLog {
-    const room = new KeyFileLog(stored, this);
-    this.#keyFileRooms.set(room.key, room);
-    this.onKeyFileRoom(room);
-    return room;
-  }
-
-  /** A checked card from the store. */
-  card = (id: Uint8Array): Card | undefined => {
-    const key = encodeHex(id);
-    let card = this.#cards.get(key);
-    if (!card) {
-      const bytes = this.store.card(id as Bytes);
-      if (!bytes) return undefined;
-      card = parseCard(bytes);
-      if (this.#cards.size >= cardsCached) this.#cards.clear();
-      this.#cards.set(key, card);
-    }
-    return card;
-  };
-
-  /** The sender's address as members see it; empty unless the operator shows addresses. */
-  addressOf(id: Bytes): string {
-    return this.showAddresses ? this.peers.get(encodeHex(id))?.address ?? "" : "";
+  proposeAlone(record: LogRecord): void {
+    this.proposeFor(record, { own: null }, () => {});
   }
 
   /**
-   * Stages writes.
+   * Runs `act` behind everything that is applied now, so that answers keep their order.
    *
-   * @param write does the writing; all or nothing of a batch stays
-   * @param done once it is on disk
-   * @param failed when it was undone, together with everything else of its batch
-   * @param coalesces `done` calls {@link queueBroadcast} and sends nothing that must come after what is shown
+   * @param undone instead, when that was undone: what the answer rests on may be gone
    */
-  stage(write: () => void, done: () => void, failed: () => void, coalesces = false): void {
-    try {
-      write();
-    } catch (error) {
-      if (!(error instanceof StoreFailed)) throw error;
-      this.#staged.push({ done, failed, coalesces });
-      return this.#undone(error);
-    }
-    this.#staged.push({ done, failed, coalesces });
-    this.#schedule();
+  afterFlush(act: () => void, undone: () => void): void {
+    const { journal } = this.parts;
+    if (journal.isIdle) act();
+    else journal.barrier().then((isKept) => this.#guard(isKept ? act : undone));
   }
 
-  /**
-   * Runs `act` behind everything that is staged now, so that answers keep their order.
-   *
-   * @param failed instead, when that was undone: what the answer rests on may be gone
-   */
-  afterStaged(act: () => void, failed: () => void): void {
-    if (this.#staged.length === 0) act();
-    else this.#staged.push({ done: act, failed, coalesces: false });
-  }
-
-  /** Writes and flushes at once, for what must be on disk before its author hears more. @returns success */
-  writeNow(write: () => void): boolean {
-    // Whatever fails below must not take others' writes with it.
-    while (this.#staged.length > 0) this.flush();
-    try {
-      write();
-      this.store.flush();
-      this.isStoreFailing = false;
-      return true;
-    } catch (error) {
-      if (!(error instanceof StoreFailed)) throw error;
-      this.#undone(error);
-      return false;
-    }
-  }
-
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.defer(() => {
-      this.#scheduled = false;
-      this.#guard(() => this.flush());
+  apply(_seq: number, timeMs: number, records: readonly LogRecord[]): Outcome[] {
+    return records.map((record) => {
+      const origin = this.#origins.get(record);
+      this.#origins.delete(record);
+      return applyRecord(this, record, timeMs, origin);
     });
   }
 
-  /** Makes everything staged durable, then shows it. */
-  flush(): void {
-    if (this.#staged.length === 0) return;
-    const began = performance.now();
-    try {
-      this.store.flush();
-      this.isStoreFailing = false;
-    } catch (error) {
-      if (!(error instanceof StoreFailed)) throw error;
-      return this.#undone(error);
-    }
-    const staged = this.#staged.splice(0);
-    this.events.tell({ type: "flushed", ms: performance.now() - began, writes: staged.length });
-    for (const { done, coalesces } of staged) {
-      if (!coalesces) this.flushBroadcasts();
-      this.#guard(done);
-    }
-    this.flushBroadcasts();
+  /** Waits until all that is applied is on disk. @returns false: it was undone */
+  barrier(): Promise<boolean> {
+    return this.parts.journal.barrier();
   }
 
-  /** Shows a room's log up to `pos` with the end of this flush, or before anything that must come after it. */
-  queueBroadcast(room: RoomLog, pos: number): void {
-    this.#showing.set(room, pos);
+  /** Whether the last attempt to keep something failed. */
+  get isStoreFailing(): boolean {
+    return this.parts.journal.isFailing;
   }
 
-  /** Shows what was gathered: what reached the disk together reaches each member in one write. */
-  flushBroadcasts(): void {
-    if (this.#showing.size === 0) return;
-    const showing = [...this.#showing];
+  // ---- showing
+
+  showsWithFlush(room: RoomLog): void {
+    this.#showing.add(room);
+  }
+
+  flushed(): void {
+    const rooms = [...this.#showing];
     this.#showing.clear();
-    for (const [room, pos] of showing) this.#guard(() => room.show(pos));
+    for (const room of rooms) this.#guard(() => room.showFlushed());
   }
 
-  /** Does something for one peer: what fails ends that peer's link, and nobody else's stream. */
-  forOne(peer: Peer, act: () => void): void {
+  undone(): void {
+    const kept = new Map(this.store.rooms().map((room) => [`${room.kind} ${encodeHex(room.id)}`, room]));
+    for (const rooms of [this.#rooms, this.#keyFileRooms]) {
+      for (const [key, room] of rooms) {
+        if (kept.delete(`${room.kind} ${key}`)) room.reload();
+        else rooms.delete(key);
+      }
+    }
+    for (const room of kept.values()) {
+      if (room.kind === roomKinds.keyFile) this.addKeyFileRoom(room);
+      else this.add(room);
+    }
+    this.bans.reload();
+    this.flushed(); // what reached the disk before
+  }
+
+  forOne(peer: StreamPeer, act: () => void): void {
     try {
       act();
     } catch (error) {
@@ -308,12 +265,7 @@ export class Rooms {
     }
   }
 
-  /** A fresh key for the frames of a room. */
-  newTransitKey(room: Bytes): TransitSealer {
-    return new TransitSealer(room, ++this.#transitKeys, this.random(32));
-  }
-
-  /** A fault of ours in one peer's answer must not take the others' with it. */
+  /** A fault of ours in one answer must not take the others with it. */
   #guard(act: () => void): void {
     try {
       act();
@@ -322,27 +274,28 @@ export class Rooms {
     }
   }
 
-  #undone(error: StoreFailed): void {
-    this.events.tell({ type: "store failed", error });
-    this.isStoreFailing = true;
-    const staged = this.#staged.splice(0);
-    const kept = new Map(this.store.rooms().map((room) => [`${room.kind} ${encodeHex(room.id)}`, room]));
-    for (const rooms of [this.#rooms, this.#keyFileRooms]) {
-      for (const [key, room] of rooms) {
-        if (kept.delete(`${room.kind} ${key}`)) room.reload();
-        else rooms.delete(key);
-      }
-    }
-    for (const room of kept.values()) {
-      if (room.kind === roomKinds.keyFile) this.addKeyFileRoom(room);
-      else this.add(room);
-    }
-    for (const { failed } of staged) this.#guard(failed);
+  addressOf(id: Bytes): string {
+    return this.showAddresses ? this.peers.get(encodeHex(id))?.address ?? "" : "";
+  }
+  newTransitKey(room: Bytes): TransitSealer {
+    return new TransitSealer(room, ++this.#transitKeys, this.parts.random(32));
   }
 
-  /** Ends all timers. */
-  stop(): void {
+  expireSoon(room: RoomLog): void {
+    if (this.#expiring.size === 0) {
+      this.parts.defer(() => {
+        const rooms = [...this.#expiring];
+        this.#expiring.clear();
+        for (const each of rooms) this.#guard(() => each.expire());
+      });
+    }
+    this.#expiring.add(room);
+  }
+
+  /** Flushes what waits, and ends all timers. */
+  async stop(): Promise<void> {
     this.#cancelExpire();
     for (const room of this.#rooms.values()) room.admissions.stop();
+    await this.parts.journal.close();
   }
 }

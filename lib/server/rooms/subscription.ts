@@ -9,8 +9,8 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { TransitSealer } from "../../protocol/channel/transit.ts";
 import { closeReasons, encodeMessage, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import type { Batch } from "./batch.ts";
-import type { Peer } from "./peer.ts";
-import type { RoomLog } from "./room_log.ts";
+import type { Link } from "../../protocol/channel/link.ts";
+import type { RoomInfo } from "./room_info.ts";
 import type { StoredEntry } from "../store/store.ts";
 
 const readAhead = 32;
@@ -27,6 +27,40 @@ export interface Stretch {
   readonly whole: number;
   /** Last position, or null when the stretch goes on live. */
   readonly until: number | null;
+}
+
+/** Whom a stream goes to. */
+export interface StreamPeer {
+  /** Whose link it is. */
+  readonly card: { readonly id: Bytes };
+  /** Where it is written to. */
+  readonly link: Pick<Link, "waitingBytes" | "isOver" | "sendTransit" | "sendEncoded" | "close" | "drop">;
+  /** Its streams, by room id in hex. */
+  readonly subscriptions: Map<string, Subscription>;
+  /** Those that still read from the log. */
+  readonly behind: Set<Subscription>;
+  /** Sends one message. */
+  send(message: LinkMessage): void;
+}
+
+/** What is streamed. */
+export interface StreamedRoom {
+  /** Room id. */
+  readonly id: Bytes;
+  /** Last position that is on disk. */
+  readonly flushed: number;
+  /** So much may wait for a peer before its stream goes back to the log. */
+  readonly maxAheadBytes: number;
+  /** Entries that are on disk. */
+  read(from: number, most: number): StoredEntry[];
+  /** The ENTRY message of an entry. */
+  encodeEntry(entry: StoredEntry): Bytes;
+  /** The body of ROOM_INFO with which a stretch begins. */
+  infoOf(peer: StreamPeer, stretch: Stretch): RoomInfo;
+  /** A stream has reached the end of the log. */
+  caughtUp(subscription: Subscription): void;
+  /** Ends a stream. */
+  unsubscribe(subscription: Subscription): void;
 }
 
 /** Streams a room to a peer. */
@@ -51,7 +85,7 @@ export class Subscription {
   /**
    * @param stretches at least one, in order; only the last may be live
    */
-  constructor(readonly peer: Peer, readonly room: RoomLog, stretches: Stretch[]) {
+  constructor(readonly peer: StreamPeer, readonly room: StreamedRoom, stretches: Stretch[]) {
     this.#stretches = [...stretches];
     peer.behind.add(this);
   }

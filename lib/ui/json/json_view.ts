@@ -11,7 +11,7 @@ import { LineSplitter } from "../line_splitter.ts";
 import { BadInput, parseInput } from "./input.ts";
 
 /** Of schema.json; it grows with each change that a program could notice. */
-export const schemaVersion = 1;
+const schemaVersion = 1;
 
 /** Where lines come from and go. */
 export interface JsonStreams {

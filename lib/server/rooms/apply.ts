@@ -1,0 +1,201 @@
+/**
+ * Apply: what each record of the journal does to a server's state, in the order of the journal. The only place that
+ * writes: what it decides rests on the state and the record alone, so that every server that follows the same journal
+ * comes to the same state.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { equals } from "@std/bytes/equals";
+import type { Bytes } from "../../crypto/bytes.ts";
+import { roomKinds } from "../../protocol/channel/link_messages.ts";
+import { boxHash } from "../../protocol/group/box.ts";
+import { type Commit, parseCommit } from "../../protocol/group/commit.ts";
+import {
+  type CardOf,
+  checkGenesis,
+  checkSuccessor,
+  type RoomHead,
+} from "../../protocol/group/commit_rules.ts";
+import { parseKeyFileMessage } from "../../protocol/group/key_file_message.ts";
+import { policies } from "../../protocol/group/roster.ts";
+import { parseMessage } from "../../protocol/group/sealed_message.ts";
+import { parseCard } from "../../protocol/identity/card.ts";
+import { skeleton } from "../../protocol/identity/name.ts";
+import { parsePrekey } from "../../protocol/identity/prekey.ts";
+import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
+import type { Store, StoredRoom } from "../store/store.ts";
+import type { Bans } from "./bans.ts";
+import type { KeyFileLog } from "./key_file_log.ts";
+import type { ServerRoom } from "./room.ts";
+import type { Own, RoomLog } from "./room_log.ts";
+
+/** The state that is changed. */
+export interface AppliedState {
+  /** What is kept. */
+  readonly store: Store;
+  /** The server's id. */
+  readonly serverId: Bytes;
+  /** Whom the operator does not let in. */
+  readonly bans: Bans;
+  /** A checked card. */
+  readonly card: CardOf;
+  /** A room with members. */
+  get(id: Bytes): ServerRoom | undefined;
+  /** A key-file room. */
+  keyFileRoom(id: Bytes): KeyFileLog | undefined;
+  /** Makes the object of a room that was just stored. */
+  add(stored: StoredRoom): ServerRoom;
+  /** The same for a key-file room. */
+  addKeyFileRoom(stored: StoredRoom): KeyFileLog;
+  /** Forgets a key-file room. */
+  dropKeyFileRoom(id: Bytes): void;
+}
+
+/** What is known of a record by the server that proposed it, and by no other. */
+export interface Origin {
+  /** Whose request it is. */
+  readonly own: Own | null;
+  /** The head that a commit has been checked against: then the rules need not be asked again. */
+  readonly checked?: RoomHead | null;
+}
+
+const done: Outcome = { type: "done" };
+const refused = (code: ErrorCode): Outcome => ({ type: "refused", code });
+
+/** Applies one record. @param timeMs the journal's time @throws StoreFailed */
+export function applyRecord(
+  state: AppliedState,
+  record: LogRecord,
+  timeMs: number,
+  origin: Origin | undefined,
+): Outcome {
+  const { store } = state;
+  const own = origin?.own ?? null;
+  switch (record.kind) {
+    case "card":
+      return applyCard(store, record.card, record.takesName);
+    case "prekey":
+      return applyPrekey(store, record.bytes);
+    case "join": {
+      const room = state.get(record.room);
+      if (!room || room.isRetired) return refused("DENIED");
+      room.admissions.applyJoin(record.id, timeMs);
+      return done;
+    }
+    case "unjoin":
+      store.dropJoin(record.room, record.id);
+      return done;
+    case "leave":
+      return state.get(record.room)?.applyLeave(record.leave) ?? refused("NO_ROOM");
+    case "commit":
+      return applyCommit(state, parseCommit(record.bytes), record.boxes, timeMs, origin);
+    case "message": {
+      const message = parseMessage(record.bytes);
+      const room = state.get(message.room);
+      if (!room) return refused("NO_ROOM");
+      return room.judge(message) ?? room.applyMessage(message, timeMs, own);
+    }
+    case "key-file message": {
+      const message = parseKeyFileMessage(record.bytes);
+      const room = state.keyFileRoom(message.room);
+      if (!room) return refused("DENIED");
+      return room.judge(message) ?? room.applyMessage(message, timeMs, own);
+    }
+    case "key-file room": {
+      if (state.keyFileRoom(record.room)) return done;
+      if (state.get(record.room)) return refused("DENIED");
+      const row = { id: record.room, kind: roomKinds.keyFile, name: "" };
+      store.createRoom(row, null);
+      state.addKeyFileRoom({ ...row, retired: false });
+      return done;
+    }
+    case "retire": {
+      const room: RoomLog | undefined = state.get(record.room) ?? state.keyFileRoom(record.room);
+      if (!room || room.isRetired) return refused("NO_ROOM");
+      room.applyRetire();
+      return done;
+    }
+    case "ban":
+      state.bans.applyBan(record.ban);
+      return done;
+    case "unban":
+      state.bans.applyUnban(record.ban);
+      return done;
+    case "expire": {
+      const room: RoomLog | undefined = state.get(record.room) ?? state.keyFileRoom(record.room);
+      room?.applyExpire(record.from, record.upTo, record.boxesUpTo);
+      return done;
+    }
+    case "note":
+      store.putNote(record.key, record.value);
+      return done;
+  }
+}
+
+/** One id, one name: the card that was seen first stays. */
+function applyCard(store: Store, bytes: Bytes, takesName: boolean): Outcome {
+  const card = parseCard(bytes);
+  const name = skeleton(card.name);
+  const owner = store.idByName(name);
+  const isForeign = owner !== null && !equals(owner, card.id);
+  if (isForeign && !takesName) return refused("CONFLICT");
+  if (isForeign) store.giveName(name, card.id); // an account says whose name it is
+  if (store.card(card.id) === null) store.putCard(card.id, name, bytes);
+  return done;
+}
+
+/** Prekey ids only grow, and one id is one prekey. */
+function applyPrekey(store: Store, bytes: Bytes): Outcome {
+  const { id, prekeyId } = parsePrekey(bytes);
+  const stored = store.prekey(id);
+  const isOlder = stored !== null && prekeyId < stored.prekeyId;
+  if (isOlder || (stored?.prekeyId === prekeyId && !equals(stored.bytes, bytes))) return refused("DENIED");
+  store.putPrekey(id, prekeyId, bytes);
+  return done;
+}
+
+/** Whether a commit may follow in its room, or begin one (protocol §7.1). */
+export function judgeCommit(state: AppliedState, commit: Commit): ErrorCode | null {
+  const room = state.get(commit.room);
+  if (commit.epoch === 0) {
+    const taken = commit.roomName !== "" && state.store.roomByName(skeleton(commit.roomName));
+    if (room || taken) return "CONFLICT";
+    if (state.keyFileRoom(commit.room) && commit.policy !== policies.direct) return "DENIED";
+    return checkGenesis(commit, 1, state.serverId, state.card) ? "DENIED" : null;
+  }
+  // Somebody whom the winning commit removed has lost a race as well, and shall know it.
+  if (!room || state.store.stays(room.id, commit.author).length === 0) return "DENIED";
+  if (commit.epoch <= room.head.epoch) return "CONFLICT";
+  if (room.isRetired || !room.hasMember(commit.author) || commit.view.pos > room.last) return "DENIED";
+  return checkSuccessor(commit, room.last + 1, room.head, state.card) ? "DENIED" : null;
+}
+
+function applyCommit(
+  state: AppliedState,
+  commit: Commit,
+  boxes: readonly Bytes[],
+  timeMs: number,
+  origin: Origin | undefined,
+): Outcome {
+  const { store } = state;
+  const head = state.get(commit.room)?.head ?? null;
+  if (origin?.checked === undefined || origin.checked !== head) {
+    const code = judgeCommit(state, commit);
+    if (code) return refused(code);
+  }
+  const isGenesis = commit.epoch === 0;
+  if (isGenesis) {
+    state.dropKeyFileRoom(commit.room);
+    const name = commit.roomName === "" ? null : skeleton(commit.roomName);
+    store.createRoom({ id: commit.room, kind: roomKinds.ordinary, name: commit.roomName }, name);
+  }
+  const room = isGenesis
+    ? state.add({ id: commit.room, kind: roomKinds.ordinary, name: commit.roomName, retired: false })
+    : state.get(commit.room)!;
+  const wanted = new Set(commit.roster.map((member) => encodeHex(member.boxHash)));
+  for (const box of boxes) {
+    const hash = boxHash(box);
+    if (wanted.has(encodeHex(hash))) store.putBox(hash, commit.room, room.last + 1, box);
+  }
+  return room.applyCommit(commit, timeMs, origin?.own ?? null);
+}

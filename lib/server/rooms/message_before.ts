@@ -1,0 +1,19 @@
+/** MessageBefore: what a message comes to whose place in its sender's chain is taken already (protocol §11, SEND). */
+
+import { equals } from "@std/bytes/equals";
+import { entryHash, entryKinds } from "../../protocol/group/history.ts";
+import type { Message } from "../../protocol/group/sealed_message.ts";
+import type { Outcome } from "../store/journal.ts";
+import type { Store } from "../store/store.ts";
+
+/** @returns its first position when the bytes are the same, DENIED when not; null when the place is free */
+export function messageBefore(
+  store: Pick<Store, "message">,
+  { room, sender, epoch, n, bytes }: Message,
+): Outcome | null {
+  const before = store.message(room, sender, epoch, n);
+  if (!before) return null;
+  return equals(before.hash, entryHash(entryKinds.message, bytes))
+    ? { type: "stored", pos: before.pos, isRepeated: true }
+    : { type: "refused", code: "DENIED" };
+}

@@ -1,0 +1,97 @@
+/**
+ * Journal: the order in which a server's state changes, and when a change lasts.
+ *
+ *   propose(record) → the journal orders it → apply(record) decides and writes → flushed → shown and answered
+ *
+ * Nothing changes until the journal hands a record back; then one synchronous apply decides (accepted at a position, or
+ * STALE, CONFLICT, ORDER, …). Reads stay synchronous, from the local store. Here the journal is this process's own
+ * ({@link LocalJournal}); records are plain data, so that a log shared by several servers can carry them.
+ */
+
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { errorCodes } from "../../protocol/channel/link_messages.ts";
+import type { StoredBan, StoredLeave } from "./store.ts";
+
+/** A change that somebody asks for. Ids are 32 bytes, `bytes` are as signed. */
+export type LogRecord =
+  /** An identity is let in: its card is kept. @param takesName its account says that the name is its own */
+  | { readonly kind: "card"; readonly card: Bytes; readonly takesName: boolean }
+  /** A prekey is published. */
+  | { readonly kind: "prekey"; readonly bytes: Bytes }
+  /** Somebody asks to be let in to a room. */
+  | { readonly kind: "join"; readonly room: Bytes; readonly id: Bytes }
+  /** Somebody asks no more. */
+  | { readonly kind: "unjoin"; readonly room: Bytes; readonly id: Bytes }
+  /** A member asks to go. */
+  | { readonly kind: "leave"; readonly room: Bytes; readonly leave: StoredLeave }
+  /** A commit, and the boxes that its roster names. */
+  | { readonly kind: "commit"; readonly bytes: Bytes; readonly boxes: readonly Bytes[] }
+  /** A message of a room with members. */
+  | { readonly kind: "message"; readonly bytes: Bytes }
+  /** A message of a key-file room. */
+  | { readonly kind: "key-file message"; readonly bytes: Bytes }
+  /** A key-file room begins. */
+  | { readonly kind: "key-file room"; readonly room: Bytes }
+  /** The operator ends a room. */
+  | { readonly kind: "retire"; readonly room: Bytes }
+  /** The operator bans. */
+  | { readonly kind: "ban"; readonly ban: StoredBan }
+  /** The operator lets in again. */
+  | { readonly kind: "unban"; readonly ban: StoredBan }
+  /** Messages after `from` up to `upTo` have waited long enough, and so have the boxes of commits up to `boxesUpTo`. */
+  | {
+    readonly kind: "expire";
+    readonly room: Bytes;
+    readonly from: number;
+    readonly upTo: number;
+    readonly boxesUpTo: number;
+  }
+  /** The server notes something for itself. */
+  | { readonly kind: "note"; readonly key: string; readonly value: Bytes };
+
+/** A code of ERROR. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/** What a record has come to. */
+export type Outcome =
+  /** It is done. */
+  | { readonly type: "done" }
+  /** It stands in its room's log, now or since before. */
+  | { readonly type: "stored"; readonly pos: number; readonly isRepeated: boolean }
+  /** The state does not allow it (any more); nothing has changed. */
+  | { readonly type: "refused"; readonly code: ErrorCode }
+  /** It could not be kept, and was undone. */
+  | { readonly type: "undone" };
+
+/** Whoever has the state that records change. */
+export interface Follower {
+  /**
+   * Applies records in their order, each whole or not at all. The only place that changes state.
+   *
+   * @param seq of the first record, counted from 1
+   * @param timeMs the journal's time, milliseconds since 1970
+   * @param records those proposed here are the very objects that were proposed
+   * @throws StoreFailed when the store does not take it
+   */
+  apply(seq: number, timeMs: number, records: readonly LogRecord[]): Outcome[];
+  /** All that was applied is on disk: it may be shown. The proposals resolve after this. */
+  flushed(): void;
+  /** All that was applied since the last flush is undone: what is in memory must be read again. */
+  undone(): void;
+}
+
+/** See above. */
+export interface Journal {
+  /** Proposes a record. @returns its outcome, once it has been applied and, if it changed anything, is on disk */
+  propose(record: LogRecord): Promise<Outcome>;
+  /** Hands all records after `from` to a follower, from now on; once. */
+  follow(from: number, follower: Follower): void;
+  /** Whether nothing that was applied waits to be on disk. */
+  readonly isIdle: boolean;
+  /** Waits until all that was acknowledged or applied before this call is on disk. @returns false: it was undone */
+  barrier(): Promise<boolean>;
+  /** Whether the last attempt to keep something failed. */
+  readonly isFailing: boolean;
+  /** Flushes what waits, and takes nothing more. */
+  close(): Promise<void>;
+}
