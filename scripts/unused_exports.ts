@@ -38,7 +38,8 @@ for (const [file, text] of texts) {
   if (!file.startsWith("lib/")) continue;
   for (const [, kind, name] of text.matchAll(declaration)) {
     if (used.has(`${file} ${name}`)) continue;
-    const mentions = text.match(new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\$")}(?![\\w$])`, "g"))!.length;
+    const mentions =
+      text.match(new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\$")}(?![\\w$])`, "g"))!.length;
     const isType = kind === "interface" || kind === "type";
     if (!isType || mentions === 1) unused.push(`${file}: ${kind} ${name}`);
   }

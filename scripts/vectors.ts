@@ -5,6 +5,7 @@
  * Sources are named in each file; cfb is cross-checked against OpenSSL here and in the tests.
  */
 
+import { generateKeyPairSync } from "node:crypto";
 import { encodeHex } from "@std/encoding/hex";
 import { CfbEncryptor } from "../lib/crypto/cfb.ts";
 import { fingerprint, generateIdentity, identityFrom, identityId } from "../lib/crypto/identity.ts";
@@ -331,3 +332,19 @@ await write("link", async () => {
     records: { secret: hex(secret), plaintext: hex(text("record")), wire: boundary },
   };
 });
+
+await write("refused_rsa", () => ({
+  source: "node:crypto, once: RSA keys that no identity may have. Making them takes half a minute",
+  keys: ([["512 bits", 512, 65537], ["2048 bits", 2048, 65537], ["4096 bits", 4096, 65537], [
+    "e = 3",
+    3072,
+    3,
+  ]] as const).map(([what, modulusLength, publicExponent]) => {
+    const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength, publicExponent });
+    return {
+      what,
+      spki: hex(publicKey.export({ format: "der", type: "spki" })),
+      pem: privateKey.export({ format: "pem", type: "pkcs8" }),
+    };
+  }),
+}));

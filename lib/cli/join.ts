@@ -1,5 +1,6 @@
 /** `chat join`: talks in a room (product §4). */
 
+import { debugLog } from "./debug_log.ts";
 import { Chat } from "../client/chat.ts";
 import type { ChatOptions } from "../client/chat_options.ts";
 import { type EntryOptions, talk } from "../client/commands/line_entry.ts";
@@ -56,6 +57,7 @@ async function joinWith(parsed: Parsed, process: Process, program: JsonView | nu
       return newSecret;
     },
   }, { clock, random });
+  const debug = debugLog(process);
   const typed = new InputHistory(profile.files);
   const person: Person = {
     interrupt: (again) => interrupt(again),
@@ -65,7 +67,14 @@ async function joinWith(parsed: Parsed, process: Process, program: JsonView | nu
     entered: (line) => keepTyped(line),
   };
   const view = program ?? viewFor(parsed, process, profile.name, options, typed, person);
-  const chat: Chat = new Chat(profile, options, view, { clock, random, dial: dialTcp, typed });
+  const chat: Chat = new Chat(profile, options, view, {
+    clock,
+    random,
+    dial: dialTcp,
+    typed,
+    onBug: (error) => debug?.fault(error),
+    onFrame: debug?.watch(),
+  });
   let interrupted = false;
   const stop = () => {
     interrupted = true;

@@ -3,6 +3,7 @@
 import type { Clock } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import type { RandomSource } from "../crypto/random.ts";
+import type { FrameWatcher } from "../protocol/channel/link.ts";
 import type { Dial } from "./connection/connection.ts";
 import type { LoginOptions } from "./connection/login.ts";
 import type { ServerTrust } from "./connection/server_gate.ts";
@@ -40,4 +41,6 @@ export interface ChatSeams {
   readonly typed?: Pick<InputHistory, "forget">;
   /** Told of faults of this program that did not end it. */
   readonly onBug?: (error: Error) => void;
+  /** Told of what passes over the link. */
+  readonly onFrame?: FrameWatcher;
 }

@@ -10,7 +10,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import type { Identity } from "../crypto/identity.ts";
 import { oaepDecrypt } from "../crypto/oaep.ts";
 import type { RandomSource } from "../crypto/random.ts";
-import type { Link } from "../protocol/channel/link.ts";
+import type { FrameWatcher, Link } from "../protocol/channel/link.ts";
 import { WriteScheduler } from "../protocol/channel/write_scheduler.ts";
 import { closeReasons } from "../protocol/channel/link_messages.ts";
 import type { Accounts } from "./accounts/accounts.ts";
@@ -62,6 +62,8 @@ export interface ServerParts {
   readonly retention?: Retention;
   /** Holds a room key file and answers (protocol §8.5). */
   readonly answering?: Answering | null;
+  /** Told of what passes over each link, by its name in logs: for whoever looks for a fault. */
+  readonly watchLink?: (session: string) => FrameWatcher;
   /** Runs something in a later turn of the event loop: when staged writes are flushed. */
   readonly defer: (act: () => void) => void;
 }
@@ -108,6 +110,7 @@ export class ChatServer {
       signIn: this.signIn,
       writes: new WriteScheduler(parts.defer),
       links: this.#links,
+      watchLink: parts.watchLink,
       handshake: {
         identity,
         card: parts.card,

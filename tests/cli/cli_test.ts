@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { BadInvite, formatInvite, parseInvite } from "../../lib/protocol/identity/invite.ts";
 import { helpOf } from "../../lib/cli/help.ts";
@@ -10,7 +11,7 @@ import { ChatError } from "../../lib/errors.ts";
 import { profilesDir, serverDir } from "../../lib/storage/home.ts";
 import { parseLine } from "../../lib/client/commands/commands.ts";
 
-Deno.test("flags are read in every form", () => {
+test("flags are read in every form", () => {
   for (
     const args of [["-u", "ira", "-p", "1", "-s", "h"], ["--user=ira", "--port=1", "--host=h"], [
       "--user",
@@ -39,17 +40,17 @@ const wrong: [string, () => unknown, string][] = [
   ["a port in words", () => parsePort("http"), "65535"],
 ];
 for (const [what, act, hint] of wrong) {
-  Deno.test(`${what} is refused, with a hint`, () =>
+  test(`${what} is refused, with a hint`, () =>
     assertStringIncludes(assertThrows(act, UsageError).hint, hint));
 }
-Deno.test("every flag is in its command's help", () => {
+test("every flag is in its command's help", () => {
   for (const spec of specs) {
     for (const option of spec.options) assertStringIncludes(helpOf(spec), `--${option.name}`);
   }
 });
 
 const serverId = new Uint8Array(32).fill(7);
-Deno.test("an invite says host, port, room and server, also for IPv6", () => {
+test("an invite says host, port, room and server, also for IPv6", () => {
   for (const host of ["chat.example.org", "127.0.0.1", "::1", "2001:db8::1"]) {
     for (
       const pins of [null, { roomId: new Uint8Array(32).fill(9), inviterId: new Uint8Array(32).fill(8) }]
@@ -73,16 +74,15 @@ for (
     `chat://h:0/lobby#${"A".repeat(43)}`,
   ]
 ) {
-  Deno.test(`"${bad.slice(0, 30)}" is not an invite`, () =>
-    void assertThrows(() => parseInvite(bad), BadInvite));
+  test(`"${bad.slice(0, 30)}" is not an invite`, () => void assertThrows(() => parseInvite(bad), BadInvite));
 }
-Deno.test("the name is the given one, else the login name, if it can be a name", () => {
+test("the name is the given one, else the login name, if it can be a name", () => {
   assertEquals(userName("Ira", () => "x"), "Ira");
   assertEquals(userName(undefined, (n) => n === "USER" ? "sam" : undefined), "sam");
   assertThrows(() => userName("a b", () => ""), BadName);
   assertThrows(() => userName(undefined, (n) => n === "USER" ? "jörg" : undefined), UsageError);
 });
-Deno.test("files live where the platform keeps them, CHAT_HOME and --home first", () => {
+test("files live where the platform keeps them, CHAT_HOME and --home first", () => {
   const env = (values: Record<string, string>) => (name: string) => values[name];
   const linux = env({ HOME: "/h", USERPROFILE: "x" });
   assertEquals([profilesDir(undefined, linux, "linux"), serverDir(undefined, linux, "linux")], [
@@ -98,7 +98,7 @@ Deno.test("files live where the platform keeps them, CHAT_HOME and --home first"
   assertEquals(profilesDir(undefined, linux, "darwin"), "/h/Library/Application Support/chat/profiles");
   assertThrows(() => profilesDir(undefined, env({}), "linux"), ChatError);
 });
-Deno.test("an error is one sentence and a hint, without control characters, and a fault of ours shows no stack", () => {
+test("an error is one sentence and a hint, without control characters, and a fault of ours shows no stack", () => {
   const told: string[] = [];
   assertEquals(report(new ChatError("bad \x1b[2Jthing", "do this", 4), (t) => told.push(t), false), 4);
   assertEquals(told, ["error: bad \ufffd[2Jthing\n", "hint: do this\n"]);
@@ -108,7 +108,7 @@ Deno.test("an error is one sentence and a hint, without control characters, and 
   report(new TypeError("detail"), (t) => told.push(t), true);
   assertStringIncludes(told.join(""), "detail");
 });
-Deno.test("a typed line is text, a command, a way out, or an error; never a command sent as text", () => {
+test("a typed line is text, a command, a way out, or an error; never a command sent as text", () => {
   assertEquals(parseLine("hello").kind, "say");
   assertEquals(parseLine("//etc/passwd"), { kind: "say", text: "/etc/passwd" });
   for (const line of ["EXIT", "exit", " EXIT "]) assertEquals(parseLine(line).kind, "quit");
@@ -118,17 +118,24 @@ Deno.test("a typed line is text, a command, a way out, or an error; never a comm
   const me = parseLine("/me waves  twice");
   assertEquals(me.kind === "command" && [me.command.name, me.rest], ["me", "waves  twice"]);
 });
-Deno.test("every task that runs the program gives it the permissions of the executable, and no more", async () => {
+test("every way to run the program gives it the permissions of the executable, and no more", async () => {
   const { permissions, runtimeFlags } = await import("../../scripts/permissions.ts");
-  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)));
-  const programs = Object.values(tasks as Record<string, { command: string }>).filter((t) =>
-    t.command.includes("main.ts") && t.command.startsWith("deno run")
-  );
-  assertEquals(programs.length, 3);
-  for (const { command } of programs) {
-    assertStringIncludes(command, `deno run ${[...runtimeFlags, ...permissions].join(" ")} main.ts`);
-  }
-  for (const { command } of Object.values(tasks as Record<string, { command: string }>)) {
+  const read = (path: string) => Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
+  const { tasks } = JSON.parse(read("deno.json")) as { tasks: Record<string, { command: string }> };
+  const programs = Object.values(tasks).filter(({ command }) => command.includes("main.ts "));
+  const run = `run -q -P=chat ${runtimeFlags[0]} main.ts`;
+  for (const name of ["chat", "serve", "join"]) assertStringIncludes(tasks[name].command, run);
+  assertEquals(programs.filter(({ command }) => command.startsWith("deno run")).length, 2);
+  const script = read("scripts/deno").match(/run -q -P=chat .*/g)!;
+  assertEquals(script.length, 2);
+  for (const line of script) assertStringIncludes(line, `${runtimeFlags[0]} "$root/main.ts"`);
+  assertEquals(permissions.map((flag) => flag.split("=")[0]), [
+    "--allow-net",
+    "--allow-read",
+    "--allow-write",
+    "--allow-env",
+  ]);
+  for (const { command } of Object.values(tasks)) {
     assertEquals(/(^| )(-A|--allow-all)( |$)/.test(command), false, command);
   }
 });

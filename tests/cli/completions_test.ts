@@ -1,5 +1,6 @@
 /** Completions and the manual page: from the tables, checked by the shells themselves where they are here. */
 
+import { test } from "../fakes/test.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { commands, help } from "../../lib/client/commands/commands.ts";
 import { completions } from "../../lib/cli/completions/completions.ts";
@@ -19,7 +20,7 @@ function printed(shell: string): string {
 }
 
 for (const shell of shells) {
-  Deno.test(`completions for ${shell} name every flag of every command`, () => {
+  test(`completions for ${shell} name every flag of every command`, () => {
     const text = printed(shell).replaceAll("\\-", "-");
     for (const spec of specs) {
       assertStringIncludes(text, spec.name);
@@ -30,7 +31,7 @@ for (const shell of shells) {
   });
 }
 for (const args of [[], ["tcsh"]]) {
-  Deno.test(`completions for ${args[0] ?? "nothing"} are refused, naming the shells`, () => {
+  test(`completions for ${args[0] ?? "nothing"} are refused, naming the shells`, () => {
     const error = assertThrows(
       () => completions(parseOptions(completionsSpec, args), {} as Process),
       UsageError,
@@ -55,7 +56,7 @@ const completed: [line: string[], words: string[]][] = [
   [["chat", "nonsense", "--"], []],
 ];
 for (const [line, words] of completed) {
-  Deno.test(`bash completes "${line.join(" ")}" to ${words.join(", ") || "nothing"}`, async () => {
+  test(`bash completes "${line.join(" ")}" to ${words.join(", ") || "nothing"}`, async () => {
     const script = `${bashCompletions(specs)}
 COMP_WORDS=(${line.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${line.length - 1}; COMPREPLY=()
 _chat; printf '%s\\n' "\${COMPREPLY[@]}"`;
@@ -65,7 +66,7 @@ _chat; printf '%s\\n' "\${COMPREPLY[@]}"`;
   });
 }
 for (const [shell, flags] of [["bash", "-n"], ["zsh", "-n"], ["fish", "-n"]]) {
-  Deno.test({
+  test({
     name: `${shell} reads its completions without a complaint`,
     ignore: !hasTool(shell),
     async fn() {
@@ -77,7 +78,7 @@ for (const [shell, flags] of [["bash", "-n"], ["zsh", "-n"], ["fish", "-n"]]) {
     },
   });
 }
-Deno.test({
+test({
   name: "fish completes flags, choices and commands",
   ignore: !hasTool("fish"),
   async fn() {
@@ -103,7 +104,7 @@ Deno.test({
     ]);
   },
 });
-Deno.test({
+test({
   name: "the manual page is well-formed, and has every command of a room and every exit code",
   ignore: !hasTool("groff"),
   async fn() {
@@ -119,7 +120,7 @@ Deno.test({
     }
   },
 });
-Deno.test("the README has the table of commands as /help shows it, and every flag", () => {
+test("the README has the table of commands as /help shows it, and every flag", () => {
   const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
   assert(readme.includes(`\`\`\`\n${help("").join("\n")}\n\`\`\``), "the table of commands");
   for (const [keys, does] of keyHelp) assert(readme.includes(`${keys.padEnd(36)} ${does}\n`), keys);

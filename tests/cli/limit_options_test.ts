@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { limitOptions, limitsOf } from "../../lib/cli/limit_options.ts";
 import { parseOptions, UsageError } from "../../lib/cli/options.ts";
@@ -8,12 +9,12 @@ const limits = (...args: string[]) => limitsOf(parseOptions(serveSpec, args).val
 const changed = (made: Limits) =>
   (Object.keys(made) as (keyof Limits)[]).filter((key) => made[key] !== defaultLimits[key]);
 
-Deno.test("without flags the limits are the protocol's", () => assertEquals(limits(), defaultLimits));
-Deno.test("there is a flag for each limit", () =>
+test("without flags the limits are the protocol's", () => assertEquals(limits(), defaultLimits));
+test("there is a flag for each limit", () =>
   assertEquals(limitOptions.length, Object.keys(defaultLimits).length));
 const reached = new Set<string>();
 for (const { name, help } of limitOptions) {
-  Deno.test(`--${name} changes one limit and no other, tells its default, and refuses what is no number`, () => {
+  test(`--${name} changes one limit and no other, tells its default, and refuses what is no number`, () => {
     const standard = Number(/default: (\d+)/.exec(help)![1]);
     const value = name === "max-members" ? standard - 1 : standard + 1;
     const made = limits(`--${name}=${value}`);

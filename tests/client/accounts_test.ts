@@ -7,7 +7,8 @@ import { auditLine } from "../../lib/server/accounts/audit.ts";
 import { MemoryAccounts } from "../../lib/server/accounts/memory.ts";
 import type { AccountStore } from "../../lib/server/accounts/store.ts";
 import { logsIn, registers, testAccounts, type TestAccountsOptions } from "../fakes/test_accounts.ts";
-import { type Client, until, type World, worldTest } from "../fakes/world.ts";
+import { type Client, type World, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 const password = "correct horse battery";
 

@@ -1,7 +1,8 @@
 /** Closed rooms, roles and removal, over real sockets: every change is a named person's act. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { headIn, until, worldTest } from "../fakes/world.ts";
+import { headIn, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 worldTest(
   "/close keeps newcomers waiting; /invite NAME lets one in, by a named admin's act",

@@ -2,7 +2,8 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { timestamp } from "../../lib/timestamp.ts";
-import { clockTest, headIn, until } from "../fakes/world.ts";
+import { clockTest, headIn } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 const day = 86_400_000;
 

@@ -1,5 +1,6 @@
 /** Dialling and the client's side of failure (protocol §13, product §5), with a fake clock and a fake wire. */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { Connection, type ConnectionConfig, type Receiver } from "../../lib/client/connection/connection.ts";
@@ -51,7 +52,7 @@ const dialErrors: [string, Error, RegExp][] = [
   ["anything else", new Error("odd (os error 5)"), /Cannot connect to "h:1": odd$/],
 ];
 for (const [what, error, says] of dialErrors) {
-  Deno.test(`dialling: ${what} is one sentence and a hint, exit code 3`, () => {
+  test(`dialling: ${what} is one sentence and a hint, exit code 3`, () => {
     const told = dialError("h:1", "h", error);
     assertEquals([says.test(told.message), told.hint !== "", told.exitCode], [
       true,
@@ -60,7 +61,7 @@ for (const [what, error, says] of dialErrors) {
     ], told.message);
   });
 }
-Deno.test("every CLOSE reason is a sentence and a hint; those of the login have exit code 5", () => {
+test("every CLOSE reason is a sentence and a hint; those of the login have exit code 5", () => {
   for (const reason of [...Object.values(closeReasons), 99]) {
     const told = refusedBy(reason, { name: "ira", hadToken: false });
     assertEquals([told.message.length > 10, told.hint.length > 5], [true, true]);
@@ -73,7 +74,7 @@ Deno.test("every CLOSE reason is a sentence and a hint; those of the login have 
     false,
   );
 });
-Deno.test("a host that never answers times out after 10 s; a connection that comes later is closed", async () => {
+test("a host that never answers times out after 10 s; a connection that comes later is closed", async () => {
   const clock = new FakeClock();
   const late = wired();
   const { promise, resolve } = Promise.withResolvers<MemoryConn>();
@@ -92,7 +93,7 @@ for (
     ["says nothing", () => {}],
   ] as const
 ) {
-  Deno.test(`a server that ${what} is left at the deadline, and gets nothing after the hello`, async () => {
+  test(`a server that ${what} is left at the deadline, and gets nothing after the hello`, async () => {
     const clock = new FakeClock();
     const { client, server, dial } = wired();
     const opening = Connection.open(await config(dial, clock));
@@ -107,7 +108,7 @@ for (
     assertEquals(client.written.length, 1);
   });
 }
-Deno.test("a peer that closes is told of at once", async () => {
+test("a peer that closes is told of at once", async () => {
   const { server, dial } = wired();
   const opening = Connection.open(await config(dial));
   opening.catch(() => {});
@@ -132,7 +133,7 @@ async function handshaken(over: Partial<ConnectionConfig> = {}) {
   const opening = Connection.open(await config(dial, clock, over));
   return { clock, client, server, reader, serving, opening };
 }
-Deno.test("a pin mismatch closes at once, before anything about us was sent", async () => {
+test("a pin mismatch closes at once, before anything about us was sent", async () => {
   class Mismatch extends ChatError {}
   const { client, opening } = await handshaken({
     checkServer: () => {
@@ -173,7 +174,7 @@ const welcome: LinkMessage = {
   retainSeconds: 1,
 };
 
-Deno.test("HELLO is alone in the first record; CLOSE in place of WELCOME is the server's reason", async () => {
+test("HELLO is alone in the first record; CLOSE in place of WELCOME is the server's reason", async () => {
   const { hello, link, entering } = await entered();
   assertEquals(hello.map((m) => m.type), ["HELLO"]);
   link.close(closeReasons.nameTaken);
@@ -186,7 +187,7 @@ for (
     ["a second WELCOME", welcome],
   ] as [string, LinkMessage][]
 ) {
-  Deno.test(`${what} ends the link`, async () => {
+  test(`${what} ends the link`, async () => {
     const { link, entering } = await entered();
     link.send(welcome);
     const { ended } = await entering;
@@ -194,7 +195,7 @@ for (
     assertEquals((await ended).how, "fault");
   });
 }
-Deno.test("a request gets its answer by ref, whatever the order; a cut ends all that wait", async () => {
+test("a request gets its answer by ref, whatever the order; a cut ends all that wait", async () => {
   const { link, entering, connection, server } = await entered();
   link.send(welcome);
   await entering;
@@ -210,7 +211,7 @@ Deno.test("a request gets its answer by ref, whatever the order; a cut ends all 
   assertInstanceOf(await three.catch((error) => error), LinkLost);
   await assertRejects(() => ask(), LinkLost);
 });
-Deno.test("only one room at a time has the link's commit turn; a cut ends the waiting", async () => {
+test("only one room at a time has the link's commit turn; a cut ends the waiting", async () => {
   const { link, entering, connection, server } = await entered();
   link.send(welcome);
   await entering;

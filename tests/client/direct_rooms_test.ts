@@ -1,7 +1,8 @@
 /** Direct messages (protocol §7.5), over real sockets. */
 
 import { assertEquals } from "@std/assert";
-import { until, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { worldTest } from "../fakes/world.ts";
 
 worldTest("/msg reaches one person alone, and the answer comes back; others see nothing", async (world) => {
   const ira = await world.enter("ira");

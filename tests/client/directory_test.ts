@@ -1,5 +1,6 @@
 /** What a client takes from the server of others' cards and prekeys, and what it does not. */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
@@ -44,7 +45,7 @@ async function inDirectory(
 }
 const knowSam = (d: Directory) => d.fetchCards(serverSaying({ cards: [sam.card.bytes] }), [sam.card.id]);
 
-Deno.test("a card is taken for its own id only, and kept across restarts", () =>
+test("a card is taken for its own id only, and kept across restarts", () =>
   inDirectory(async (directory, reopen) => {
     for (const wrong of [mallory.card.bytes, none, systemRandom(529)]) {
       await directory.fetchCards(serverSaying({ cards: [wrong] }), [sam.card.id]);
@@ -54,7 +55,7 @@ Deno.test("a card is taken for its own id only, and kept across restarts", () =>
     await knowSam(directory);
     assertEquals((await reopen()).card(sam.card.id)?.name, "sahnawaz");
   }));
-Deno.test("our own card needs no server", () =>
+test("our own card needs no server", () =>
   inDirectory(async (directory) => {
     assertEquals(directory.missing([ira.card.id, sam.card.id]).map((id) => encodeHex(id)), [
       encodeHex(sam.card.id),
@@ -78,14 +79,14 @@ const cases: [string, () => Promise<Bytes>, boolean][] = [
   ["garbage", () => Promise.resolve(systemRandom(1333)), false],
 ];
 for (const [what, make, usable] of cases) {
-  Deno.test(`prekeys: ${what} is ${usable ? "sealed to" : "not sealed to"}`, () =>
+  test(`prekeys: ${what} is ${usable ? "sealed to" : "not sealed to"}`, () =>
     inDirectory(async (directory) => {
       await knowSam(directory);
       const found = await directory.fetchPrekeys(serverSaying({ prekeys: [await make()] }), [sam.card.id]);
       assertEquals(found.has(encodeHex(sam.card.id)), usable);
     }));
 }
-Deno.test("prekeys: one below the newest that was seen is not sealed to, across restarts", () =>
+test("prekeys: one below the newest that was seen is not sealed to, across restarts", () =>
   inDirectory(async (directory, reopen) => {
     await knowSam(directory);
     const [older, newer] = [await made(sam, 0, now - 100), await made(sam, 0, now)];

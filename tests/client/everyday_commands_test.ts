@@ -1,10 +1,12 @@
 /** /ignore, /why, /history, /search, /forget, pasted lines, and what Tab offers. */
 
+import { test } from "../fakes/test.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { completion } from "../../lib/client/commands/completion.ts";
 import { commands, wordsOf } from "../../lib/client/commands/commands.ts";
 import { ChatError } from "../../lib/errors.ts";
-import { type Client, until, worldTest } from "../fakes/world.ts";
+import { type Client, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 async function ask({ view }: Client, line: string): Promise<string[]> {
   const before = view.answers.length + view.notices.length + view.warnings.length;
@@ -310,7 +312,7 @@ const offers: [before: string, from: number, words: readonly string[]][] = [
   ["zz", 0, []],
 ];
 for (const [before, from, expected] of offers) {
-  Deno.test(`Tab after "${before}" offers ${expected.join("|") || "nothing"}`, () => {
+  test(`Tab after "${before}" offers ${expected.join("|") || "nothing"}`, () => {
     const offer = completion(before, words);
     assertEquals(offer.words, expected);
     if (expected.length > 0) assertEquals(offer.from, from);

@@ -1,5 +1,6 @@
 /** Rooms and keys that a server puts in the place of others; each was possible once, and found in a review. */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { safetyDigits } from "../../lib/crypto/digits.ts";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
@@ -17,7 +18,8 @@ import { settle } from "../fakes/fake_clock.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { benchTest, type StreamBench } from "../fakes/stream_bench.ts";
-import { headIn, memoryStore, until, worldTest } from "../fakes/world.ts";
+import { headIn, memoryStore, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 const [sam, dana, erin, mallory] = await Promise.all(["sahnawaz", "dana", "erin", "mallory"].map(person));
 
@@ -143,7 +145,7 @@ worldTest("--trust HOST:PORT accepts one key, once: the next one that answers is
   assertEquals([error.name, error.exitCode], ["ServerKeyChanged", exitCodes.trust]);
 });
 
-Deno.test("several keys that claim one name: the person says by the digits which one is meant", () => {
+test("several keys that claim one name: the person says by the digits which one is meant", () => {
   const claims = new KeyClaims(null);
   assertEquals(claims.choose("dana", sam.card.id, ""), null);
   claims.note({ name: "dana", id: erin.card.id });
@@ -158,7 +160,7 @@ Deno.test("several keys that claim one name: the person says by the digits which
   assertEquals(claims.of("dana"), []);
 });
 
-Deno.test("the word of --trust is good once", () => {
+test("the word of --trust is good once", () => {
   const claims = new KeyClaims("Dana");
   assertEquals([claims.names("dana"), claims.names("dan")], [true, false]);
   claims.used();

@@ -1,7 +1,8 @@
 /** Several rooms, one screen: what is said elsewhere waits, is counted, survives, and is shown once. */
 
 import { assertEquals } from "@std/assert";
-import { type Client, memoryStore, until, type World, worldTest } from "../fakes/world.ts";
+import { type Client, memoryStore, type World, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 async function holding(world: World, name: string): Promise<Client> {
   const client = await world.join(name);

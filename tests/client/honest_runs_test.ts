@@ -1,5 +1,5 @@
-/** Property 16, the other half: honest runs never warn. The other five hundred are in honest_runs_second_test.ts. */
+/** Property 16, the one half: honest runs never warn. The other is honest_runs_with_transit_test.ts: files run side by side. */
 
 import { honestRunsTest } from "../fakes/honest_run.ts";
 
-honestRunsTest("the first five hundred");
+honestRunsTest("with records");

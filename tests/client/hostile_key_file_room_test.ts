@@ -7,7 +7,8 @@ import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { BentLog, type HostileServer, hostileTest } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
-import { type Client, until, type World } from "../fakes/world.ts";
+import type { Client, World } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 const key = new Uint8Array(32).fill(7);
 const fernetKey = key;

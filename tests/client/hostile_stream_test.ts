@@ -3,6 +3,7 @@
  * stream that breaks only that one. After each, an honest message must still open: nothing was moved.
  */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
@@ -395,7 +396,7 @@ benchTest(
   },
 );
 
-Deno.test({
+test({
   name: "a newcomer's stream must begin with the commit that adds her, and with every hash since its view",
   sanitizeOps: false,
   sanitizeResources: false,
@@ -435,7 +436,7 @@ Deno.test({
     }
   },
 });
-Deno.test({
+test({
   name: "a newcomer starts her history at the view of the commit that adds her, fed forward by the hashes",
   sanitizeOps: false,
   sanitizeResources: false,
@@ -560,7 +561,7 @@ for (
     ["a room that needs a key file", /needs its key file/, () => ({ policy: 0x80 })],
   ] as const
 ) {
-  Deno.test({
+  test({
     name: `${what} is not entered, and its stream is passed over`,
     sanitizeOps: false,
     sanitizeResources: false,

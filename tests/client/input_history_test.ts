@@ -1,5 +1,6 @@
 /** What the arrow keys bring back: kept over runs, sealed, and bounded. */
 
+import { test } from "../fakes/test.ts";
 import { assert, assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { InputHistory } from "../../lib/client/profile/input_history.ts";
@@ -12,7 +13,7 @@ async function inFolder(act: (open: () => InputHistory, dir: string) => void): P
   act(() => new InputHistory(files), dir);
   Deno.removeSync(dir, { recursive: true });
 }
-Deno.test("lines that were typed are there in the next run, once each, and nowhere in clear", async () => {
+test("lines that were typed are there in the next run, once each, and nowhere in clear", async () => {
   await inFolder((open, dir) => {
     const lines = open();
     for (const line of ["first", "second", "second", "first"]) lines.add(line);
@@ -22,7 +23,7 @@ Deno.test("lines that were typed are there in the next run, once each, and nowhe
     assertEquals(open().all, []);
   });
 });
-Deno.test("they are at most 200, and few when they are long", async () => {
+test("they are at most 200, and few when they are long", async () => {
   await inFolder((open) => {
     const lines = open();
     for (let i = 0; i < 250; i++) lines.add(`line ${i}`);

@@ -2,7 +2,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
-import { headIn, until, worldTest } from "../fakes/world.ts";
+import { headIn, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 const key = new Uint8Array(32).fill(7);
 const other = new Uint8Array(32).fill(8);

@@ -1,5 +1,6 @@
 /** What is kept, at the borders of its segments and after a crash between keeping and acknowledging. */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { LocalHistory } from "../../lib/client/profile/local_history.ts";
@@ -18,7 +19,7 @@ async function inFolder(
   Deno.removeSync(dir, { recursive: true });
 }
 for (const lines of [1, 127, 128, 129, 256, 300]) {
-  Deno.test(`${lines} lines are kept once each, also when the last come again after a restart`, async () => {
+  test(`${lines} lines are kept once each, also when the last come again after a restart`, async () => {
     await inFolder((open) => {
       const all = Array.from({ length: lines }, (_, i) => said(`line ${i}`));
       const first = open();
@@ -31,14 +32,14 @@ for (const lines of [1, 127, 128, 129, 256, 300]) {
     });
   });
 }
-Deno.test("what is late was kept when it came; with the history off nothing is", async () => {
+test("what is late was kept when it came; with the history off nothing is", async () => {
   await inFolder((open) => {
     open().record(room, [said("late", { late: true })]);
     open(false).record(room, [said("off")]);
     assertEquals(open().last(room, 10), []);
   });
 });
-Deno.test("long lines begin new segments, and all are found", async () => {
+test("long lines begin new segments, and all are found", async () => {
   await inFolder((open) => {
     const history = open();
     for (let i = 0; i < 20; i++) history.record(room, [said(`${i} ${"x".repeat(16_000)}`)]);
@@ -46,7 +47,7 @@ Deno.test("long lines begin new segments, and all are found", async () => {
     assertEquals(open().search(["19", "Xx"], 10).length, 1);
   });
 });
-Deno.test("a line that could not be written is kept when it comes again", async () => {
+test("a line that could not be written is kept when it comes again", async () => {
   await inFolder((open, files) => {
     const history = open();
     const [one, two, three] = ["one", "two", "three"].map((text) => said(text));

@@ -1,5 +1,6 @@
 /** Property 21: key-file rooms and Python's `cryptography.fernet`, in both directions, with Python really run. */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { decodeRoomKey, encodeRoomKey } from "../../lib/crypto/room_key.ts";
@@ -50,7 +51,7 @@ const words = [
 
 for (const word of words) {
   const shown = JSON.stringify(word.slice(0, 20));
-  Deno.test({
+  test({
     name: `a token of ours opens in Python, and Python's opens here: ${shown}`,
     ignore: !hasFernet,
     async fn() {
@@ -63,7 +64,7 @@ for (const word of words) {
   });
 }
 
-Deno.test({
+test({
   name: "a key that Python generated is read here, as a file, and one of ours is a key to Python",
   ignore: !hasFernet,
   async fn() {

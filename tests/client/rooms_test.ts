@@ -2,7 +2,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
-import { headIn, until, worldTest } from "../fakes/world.ts";
+import { headIn, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 const noWarnings = (...clients: { view: { warnings: string[] } }[]) => {
   for (const { view } of clients) assertEquals(view.warnings, []);

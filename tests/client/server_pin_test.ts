@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   InviteMismatch,
@@ -30,7 +31,7 @@ function withPins(pinned: Uint8Array | null, act: (known: KnownKeys) => void): v
 const check = (known: KnownKeys, said: Partial<ServerTrust>, id: Uint8Array<ArrayBuffer>) =>
   checkServerPin(known, { ...away, ...said }, id);
 
-Deno.test("an unknown server is taken on loopback, with an invite that names it, or with --accept-new; never otherwise", () => {
+test("an unknown server is taken on loopback, with an invite that names it, or with --accept-new; never otherwise", () => {
   withPins(null, (known) => {
     assertThrows(() => check(known, {}, a), ServerUnknown);
     check(known, { acceptNew: true }, a);
@@ -41,13 +42,13 @@ Deno.test("an unknown server is taken on loopback, with an invite that names it,
     }
   });
 });
-Deno.test("an invite for another key is refused before anything else is asked", () => {
+test("an invite for another key is refused before anything else is asked", () => {
   withPins(
     null,
     (known) => void assertThrows(() => check(known, { expectServer: b, acceptNew: true }, a), InviteMismatch),
   );
 });
-Deno.test("a changed key is a hard error that only --trust of just that server mends; not an invite, not --accept-new", () => {
+test("a changed key is a hard error that only --trust of just that server mends; not an invite, not --accept-new", () => {
   withPins(a, (known) => {
     check(known, {}, a);
     for (
@@ -68,7 +69,7 @@ Deno.test("a changed key is a hard error that only --trust of just that server m
   });
   withPins(null, (known) => assertEquals(keepServerPin(known, away, a, 1), "new"));
 });
-Deno.test("the highest version of a server is remembered, and begins anew with another key", () => {
+test("the highest version of a server is remembered, and begins anew with another key", () => {
   withPins(a, (known) => {
     assertEquals(known.serverVersion(target), 1);
     keepServerPin(known, away, a, 3);

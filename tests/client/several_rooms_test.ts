@@ -1,7 +1,8 @@
 /** Several rooms at once. */
 
 import { assertEquals } from "@std/assert";
-import { headIn, until, worldTest } from "../fakes/world.ts";
+import { headIn, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 worldTest("/join, /switch and /rooms: each line goes to the room on the screen", async (world) => {
   const ira = await world.enter("ira");

@@ -4,9 +4,9 @@
  * every chain key they ever held and every box they can open.
  */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import fc from "fast-check";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { ChatError } from "../../lib/errors.ts";
 import { boxDecryptor, openBox } from "../../lib/protocol/group/box.ts";
@@ -18,8 +18,10 @@ import { findMember } from "../../lib/protocol/group/roster.ts";
 import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { defaultLimits } from "../../lib/server/limits.ts";
 import { person } from "../fakes/people.ts";
-import { type Client, headIn, inWorld, until, type World } from "../fakes/world.ts";
+import { type Client, headIn, inWorld, type World } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 import { opensWith } from "../fakes/chain_reader.ts";
+import fc from "fast-check";
 
 const names = ["ira", "sahnawaz", "dana", "erin"];
 const limits = { ...defaultLimits, commitEveryMs: 1, handshakeBurst: 1000 };
@@ -38,7 +40,7 @@ const steps = fc.array(
   { minLength: 4, maxLength: 9 },
 );
 
-Deno.test({
+test({
   name:
     "property 11: real members open what was sealed during their stays, and nothing else, with all they ever held",
   sanitizeOps: false,

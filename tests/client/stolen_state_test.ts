@@ -9,7 +9,8 @@ import { boxDecryptor, openBox } from "../../lib/protocol/group/box.ts";
 import { type Commit, parseCommit } from "../../lib/protocol/group/commit.ts";
 import { noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
 import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
-import { type Client, clockTest, headIn, until, type World } from "../fakes/world.ts";
+import { type Client, clockTest, headIn, type World } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 import { opensWith } from "../fakes/chain_reader.ts";
 
 const day = 86_400_000;

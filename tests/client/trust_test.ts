@@ -9,7 +9,8 @@ import { parseInvite } from "../../lib/protocol/identity/invite.ts";
 import { makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
 import { person } from "../fakes/people.ts";
 import { dialTcp } from "../../lib/client/connection/connection.ts";
-import { headIn, until, type World, worldTest } from "../fakes/world.ts";
+import { headIn, type World, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 /** Another identity under a name of ours: mallory's keys with a card that says so. */
 async function impostor(world: World, name: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { cfb as nobleCfb } from "@noble/ciphers/aes";
@@ -10,14 +11,14 @@ import { unhex, vectors } from "../fakes/vectors.ts";
 
 const { nist, cases, seed } = vectors("cfb");
 
-Deno.test("CFB gives NIST SP 800-38A F.3.17", () => {
+test("CFB gives NIST SP 800-38A F.3.17", () => {
   const encrypted = new CfbEncryptor(unhex(nist.key)).encrypt(unhex(nist.iv), unhex(nist.plaintext));
   assertEquals(encodeHex(encrypted), nist.ciphertext);
   const opened = new CfbDecryptor(unhex(nist.key)).decrypt(unhex(nist.iv), unhex(nist.ciphertext));
   assertEquals(encodeHex(opened), nist.plaintext);
 });
 
-Deno.test("CFB gives what OpenSSL gave for every length of the table", () => {
+test("CFB gives what OpenSSL gave for every length of the table", () => {
   const random = seededRandom(seed);
   for (const { length, key, iv, ciphertext } of cases) {
     const [k, v, plaintext] = [random(32), random(16), random(length)];
@@ -31,7 +32,7 @@ Deno.test("CFB gives what OpenSSL gave for every length of the table", () => {
   }
 });
 
-Deno.test({ name: "CFB agrees with openssl enc -aes-256-cfb", ignore: !hasTool("openssl") }, async () => {
+test({ name: "CFB agrees with openssl enc -aes-256-cfb", ignore: !hasTool("openssl") }, async () => {
   const random = seededRandom("openssl now");
   for (const length of [1, 16, 33, 5000]) {
     const [key, iv, plaintext] = [random(32), random(16), random(length)];
@@ -44,7 +45,7 @@ Deno.test({ name: "CFB agrees with openssl enc -aes-256-cfb", ignore: !hasTool("
   }
 });
 
-Deno.test("CFB agrees with @noble/ciphers for any key, IV and text", () => {
+test("CFB agrees with @noble/ciphers for any key, IV and text", () => {
   const bytes = (n: number) => fc.uint8Array({ minLength: n, maxLength: n });
   fc.assert(
     fc.property(bytes(32), bytes(16), fc.uint8Array({ maxLength: 400 }), (key, iv, text) => {
@@ -56,7 +57,7 @@ Deno.test("CFB agrees with @noble/ciphers for any key, IV and text", () => {
   );
 });
 
-Deno.test("a kept cipher object gives what a fresh one gives, whatever came before", () => {
+test("a kept cipher object gives what a fresh one gives, whatever came before", () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.uint8Array({ maxLength: 70 }))),
@@ -74,7 +75,7 @@ Deno.test("a kept cipher object gives what a fresh one gives, whatever came befo
   );
 });
 
-Deno.test("single blocks are AES-256 in ECB (FIPS 197 C.3)", () => {
+test("single blocks are AES-256 in ECB (FIPS 197 C.3)", () => {
   const key = Uint8Array.from({ length: 32 }, (_, i) => i);
   const block = unhex("00112233445566778899aabbccddeeff");
   assertEquals(encodeHex(new BlockEncryptor(key).encrypt(block)), "8ea2b7ca516745bfeafc49904b496089");

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { openToken, sealToken, TokenRefused } from "../../lib/crypto/fernet.ts";
@@ -11,25 +12,25 @@ const key = (secret: string) => decodeRoomKey(bytes(secret));
 const seconds = (iso: string) => Date.parse(iso) / 1000;
 
 for (const row of generate) {
-  Deno.test(`the specification's generate.json: "${row.src}"`, () => {
+  test(`the specification's generate.json: "${row.src}"`, () => {
     const token = sealToken(key(row.secret), seconds(row.now), Uint8Array.from(row.iv), bytes(row.src));
     assertEquals(text(token), row.token);
   });
 }
 for (const row of verify) {
-  Deno.test(`the specification's verify.json: "${row.src}"`, () => {
+  test(`the specification's verify.json: "${row.src}"`, () => {
     const opened = openToken(key(row.secret), bytes(row.token), { now: seconds(row.now), ttl: row.ttl_sec });
     assertEquals(text(opened.plaintext), row.src);
   });
 }
 for (const row of invalid) {
-  Deno.test(`the specification's invalid.json: ${row.desc}`, () => {
+  test(`the specification's invalid.json: ${row.desc}`, () => {
     const within = { now: seconds(row.now), ttl: row.ttl_sec };
     assertThrows(() => openToken(key(row.secret), bytes(row.token), within), TokenRefused);
   });
 }
 for (const row of python) {
-  Deno.test(`a token that Python made opens: ${JSON.stringify(row.src)}`, () => {
+  test(`a token that Python made opens: ${JSON.stringify(row.src)}`, () => {
     const opened = openToken(key(row.secret), bytes(row.token));
     assertEquals([opened.time, text(opened.plaintext)], [row.time, row.src]);
   });
@@ -37,7 +38,7 @@ for (const row of python) {
 
 const secret = Uint8Array.from({ length: 32 }, (_, i) => i);
 
-Deno.test("every changed character of a token, and every truncation, is refused", () => {
+test("every changed character of a token, and every truncation, is refused", () => {
   const token = sealToken(secret, 1_700_000_000, new Uint8Array(16), bytes("pay 1000"));
   for (let i = 0; i < token.length; i++) {
     const bent = token.slice();
@@ -47,7 +48,7 @@ Deno.test("every changed character of a token, and every truncation, is refused"
   }
 });
 
-Deno.test("a token in another spelling of the same bytes is refused: one token has one text", () => {
+test("a token in another spelling of the same bytes is refused: one token has one text", () => {
   const token = text(sealToken(secret, 1, new Uint8Array(16), bytes("a".repeat(40))));
   const spellings = [
     token.replace(/=+$/, ""),
@@ -67,7 +68,7 @@ Deno.test("a token in another spelling of the same bytes is refused: one token h
   }
 });
 
-Deno.test("any text survives, and any bytes at all give only the typed error", () => {
+test("any text survives, and any bytes at all give only the typed error", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(), (plaintext, time) => {
     const opened = openToken(secret, sealToken(secret, time, new Uint8Array(16), plaintext));
     assertEquals([opened.time, [...opened.plaintext]], [time, [...plaintext]]);

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { open, seal, TagMismatch } from "../../lib/crypto/seal.ts";
@@ -8,7 +9,7 @@ const cases = vectors("seal").cases;
 const [c] = [cases[1]];
 const [secret, salt, ad, plaintext, sealed] = [c.secret, c.salt, c.ad, c.plaintext, c.sealed].map(unhex);
 
-Deno.test("seal() gives the frozen vectors, and open() reverses them", () => {
+test("seal() gives the frozen vectors, and open() reverses them", () => {
   for (const each of cases) {
     const [k, s, a, p] = [each.secret, each.salt, each.ad, each.plaintext].map(unhex);
     assertEquals(encodeHex(seal(k, each.label, s, a, p)), each.sealed);
@@ -16,7 +17,7 @@ Deno.test("seal() gives the frozen vectors, and open() reverses them", () => {
   }
 });
 
-Deno.test("open() refuses every single changed bit", () => {
+test("open() refuses every single changed bit", () => {
   for (let bit = 0; bit < sealed.length * 8; bit++) {
     const changed = sealed.slice();
     changed[bit >> 3] ^= 1 << (bit & 7);
@@ -24,7 +25,7 @@ Deno.test("open() refuses every single changed bit", () => {
   }
 });
 
-Deno.test("open() refuses every truncation", () => {
+test("open() refuses every truncation", () => {
   for (let n = 0; n < sealed.length; n++) {
     assertThrows(() => open(secret, c.label, salt, ad, sealed.slice(0, n)), TagMismatch);
   }
@@ -39,10 +40,10 @@ const foreign = [
   ["associated data moved into the ciphertext", () => open(secret, c.label, salt, ad.slice(0, -1), sealed)],
 ] as const;
 for (const [what, act] of foreign) {
-  Deno.test(`open() refuses ${what}`, () => void assertThrows(act, TagMismatch));
+  test(`open() refuses ${what}`, () => void assertThrows(act, TagMismatch));
 }
 
-Deno.test("open() decrypts nothing before the whole tag holds", () =>
+test("open() decrypts nothing before the whole tag holds", () =>
   countedDecrypts((calls) => {
     for (const at of [0, sealed.length - 32, sealed.length - 1]) {
       const changed = sealed.slice();

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import fc from "fast-check";
@@ -9,10 +10,10 @@ const fitting = vectors("kdf").hmac.filter(({ key, data }: { key: string; data: 
   key.length <= 128 && data.length <= maxShortTextBytes * 2
 );
 for (const { key, data, mac } of fitting) {
-  Deno.test(`a short HMAC gives the RFC 4231 case of key ${key.slice(0, 8)}…`, () =>
+  test(`a short HMAC gives the RFC 4231 case of key ${key.slice(0, 8)}…`, () =>
     assertEquals(encodeHex(new ShortHmac(unhex(key)).tagOf(unhex(data))), mac));
 }
-Deno.test("a short HMAC is the runtime's for every length of key and text, whatever came before", () => {
+test("a short HMAC is the runtime's for every length of key and text, whatever came before", () => {
   const bytes = (most: number) => fc.uint8Array({ minLength: 0, maxLength: most });
   fc.assert(
     fc.property(
@@ -30,7 +31,7 @@ Deno.test("a short HMAC is the runtime's for every length of key and text, whate
     assertEquals(new ShortHmac(text).tagOf(text), hmac(text, text));
   }
 });
-Deno.test("a short HMAC refuses what does not fit", () => {
+test("a short HMAC refuses what does not fit", () => {
   assertThrows(() => new ShortHmac(new Uint8Array(65)), Error);
   assertThrows(() => new ShortHmac(new Uint8Array(32)).tagOf(new Uint8Array(56)), Error);
 });

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { digits, roomDigits, safetyDigits } from "../../lib/crypto/digits.ts";
@@ -10,20 +11,20 @@ import { unhex, vectors } from "../fakes/vectors.ts";
 
 const { people, safety } = vectors("keys");
 
-Deno.test("digits are twelve groups of five, the frozen ones", () => {
+test("digits are twelve groups of five, the frozen ones", () => {
   for (const p of people) {
     assertEquals(fingerprint(unhex(p.id)), p.digits);
     assertEquals(/^(\d{5} ){11}\d{5}$/.test(p.digits), true);
   }
 });
-Deno.test("two people see the same digits, and another pair sees others", () => {
+test("two people see the same digits, and another pair sees others", () => {
   const [a, b, c] = people.map((p: { id: string }) => unhex(p.id));
   assertEquals(safetyDigits(a, b), safety.digits);
   assertEquals(safetyDigits(b, a), safety.digits);
   assertEquals(safetyDigits(a, c) === safety.digits, false);
   assertEquals(roomDigits(a) === digits(a), false);
 });
-Deno.test("a room key file is what Python's Fernet.generate_key() writes", () => {
+test("a room key file is what Python's Fernet.generate_key() writes", () => {
   const key = Uint8Array.from({ length: 32 }, (_, i) => 255 - i);
   const text = encodeRoomKey(key);
   assertEquals(text, "__79_Pv6-fj39vX08_Lx8O_u7ezr6uno5-bl5OPi4eA=\n");
@@ -35,11 +36,11 @@ Deno.test("a room key file is what Python's Fernet.generate_key() writes", () =>
   assertEquals(decodeRoomKey(key), key);
 });
 for (const bad of ["", "abc", "A".repeat(44), "z".repeat(64), "A".repeat(300)]) {
-  Deno.test(`a room key file of ${bad.length} bytes that is no key is refused`, () => {
+  test(`a room key file of ${bad.length} bytes that is no key is refused`, () => {
     assertThrows(() => decodeRoomKey(new TextEncoder().encode(bad)), Malformed);
   });
 }
-Deno.test("PEM survives a round trip, and any text at all gives only the typed error", () => {
+test("PEM survives a round trip, and any text at all gives only the typed error", () => {
   fc.assert(fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), (der) => {
     const [block] = decodePem(encodePem("TEST", der));
     assertEquals([...block.der], [...der]);
@@ -61,4 +62,4 @@ Deno.test("PEM survives a round trip, and any text at all gives only the typed e
     }
   }));
 });
-Deno.test("this runtime passes the self-test", () => selfTest());
+test("this runtime passes the self-test", () => selfTest());

@@ -1,7 +1,9 @@
 /** The built executable, run as a stranger would: an empty home, real pipes, real signals. */
 
+import { test } from "../fakes/test.ts";
 import { fromFileUrl } from "@std/path";
 import { listenOnOwnPort } from "../fakes/ports.ts";
+import { until } from "../fakes/until.ts";
 
 export const executable = fromFileUrl(
   new URL(Deno.build.os === "windows" ? "../../dist/chat.exe" : "../../dist/chat", import.meta.url),
@@ -84,6 +86,10 @@ export class ChatProcess {
   async type(text: string): Promise<void> {
     if (text !== "") await this.#writer.write(new TextEncoder().encode(text)).catch(() => {});
   }
+  /** Its process id: the shell head of the executable ends in exec. */
+  get pid(): number {
+    return this.#child.pid;
+  }
   async closeInput(): Promise<void> {
     await this.#writer.close().catch(() => {});
   }
@@ -96,13 +102,8 @@ export class ChatProcess {
   }
   /** Waits until the output has this text. */
   async shows(text: string, where: "out" | "err" = "out", timeoutMs = 20_000): Promise<void> {
-    const start = performance.now();
-    while (!this[where].includes(text)) {
-      if (performance.now() - start > timeoutMs) {
-        throw new Error(`never printed "${text}":\nstdout: ${this.out}\nstderr: ${this.err}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    const instead = () => `\nstdout: ${this.out}\nstderr: ${this.err}`;
+    await until(`printed "${text}"`, () => this[where].includes(text), { timeoutMs, instead });
   }
 }
 
@@ -116,7 +117,7 @@ export function freePort(): number {
 
 /** A test with a home of its own. */
 export function e2e(name: string, act: (home: Home) => Promise<void>, ignore = false): void {
-  Deno.test({
+  test({
     name,
     ignore,
     async fn() {

@@ -1,5 +1,6 @@
 /** The executable from outside: commands, streams, exit codes, signals, and a terminal. */
 
+import { test } from "../fakes/test.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { hasTmux, Terminals } from "./terminal.ts";
 import { e2e, freePort, type Home, removeCache } from "./chat_process.ts";
@@ -504,4 +505,4 @@ e2e("two people talk in two terminals (tmux)", async (home) => {
   }
 }, !hasTmux);
 
-Deno.test("the unpacked executable is removed again", () => removeCache());
+test("the unpacked executable is removed again", () => removeCache());

@@ -3,6 +3,9 @@
  * log moved away. CHAT_KILLS says how often it is killed; `deno task kills` does it a hundred times.
  */
 
+import { run } from "../fakes/tools.ts";
+import { exists } from "../../lib/storage/private_file.ts";
+import { until } from "../fakes/until.ts";
 import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { type ChatProcess, e2e, executable, freePort, type Home } from "./chat_process.ts";
 
@@ -53,10 +56,10 @@ e2e(
     for (let i = 0; i < kills; i++) {
       // Under way again: somebody has heard something new since the restart.
       const before = heard(people[0]).length;
-      for (let n = 0; heard(people[0]).length <= before; n++) {
-        if (n === 3000) throw new Error(`nothing is heard after kill ${i}: ${people[0].err}`);
-        await pause(20);
-      }
+      await until(`something is heard after kill ${i}`, () => heard(people[0]).length > before, {
+        timeoutMs: 60_000,
+        instead: () => people[0].err,
+      });
       await pause(Math.random() * 400);
       server.kill("SIGKILL");
       await server.code;
@@ -64,7 +67,7 @@ e2e(
     }
     clearInterval(talk);
     const all = () => people.map(heard);
-    for (let i = 0; i < 3000 && all().some((list) => list.length < said); i++) await pause(20);
+    await until("all is heard", () => all().every((list) => list.length >= said), { timeoutMs: 60_000 });
     const [first, ...others] = all();
     // What one confirms as own, all others heard, at the same place, once.
     const inOrder = (list: Heard[]) =>
@@ -97,10 +100,12 @@ e2e(
     const printed = (async () => {
       for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) out += text;
     })();
-    while (!out.includes("Invite")) await pause(20);
+    await until("it serves", () => out.includes("Invite"));
     const conns: Deno.TcpConn[] = [];
     for (let i = 0; i < 200; i++) conns.push(await Deno.connect({ hostname: "127.0.0.1", port }));
-    await pause(500);
+    await until("out of descriptors", async () => {
+      return Number((await run("sh", ["-c", `ls /proc/${child.pid}/fd | wc -l`])).text) >= 59;
+    });
     for (const conn of conns) conn.close();
     for (let tries = 0;; tries++) {
       const { code, err } = await home.run(["join", "-u", "ira", "-p", String(port), "-m", "hello"]);
@@ -136,8 +141,10 @@ e2e(
     await server.shows("Invite");
     assertEquals((await home.run(["join", "-u", "ira", "-p", port, "-m", "a secret"])).code, 0);
     Deno.renameSync(log, `${log}.1`);
-    await pause(1100);
-    assertEquals((await home.run(["join", "-u", "ira", "-p", port, "-m", "another"])).code, 0);
+    await until("it goes on under its name", async () => {
+      assertEquals((await home.run(["join", "-u", "ira", "-p", port, "-m", "another"])).code, 0);
+      return exists(log);
+    });
     server.kill("SIGTERM");
     assertEquals(await server.code, 0);
     const [before, after] = [`${log}.1`, log].map((path) => Deno.readTextFileSync(path));

@@ -4,6 +4,8 @@
  * How long the join takes is measured by `deno task bench --only floods`, since no test depends on the wall clock.
  */
 
+import { run as shell } from "../fakes/tools.ts";
+import { until } from "../fakes/until.ts";
 import { assertEquals, assertGreater } from "@std/assert";
 import { type Attack, attacks } from "../fakes/attacks.ts";
 import { e2e, freePort } from "./chat_process.ts";
@@ -13,6 +15,7 @@ const memoryMostKb = 400_000;
 for (const attack of attacks) {
   e2e(`${attack.name}: a pinned client joins all the same, and memory stays bounded`, async (home) => {
     const port = freePort();
+    const metrics = `127.0.0.1:${freePort()}`;
     const server = home.start(
       "serve",
       "-p",
@@ -21,6 +24,8 @@ for (const attack of attacks) {
       `${home.dir}/log`,
       "--log-format",
       "json",
+      "--metrics",
+      metrics,
     );
     await server.shows("Invite");
     const pinned = await home.run(["join", "-u", "ira", "-p", String(port), "-m", "before"]);
@@ -28,8 +33,7 @@ for (const attack of attacks) {
     const stop = new AbortController();
     const over = run(attack, port, stop.signal);
     try {
-      // The attack is under way once the server has noticed any of it, or has had a while to.
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await until("the attack is under way", async () => await noticed(metrics) >= 5, { everyMs: 50 });
       for (let i = 0; i < 2; i++) {
         const { code, err } = await home.run([
           "join",
@@ -42,10 +46,8 @@ for (const attack of attacks) {
         ]);
         assertEquals(code, 0, err);
       }
-      const { stdout } = await new Deno.Command("sh", {
-        args: ["-c", `grep -h VmRSS /proc/$(pgrep -f -- "serve -p ${port} " | head -1)/status`],
-      }).output();
-      const rssKb = Number(/\d+/.exec(new TextDecoder().decode(stdout))![0]);
+      const { text } = await shell("sh", ["-c", `grep VmRSS /proc/${server.pid}/status`]);
+      const rssKb = Number(/\d+/.exec(text)![0]);
       assertGreater(memoryMostKb, rssKb);
     } finally {
       stop.abort();
@@ -64,6 +66,15 @@ for (const attack of attacks) {
     assertEquals(server.err.includes("error"), false, server.err);
     assertEquals(server.out.includes("fault of this program"), false);
   });
+}
+
+/** How much of an attack the server has seen: who is at the door, was turned away, or has failed. */
+async function noticed(metrics: string): Promise<number> {
+  const text = await (await fetch(`http://${metrics}/metrics`)).text();
+  const counts = text.matchAll(
+    /^chat_(?:pending_connections|handshake_failures_total|turned_away_total)(?:{.*})? (\d+)$/gm,
+  );
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 async function run(attack: Attack, port: number, signal: AbortSignal): Promise<void> {

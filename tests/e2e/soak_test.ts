@@ -1,5 +1,6 @@
 /** The short form of `deno task soak`: a steady load, and strangers who come and go, in the time that CI has. */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import { drawCurves } from "../../scripts/bench/curves.ts";
 import { Load } from "../../scripts/bench/fan_out.ts";
@@ -42,7 +43,7 @@ async function rssOf(port: number): Promise<number> {
   return Number(/\d+/.exec(new TextDecoder().decode(stdout))![0]);
 }
 
-Deno.test("the picture of a soak has a panel and a line for each curve, and axes that end at round numbers", () => {
+test("the picture of a soak has a panel and a line for each curve, and axes that end at round numbers", () => {
   const svg = drawCurves("a title", [{ name: "memory, MB", points: [[0, 80], [10, 130]] }, {
     name: "latency, ms",
     points: [[0, 7], [10, 6]],

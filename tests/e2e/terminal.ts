@@ -1,5 +1,6 @@
 /** Real terminals: windows of a tmux of the test's own, with real keys and real screens. */
 
+import { until } from "../fakes/until.ts";
 import { hasTool, run } from "../fakes/tools.ts";
 import type { Home } from "./chat_process.ts";
 
@@ -39,6 +40,12 @@ export class Terminal {
     private readonly window: string,
   ) {}
 
+  /** Sends a signal to the program in the window, as another program would. */
+  async signal(signal: "TERM" | "HUP"): Promise<void> {
+    const shell = (await this.tmux("display-message", "-p", "-t", this.window, "#{pane_pid}")).trim();
+    // The terminal's foreground process group: the job that the shell in the window waits for.
+    await run("sh", ["-c", `kill -${signal} -- -$(ps -o tpgid= -p ${Number(shell)} | tr -d ' ')`]);
+  }
   /** Presses keys: text as it stands, or the names that tmux knows (Enter, C-c). */
   async press(...keys: string[]): Promise<void> {
     await this.tmux("send-keys", "-t", this.window, ...keys);
@@ -74,10 +81,8 @@ export class Terminal {
     await this.until(`"${text}" on the screen`, (screen) => screen.includes(text));
   }
   async until(what: string, condition: (screen: string) => boolean): Promise<void> {
-    for (let i = 0; i < 400; i++) {
-      if (condition(await this.screen())) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`never ${what}:\n${await this.screen()}`);
+    let screen = "";
+    const holds = async () => condition(screen = await this.screen());
+    await until(what, holds, { everyMs: 50, instead: () => `:\n${screen}` });
   }
 }

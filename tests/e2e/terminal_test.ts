@@ -115,7 +115,7 @@ inTwoTerminals(
 
 inTwoTerminals(
   "Ctrl+Z and fg; every way out gives the terminal back as it was",
-  async ({ ira, sam, port }, home) => {
+  async ({ ira, sam, port }) => {
     await sam.type("half a line");
     await sam.press("C-z");
     await sam.shows("Stopped");
@@ -130,8 +130,8 @@ inTwoTerminals(
     const ways: [string, () => Promise<void>][] = [
       ["Ctrl+C twice", () => sam.press("C-c", "C-c")],
       ["Ctrl+D", () => sam.press("C-d")],
-      ["SIGTERM", () => kill(home, "TERM")],
-      ["SIGHUP", () => kill(home, "HUP")],
+      ["SIGTERM", () => sam.signal("TERM")],
+      ["SIGHUP", () => sam.signal("HUP")],
     ];
     for (const [i, [way, leave]] of ways.entries()) {
       if (i > 0) {
@@ -223,9 +223,3 @@ e2e("zsh completes commands and flags with Tab", async (home) => {
     await terminals.close();
   }
 }, !hasTmux);
-
-/** Sends a signal to sam's program, as another program would. */
-async function kill(home: Home, signal: string): Promise<void> {
-  const script = `pkill -${signal} -f 'join -u sam' || true`;
-  await new Deno.Command("sh", { args: ["-c", script], env: home.env }).output();
-}

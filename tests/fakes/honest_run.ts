@@ -4,10 +4,14 @@
  * lost connections.
  */
 
-import { systemRandom } from "../../lib/crypto/random.ts";
+import { test } from "./test.ts";
+import type { RandomSource } from "../../lib/crypto/random.ts";
+import { seed, tellSeed, times } from "./sampled.ts";
+import { seededRandom } from "./seeded_random.ts";
 import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { JumpingClock } from "./jumping_clock.ts";
-import { type Client, headIn, until, World } from "./world.ts";
+import { type Client, headIn, World } from "./world.ts";
+import { until } from "./until.ts";
 
 const limits = {
   ...defaultLimits,
@@ -33,10 +37,10 @@ const connectionTrouble =
   /connection was cut|gone silent|shutting down|Nothing answers|handshake with|Cannot connect to|is not a chat server|ended the connection/;
 
 /** Runs one. @returns what was done, for whoever wants to see it again @throws when anybody was warned */
-export async function honestRun(steps = 6, over: Partial<Limits> = {}): Promise<string[]> {
+export async function honestRun(random: RandomSource, over: Partial<Limits>, steps = 6): Promise<string[]> {
   const clock = new JumpingClock();
   const world = await World.open({ limits: { ...limits, ...over }, dir, clock });
-  const run = new Run(world, clock);
+  const run = new Run(world, clock, random);
   try {
     await run.begin();
     for (let i = 0; i < steps; i++) await run.step(i);
@@ -57,14 +61,18 @@ class Run {
   readonly done: string[] = [];
   #away = new Set<string>();
 
-  constructor(private readonly world: World, private readonly clock: JumpingClock) {}
+  constructor(
+    private readonly world: World,
+    private readonly clock: JumpingClock,
+    private readonly random: RandomSource,
+  ) {}
 
   async begin(): Promise<void> {
     for (const name of names.slice(0, 2)) this.here.set(name, await this.world.enter(name));
   }
 
   async step(i: number): Promise<void> {
-    const [a, b] = systemRandom(2);
+    const [a, b] = this.random(2);
     const name = [...this.here.keys()][b % this.here.size];
     const client = this.here.get(name)!;
     const kinds = [
@@ -144,7 +152,7 @@ class Run {
       if (condition()) return true;
       this.clock.jump(20); // nobody waits for seconds to pass
       return false;
-    }, 20_000);
+    });
   }
 
   async #join(): Promise<void> {
@@ -187,20 +195,22 @@ class Run {
 }
 
 /** Runs many, some at once, so that nobody's waiting costs time. */
-async function honestRuns(count: number, atOnce: number, limits: Partial<Limits>): Promise<void> {
-  let left = count;
+async function honestRuns(of: string, count: number, atOnce: number, limits: Partial<Limits>): Promise<void> {
+  tellSeed(of);
+  let done = 0;
   const worker = async () => {
-    while (left-- > 0) await honestRun(undefined, limits);
+    while (done < count) await honestRun(seededRandom(`${seed} ${of} ${done++}`), limits);
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-/** Half of the thousand runs. */
-export function honestRunsTest(which: string, limits: Partial<Limits> = {}): void {
-  Deno.test({
-    name: `property 16: honest runs with cuts, restarts and crashes at random points never warn: ${which}`,
+/** A hundred runs, or two thousand; what is done in each follows from the seed. */
+export function honestRunsTest(of: string, limits: Partial<Limits> = {}): void {
+  test({
+    name: `property 16: honest runs with cuts, restarts and crashes at random points never warn: ${of}`,
     sanitizeOps: false,
     sanitizeResources: false,
-    fn: () => honestRuns(500, 8, limits),
+    boundMs: times(240_000, 7_200_000),
+    fn: () => honestRuns(of, times(100, 2000), 8, limits),
   });
 }

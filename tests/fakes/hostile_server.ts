@@ -3,6 +3,7 @@
  * test wants, and said on, over real links on both sides; so it can do all that a server can, and nothing more.
  */
 
+import { test } from "./test.ts";
 import { encodeHex } from "@std/encoding/hex";
 import { systemClock } from "../../lib/clock.ts";
 import { oaepDecrypt } from "../../lib/crypto/oaep.ts";
@@ -195,7 +196,7 @@ export const generousLimits = {
 
 /** A test in a world with a hostile server in front of the real one. */
 export function hostileTest(name: string, act: (world: World, server: HostileServer) => Promise<void>): void {
-  Deno.test({
+  test({
     name,
     sanitizeOps: false,
     sanitizeResources: false,

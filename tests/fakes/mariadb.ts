@@ -2,6 +2,7 @@
 
 import { join } from "@std/path";
 import { hasTool, run } from "./tools.ts";
+import { until } from "./until.ts";
 
 /** Not everybody's PATH leads to where Debian keeps its servers. */
 const mariadbd = hasTool("mariadbd") ? "mariadbd" : "/usr/sbin/mariadbd";
@@ -65,13 +66,11 @@ export class Mariadb {
       stdout: "null",
       stderr: "null",
     }).spawn();
-    const start = performance.now();
-    while (!(await run("mariadb", this.#client("-e", "SELECT 1"))).ok) {
-      if (performance.now() - start > 60_000) {
-        throw new Error(`mariadbd does not start: ${Deno.readTextFileSync(`${this.dir}/log`)}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await until(
+      "mariadbd starts",
+      async () => (await run("mariadb", this.#client("-e", "SELECT 1"))).ok,
+      { timeoutMs: 60_000, everyMs: 50, instead: () => Deno.readTextFileSync(`${this.dir}/log`) },
+    );
   }
 
   /** Kills it as a power cut would. */

@@ -6,7 +6,7 @@ import { makePrekey, type PrekeySecrets } from "../../lib/protocol/identity/prek
 import { errorCodes, type LinkMessage, type MessageOf } from "../../lib/protocol/channel/link_messages.ts";
 import { dialled } from "./dialled.ts";
 import { person } from "./people.ts";
-import { until } from "./world.ts";
+import { until } from "./until.ts";
 
 export class RawClient implements Receiver {
   readonly received: LinkMessage[] = [];

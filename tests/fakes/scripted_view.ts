@@ -1,5 +1,6 @@
 /** A view that remembers what it was shown and types what a test tells it. */
 
+import { until } from "./until.ts";
 import type { RoomEvent } from "../../lib/client/room_events.ts";
 import { noStatus, type Status } from "../../lib/client/status.ts";
 import type { ChatView, Entered } from "../../lib/client/chat_view.ts";
@@ -85,21 +86,13 @@ export class ScriptedView implements ChatView {
   }
 
   /** Waits for an event. */
-  async until(condition: (event: RoomEvent) => boolean, timeoutMs = 15_000): Promise<RoomEvent> {
-    const start = performance.now();
-    for (;;) {
-      const found = this.events.find(condition);
-      if (found) return found;
-      if (performance.now() - start > timeoutMs) {
-        throw new Error(
-          `never shown; instead: ${JSON.stringify([this.events, this.notices, this.warnings])}`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+  async until(condition: (event: RoomEvent) => boolean, what = `shown: ${condition}`): Promise<RoomEvent> {
+    const instead = () => `; instead: ${JSON.stringify([this.events, this.notices, this.warnings])}`;
+    await until(what, () => this.events.some(condition), { instead });
+    return this.events.find(condition)!;
   }
   /** Waits until somebody has said it. */
   async hears(line: string): Promise<void> {
-    await this.until((e) => e.type === "message" && `${e.from}: ${e.text}` === line);
+    await this.until((e) => e.type === "message" && `${e.from}: ${e.text}` === line, line);
   }
 }

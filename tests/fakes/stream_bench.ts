@@ -3,6 +3,7 @@
  * it, true or bent, to the room of a victim, sahnawaz.
  */
 
+import { test } from "./test.ts";
 import { encodeHex } from "@std/encoding/hex";
 import { systemClock } from "../../lib/clock.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
@@ -311,7 +312,7 @@ export class StreamBench {
 
 /** A test on a bench of its own. @param admitted the victim is a member from the start */
 export function benchTest(name: string, act: (bench: StreamBench) => Promise<void>, admitted = true): void {
-  Deno.test({
+  test({
     name,
     sanitizeOps: false,
     sanitizeResources: false,

@@ -3,6 +3,7 @@
  * scripted view. Only the keys are recorded, since making them would take minutes.
  */
 
+import { test } from "./test.ts";
 import { setImmediate } from "node:timers";
 import { join } from "@std/path";
 import { type Clock, systemClock } from "../../lib/clock.ts";
@@ -225,16 +226,7 @@ export function worldTest(
   options: ServerOptions = {},
   ignore = false,
 ): void {
-  Deno.test({ name, ignore, sanitizeOps: false, sanitizeResources: false, fn: () => inWorld(act, options) });
-}
-
-/** Waits until `condition` holds; the only waiting that tests do. */
-export async function until(what: string, condition: () => boolean, timeoutMs = 15_000): Promise<void> {
-  const start = performance.now();
-  while (!condition()) {
-    if (performance.now() - start > timeoutMs) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  test({ name, ignore, sanitizeOps: false, sanitizeResources: false, fn: () => inWorld(act, options) });
 }
 
 /** The room on a client's screen, as its last valid commit left it. */
@@ -249,7 +241,7 @@ export function clockTest(
   act: (world: World, clock: JumpingClock) => Promise<void>,
   options: ServerOptions = {},
 ): void {
-  Deno.test({
+  test({
     name,
     sanitizeOps: false,
     sanitizeResources: false,

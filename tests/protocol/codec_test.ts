@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { ChatError, Malformed } from "../../lib/errors.ts";
@@ -26,7 +27,7 @@ import fc from "fast-check";
 const ira = await person("ira");
 const prekey = vectors("prekey");
 
-Deno.test("numbers are big-endian, and writers grow without losing any", () => {
+test("numbers are big-endian, and writers grow without losing any", () => {
   const w = new Writer(1);
   for (let i = 0; i < 100; i++) w.u8(i).u16(i * 600).u32(i * 40_000_000).u64(i * 2 ** 46);
   const r = new Reader(w.done());
@@ -36,7 +37,7 @@ Deno.test("numbers are big-endian, and writers grow without losing any", () => {
   r.end();
   assertEquals(encodeHex(new Writer().u32(0x01020304).vec16(Uint8Array.of(9)).done()), "01020304000109");
 });
-Deno.test("a reader refuses u64 above 2^53 − 1, missing bytes, trailing bytes and padding that is not zero", () => {
+test("a reader refuses u64 above 2^53 − 1, missing bytes, trailing bytes and padding that is not zero", () => {
   assertThrows(() => new Reader(unhex("0020000000000000")).u64(), Malformed);
   assertEquals(new Reader(unhex("001fffffffffffff")).u64(), Number.MAX_SAFE_INTEGER);
   assertThrows(() => new Reader(unhex("0005aa")).vec16(), Malformed);
@@ -121,7 +122,7 @@ const direction = (bytes: Uint8Array) => {
   }
 };
 for (const message of samples) {
-  Deno.test(`${message.type} survives its encoding, and its every truncation is refused`, () => {
+  test(`${message.type} survives its encoding, and its every truncation is refused`, () => {
     const bytes = encodeMessage(message);
     const from = direction(bytes);
     assertEquals(decodeMessages(bytes, from), [message]);
@@ -134,13 +135,13 @@ for (const message of samples) {
     if (!open) assertThrows(() => decodeMessages(longer, from), Malformed);
   });
 }
-Deno.test("the bytes of a message are those of the protocol's table", () => {
+test("the bytes of a message are those of the protocol's table", () => {
   assertEquals(encodeHex(encodeMessage({ type: "PING", any: 0x01020304 })), "030000000401020304");
   assertEquals(encodeHex(encodeMessage({ type: "ERROR", ref: 7, code: 2 })), "0600000006000000070002");
   assertEquals(encodeHex(encodeMessage({ type: "NOTICE", text: "hi" })), "2f0000000400026869");
 });
 for (const type of ["CARD_GET", "SEND", "JOIN"] as const) {
-  Deno.test(`a ${type} with ref 0 is refused`, () => {
+  test(`a ${type} with ref 0 is refused`, () => {
     const message = samples.find((s) => s.type === type)!;
     assertThrows(
       () => decodeMessages(encodeMessage({ ...message, ref: 0 } as LinkMessage), "client"),
@@ -148,7 +149,7 @@ for (const type of ["CARD_GET", "SEND", "JOIN"] as const) {
     );
   });
 }
-Deno.test("a HELLO of more than 1024 rooms is refused", () => {
+test("a HELLO of more than 1024 rooms is refused", () => {
   const rooms = Array(1025).fill({ room: id, kind: 1, pos: 0 });
   assertThrows(
     () => decodeMessages(encodeMessage({ type: "HELLO", runId: new Uint8Array(16), rooms }), "client"),
@@ -156,7 +157,7 @@ Deno.test("a HELLO of more than 1024 rooms is refused", () => {
   );
 });
 
-Deno.test("names: skeletons are one for look-alikes, and odd names are refused", () => {
+test("names: skeletons are one for look-alikes, and odd names are refused", () => {
   for (const [a, b] of [["Ira", "1RA"], ["I", "l"], ["O0o", "ooo"], ["Bill", "BI11"]]) {
     assertEquals(skeleton(a), skeleton(b));
   }
@@ -166,7 +167,7 @@ Deno.test("names: skeletons are one for look-alikes, and odd names are refused",
   for (const good of ["a", "0", "a-b_c", "a".repeat(24)]) assertEquals(isName(good), true);
 });
 
-Deno.test("prekeys: the frozen ones verify; another owner, a changed byte, a wrong life and wrong times do not", async () => {
+test("prekeys: the frozen ones verify; another owner, a changed byte, a wrong life and wrong times do not", async () => {
   const parsed = parsePrekey(unhex(prekey.made.bytes));
   assertEquals([parsed.prekeyId, parsePrekey(unhex(prekey.rising.bytes)).prekeyId], [
     1_700_000_000,
@@ -196,7 +197,7 @@ Deno.test("prekeys: the frozen ones verify; another owner, a changed byte, a wro
   assertEquals(again.prekeyId, 6);
 });
 
-Deno.test("content is padded to a power of two, the smallest that fits", () => {
+test("content is padded to a power of two, the smallest that fits", () => {
   const content = (n: number) => ({
     type: contentTypes.text,
     msgId: new Uint8Array(16),
@@ -235,8 +236,7 @@ const badContents: [string, () => Uint8Array][] = [
   ],
 ];
 for (const [what, make] of badContents) {
-  Deno.test(`content with ${what} is refused`, () =>
-    void assertThrows(() => decodeContent(make()), Malformed));
+  test(`content with ${what} is refused`, () => void assertThrows(() => decodeContent(make()), Malformed));
 }
 
 // Property 23: whatever comes in, only the typed error comes out.
@@ -268,7 +268,7 @@ const parsers: [string, (bytes: Uint8Array) => unknown, Uint8Array][] = [
   ["link messages from a server", (b) => decodeMessages(b, "server"), encodeMessage(samples[1])],
 ];
 for (const [what, parse, sample] of parsers) {
-  Deno.test(`property 23: the parser of a ${what} is total`, () => {
+  test(`property 23: the parser of a ${what} is total`, () => {
     const total = (bytes: Uint8Array) => {
       try {
         parse(bytes);

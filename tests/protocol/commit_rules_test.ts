@@ -1,5 +1,6 @@
 /** Property 15: for each rule of protocol §7.1, a commit that breaks only that rule. */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { Malformed } from "../../lib/errors.ts";
 import { equals } from "@std/bytes/equals";
@@ -66,7 +67,7 @@ const valid: [string, () => number | null][] = [
       ),
   ],
 ];
-for (const [what, act] of valid) Deno.test(`a commit with ${what} is valid`, () => assertEquals(act(), null));
+for (const [what, act] of valid) test(`a commit with ${what} is valid`, () => assertEquals(act(), null));
 
 const h = (bend: Partial<RoomHead>) => ({ ...head, ...bend });
 const broken: [number, string, () => number | null][] = [
@@ -205,7 +206,7 @@ const broken: [number, string, () => number | null][] = [
   ],
 ];
 for (const [rule, what, act] of broken) {
-  Deno.test(`a commit with ${what} breaks rule ${rule}`, () => assertEquals(act(), rule));
+  test(`a commit with ${what} breaks rule ${rule}`, () => assertEquals(act(), rule));
 }
 
 const direct = (() => {
@@ -221,7 +222,7 @@ const direct = (() => {
   };
 })();
 const begin = (commit: ReturnType<typeof genesis>) => checkGenesis(commit, 1, server.card.id, cards);
-Deno.test("a room begins with its author alone, as admin; a direct room with its two people", () => {
+test("a room begins with its author alone, as admin; a direct room with its two people", () => {
   assertEquals(begin(first), null);
   assertEquals(begin(genesis(ira, direct)), null);
 });
@@ -245,16 +246,16 @@ const badBeginnings: [string, () => unknown][] = [
   ["a direct room with a prev", () => begin(genesis(ira, { ...direct, prev: box }))],
 ];
 for (const [what, act] of badBeginnings) {
-  Deno.test(`a room that begins with ${what} is refused`, () => assertEquals(act() !== null, true));
+  test(`a room that begins with ${what} is refused`, () => assertEquals(act() !== null, true));
 }
-Deno.test("nobody is added to or removed from a direct room, and its policy stays", () => {
+test("nobody is added to or removed from a direct room, and its policy stays", () => {
   const d = headOf(genesis(ira, direct), 1);
   assertEquals(check(successor(d, ira), d, 2), null);
   assertEquals(check(successor(d, ira, { roster: [...d.roster, member(dana, 1)] }), d, 2), 3);
   assertEquals(check(successor(d, ira, { roster: [d.roster[0]] }), d, 2), 4);
   assertEquals(check(successor(d, ira, { policy: 0, roomName: "x" }), d, 2), 5);
 });
-Deno.test("a newcomer takes the commit that adds her, and no other", () => {
+test("a newcomer takes the commit that adds her, and no other", () => {
   const adds = successor(head, sam, { roster: [...roster, member(erin, 6)] });
   assertEquals(checkAdmission(adds, 11, erin.card.id, cards), null);
   assertEquals(checkAdmission(adds, 11, dana.card.id, cards)?.rule, 3);
@@ -269,17 +270,17 @@ Deno.test("a newcomer takes the commit that adds her, and no other", () => {
     1,
   );
 });
-Deno.test("withAdmin() makes the first member admin where none would remain", () => {
+test("withAdmin() makes the first member admin where none would remain", () => {
   assertEquals(withAdmin([member(sam), member(dana)], 0).map((m) => m.role), [1, 0]);
   assertEquals(withAdmin([member(sam), member(dana, 0, 1)], 0).map((m) => m.role), [0, 1]);
   assertEquals(withAdmin([member(sam), member(dana)], 2).map((m) => m.role), [0, 0]);
 });
-Deno.test("not even by a signed wish is a direct room left", () => {
+test("not even by a signed wish is a direct room left", () => {
   const d = headOf(genesis(ira, direct), 1);
   const wish = makeLeave(sam.card.id, d.room, 0, sam.identity.signing);
   assertEquals(check(successor(d, ira, { roster: [d.roster[0]], leaves: [wish] }), d, 2), 4);
 });
-Deno.test("a direct room with oneself, and a newcomer's commit with an id twice, break rule 6", () => {
+test("a direct room with oneself, and a newcomer's commit with an id twice, break rule 6", () => {
   const room = directRoomId(server.card.id, ira.card.id, ira.card.id);
   const alone = genesis(ira, {
     ...direct,
@@ -291,7 +292,7 @@ Deno.test("a direct room with oneself, and a newcomer's commit with an id twice,
   const twice = successor(head, sam, { roster: [...roster, member(erin, 6), member(dana, 2)] });
   assertEquals(checkAdmission(twice, 11, erin.card.id, cards)?.rule, 6);
 });
-Deno.test("two members whose names look alike break rule 6", () => {
+test("two members whose names look alike break rule 6", () => {
   const likeIra = parseCard(makeCard(mallory.identity, roles.user, "1RA", 1));
   const book = (id: Uint8Array) => equals(id, mallory.card.id) ? likeIra : cards(id);
   const adds = successor(head, ira, { roster: [...roster, { ...member(mallory, 6), name: "1RA" }] });
@@ -307,10 +308,9 @@ const malformed: [string, () => Uint8Array][] = [
   ["a byte too many", () => Uint8Array.from([...first.bytes, 0])],
 ];
 for (const [what, make] of malformed) {
-  Deno.test(`a commit with ${what} does not parse`, () =>
-    void assertThrows(() => parseCommit(make()), Malformed));
+  test(`a commit with ${what} does not parse`, () => void assertThrows(() => parseCommit(make()), Malformed));
 }
-Deno.test("every changed byte of a commit is noticed: it does not parse, or a rule is broken", () => {
+test("every changed byte of a commit is noticed: it does not parse, or a rule is broken", () => {
   for (let at = 0; at < first.bytes.length; at++) {
     try {
       const changed = parseCommit(first.bytes.map((b, i) => i === at ? b ^ 1 : b));

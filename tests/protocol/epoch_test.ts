@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
 import { TagMismatch } from "../../lib/crypto/seal.ts";
@@ -45,7 +46,7 @@ const box = await sealBox(
 const decrypt = boxDecryptor(sam.identity.rsa);
 const find = (id: number) => id === secrets.prekeyId ? secrets : undefined;
 
-Deno.test("a box opens for its recipient, and holds the epoch's secret", async () => {
+test("a box opens for its recipient, and holds the epoch's secret", async () => {
   assertEquals(box.length, boxBytes);
   assertEquals(await openBox(box, boxHash(box), context, sam.card.id, find, decrypt), E);
 });
@@ -89,12 +90,12 @@ const closed: [string, () => Promise<unknown>][] = [
   ],
 ];
 for (const [what, act] of closed) {
-  Deno.test(`a box stays closed with ${what}`, async () => {
+  test(`a box stays closed with ${what}`, async () => {
     await assertRejects(act, BoxUnreadable);
   });
 }
 
-Deno.test("property 6: no RSA decryption on a box whose hash is not the signed one, that is another's, or whose prekey is gone", async () => {
+test("property 6: no RSA decryption on a box whose hash is not the signed one, that is another's, or whose prekey is gone", async () => {
   let count = 0;
   const counting: typeof decrypt = (label, ct) => (count++, decrypt(label, ct));
   for (let at = 0; at < box.length; at += 13) {
@@ -111,7 +112,7 @@ Deno.test("property 6: no RSA decryption on a box whose hash is not the signed o
   );
   assertEquals(count, 0);
 });
-Deno.test("property 18: a box of another secret does not fit the commit's check", () => {
+test("property 18: a box of another secret does not fit the commit's check", () => {
   const roomKey = new Uint8Array(32);
   assertNotEquals(epochCheck(E, roomKey, context), epochCheck(E.map((b) => b ^ 1), roomKey, context));
   assertNotEquals(epochCheck(E, roomKey, context), epochCheck(E, roomKey.fill(1), context));
@@ -132,23 +133,23 @@ const content = { type: 1, msgId: new Uint8Array(16), timeMs: 9, body: new TextE
 const { messageKey, next } = chainStep(chain);
 const sealed = sealMessage(header, content, messageKey, commitHash, ira.identity.signing);
 
-Deno.test("every member has a chain of its own, and no step leads back", () => {
+test("every member has a chain of its own, and no step leads back", () => {
   assertNotEquals(chain, otherChain);
   assertNotEquals(next, chain);
   assertNotEquals(chainStep(next).messageKey, messageKey);
 });
-Deno.test("a message opens with the key of its place, under its sender's signature", () => {
+test("a message opens with the key of its place, under its sender's signature", () => {
   const message = parseMessage(sealed);
   assertEquals(isMessageSigned(message, commitHash, ira.card.verifying), true);
   assertEquals(openMessage(message, messageKey, commitHash).body, content.body);
 });
-Deno.test("property 12: a chain after a message does not open that message", () => {
+test("property 12: a chain after a message does not open that message", () => {
   const message = parseMessage(sealed);
   for (let i = 0, c = next; i < 50; i++, c = chainStep(c).next) {
     assertThrows(() => openMessage(message, chainStep(c).messageKey, commitHash), TagMismatch);
   }
 });
-Deno.test("property 17: a message re-signed, moved to another epoch or sealed by another does not pass", () => {
+test("property 17: a message re-signed, moved to another epoch or sealed by another does not pass", () => {
   const message = parseMessage(sealed);
   assertEquals(isMessageSigned(message, commitHash, sam.card.verifying), false);
   assertEquals(isMessageSigned(message, E, ira.card.verifying), false);
@@ -162,7 +163,7 @@ Deno.test("property 17: a message re-signed, moved to another epoch or sealed by
   const relabelled = { ...bent, header: message.header };
   assertThrows(() => openMessage(relabelled, messageKey, commitHash), TagMismatch);
 });
-Deno.test("every changed byte of a message breaks its form or its signature", () => {
+test("every changed byte of a message breaks its form or its signature", () => {
   for (let at = 0; at < sealed.length; at++) {
     try {
       const changed = parseMessage(sealed.map((b, i) => i === at ? b ^ 1 : b));
@@ -172,7 +173,7 @@ Deno.test("every changed byte of a message breaks its form or its signature", ()
     }
   }
 });
-Deno.test("the server sees sizes in steps only", () => {
+test("the server sees sizes in steps only", () => {
   const lengths = new Set<number>();
   for (const n of [1, 20, 50, 99]) {
     const body = new Uint8Array(n).fill(65);
@@ -183,7 +184,7 @@ Deno.test("the server sees sizes in steps only", () => {
   assertEquals(lengths.size, 1);
 });
 
-Deno.test("history: L(0) is the room, each entry moves it, and any difference stays for ever", () => {
+test("history: L(0) is the room, each entry moves it, and any difference stays for ever", () => {
   const room = context.room;
   const start = new History({ pos: 0, hash: room });
   let [a, b] = [start, start];
@@ -197,7 +198,7 @@ Deno.test("history: L(0) is the room, each entry moves it, and any difference st
   assertEquals(start.view, { pos: 0, hash: room }, "the one before it has not changed");
   assertNotEquals(entryHash(1, E), entryHash(2, E));
 });
-Deno.test("history keeps at least 16 384 positions, and is bounded", () => {
+test("history keeps at least 16 384 positions, and is bounded", () => {
   let h = new History({ pos: 0, hash: E });
   for (let i = 0; i < 3 * historyKept; i++) h = h.after(E);
   const { pos } = h.view;

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { Malformed } from "../../lib/errors.ts";
@@ -10,7 +11,7 @@ function recordOf(length: number): Uint8Array {
   return wire;
 }
 
-Deno.test("frames are cut alike however TCP has cut the bytes", async () => {
+test("frames are cut alike however TCP has cut the bytes", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 9000 }), { maxLength: 5 }),
@@ -31,7 +32,7 @@ Deno.test("frames are cut alike however TCP has cut the bytes", async () => {
 });
 
 for (const length of [0, 65_537, 0xffff_ffff]) {
-  Deno.test(`a record that says ${length} bytes is refused before its body is waited for`, async () => {
+  test(`a record that says ${length} bytes is refused before its body is waited for`, async () => {
     const [a, b] = memoryConnPair();
     const head = new Uint8Array(4);
     new DataView(head.buffer).setUint32(0, length);
@@ -39,7 +40,7 @@ for (const length of [0, 65_537, 0xffff_ffff]) {
     await assertRejects(() => new FrameReader(b).next(trafficRecord), Malformed, "length");
   });
 }
-Deno.test("a clear message out of bounds is refused before its body is waited for", async () => {
+test("a clear message out of bounds is refused before its body is waited for", async () => {
   for (const head of [[0, 9], [0xff, 0xff]]) {
     const [a, b] = memoryConnPair();
     a.inject(Uint8Array.from(head));
@@ -50,7 +51,7 @@ Deno.test("a clear message out of bounds is refused before its body is waited fo
     );
   }
 });
-Deno.test("a stream that ends inside a frame is told from one that ends between frames", async () => {
+test("a stream that ends inside a frame is told from one that ends between frames", async () => {
   for (const cut of [2, 10]) {
     const [a, b] = memoryConnPair();
     a.inject(recordOf(50).slice(0, cut));

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
@@ -71,7 +72,7 @@ function talks(
   }
 }
 
-Deno.test("property 1: both sides agree on h, ids, version and session name", async () => {
+test("property 1: both sides agree on h, ids, version and session name", async () => {
   const { client, server } = await run();
   assertEquals(client.h, server.h);
   assertEquals(client.session, server.session);
@@ -81,7 +82,7 @@ Deno.test("property 1: both sides agree on h, ids, version and session name", as
   assertEquals(server.token.length, 0);
 });
 
-Deno.test("the wire sizes are those of the protocol", () => {
+test("the wire sizes are those of the protocol", () => {
   assertEquals([shapes.m1.min, shapes.m1.max], [1257, 5367]);
   assertEquals([shapes.m2.max + 2, shapes.r1.max, shapes.r2.max, shapes.r3.max, shapes.r4.max], [
     m2Bytes,
@@ -92,7 +93,7 @@ Deno.test("the wire sizes are those of the protocol", () => {
   ]);
 });
 
-Deno.test("two handshakes share no key and no byte of randomness", async () => {
+test("two handshakes share no key and no byte of randomness", async () => {
   const [a, b] = [await run(), await run()];
   assertNotEquals(a.client.h, b.client.h);
   assertNotEquals(a.client.sealer.seal(Uint8Array.of(1)), b.client.sealer.seal(Uint8Array.of(1)));
@@ -131,7 +132,7 @@ const attempts: Record<keyof Base["wires"], (b: Base, wire: Bytes) => Promise<un
   R4: (b, wire) => advanceClient(b.c2.state, wire, b.c),
 };
 for (const name of ["M1", "M2", "R1", "R2", "R3", "R4"] as const) {
-  Deno.test(`property 2: every changed byte of ${name} makes the handshake fail`, async () => {
+  test(`property 2: every changed byte of ${name} makes the handshake fail`, async () => {
     const b = await base();
     const wire = b.wires[name];
     for (let at = name.startsWith("M") ? 0 : 4; at < wire.length; at++) {
@@ -139,7 +140,7 @@ for (const name of ["M1", "M2", "R1", "R2", "R3", "R4"] as const) {
       await assertRejects(() => attempts[name](b, changed), Error, undefined, `byte ${at}`);
     }
   });
-  Deno.test(`property 2: ${name} cut, longer or repeated never leads to two ends that talk`, async () => {
+  test(`property 2: ${name} cut, longer or repeated never leads to two ends that talk`, async () => {
     const changes: ((wire: Bytes) => Bytes)[] = [
       (wire) => wire.slice(0, -1),
       (wire) => wire.slice(0, wire.length >> 1),
@@ -152,7 +153,7 @@ for (const name of ["M1", "M2", "R1", "R2", "R3", "R4"] as const) {
   });
 }
 
-Deno.test("property 2: no bit of R1 … R4 opens changed: each of their bytes is under a tag", async () => {
+test("property 2: no bit of R1 … R4 opens changed: each of their bytes is under a tag", async () => {
   const secret = new Uint8Array(32).fill(1);
   for (const size of [640, 392, 384]) {
     const wire = new RecordSealer(secret).seal(new Uint8Array(size));
@@ -165,7 +166,7 @@ Deno.test("property 2: no bit of R1 … R4 opens changed: each of their bytes is
   await Promise.resolve();
 });
 
-Deno.test("property 6: no RSA decryption before tag, puzzle and quota", async () => {
+test("property 6: no RSA decryption before tag, puzzle and quota", async () => {
   const bits = { puzzleBits: () => 20 };
   const cases: [string, Parameters<typeof serverConfig>[0], (name: string, wire: Bytes) => Bytes][] = [
     ["tag", {}, (name, wire) => name === "R2" ? wire.map((b, i) => i === 50 ? b ^ 1 : b) : wire],
@@ -195,7 +196,7 @@ Deno.test("property 6: no RSA decryption before tag, puzzle and quota", async ()
   assertEquals(asked, 1);
 });
 
-Deno.test("a puzzle is solved by the client and asked of it", async () => {
+test("a puzzle is solved by the client and asked of it", async () => {
   const { client, server } = await run(undefined, serverConfig({ puzzleBits: () => 12 }));
   assertEquals(talks({ client, server }), true);
   await assertRejects(
@@ -205,7 +206,7 @@ Deno.test("a puzzle is solved by the client and asked of it", async () => {
   );
 });
 
-Deno.test("a failing RSA decryption goes on with a random secret, and R3 then fails its tag", async () => {
+test("a failing RSA decryption goes on with a random secret, and R3 then fails its tag", async () => {
   for (const decrypt of [() => Promise.reject(new Error("no")), () => Promise.resolve(new Uint8Array(31))]) {
     const { config } = await serverConfig({ decrypt });
     const c = await clientConfig();
@@ -224,7 +225,7 @@ Deno.test("a failing RSA decryption goes on with a random secret, and R3 then fa
   }
 });
 
-Deno.test("the client sends nothing about itself before the pin check, and stops at a mismatch", async () => {
+test("the client sends nothing about itself before the pin check, and stops at a mismatch", async () => {
   class Mismatch extends Error {}
   let sent = 0;
   const c = clientConfig({
@@ -236,7 +237,7 @@ Deno.test("the client sends nothing about itself before the pin check, and stops
   assertEquals(sent, 3); // M1, M2, R1; no R2
 });
 
-Deno.test("property 4: a server with a copied card but its own key learns nothing of the client", async () => {
+test("property 4: a server with a copied card but its own key learns nothing of the client", async () => {
   const mallory = await person("mallory");
   const { states } = await run(undefined, serverConfig()).catch(() => ({ states: null }));
   assert(states !== null);
@@ -255,7 +256,7 @@ Deno.test("property 4: a server with a copied card but its own key learns nothin
   assertEquals(encodeHex(c2.send).includes(card) || encodeHex(started.send).includes(card), false);
 });
 
-Deno.test("property 5: stripped, added or reordered versions make both sides fail", async () => {
+test("property 5: stripped, added or reordered versions make both sides fail", async () => {
   const strip = async (versions: number[]) =>
     await run((name, wire) => {
       if (name !== "M1") return wire;
@@ -267,13 +268,13 @@ Deno.test("property 5: stripped, added or reordered versions make both sides fai
   }
 });
 
-Deno.test("property 5: a version that was not offered, or is below the remembered one, is refused", async () => {
+test("property 5: a version that was not offered, or is below the remembered one, is refused", async () => {
   const change = (name: string, wire: Bytes) => name === "M2" ? wire.map((b, i) => i === 3 ? 2 : b) : wire;
   await assertRejects(() => run(change), HandshakeFailed, "version");
   await assertRejects(() => run(undefined, serverConfig(), clientConfig({ minVersion: 2 })));
 });
 
-Deno.test("a client whose X25519 key is of small order is refused", async () => {
+test("a client whose X25519 key is of small order is refused", async () => {
   await assertRejects(() =>
     run((name, wire) =>
       name === "M1" ? encodeClientHello({ ...decodeClientHello(wire), x25519: new Uint8Array(32) }) : wire
@@ -293,10 +294,10 @@ const badHellos: [string, () => Bytes][] = [
   ],
 ];
 for (const [what, make] of badHellos) {
-  Deno.test(`a ClientHello with ${what} is refused`, () =>
+  test(`a ClientHello with ${what} is refused`, () =>
     void assertThrows(() => decodeClientHello(make()), Malformed));
 }
-Deno.test("extensions are hashed and otherwise ignored", async () => {
+test("extensions are hashed and otherwise ignored", async () => {
   assertEquals(
     decodeClientHello(encodeClientHello({ ...hello, ext: new Uint8Array(4096) })).ext.length,
     4096,
@@ -308,7 +309,7 @@ Deno.test("extensions are hashed and otherwise ignored", async () => {
   );
 });
 
-Deno.test("R1 must hold a card of role 2, and R3 one of role 1 and a token of at most 64 bytes", async () => {
+test("R1 must hold a card of role 2, and R3 one of role 1 and a token of at most 64 bytes", async () => {
   const [ira, server] = [await person("ira"), await person("server")];
   const pad = (w: Writer) => w.padTo(paddedCardBytes).done();
   parseServerCard(pad(new Writer().raw(server.card.bytes)));
@@ -333,7 +334,7 @@ Deno.test("R1 must hold a card of role 2, and R3 one of role 1 and a token of at
   assertThrows(() => parseClientCard(dirty), Malformed, "padding");
 });
 
-Deno.test("a stolen key of the client does not let others be impersonated to it, nor the reverse", async () => {
+test("a stolen key of the client does not let others be impersonated to it, nor the reverse", async () => {
   // Mallory holds the client's card but not its RSA key: R4 stays closed, so the first record fails.
   const [ira, mallory] = [await person("ira"), await person("mallory")];
   const thief = clientConfig({ identity: { ...mallory.identity }, card: ira.card.bytes });
@@ -341,7 +342,7 @@ Deno.test("a stolen key of the client does not let others be impersonated to it,
   assertThrows(() => ends.server.opener.open(ends.client.sealer.seal(Uint8Array.of(1))), Malformed);
 });
 
-Deno.test("the frozen handshake: every record opens with the keys of its step, and h is the hash of the wire", async () => {
+test("the frozen handshake: every record opens with the keys of its step, and h is the hash of the wire", async () => {
   const v = vectors("link");
   const wires = v.steps.map((s: { wire: string }) => unhex(s.wire));
   let t = startTranscript();
@@ -377,7 +378,7 @@ Deno.test("the frozen handshake: every record opens with the keys of its step, a
   );
 });
 
-Deno.test("a card is signed by its own keys: none of its parts can be exchanged", async () => {
+test("a card is signed by its own keys: none of its parts can be exchanged", async () => {
   const [ira, mallory] = [await person("ira"), await person("mallory")];
   const mixed = await identityFrom({
     ...ira.secrets,

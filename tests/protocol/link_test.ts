@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import type { Established } from "../../lib/protocol/channel/handshake.ts";
 import { FrameReader } from "../../lib/protocol/channel/frames.ts";
@@ -25,7 +26,7 @@ function pair() {
 }
 const stored = (pos: number): LinkMessage => ({ type: "STORED", ref: 1, room: new Uint8Array(32), pos });
 
-Deno.test("all that is sent in one turn shares one record and one write", async () => {
+test("all that is sent in one turn shares one record and one write", async () => {
   const { b, server, got } = pair();
   for (let i = 1; i <= 20; i++) server.send(stored(i));
   await settle();
@@ -35,7 +36,7 @@ Deno.test("all that is sent in one turn shares one record and one write", async 
     Array.from({ length: 20 }, (_, i) => i + 1),
   );
 });
-Deno.test("what is sent while a write is in flight shares the next record, at most 64 KiB of it", async () => {
+test("what is sent while a write is in flight shares the next record, at most 64 KiB of it", async () => {
   const { b, server, got } = pair();
   b.stalled = true;
   server.send(stored(0));
@@ -46,14 +47,14 @@ Deno.test("what is sent while a write is in flight shares the next record, at mo
   assertEquals(b.written.length, 1 + Math.ceil(3000 * encodeMessage(stored(1)).length / 65_536));
   assertEquals(got.client.length, 3001);
 });
-Deno.test("a PING is answered by a PONG that repeats it, and neither is handed on", async () => {
+test("a PING is answered by a PONG that repeats it, and neither is handed on", async () => {
   const { a, client, got } = pair();
   client.send({ type: "PING", any: 77 });
   await settle();
   assertEquals(a.written.length, 1);
   assertEquals([got.client, got.server], [[], []]);
 });
-Deno.test("the client pings after 30 s of silence; the server does not", async () => {
+test("the client pings after 30 s of silence; the server does not", async () => {
   const { a, b, clock, client, server } = pair();
   clock.advance(pingAfterMs);
   server.tick();
@@ -63,14 +64,14 @@ Deno.test("the client pings after 30 s of silence; the server does not", async (
   await settle();
   assertEquals([a.written.length, b.written.length], [1, 1]);
 });
-Deno.test("a side that received nothing for 90 s drops the link", async () => {
+test("a side that received nothing for 90 s drops the link", async () => {
   const { clock, server, over, a } = pair();
   a.tamper = () => null;
   clock.advance(silentMs);
   server.tick();
   assertEquals(await over.server, { how: "silent" });
 });
-Deno.test("over 4 MiB waiting ends the link with reason 8", async () => {
+test("over 4 MiB waiting ends the link with reason 8", async () => {
   const { b, server, over } = pair();
   b.stalled = true;
   server.send(stored(0));
@@ -90,7 +91,7 @@ Deno.test("over 4 MiB waiting ends the link with reason 8", async () => {
   b.resume();
   assertEquals(await over.client, { how: "peer closed", reason: closeReasons.tooSlow });
 });
-Deno.test("30 s waiting ends the link, even when the peer never reads again", async () => {
+test("30 s waiting ends the link, even when the peer never reads again", async () => {
   const { b, clock, server, over } = pair();
   b.stalled = true;
   server.send(stored(0));
@@ -101,7 +102,7 @@ Deno.test("30 s waiting ends the link, even when the peer never reads again", as
   clock.advance(2_000);
   assertEquals(await over.server, { how: "closed", reason: closeReasons.tooSlow });
 });
-Deno.test("CLOSE is the last message: what came before it is handed on, what follows is not", async () => {
+test("CLOSE is the last message: what came before it is handed on, what follows is not", async () => {
   const { server, got, over } = pair();
   server.send(stored(1));
   server.close(closeReasons.shutdown);
@@ -109,7 +110,7 @@ Deno.test("CLOSE is the last message: what came before it is handed on, what fol
   assertEquals(await over.client, { how: "peer closed", reason: closeReasons.shutdown });
   assertEquals(got.client.length, 1);
 });
-Deno.test("a TCP end without CLOSE is a cut", async () => {
+test("a TCP end without CLOSE is a cut", async () => {
   const { b, over } = pair();
   b.close();
   assertEquals(await over.client, { how: "cut" });
@@ -128,14 +129,14 @@ const hostile: [string, (sealer: RecordSealer) => Uint8Array][] = [
   ["a body with a byte too many", (s) => s.seal(Uint8Array.of(0x03, 0, 0, 0, 5, 0, 0, 0, 0, 0))],
 ];
 for (const [what, make] of hostile) {
-  Deno.test(`${what} ends the link at once, and nothing is said`, async () => {
+  test(`${what} ends the link at once, and nothing is said`, async () => {
     const { a, b, got, over } = pair();
     b.inject(make(new RecordSealer(down)));
     assertEquals(await over.client, { how: "fault" });
     assertEquals([a.written.length, got.client.length], [0, 0]);
   });
 }
-Deno.test("what fails in handing over more ends that link as a fault, and nothing else", async () => {
+test("what fails in handing over more ends that link as a fault, and nothing else", async () => {
   const { server, over } = pair();
   server.onDrain = () => {
     throw new Error("the disk cannot be read");

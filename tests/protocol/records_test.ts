@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { CfbEncryptor } from "../../lib/crypto/cfb.ts";
@@ -10,7 +11,7 @@ const { records } = vectors("link");
 const secret = unhex(records.secret);
 const plaintext = unhex(records.plaintext);
 
-Deno.test("records are the frozen ones, across the rekey boundary 65 535 → 0", () => {
+test("records are the frozen ones, across the rekey boundary 65 535 → 0", () => {
   const sealer = new RecordSealer(secret);
   const opener = new RecordOpener(secret);
   for (let n = 0; n <= 65_537; n++) {
@@ -32,17 +33,17 @@ const attacks: [string, (w: Uint8Array[]) => Uint8Array[]][] = [
   ["a shortened", ([a]) => [Uint8Array.from([...a.slice(0, 4), ...a.slice(5)])]],
 ];
 for (const [what, change] of attacks) {
-  Deno.test(`property 7: ${what} record is refused`, () => {
+  test(`property 7: ${what} record is refused`, () => {
     const opener = new RecordOpener(secret);
     const wires = change(three());
     assertThrows(() => wires.forEach((wire) => opener.open(wire)), TagMismatch);
   });
 }
-Deno.test("property 7: a reflected record is refused, as each direction has its own keys", () => {
+test("property 7: a reflected record is refused, as each direction has its own keys", () => {
   const [c2s, s2c] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
   assertThrows(() => new RecordOpener(s2c).open(new RecordSealer(c2s).seal(plaintext)), TagMismatch);
 });
-Deno.test("property 9: nothing of a record is decrypted before its whole tag holds", () =>
+test("property 9: nothing of a record is decrypted before its whole tag holds", () =>
   countedDecrypts((calls) => {
     const wire = new RecordSealer(secret).seal(plaintext);
     for (const at of [4, wire.length - 32, wire.length - 1]) {
@@ -53,7 +54,7 @@ Deno.test("property 9: nothing of a record is decrypted before its whole tag hol
     }
     assertEquals(calls(), 0);
   }));
-Deno.test("property 8: no pair of key and IV is used twice, rekeying included", () => {
+test("property 8: no pair of key and IV is used twice, rekeying included", () => {
   const encrypt = CfbEncryptor.prototype.encrypt;
   const pairs = new Set<string>();
   const keys = new Map<CfbEncryptor, number>();
@@ -73,12 +74,12 @@ Deno.test("property 8: no pair of key and IV is used twice, rekeying included", 
     CfbEncryptor.prototype.encrypt = encrypt;
   }
 });
-Deno.test("equal texts give unequal records", () => {
+test("equal texts give unequal records", () => {
   const [a, b] = [new RecordSealer(secret), new RecordSealer(secret)];
   a.seal(plaintext);
   assertNotEquals(a.seal(plaintext), b.seal(plaintext));
 });
-Deno.test("a record holds 1 to 65 536 bytes", () => {
+test("a record holds 1 to 65 536 bytes", () => {
   assertThrows(() => new RecordSealer(secret).seal(new Uint8Array(0)), Error);
   assertThrows(() => new RecordSealer(secret).seal(new Uint8Array(65_537)), Error);
   assertEquals(new RecordSealer(secret).seal(new Uint8Array(65_536)).length, 65_572);

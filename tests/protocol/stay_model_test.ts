@@ -3,6 +3,7 @@
  * during their stays, with every key that they ever held.
  */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import fc from "fast-check";
@@ -26,7 +27,7 @@ const steps = fc.array(
   { minLength: 4, maxLength: 10 },
 );
 
-Deno.test("property 11: everybody opens what was sealed during their stays, and nothing else", async () => {
+test("property 11: everybody opens what was sealed during their stays, and nothing else", async () => {
   await fc.assert(fc.asyncProperty(steps, runModel), { numRuns: 15 });
 });
 

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { cfb, ecb } from "@noble/ciphers/aes";
@@ -39,7 +40,7 @@ function wireOf(sealer: RecordSealer, frame: ReturnType<TransitSealer["seal"]>) 
   return wire;
 }
 
-Deno.test("a transit frame is what protocol §6 says, by other implementations of its parts", () => {
+test("a transit frame is what protocol §6 says, by other implementations of its parts", () => {
   const key = new TransitSealer(room, 5, secret);
   const sealer = new RecordSealer(down);
   sealer.seal(Uint8Array.of(1)); // record 0
@@ -79,7 +80,7 @@ async function deliver(
   return { got: () => got.map((m) => m.type === "ENTRY" ? m.pos : m.type), over, server, client, a, b, key };
 }
 
-Deno.test("frames and records arrive in the order in which they were sent, in one write", async () => {
+test("frames and records arrive in the order in which they were sent, in one write", async () => {
   const { got, b } = await deliver((server, key) => {
     server.sendTransit(key.seal(entry(1)));
     server.send(stored);
@@ -103,7 +104,7 @@ const attacks: [string, (frames: Uint8Array[]) => Uint8Array[]][] = [
   ["another member's copy of the same", () => [wireOf(new RecordSealer(up), own.seal(entry(1)))]],
 ];
 for (const [what, change] of attacks) {
-  Deno.test(`property 7: ${what} transit frame ends the link at once, and nothing of it is handed on`, async () => {
+  test(`property 7: ${what} transit frame ends the link at once, and nothing of it is handed on`, async () => {
     const wires: Uint8Array[] = [];
     const { got, over, b } = await deliver((server, key) => {
       server.sendTransit(key.seal(entry(1)));
@@ -131,7 +132,7 @@ function cutFrames(wire: Uint8Array): Uint8Array[] {
   }
   return frames;
 }
-Deno.test("any changed byte of a transit frame fails its tag", () => {
+test("any changed byte of a transit frame fails its tag", () => {
   const wire = wireOf(new RecordSealer(down), new TransitSealer(room, 1, secret).seal(entry(1)));
   for (let at = 0; at < wire.length; at++) {
     const changed = wire.slice();
@@ -145,7 +146,7 @@ for (
     -1,
   ]] as const
 ) {
-  Deno.test(`property 9: a link decrypts nothing of a transit frame whose ${what} was changed`, () =>
+  test(`property 9: a link decrypts nothing of a transit frame whose ${what} was changed`, () =>
     countedDecrypts(async (calls) => {
       let before = -1;
       const { got, over } = await deliver(
@@ -178,27 +179,27 @@ const refused: [string, (opener: TransitOpener) => void][] = [
   ["an entry of another room", (o) => o.open(sealed(key(1), entry(1, { room: new Uint8Array(32) })))],
 ];
 for (const [what, act] of refused) {
-  Deno.test(`a transit opener refuses ${what}`, () => {
+  test(`a transit opener refuses ${what}`, () => {
     const opener = new TransitOpener();
     opener.take(key(1).handover);
     assertThrows(() => act(opener), Malformed);
   });
 }
-Deno.test("a frame that comes before any key ends the link", async () => {
+test("a frame that comes before any key ends the link", async () => {
   const [a, b] = memoryConnPair();
   const ends = { sealer: new RecordSealer(up), opener: new RecordOpener(down) } as Established;
   const over = new Link(a, new FrameReader(a), ends, "client", new FakeClock()).run(() => {});
   b.inject(wireOf(new RecordSealer(down), key(1).seal(entry(1))));
   assertEquals((await over).how, "fault");
 });
-Deno.test("a server takes no transit frame: the top bit of a length is a length out of bounds", async () => {
+test("a server takes no transit frame: the top bit of a length is a length out of bounds", async () => {
   const [a, b] = memoryConnPair();
   const ends = { sealer: new RecordSealer(down), opener: new RecordOpener(up) } as Established;
   const over = new Link(b, new FrameReader(b), ends, "server", new FakeClock()).run(() => {});
   a.inject(wireOf(new RecordSealer(up), key(1).seal(entry(1))));
   assertEquals((await over).how, "fault");
 });
-Deno.test("property 8: a key makes 65 536 frames, no two with one IV, and then no more", () => {
+test("property 8: a key makes 65 536 frames, no two with one IV, and then no more", () => {
   const encrypt = CfbEncryptor.prototype.encrypt;
   const ivs = new Set<string>();
   CfbEncryptor.prototype.encrypt = function (iv, text) {
@@ -215,7 +216,7 @@ Deno.test("property 8: a key makes 65 536 frames, no two with one IV, and then n
   }
   assertNotEquals(encodeHex(sealed(key(1))), encodeHex(sealed(key(2))));
 });
-Deno.test("frames take the numbers of records across the rekey boundary 65 535 → 0", () => {
+test("frames take the numbers of records across the rekey boundary 65 535 → 0", () => {
   const [sealer, opener] = [new RecordSealer(down), new RecordOpener(down)];
   const transit = key(1);
   for (let n = 0; n < 65_536 + 600; n++) {

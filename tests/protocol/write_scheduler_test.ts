@@ -1,8 +1,9 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import { WriteScheduler } from "../../lib/protocol/channel/write_scheduler.ts";
 import { settle } from "../fakes/fake_clock.ts";
 
-Deno.test("links write in the order of the line, some in each turn of the event loop", async () => {
+test("links write in the order of the line, some in each turn of the event loop", async () => {
   const later: (() => void)[] = [];
   const turns = new WriteScheduler((act) => void later.push(act));
   const wrote: number[] = [];

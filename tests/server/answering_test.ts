@@ -1,12 +1,14 @@
 /** The answering server (protocol §8.5), over real sockets: with a person at the console, and by itself. */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { Answering } from "../../lib/server/rooms/answering.ts";
 import { Console } from "../../lib/server/operator/console.ts";
 import { person } from "../fakes/people.ts";
-import { until, World } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { World } from "../fakes/world.ts";
 
 const key = new Uint8Array(32).fill(7);
 
@@ -19,7 +21,7 @@ function answeringTest(
     heard: string[],
   ) => Promise<void>,
 ): void {
-  Deno.test({
+  test({
     name,
     sanitizeOps: false,
     sanitizeResources: false,

@@ -7,7 +7,8 @@ import { closeReasons, roomKinds, table } from "../../lib/protocol/channel/link_
 import { StoreFailed } from "../../lib/server/store/store.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
-import { until, type World, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { type World, worldTest } from "../fakes/world.ts";
 
 const limits = { sendBurst: 2000, sendsPerSecond: 2000, commitEveryMs: 10 };
 

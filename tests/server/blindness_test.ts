@@ -1,5 +1,6 @@
 /** Property 10, and 24: planted words are on no disk, in no log and on no wire of the server. */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import type { MemberRoom } from "../../lib/client/rooms/member_room.ts";
@@ -7,7 +8,8 @@ import { concat } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { person } from "../fakes/people.ts";
 import { hasTool, run } from "../fakes/tools.ts";
-import { until, World, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { World, worldTest } from "../fakes/world.ts";
 
 const planted = ["xyzzy-planted-text", "plugh-in-an-action"];
 
@@ -94,7 +96,7 @@ print(" ".join(map(str, counts)))
 const maySearch = hasTool(python) &&
   (await run(python, ["-c", "import os; open(f'/proc/{os.getppid()}/mem','rb').close()"])).ok;
 
-Deno.test({
+test({
   name: "property 10: a server's memory, disk and output hold no planted text and no key of any member",
   ignore: !maySearch,
   sanitizeOps: false,

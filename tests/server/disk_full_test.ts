@@ -3,7 +3,8 @@
 import { assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { SqliteStore } from "../../lib/server/store/sqlite.ts";
-import { until, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { worldTest } from "../fakes/world.ts";
 
 /** Refuses to flush as a full disk does: SQLite itself fails and rolls the batch back. */
 class FullDisk extends SqliteStore {

@@ -13,7 +13,8 @@ import { dialled } from "../fakes/dialled.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { SlowProxy } from "../fakes/slow_proxy.ts";
-import { until, type World, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { type World, worldTest } from "../fakes/world.ts";
 
 const zeros = new Uint8Array(32);
 
@@ -169,7 +170,9 @@ worldTest(
     await until("dana is put off", () => slow() === 1);
     proxy.delayMs = 0;
     proxy.close();
-    await until("erin's are stored", () => erin.chat.conversation.room!.unsent.length === 0, 60_000);
+    await until("erin's are stored", () => erin.chat.conversation.room!.unsent.length === 0, {
+      timeoutMs: 60_000,
+    });
     await until(
       "dana is told",
       () => dana.view.notices.some((text) => text.includes("did not take what was sent")),

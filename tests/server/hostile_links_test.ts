@@ -6,7 +6,8 @@ import { prekeyBytes } from "../../lib/protocol/identity/prekey.ts";
 import { boxBytes } from "../../lib/protocol/group/box.ts";
 import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { RawClient } from "../fakes/raw_client.ts";
-import { until, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { worldTest } from "../fakes/world.ts";
 import fc from "fast-check";
 
 const bytes = (n: number) => fc.uint8Array({ minLength: n, maxLength: n }).map((b) => b as Bytes);

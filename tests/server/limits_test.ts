@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import { addressKey } from "../../lib/server/address_key.ts";
 import { ConnectionLimiter, type PendingSlot } from "../../lib/server/gate/connection_limiter.ts";
@@ -9,7 +10,7 @@ import { RsaQueue } from "../../lib/server/work_queue.ts";
 import { Backoff } from "../../lib/client/connection/backoff.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 
-Deno.test("a bucket gives its burst at once, then one per interval, and never more than its burst", () => {
+test("a bucket gives its burst at once, then one per interval, and never more than its burst", () => {
   const clock = new FakeClock();
   const bucket = new TokenBucket(3, 1000, clock);
   const take = (n: number) => Array.from({ length: n }, () => bucket.take());
@@ -21,7 +22,7 @@ Deno.test("a bucket gives its burst at once, then one per interval, and never mo
   clock.advance(100_000);
   assertEquals(take(4), [true, true, true, false]);
 });
-Deno.test("a clock that jumps back neither fills a bucket nor locks it for ever", () => {
+test("a clock that jumps back neither fills a bucket nor locks it for ever", () => {
   const clock = new FakeClock();
   const bucket = new TokenBucket(1, 1000, clock);
   bucket.take();
@@ -41,7 +42,7 @@ for (
     ["fe80::1%eth0", "fe80:0:0:0::/64"],
   ]
 ) {
-  Deno.test(`${host} counts as ${key}`, () => assertEquals(addressKey(host), key));
+  test(`${host} counts as ${key}`, () => assertEquals(addressKey(host), key));
 }
 
 const door = (over = {}) => {
@@ -53,7 +54,7 @@ const admit = (keeper: ConnectionLimiter, address: string, n: number) =>
 const admitted = (slots: (PendingSlot | string)[]) =>
   slots.filter((slot) => typeof slot !== "string") as PendingSlot[];
 
-Deno.test("16 undecided connections per address; of 512 in all, none gives way while all do their part", () => {
+test("16 undecided connections per address; of 512 in all, none gives way while all do their part", () => {
   const { keeper } = door();
   const slots: (PendingSlot | string)[] = [];
   for (let i = 0; i < 40; i++) {
@@ -69,7 +70,7 @@ Deno.test("16 undecided connections per address; of 512 in all, none gives way w
   keeper.release(admitted(slots)[0]);
   assertEquals(admit(keeper, "c", 2), 2); // the second takes the place of the first, who has said nothing yet
 });
-Deno.test("in a crowd whoever has failed gives way, then who is silent, who stops after hello, and after its secret", () => {
+test("in a crowd whoever has failed gives way, then who is silent, who stops after hello, and after its secret", () => {
   const { clock, keeper } = door({ pending: 4 });
   const gone: string[] = [];
   const enter = (step: PendingSlot["step"], who: string = step) => {
@@ -90,7 +91,7 @@ Deno.test("in a crowd whoever has failed gives way, then who is silent, who stop
   clock.advance(2000);
   assertEquals([enter("hello", "seven"), gone.at(-1), keeper.pendingTotal], ["in", "four", 4]);
 });
-Deno.test("20 handshakes at once per address, then one per 6 s; one that reaches WELCOME gives its place back", () => {
+test("20 handshakes at once per address, then one per 6 s; one that reaches WELCOME gives its place back", () => {
   const { clock, keeper } = door();
   const one = () => {
     const slot = keeper.admit("a", () => {});
@@ -105,13 +106,13 @@ Deno.test("20 handshakes at once per address, then one per 6 s; one that reaches
   assertEquals([one(), one()], [true, false]);
   assertEquals(typeof keeper.admit("b", () => {}), "object");
 });
-Deno.test("200 ClientHellos per second, all together", () => {
+test("200 ClientHellos per second, all together", () => {
   const { clock, keeper } = door();
   assertEquals(Array.from({ length: 250 }, () => keeper.hello()).filter(Boolean).length, 200);
   clock.advance(5);
   assertEquals(keeper.hello(), true);
 });
-Deno.test("64 links per address, 1024 in all", () => {
+test("64 links per address, 1024 in all", () => {
   const { keeper } = door();
   const link = (address: string, n: number) =>
     Array.from({ length: n }, () => keeper.link(address)).filter(Boolean).length;
@@ -120,7 +121,7 @@ Deno.test("64 links per address, 1024 in all", () => {
   keeper.unlink("a");
   assertEquals(link("a", 2), 1);
 });
-Deno.test("the memory of addresses is bounded: whoever did nothing for a while is forgotten", () => {
+test("the memory of addresses is bounded: whoever did nothing for a while is forgotten", () => {
   const { clock, keeper } = door({ pending: 1e9 });
   for (let i = 0; i < 30_000; i++) {
     const slot = keeper.admit(`a${i}`, () => {});
@@ -130,7 +131,7 @@ Deno.test("the memory of addresses is bounded: whoever did nothing for a while i
   assertEquals(typeof keeper.admit("fresh", () => {}), "object");
 });
 
-Deno.test("the RSA queue runs two at once, lets 64 wait, refuses the rest, and asks for puzzles as it fills", async () => {
+test("the RSA queue runs two at once, lets 64 wait, refuses the rest, and asks for puzzles as it fills", async () => {
   const queue = new RsaQueue(2, 64);
   const finish: (() => void)[] = [];
   const job = () => new Promise<number>((resolve) => finish.push(() => resolve(1)));
@@ -149,13 +150,13 @@ Deno.test("the RSA queue runs two at once, lets 64 wait, refuses the rest, and a
   assertEquals((await Promise.all(results)).filter((r) => r === 1).length, 66);
   assertEquals(queue.puzzleBits(), 0);
 });
-Deno.test("a job that fails gives its place back", async () => {
+test("a job that fails gives its place back", async () => {
   const queue = new RsaQueue(1, 1);
   for (let i = 0; i < 3; i++) await queue.run(() => Promise.reject(new Error("no"))).catch(() => {});
   assertEquals(await queue.run(() => Promise.resolve(7)), 7);
 });
 
-Deno.test("accepting survives the system running out of file descriptors", async () => {
+test("accepting survives the system running out of file descriptors", async () => {
   const clock = new FakeClock();
   const stop = new AbortController();
   const conn = {
@@ -191,7 +192,7 @@ Deno.test("accepting survives the system running out of file descriptors", async
   stop.abort();
 });
 
-Deno.test("reconnecting waits 1 s doubling to 5 min with jitter, and 12 failures an hour are the most", () => {
+test("reconnecting waits 1 s doubling to 5 min with jitter, and 12 failures an hour are the most", () => {
   const clock = new FakeClock();
   const backoff = new Backoff(clock, (n) => new Uint8Array(n).fill(255));
   const waits = Array.from({ length: 12 }, () => Math.round(backoff.nextMs() / 1000));
@@ -205,7 +206,7 @@ Deno.test("reconnecting waits 1 s doubling to 5 min with jitter, and 12 failures
   assertEquals(backoff.nextMs() < 5000, true);
 });
 
-Deno.test("a user's rate is the user's, whatever link it comes by, and the memory of users is bounded", () => {
+test("a user's rate is the user's, whatever link it comes by, and the memory of users is bounded", () => {
   const clock = new FakeClock();
   const rates = new UserRates(defaultLimits, clock);
   for (let i = 0; i < defaultLimits.sendBurst; i++) rates.of("ira").sends.take();

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { handshakeFailures, type ServerEvent } from "../../lib/server/events.ts";
 import { Log, type LogLevel } from "../../lib/server/operator/log.ts";
@@ -48,7 +49,7 @@ const events: [ServerEvent, LogLevel, string, Record<string, string | number>][]
 ];
 
 for (const [event, level, name, fields] of events) {
-  Deno.test(`the log tells "${event.type}" ${"why" in event ? `(${event.why}) ` : ""}in numbers and prefixes, nothing else`, () => {
+  test(`the log tells "${event.type}" ${"why" in event ? `(${event.why}) ` : ""}in numbers and prefixes, nothing else`, () => {
     const lines: string[] = [];
     const options = { format: "json", level: "debug", addresses: false, clock: new FakeClock() } as const;
     new Log((line) => void lines.push(line), options).tell(event);
@@ -61,7 +62,7 @@ for (const [event, level, name, fields] of events) {
     }
   });
 }
-Deno.test("a line of text is time, level, event and fields, quoted where they need it; addresses when asked for", () => {
+test("a line of text is time, level, event and fields, quoted where they need it; addresses when asked for", () => {
   const lines: string[] = [];
   const options = { format: "text", level: "info", addresses: true, clock: new FakeClock() } as const;
   const log = new Log((line) => void lines.push(line), options);
@@ -78,7 +79,7 @@ for (
     "info",
   ]]] as const
 ) {
-  Deno.test(`--log-level ${level} writes ${least.join(" and ")}`, () => {
+  test(`--log-level ${level} writes ${least.join(" and ")}`, () => {
     const lines: string[] = [];
     const log = new Log((line) => void lines.push(line), {
       format: "json",
@@ -90,7 +91,7 @@ for (
     assertEquals(lines.map((line) => JSON.parse(line).level), [...least]);
   });
 }
-Deno.test("the tally counts every kind of event once", () => {
+test("the tally counts every kind of event once", () => {
   const tally = new Tally();
   for (const [event] of events) tally.tell(event);
   assertEquals([tally.connected, tally.messages, tally.messageBytes, tally.limited["max-rooms"]], [
@@ -109,7 +110,7 @@ Deno.test("the tally counts every kind of event once", () => {
     1,
   ]);
 });
-Deno.test("a flood is written as 20 lines of a kind a second, and then how many were left out", () => {
+test("a flood is written as 20 lines of a kind a second, and then how many were left out", () => {
   const lines: string[] = [];
   const clock = new FakeClock();
   const log = new Log((line) => void lines.push(line), {

@@ -1,10 +1,12 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../../lib/clock.ts";
 import { StoreFailed } from "../../lib/server/store/store.ts";
 import { Metrics } from "../../lib/server/operator/metrics.ts";
 import { serveMetrics } from "../../lib/server/operator/metrics_listener.ts";
 import { Console } from "../../lib/server/operator/console.ts";
-import { type ServerOptions, until, World } from "../fakes/world.ts";
+import { type ServerOptions, World } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 async function watched(
   act: (world: World, url: string) => Promise<void>,
@@ -29,69 +31,78 @@ const get = async (url: string, init?: RequestInit) => {
   const response = await fetch(url, init);
   return { status: response.status, text: await response.text() };
 };
-const test = (name: string, fn: () => Promise<void>) =>
-  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
+const metricsTest = (name: string, fn: () => Promise<void>) =>
+  test({ name, sanitizeOps: false, sanitizeResources: false, fn });
 
-test("/metrics tells connections, members, messages, bytes, queues, handshakes, the store and the event loop", () =>
-  watched(async (world, url) => {
-    const ira = await world.enter("ira");
-    const sam = await world.enter("sahnawaz");
-    ira.view.type("hello");
-    await sam.view.hears("ira: hello");
-    const garbage = await Deno.connect({ hostname: "127.0.0.1", port: world.port });
-    await garbage.write(new Uint8Array([0, 1, 2]));
-    await until("the handshake failed", () => world.server.tally.handshakesFailed.malformed === 1);
-    const { text } = await get(`${url}/metrics`);
-    for (
-      const line of [
-        "chat_connections 2",
-        "chat_pending_connections 1",
-        "chat_members 2",
-        'chat_rooms{kind="ordinary"} 1',
-        "chat_messages_total 1",
-        'chat_queue_bytes{of="all"} 0',
-        "chat_handshakes_total 2",
-        'chat_handshake_failures_total{why="malformed"} 1',
-        'chat_handshake_failures_total{why="crypto"} 0',
-        "process_resident_memory_bytes 1234",
-        "chat_rsa_decryptions_total 2",
-      ]
-    ) assertStringIncludes(text, `\n${line}\n`);
-    assertMatch(text, /chat_bytes_total\{direction="in"\} [1-9]\d{3,}/);
-    assertMatch(text, /chat_store_flush_seconds_count [1-9]/);
-    assertMatch(text, /chat_event_loop_lag_seconds_bucket/);
-    assertEquals(/ira|lobby|hello/.test(text), false);
-    garbage.close();
-  }));
-test("what is counted twice is not doubled: a second look gives the same numbers", () =>
-  watched(async (world, url) => {
-    await world.enter("ira");
-    await get(`${url}/metrics`);
-    assertStringIncludes((await get(`${url}/metrics`)).text, "\nchat_handshakes_total 1\n");
-  }));
-test("/healthz is ok, says when the disk refuses, and is ok again", () =>
-  watched(async (world, url) => {
-    assertEquals(await get(`${url}/healthz`), { status: 200, text: "ok\n" });
-    const ira = await world.enter("ira");
-    const { store } = world.server.rooms;
-    const { flush } = store;
-    store.flush = () => {
-      throw new StoreFailed("rooms.db", "database or disk is full");
-    };
-    ira.view.type("lost for now");
-    await until("the store failed", () => world.server.rooms.isStoreFailing);
-    assertEquals((await get(`${url}/healthz`)).status, 503);
-    store.flush = flush;
-    await world.enter("sahnawaz");
-    await until("it works again", () => !world.server.rooms.isStoreFailing);
-    assertEquals((await get(`${url}/healthz`)).status, 200);
-  }));
-test("other paths are 404, other methods 405", () =>
+metricsTest(
+  "/metrics tells connections, members, messages, bytes, queues, handshakes, the store and the event loop",
+  () =>
+    watched(async (world, url) => {
+      const ira = await world.enter("ira");
+      const sam = await world.enter("sahnawaz");
+      ira.view.type("hello");
+      await sam.view.hears("ira: hello");
+      const garbage = await Deno.connect({ hostname: "127.0.0.1", port: world.port });
+      await garbage.write(new Uint8Array([0, 1, 2]));
+      await until("the handshake failed", () => world.server.tally.handshakesFailed.malformed === 1);
+      const { text } = await get(`${url}/metrics`);
+      for (
+        const line of [
+          "chat_connections 2",
+          "chat_pending_connections 1",
+          "chat_members 2",
+          'chat_rooms{kind="ordinary"} 1',
+          "chat_messages_total 1",
+          'chat_queue_bytes{of="all"} 0',
+          "chat_handshakes_total 2",
+          'chat_handshake_failures_total{why="malformed"} 1',
+          'chat_handshake_failures_total{why="crypto"} 0',
+          "process_resident_memory_bytes 1234",
+          "chat_rsa_decryptions_total 2",
+        ]
+      ) assertStringIncludes(text, `\n${line}\n`);
+      assertMatch(text, /chat_bytes_total\{direction="in"\} [1-9]\d{3,}/);
+      assertMatch(text, /chat_store_flush_seconds_count [1-9]/);
+      assertMatch(text, /chat_event_loop_lag_seconds_bucket/);
+      assertEquals(/ira|lobby|hello/.test(text), false);
+      garbage.close();
+    }),
+);
+metricsTest(
+  "what is counted twice is not doubled: a second look gives the same numbers",
+  () =>
+    watched(async (world, url) => {
+      await world.enter("ira");
+      await get(`${url}/metrics`);
+      assertStringIncludes((await get(`${url}/metrics`)).text, "\nchat_handshakes_total 1\n");
+    }),
+);
+metricsTest(
+  "/healthz is ok, says when the disk refuses, and is ok again",
+  () =>
+    watched(async (world, url) => {
+      assertEquals(await get(`${url}/healthz`), { status: 200, text: "ok\n" });
+      const ira = await world.enter("ira");
+      const { store } = world.server.rooms;
+      const { flush } = store;
+      store.flush = () => {
+        throw new StoreFailed("rooms.db", "database or disk is full");
+      };
+      ira.view.type("lost for now");
+      await until("the store failed", () => world.server.rooms.isStoreFailing);
+      assertEquals((await get(`${url}/healthz`)).status, 503);
+      store.flush = flush;
+      await world.enter("sahnawaz");
+      await until("it works again", () => !world.server.rooms.isStoreFailing);
+      assertEquals((await get(`${url}/healthz`)).status, 200);
+    }),
+);
+metricsTest("other paths are 404, other methods 405", () =>
   watched(async (_, url) => {
     assertEquals((await get(`${url}/`)).status, 404);
     assertEquals((await get(`${url}/metrics`, { method: "POST", body: "x" })).status, 405);
   }));
-test("STATS tells the same on the console", () =>
+metricsTest("STATS tells the same on the console", () =>
   watched(async (world) => {
     const ira = await world.enter("ira");
     ira.view.type("hello");

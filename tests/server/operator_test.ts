@@ -1,10 +1,12 @@
 /** What the operator can do from the console, over real sockets (product §3). */
 
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
 import { banOf } from "../../lib/server/rooms/bans.ts";
 import { Console } from "../../lib/server/operator/console.ts";
-import { type Client, until, type World, worldTest } from "../fakes/world.ts";
+import { type Client, type World, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 function consoleOf(world: World): (line: string) => Promise<string[]> {
   const console = new Console({ server: world.server, invite: (room) => `invite ${room}`, now: () => 0 });
@@ -144,7 +146,7 @@ const sameBans: [string, string][] = [
   ["[2001:db8::7]:5000", "2001:db8::/64"],
 ];
 for (const [typed, value] of sameBans) {
-  Deno.test(`a ban of ${typed} is the one of ${value}`, () => {
+  test(`a ban of ${typed} is the one of ${value}`, () => {
     const expected = value.includes("/") ? banOf("2001:db8::1")!.value : value;
     assertEquals(banOf(typed)!.value, expected);
   });

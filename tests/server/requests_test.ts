@@ -1,5 +1,7 @@
 /** What the server takes and refuses (protocol §7.1, §7.3, §11), by clients that say anything. */
 
+import { clockTest } from "../fakes/world.ts";
+import type { JumpingClock } from "../fakes/jumping_clock.ts";
 import { assertEquals } from "@std/assert";
 import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
@@ -14,7 +16,8 @@ import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed
 import { genesis, headOf, member, successor, zeros } from "../fakes/commits.ts";
 import { type Person, person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
-import { until, type World, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { type World, worldTest } from "../fakes/world.ts";
 
 const [ira, sam, dana] = await Promise.all(["ira", "sahnawaz", "dana"].map(person));
 const first = genesis(ira);
@@ -49,7 +52,8 @@ const send = (client: RawClient, bytes: Bytes) =>
   client.inStream((ref) => ({ type: "SEND", ref, message: bytes }));
 const commit = (client: RawClient, bytes: Bytes) =>
   client.inStream((ref) => ({ type: "COMMIT", ref, commit: bytes }));
-const nextSecond = () => new Promise((resolve) => setTimeout(resolve, 1_050)); // a room takes one commit a second
+/** A room takes one commit a second. */
+const nextSecond = (clock: JumpingClock) => clock.jump(1_050);
 
 worldTest(
   "messages are taken in order, and a repeated one is answered with its first position",
@@ -79,11 +83,11 @@ for (const [what, code, make] of refused) {
     client.close();
   });
 }
-worldTest(
+clockTest(
   "a message of the epoch before is STALE, and the commit is on the link before that answer",
-  async (world) => {
+  async (world, clock) => {
     const client = await room(world);
-    await nextSecond();
+    nextSecond(clock);
     assertEquals(await commit(client, successor(head, ira).bytes), "STORED 2");
     assertEquals(await send(client, message(0)), "STALE");
     client.close();
@@ -119,11 +123,11 @@ worldTest("a room name in use, in any spelling that looks like it, is CONFLICT",
   client.close();
   other.close();
 });
-worldTest(
+clockTest(
   "a second commit of an epoch is CONFLICT; one that breaks a rule is DENIED; one a second is taken",
-  async (world) => {
+  async (world, clock) => {
     const client = await room(world);
-    await nextSecond();
+    nextSecond(clock);
     const [a, b] = [successor(head, ira), successor(head, ira, { time: 5 })];
     assertEquals(
       await commit(client, successor(head, ira, { policy: 1, roomName: "other" }).bytes),
@@ -134,47 +138,50 @@ worldTest(
     client.close();
   },
 );
-worldTest("every box must be there before its commit, for the member whose entry names it", async (world) => {
-  const client = await room(world);
-  const other = await RawClient.open(world.port, "sahnawaz");
-  await other.publishPrekey("sahnawaz");
-  await nextSecond();
-  const context = { room: head.room, epoch: 1, prev: head.commitHash, author: ira.card.id };
-  const box = await sealBox(
-    zeros,
-    context,
-    await generateX25519(),
-    parsePrekey(other.prekey.published),
-    sam.secrets.rsaSpki,
-    systemRandom,
-  );
-  const adds = (p: Person) =>
-    successor(head, ira, { roster: [...head.roster, { ...member(p, 1), boxHash: boxHash(box) }] });
-  const put = () => client.ask((ref) => ({ type: "BOX_PUT", ref, box }), "DONE");
-  assertEquals(await commit(client, adds(sam).bytes), "NO_BOX");
-  await nextSecond();
-  assertEquals([await put(), await commit(client, adds(dana).bytes)], ["DONE 0", "DENIED"]); // dana has no card there yet
-  (await RawClient.open(world.port, "dana")).close();
-  await nextSecond();
-  assertEquals([await put(), await commit(client, adds(dana).bytes)], ["DONE 0", "NO_BOX"]); // it is sam's
-  await nextSecond();
-  assertEquals(await commit(client, adds(sam).bytes), "NO_BOX"); // dropped after any COMMIT
-  await nextSecond();
-  assertEquals([await put(), await commit(client, adds(sam).bytes)], ["DONE 0", "STORED 2"]);
-  await until("the newcomer's stream", () => other.types().includes("ENTRY"));
-  assertEquals(other.types().filter((t) => ["ROOM_INFO", "HASHES", "ENTRY"].includes(t)), [
-    "ROOM_INFO",
-    "ENTRY",
-  ]);
-  const fetched = await other.connection.request(
-    (ref) => ({ type: "BOX_GET", ref, hash: boxHash(box) }),
-    "BOX",
-  );
-  assertEquals(fetched.box, box);
-  assertEquals(await other.ask((ref) => ({ type: "BOX_GET", ref, hash: zeros }), "BOX"), "NOT_FOUND");
-  client.close();
-  other.close();
-});
+clockTest(
+  "every box must be there before its commit, for the member whose entry names it",
+  async (world, clock) => {
+    const client = await room(world);
+    const other = await RawClient.open(world.port, "sahnawaz");
+    await other.publishPrekey("sahnawaz");
+    nextSecond(clock);
+    const context = { room: head.room, epoch: 1, prev: head.commitHash, author: ira.card.id };
+    const box = await sealBox(
+      zeros,
+      context,
+      await generateX25519(),
+      parsePrekey(other.prekey.published),
+      sam.secrets.rsaSpki,
+      systemRandom,
+    );
+    const adds = (p: Person) =>
+      successor(head, ira, { roster: [...head.roster, { ...member(p, 1), boxHash: boxHash(box) }] });
+    const put = () => client.ask((ref) => ({ type: "BOX_PUT", ref, box }), "DONE");
+    assertEquals(await commit(client, adds(sam).bytes), "NO_BOX");
+    nextSecond(clock);
+    assertEquals([await put(), await commit(client, adds(dana).bytes)], ["DONE 0", "DENIED"]); // dana has no card there yet
+    (await RawClient.open(world.port, "dana")).close();
+    nextSecond(clock);
+    assertEquals([await put(), await commit(client, adds(dana).bytes)], ["DONE 0", "NO_BOX"]); // it is sam's
+    nextSecond(clock);
+    assertEquals(await commit(client, adds(sam).bytes), "NO_BOX"); // dropped after any COMMIT
+    nextSecond(clock);
+    assertEquals([await put(), await commit(client, adds(sam).bytes)], ["DONE 0", "STORED 2"]);
+    await until("the newcomer's stream", () => other.types().includes("ENTRY"));
+    assertEquals(other.types().filter((t) => ["ROOM_INFO", "HASHES", "ENTRY"].includes(t)), [
+      "ROOM_INFO",
+      "ENTRY",
+    ]);
+    const fetched = await other.connection.request(
+      (ref) => ({ type: "BOX_GET", ref, hash: boxHash(box) }),
+      "BOX",
+    );
+    assertEquals(fetched.box, box);
+    assertEquals(await other.ask((ref) => ({ type: "BOX_GET", ref, hash: zeros }), "BOX"), "NOT_FOUND");
+    client.close();
+    other.close();
+  },
+);
 worldTest("JOIN: no prekey is DENIED, no room NO_ROOM; a member is asked with ADMIT", async (world) => {
   const client = await room(world);
   const other = await RawClient.open(world.port, "sahnawaz");
@@ -295,13 +302,13 @@ worldTest(
     fresh.close();
   },
 );
-worldTest("a removed member gets the entry that removes, and none after it", async (world) => {
+clockTest("a removed member gets the entry that removes, and none after it", async (world, clock) => {
   const client = await room(world);
   const other = await RawClient.open(world.port, "sahnawaz");
-  await nextSecond();
+  nextSecond(clock);
   const adds = successor(head, ira, { roster: [...head.roster, member(sam, 1)] });
   assertEquals(await commit(client, adds.bytes), "STORED 2");
-  await nextSecond();
+  nextSecond(clock);
   const removes = successor(headOf(adds, 2), ira, { roster: head.roster, view: { pos: 2, hash: zeros } });
   assertEquals(await commit(client, removes.bytes), "STORED 3");
   const later = message(0, { epoch: 2, view: { pos: 3, hash: zeros } });
@@ -318,21 +325,24 @@ worldTest("a removed member gets the entry that removes, and none after it", asy
   back.close();
   client.close();
 });
-worldTest("a member cannot hand in another member's commit or message, however valid", async (world) => {
-  const client = await room(world);
-  const other = await RawClient.open(world.port, "sahnawaz");
-  await nextSecond();
-  const adds = successor(head, ira, { roster: [...head.roster, member(sam, 1)] });
-  assertEquals(await commit(client, adds.bytes), "STORED 2");
-  await nextSecond();
-  const byIra = successor(headOf(adds, 2), ira);
-  assertEquals(await commit(other, byIra.bytes), "DENIED");
-  const said = message(0, { epoch: 1, view: { pos: 2, hash: zeros } });
-  assertEquals(await send(other, said), "DENIED");
-  assertEquals(await commit(client, byIra.bytes), "STORED 3");
-  client.close();
-  other.close();
-});
+clockTest(
+  "a member cannot hand in another member's commit or message, however valid",
+  async (world, clock) => {
+    const client = await room(world);
+    const other = await RawClient.open(world.port, "sahnawaz");
+    nextSecond(clock);
+    const adds = successor(head, ira, { roster: [...head.roster, member(sam, 1)] });
+    assertEquals(await commit(client, adds.bytes), "STORED 2");
+    nextSecond(clock);
+    const byIra = successor(headOf(adds, 2), ira);
+    assertEquals(await commit(other, byIra.bytes), "DENIED");
+    const said = message(0, { epoch: 1, view: { pos: 2, hash: zeros } });
+    assertEquals(await send(other, said), "DENIED");
+    assertEquals(await commit(client, byIra.bytes), "STORED 3");
+    client.close();
+    other.close();
+  },
+);
 worldTest(
   "a name belongs to one key, in any spelling that looks like it, and a key to one name",
   async (world) => {

@@ -6,7 +6,8 @@ import { sealKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
-import { headIn, until, worldTest } from "../fakes/world.ts";
+import { headIn, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
 
 const limits = { ...defaultLimits, sendBurst: 1000, commitEveryMs: 1 };
 const retention = { seconds: 86_400, bytes: 256 * 1024 };

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { WriteScheduler } from "../../lib/protocol/channel/write_scheduler.ts";
 import { assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
@@ -114,7 +115,7 @@ async function handshakeUntil(conn: MemoryConn, step: string, then?: string): Pr
 }
 
 for (const [what, when, act] of faults) {
-  Deno.test({
+  test({
     name: `property 3: a peer that ${what} gets no byte more, and is closed at the deadline and not before`,
     sanitizeOps: false,
     sanitizeResources: false,
@@ -136,7 +137,7 @@ for (const [what, when, act] of faults) {
     },
   });
 }
-Deno.test("a peer that closes first is let go at once", async () => {
+test("a peer that closes first is let go at once", async () => {
   const s = await session();
   s.client.inject(systemRandom(100));
   await settle(100);
@@ -144,7 +145,7 @@ Deno.test("a peer that closes first is let go at once", async () => {
   await s.done;
   assertEquals(s.context.connectionLimiter.pendingTotal, 0);
 });
-Deno.test("before its first traffic record opens, a client is nobody", async () => {
+test("before its first traffic record opens, a client is nobody", async () => {
   const s = await session();
   await handshakeUntil(s.client, "done");
   await settle(100);
@@ -152,7 +153,7 @@ Deno.test("before its first traffic record opens, a client is nobody", async () 
   s.client.close();
   await s.done;
 });
-Deno.test("a good handshake is welcomed, and its place given back", async () => {
+test("a good handshake is welcomed, and its place given back", async () => {
   const s = await session();
   await handshakeUntil(s.client, "done", "HELLO");
   await settle(100);
@@ -167,7 +168,7 @@ Deno.test("a good handshake is welcomed, and its place given back", async () => 
   await s.done;
   assertEquals([s.context.rooms.peers.size, s.log.at(-1)], [0, "[+] ira left the server."]);
 });
-Deno.test("one ClientHello too many this second is a failure like any other", async () => {
+test("one ClientHello too many this second is a failure like any other", async () => {
   const s = await session({ hellosPerSecond: 1 });
   s.context.connectionLimiter.hello();
   s.client.inject((await startClient(await clientConfig())).send);

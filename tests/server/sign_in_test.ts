@@ -15,7 +15,8 @@ import { dialled } from "../fakes/dialled.ts";
 import { JumpingClock } from "../fakes/jumping_clock.ts";
 import { person } from "../fakes/people.ts";
 import { registers, testAccounts } from "../fakes/test_accounts.ts";
-import { until, type World, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { type World, worldTest } from "../fakes/world.ts";
 
 const password = "correct horse battery";
 const register = { password: encodePassword(password), token: new Uint8Array(0) };
@@ -79,14 +80,17 @@ for (
   }, mode);
 }
 signInTest("whoever says nothing for 60 s after WELCOME is let go", async (world, clock) => {
-  const forever = Promise.withResolvers<Credentials>();
-  const { connection } = await guest(world, "ira", () => forever.promise);
+  const late = Promise.withResolvers<Credentials>();
+  const inTime = await guest(world, "ira", () => late.promise);
   clock.jump(59_000);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assertEquals(connection.isOver, false);
-  clock.jump(1_100);
+  late.resolve(register);
+  await inTime.entered;
+  assertEquals(inTime.connection.isOver, false, "59 s are not too long");
+  const { connection } = await guest(world, "sahnawaz", () => new Promise(() => {}));
+  clock.jump(60_100);
   await until("closed", () => connection.isOver);
-  assertEquals(world.server.linked, 0);
+  assertEquals(world.server.linked, 1);
+  inTime.connection.close(closeReasons.bye);
 });
 const outOfPlace: [string, (ref: number) => LinkMessage][] = [
   ["ROOM_FIND", (ref) => ({ type: "ROOM_FIND", ref, name: new TextEncoder().encode("lobby") })],
@@ -147,7 +151,7 @@ signInTest(
     ira.view.secrets.push(slow.promise as unknown as string, password);
     await until("asked", () => ira.view.asked.length === 1);
     clock.jump(61_000);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until("let go", () => ira.chat.conversation.connection?.isOver === true);
     slow.resolve(password);
     await ira.view.until((event) => event.type === "entered");
     assertEquals(ira.view.asked.length, 2, "she is not asked again");

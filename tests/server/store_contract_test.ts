@@ -1,5 +1,6 @@
 /** One contract, every store: memory and SQLite cannot drift apart. Numbers are those of store.ts. */
 
+import { test } from "../fakes/test.ts";
 import { DatabaseSync } from "node:sqlite";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
@@ -32,7 +33,7 @@ const kinds: [string, (dir: string) => Store][] = [
 ];
 for (const [kind, open] of kinds) {
   const storeTest = (name: string, act: (store: Store) => void) =>
-    Deno.test(`${kind} store: ${name}`, () => {
+    test(`${kind} store: ${name}`, () => {
       const dir = Deno.makeTempDirSync();
       const store = open(dir);
       try {
@@ -223,7 +224,7 @@ function inDir(act: (dir: string) => void): () => void {
 }
 const open = (dir: string) => new SqliteStore(`${dir}/rooms.db`, seededRandom("run"));
 
-Deno.test(
+test(
   "sqlite store: 2. what was flushed is there when it is opened again, under the same run id; the file is 0600",
   inDir((dir) => {
     const store = open(dir);
@@ -236,7 +237,7 @@ Deno.test(
     if (Deno.build.os !== "windows") assertEquals(Deno.statSync(`${dir}/rooms.db`).mode! & 0o777, 0o600);
   }),
 );
-Deno.test(
+test(
   "sqlite store: a file of an older version is brought up to date with everything in it",
   inDir((dir) => {
     const old = new DatabaseSync(`${dir}/rooms.db`);
@@ -256,7 +257,7 @@ Deno.test(
     assertEquals(open(dir).idByName("lra"), sam);
   }),
 );
-Deno.test(
+test(
   "sqlite store: a second server on the same file is refused, with a hint",
   inDir((dir) => {
     const store = open(dir);
@@ -265,7 +266,7 @@ Deno.test(
     store.close();
   }),
 );
-Deno.test(
+test(
   "sqlite store: 3. a write that fails undoes everything since the flush before it",
   inDir((dir) => {
     const store = open(dir);
@@ -281,7 +282,7 @@ Deno.test(
     store.close();
   }),
 );
-Deno.test(
+test(
   "sqlite store: a file that is no database is refused, with a hint",
   inDir((dir) => {
     Deno.writeTextFileSync(
@@ -293,7 +294,7 @@ Deno.test(
   }),
 );
 
-Deno.test("sqlite store: a file of the first version is brought up to date, once, and keeps everything", () => {
+test("sqlite store: a file of the first version is brought up to date, once, and keeps everything", () => {
   const dir = Deno.makeTempDirSync();
   try {
     const path = `${dir}/rooms.db`;

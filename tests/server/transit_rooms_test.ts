@@ -3,7 +3,8 @@
 import { assertEquals, assertGreater } from "@std/assert";
 import { Link } from "../../lib/protocol/channel/link.ts";
 import { TransitSealer } from "../../lib/protocol/channel/transit.ts";
-import { until, worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { worldTest } from "../fakes/world.ts";
 
 const limits = { transitFrom: 3, sendBurst: 2000, sendsPerSecond: 2000 };
 

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { History, historyKept } from "../../lib/protocol/group/history.ts";
@@ -22,7 +23,7 @@ const ira = await person("ira");
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 function inDir(name: string, act: (dir: string) => void | Promise<void>): void {
-  Deno.test(name, async () => {
+  test(name, async () => {
     const dir = Deno.makeTempDirSync();
     try {
       await act(dir);

@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { ChatError } from "../../lib/errors.ts";
@@ -19,14 +20,14 @@ function withLog(act: (log: LogFile, path: string, clock: FakeClock) => void): v
   }
 }
 
-Deno.test("a log is 0600 and is added to", () =>
+test("a log is 0600 and is added to", () =>
   withLog((log, path) => {
     log.write("one\n", lost);
     log.write("two\n", lost);
     assertEquals(Deno.readTextFileSync(path), "one\ntwo\n");
     assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
   }));
-Deno.test("a log that was moved away is made anew within a second; what was moved keeps its lines", () =>
+test("a log that was moved away is made anew within a second; what was moved keeps its lines", () =>
   withLog((log, path, clock) => {
     log.write("one\n", lost);
     Deno.renameSync(path, `${path}.1`);
@@ -38,7 +39,7 @@ Deno.test("a log that was moved away is made anew within a second; what was move
       "three\n",
     ]);
   }));
-Deno.test("a log that was removed, with its folder, costs lines and says how many", () =>
+test("a log that was removed, with its folder, costs lines and says how many", () =>
   withLog((log, path, clock) => {
     const dir = join(path, "..");
     Deno.removeSync(dir, { recursive: true });
@@ -50,14 +51,14 @@ Deno.test("a log that was removed, with its folder, costs lines and says how man
     log.write("three\n", lost);
     assertEquals(Deno.readTextFileSync(path), "lost 2\nthree\n");
   }));
-Deno.test("a log that is cut to nothing in place (copytruncate) goes on at its beginning", () =>
+test("a log that is cut to nothing in place (copytruncate) goes on at its beginning", () =>
   withLog((log, path) => {
     log.write("one\n", lost);
     Deno.truncateSync(path);
     log.write("two\n", lost);
     assertEquals(Deno.readTextFileSync(path), "two\n");
   }));
-Deno.test("a full disk costs lines, never the server; a line of which it took a part ends there", () => {
+test("a full disk costs lines, never the server; a line of which it took a part ends there", () => {
   withLog((log, path) => {
     const { writeSync } = Deno.FsFile.prototype;
     let room = 4;
@@ -77,12 +78,12 @@ Deno.test("a full disk costs lines, never the server; a line of which it took a 
     assertEquals(Deno.readTextFileSync(path), "firs\nlost 3\nfourth\n");
   });
 });
-Deno.test({
+test({
   name: "a device as log is refused with what to do instead",
   ignore: Deno.build.os !== "linux" || Deno.permissions.querySync({ name: "sys" }).state === "granted",
   fn: () =>
     void assertThrows(() => new LogFile("/dev/full", new FakeClock()), ChatError, "may not open devices"),
 });
-Deno.test("a log that cannot be written says so at the start", () => {
+test("a log that cannot be written says so at the start", () => {
   assertThrows(() => new LogFile("/nowhere/chat.log", new FakeClock()), ChatError, "/nowhere/chat.log");
 });

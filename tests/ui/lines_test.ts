@@ -1,3 +1,4 @@
+import { test } from "../fakes/test.ts";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { systemClock } from "../../lib/clock.ts";
@@ -42,11 +43,11 @@ const hostile: [string, string][] = [
   ["a line separator and a forged line", "x\u2028[+] ira left the server."],
 ];
 for (const [what, text] of hostile) {
-  Deno.test(`remote text with ${what} reaches no terminal as it is`, () => {
+  test(`remote text with ${what} reaches no terminal as it is`, () => {
     assertEquals(harmful.test(sanitize(text).replaceAll("\n", "")), false);
   });
 }
-Deno.test("no text, in any number of lines, makes a line that begins like one of ours", () => {
+test("no text, in any number of lines, makes a line that begins like one of ours", () => {
   fc.assert(
     fc.property(
       fc.array(
@@ -63,17 +64,17 @@ Deno.test("no text, in any number of lines, makes a line that begins like one of
     ),
   );
 });
-Deno.test("a time that nobody can mean is shown as the latest that can be written", () => {
+test("a time that nobody can mean is shown as the latest that can be written", () => {
   for (const timeMs of [8.64e15 + 1, Number.MAX_SAFE_INTEGER, 253_402_300_800_000]) {
     assertEquals(new Date(shownTime(timeMs)).toISOString(), "9999-12-31T23:59:59.999Z");
   }
   assertEquals(shownTime(1_700_000_000_000), 1_700_000_000_000);
 });
-Deno.test("many empty lines become two", () => {
+test("many empty lines become two", () => {
   assertEquals(sanitize(`a${"\n".repeat(5000)}b`).split("\n").length, 4);
   assertEquals(sanitize("a\n\nb"), "a\n    \n    b");
 });
-Deno.test("emoji families and scripts that need joiners stay whole; marks are capped", () => {
+test("emoji families and scripts that need joiners stay whole; marks are capped", () => {
   for (const text of ["👩‍👩‍👧", "नमस्ते", "ä e\u0301", "日本語", "می\u200cخواهم"]) {
     assertEquals(sanitizeLine(text), text);
   }
@@ -81,7 +82,7 @@ Deno.test("emoji families and scripts that need joiners stay whole; marks are ca
   assertEquals(sanitizeLine("e" + ("\u0301".repeat(8) + "\u200d").repeat(100)).length, 9);
   assertEquals(sanitizeLine("\u200d".repeat(5000)).length, 8);
 });
-Deno.test("lines are in the product's wording", () => {
+test("lines are in the product's wording", () => {
   const time = timestamp(0);
   const lines: [RoomEvent, string][] = [
     [said("Hello Ira"), `${time} ira: Hello Ira`],
@@ -118,7 +119,7 @@ function streams(chunks: string[]) {
     },
   };
 }
-Deno.test("piped output is messages only; the rest goes to stderr", () => {
+test("piped output is messages only; the rest goes to stderr", () => {
   const s = streams([]);
   const view = new LinesView(s.streams, { ...parts, interactive: false });
   view.progress("Connected successfully.");
@@ -128,7 +129,7 @@ Deno.test("piped output is messages only; the rest goes to stderr", () => {
   assertEquals(s.out, [`${timestamp(0)} ira: Hi\n`]);
   assertEquals(s.err, ["[+] ira is here.\n", "[!] careful\n"]);
 });
-Deno.test("piped input is cut into lines, however it arrives, with or without a last line feed", async () => {
+test("piped input is cut into lines, however it arrives, with or without a last line feed", async () => {
   const s = streams(["on", "e\r\ntw", "o\n\nthr", "ee"]);
   const lines = [];
   for await (const line of new LinesView(s.streams, { ...parts, interactive: false }).lines()) {
@@ -179,7 +180,7 @@ const typings: [what: string, pieces: string[], answers: (string | null)[], line
   ["not at all: the input ends", [], [null], []],
 ];
 for (const [what, pieces, answers, lines] of typings) {
-  Deno.test(`without a cursor a secret is typed ${what}: never shown, never said in the room`, async () => {
+  test(`without a cursor a secret is typed ${what}: never shown, never said in the room`, async () => {
     const terminal = plainTerminal();
     const asked = (async () => {
       const given = [];
@@ -197,7 +198,7 @@ for (const [what, pieces, answers, lines] of typings) {
     assertEquals(terminal.shown, expected);
   });
 }
-Deno.test("a pipe is never asked for a secret", async () => {
+test("a pipe is never asked for a secret", async () => {
   const s = streams([]);
   assertEquals(await new LinesView(s.streams, { ...parts, interactive: false }).secret("Password: "), null);
   assertEquals([s.out, s.err], [[], []]);

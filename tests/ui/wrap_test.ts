@@ -1,5 +1,6 @@
 /** Lines broken for a window: nothing lost, nothing at the first column but what stood there. */
 
+import { test } from "../fakes/test.ts";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { columnsOf } from "../../lib/ui/graphemes.ts";
@@ -21,9 +22,9 @@ const cases: [what: string, text: string, columns: number, rows: string[]][] = [
   ["a window too narrow for anything", "aaaa bbbb", 5, ["aaaa bbbb"]],
 ];
 for (const [what, text, columns, rows] of cases) {
-  Deno.test(`wrap: ${what}`, () => assertEquals(wrap(text, columns).split("\n"), rows));
+  test(`wrap: ${what}`, () => assertEquals(wrap(text, columns).split("\n"), rows));
 }
-Deno.test("wrap: of any text nothing is lost, no row is too wide, and each further row is indented", () => {
+test("wrap: of any text nothing is lost, no row is too wide, and each further row is indented", () => {
   const piece = fc.oneof(
     fc.string({ unit: "binary", maxLength: 30 }),
     fc.constantFrom(

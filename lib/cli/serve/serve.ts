@@ -1,5 +1,6 @@
 /** `chat serve`: runs the room until it is told to stop (product §3). */
 
+import { debugLog } from "../debug_log.ts";
 import { join } from "@std/path";
 import { setImmediate } from "node:timers";
 import { seconds } from "../../clock.ts";
@@ -77,7 +78,9 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       else process.log(`${line}\n`);
     };
     const status = new Status(print, isConsole);
-    const listeners = [takesOutput ? null : status, log.log, metrics].filter((each) => each !== null);
+    const debug = debugLog(process);
+    const all = [takesOutput ? null : status, log.log, metrics, debug?.events ?? null];
+    const listeners = all.filter((each) => each !== null);
     const answering = answerKey && new Answering({
       key: answerKey,
       identity,
@@ -96,6 +99,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       clock: process.clock,
       random: process.random,
       events: tellAll(...listeners),
+      watchLink: debug ? (session) => debug.watch(session) : undefined,
       showAddresses: switches.has("show-addresses"),
       retention,
       answering,

@@ -19,7 +19,7 @@ import {
   type ClientHandshakeConfig,
   startClient,
 } from "../../protocol/channel/handshake_client.ts";
-import { Link, type LinkEnd } from "../../protocol/channel/link.ts";
+import { type FrameWatcher, Link, type LinkEnd } from "../../protocol/channel/link.ts";
 import {
   closeReasons,
   type LinkMessage,
@@ -85,6 +85,10 @@ export interface ConnectionConfig extends ClientHandshakeConfig {
   credentials?(welcome: MessageOf<"WELCOME">): Promise<Credentials>;
   /** Told of each step of the handshake, for a person who watches. */
   onStep?(step: "connected" | "awaiting M2" | "awaiting R1" | "awaiting R4" | "done"): void;
+  /** Told of what passes over the link. */
+  onFrame?: FrameWatcher;
+  /** Told of a fault of this program that has ended the link. */
+  onBug?(error: Error): void;
   /** Time. */
   readonly clock: Clock;
 }
@@ -137,6 +141,7 @@ export class Connection {
       if (done.step !== "done") throw new Error("the handshake did not end");
       const { established } = done;
       const link = new Link(conn, reader, established, "client", config.clock);
+      link.onFrame = config.onFrame ?? null;
       return new Connection(link, established.peer, established.version, config);
     } catch (error) {
       if (error instanceof ChatError && !(error instanceof Malformed) && !(error instanceof KeyRefused)) {
@@ -176,6 +181,8 @@ export class Connection {
         if ("reject" in pending) pending.reject(new LinkLost());
       }
       this.#pending.clear();
+      const { fault } = this.link;
+      if (fault && !(fault instanceof ChatError)) this.config.onBug?.(fault);
       this.#over();
       return end;
     });

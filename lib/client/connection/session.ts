@@ -4,7 +4,7 @@ import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { hostPort } from "../../host_port.ts";
-import type { LinkEnd } from "../../protocol/channel/link.ts";
+import type { FrameWatcher, LinkEnd } from "../../protocol/channel/link.ts";
 import { closeReasons, type MessageOf, welcomeFlags } from "../../protocol/channel/link_messages.ts";
 import type { ChatOutput } from "../chat_view.ts";
 import type { Profile } from "../profile/profile.ts";
@@ -33,6 +33,10 @@ export interface SessionParts {
   readonly random: RandomSource;
   /** Connections. */
   readonly dial: Dial;
+  /** Told of what passes over the link. */
+  readonly onFrame?: FrameWatcher;
+  /** Told of a fault of this program that has ended the link. */
+  readonly onBug?: (error: Error) => void;
   /** Shows. */
   readonly view: ChatOutput;
   /** Whether the server's key is accepted. */
@@ -69,6 +73,8 @@ export async function runSession(parts: SessionParts): Promise<boolean> {
     dial: parts.dial,
     clock,
     random: parts.random,
+    onFrame: parts.onFrame,
+    onBug: parts.onBug,
     token: parts.token,
     minVersion: profile.known.serverVersion(hostPort(host, port)),
     name: profile.name,

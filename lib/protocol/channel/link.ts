@@ -17,7 +17,7 @@ import { tagBytes } from "../../crypto/seal.ts";
 import { type ByteConn, closeQuietly } from "./conn.ts";
 import { type FrameReader, isTransit, recordOrTransit, trafficRecord } from "./frames.ts";
 import type { Established } from "./handshake.ts";
-import { closeReasons, decodeMessages, encodeMessage, type LinkMessage } from "./link_messages.ts";
+import { closeReasons, decodeMessages, encodeMessage, type LinkMessage, typeOf } from "./link_messages.ts";
 import { maxRecordBytes, recordOverheadBytes } from "./records.ts";
 import type { WriteScheduler } from "./write_scheduler.ts";
 import { type TransitFrame, TransitOpener } from "./transit.ts";
@@ -47,6 +47,9 @@ const nothing: Bytes = new Uint8Array(0);
 const keptLeastBytes = 768;
 const maxKeptBytes = 32 * 1024;
 
+/** Told of what passes over a link. @param bytes of a message that is sent, or of a whole record that is received */
+export type FrameWatcher = (direction: "in" | "out", types: readonly string[], bytes: number) => void;
+
 /** Why a link is over. */
 export type LinkEnd =
   | { readonly how: "peer closed"; readonly reason: number }
@@ -71,6 +74,9 @@ export class Link {
   #idleTicks = 0;
   #written: (() => void)[] = [];
   #transit: TransitOpener | null = null;
+
+  /** Told of each message that is sent, and of each record or frame that is received: types and sizes, no content. */
+  onFrame: FrameWatcher | null = null;
 
   /** Called when everything waiting has been written: the place to hand over more of a backlog. */
   onDrain: () => void = () => {};
@@ -119,6 +125,7 @@ export class Link {
 
   /** Sends one message that is encoded already: a broadcast is encoded once for all links. */
   sendEncoded(message: Bytes): void {
+    this.onFrame?.("out", [typeOf(message)], message.length);
     this.#enqueue(message, message.length);
   }
 
@@ -250,10 +257,13 @@ export class Link {
     if (isTransit(frame)) {
       this.established.opener.checkTransit(frame);
       if (!this.#transit) throw new Malformed("a transit frame came before its key");
-      return this.#transit.open(frame);
+      const entries = this.#transit.open(frame);
+      this.onFrame?.("in", entries.map(({ type }) => type), frame.length);
+      return entries;
     }
     const peer = this.side === "client" ? "server" : "client";
     const messages = decodeMessages(this.established.opener.open(frame), peer);
+    this.onFrame?.("in", messages.map(({ type }) => type), frame.length);
     const forUs: LinkMessage[] = [];
     for (const message of messages) {
       if (message.type === "PING") this.send({ type: "PONG", any: message.any });

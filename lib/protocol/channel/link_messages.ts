@@ -207,6 +207,11 @@ export function encodeMessage(message: LinkMessage): Bytes {
   return bytes;
 }
 
+/** The type of an encoded message. */
+export function typeOf(message: Uint8Array): LinkMessage["type"] {
+  return byCode.get(message[0])![0];
+}
+
 /**
  * Cuts a record's plaintext into its messages.
  *

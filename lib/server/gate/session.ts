@@ -23,7 +23,7 @@ import {
   type ServerHandshakeConfig,
   startServer,
 } from "../../protocol/channel/handshake_server.ts";
-import { Link } from "../../protocol/channel/link.ts";
+import { type FrameWatcher, Link } from "../../protocol/channel/link.ts";
 import {
   closeReasons,
   decodeMessages,
@@ -59,6 +59,8 @@ export interface SessionContext {
   readonly accessToken: Bytes | null;
   /** Accounts, when people must log in. */
   readonly signIn: SignIn | null;
+  /** Told of what passes over each link, by its name in logs. */
+  readonly watchLink?: (session: string) => FrameWatcher;
   /** When each link may write. */
   readonly writes: WriteScheduler;
   /** Links that are alive: for ticking, and for goodbye at shutdown. */
@@ -144,6 +146,7 @@ async function shakeHands(conn: ByteConn, { remote, slot }: Ends, context: Sessi
     const { queueBytes, queueSeconds } = context.rooms.limits;
     const queue = { maxBytes: queueBytes, maxMs: queueSeconds * 1000 };
     const link = new Link(conn, reader, done.established, "server", clock, queue, context.writes);
+    link.onFrame = context.watchLink?.(done.established.session) ?? null;
     const frame = await reader.next(trafficRecord);
     if (frame === null) throw new HandshakeFailed("the peer closed the connection");
     // Decoded without an answer to anything: before this record opens, the client is nobody.

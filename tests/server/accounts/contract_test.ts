@@ -1,5 +1,6 @@
 /** One contract, every account store: memory, SQLite and a real MariaDB. Numbers are those of store.ts. */
 
+import { test } from "../../fakes/test.ts";
 import { DatabaseSync } from "node:sqlite";
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { sha256 } from "../../../lib/crypto/hash.ts";
@@ -112,7 +113,7 @@ for (const { kind, ignore, open } of kinds) {
     name: string,
     act: (store: AccountStore, again: () => Promise<AccountStore>) => Promise<void>,
   ) =>
-    Deno.test({
+    test({
       name: `${kind} accounts: ${name}`,
       ignore,
       sanitizeOps: false,
@@ -332,7 +333,7 @@ for (const { kind, ignore, open } of kinds) {
 }
 
 const mariadbTest = (name: string, act: (db: Mariadb) => Promise<void>) =>
-  Deno.test({
+  test({
     name,
     ignore: !hasMariadb,
     sanitizeOps: false,
@@ -425,7 +426,7 @@ mariadbTest("a user with more rights than needed is pointed out", async (db) => 
   await store.close();
 });
 
-Deno.test("SQLite accounts: rows can only be added, whoever asks", () => {
+test("SQLite accounts: rows can only be added, whoever asks", () => {
   const dir = Deno.makeTempDirSync();
   const path = `${dir}/accounts.db`;
   new SqliteDatabase(path);
@@ -443,7 +444,7 @@ Deno.test("SQLite accounts: rows can only be added, whoever asks", () => {
   db.close();
   Deno.removeSync(dir, { recursive: true });
 });
-Deno.test("SQLite accounts: a folder or another file is told as such, and not touched", () => {
+test("SQLite accounts: a folder or another file is told as such, and not touched", () => {
   const dir = Deno.makeTempDirSync();
   const opened = (path: string) => () => new SqliteDatabase(path);
   assertThrows(opened(dir), AccountsUnavailable, "it is a folder");
@@ -452,7 +453,7 @@ Deno.test("SQLite accounts: a folder or another file is told as such, and not to
   assertEquals(Deno.readTextFileSync(`${dir}/note`), "buy milk");
   Deno.removeSync(dir, { recursive: true });
 });
-Deno.test("SQLite accounts: a file of an older version is brought up to date, a newer one is refused", async () => {
+test("SQLite accounts: a file of an older version is brought up to date, a newer one is refused", async () => {
   const dir = Deno.makeTempDirSync();
   const path = `${dir}/accounts.db`;
   const old = new SqlAccounts(new SqliteDatabase(path, 1));
@@ -465,7 +466,7 @@ Deno.test("SQLite accounts: a file of an older version is brought up to date, a 
   assertEquals((await assertRejects(() => open(path, 1), AccountsUnavailable, "newer version")).exitCode, 1);
   Deno.removeSync(dir, { recursive: true });
 });
-Deno.test("SQLite accounts: the file is private, and refused when it is not or is none", async () => {
+test("SQLite accounts: the file is private, and refused when it is not or is none", async () => {
   const dir = Deno.makeTempDirSync();
   const path = `${dir}/accounts.db`;
   const store = await open(path);

@@ -6,6 +6,7 @@
  * an identity of its own.
  */
 
+import { test } from "../../fakes/test.ts";
 import { equals } from "@std/bytes/equals";
 import { assertEquals } from "@std/assert";
 import { type Identity, identityFrom } from "../../../lib/crypto/identity.ts";
@@ -26,7 +27,8 @@ import { hasMariadb, Mariadb } from "../../fakes/mariadb.ts";
 import { person } from "../../fakes/people.ts";
 import { openAs, setUp } from "../../fakes/restricted_user.ts";
 import { cheap, testAccounts } from "../../fakes/test_accounts.ts";
-import { inWorld, until, type World } from "../../fakes/world.ts";
+import { inWorld, type World } from "../../fakes/world.ts";
+import { until } from "../../fakes/until.ts";
 
 const noLimits = {
   pending: 2000,
@@ -90,7 +92,7 @@ for (const [kind, ignore, withStore] of kinds) {
     cost: typeof cheap,
     act: (world: World, store: AccountStore) => Promise<void>,
   ) =>
-    Deno.test({
+    test({
       name: `${kind} accounts: ${name}`,
       ignore,
       sanitizeOps: false,

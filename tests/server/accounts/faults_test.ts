@@ -1,5 +1,6 @@
 /** A real MariaDB that is absent, killed, restarted, hung, read-only, full or slow. */
 
+import { test } from "../../fakes/test.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { systemRandom } from "../../../lib/crypto/random.ts";
 import { ChatError } from "../../../lib/errors.ts";
@@ -11,7 +12,8 @@ import { hasMariadb, Mariadb } from "../../fakes/mariadb.ts";
 import { databasePassword, openAs, setUp, urlOf } from "../../fakes/restricted_user.ts";
 import { SlowProxy } from "../../fakes/slow_proxy.ts";
 import { logsIn, registers, testAccounts } from "../../fakes/test_accounts.ts";
-import { type Client, inWorld, until, type World } from "../../fakes/world.ts";
+import { type Client, inWorld, type World } from "../../fakes/world.ts";
+import { until } from "../../fakes/until.ts";
 
 const password = "correct horse battery";
 
@@ -20,7 +22,7 @@ function faultTest(
   act: (db: Mariadb, world: World, open: (port?: number) => Promise<AccountStore>) => Promise<void>,
   options: string[] = [],
 ): void {
-  Deno.test({
+  test({
     name: `MariaDB ${name}`,
     ignore: !hasMariadb,
     sanitizeOps: false,
@@ -125,9 +127,9 @@ faultTest(
     proxy.delayMs = 5_000;
     const dana = await world.join("dana", logsIn(password));
     const order: string[] = [];
-    const loggedIn = until("logged in", () => dana.chat.conversation.hasAccount === true, 60_000).then(() =>
-      order.push("login")
-    );
+    const loggedIn = until("logged in", () => dana.chat.conversation.hasAccount === true, {
+      timeoutMs: 60_000,
+    }).then(() => order.push("login"));
     for (let i = 0; i < 5; i++) await talk(ira, sam, `line ${i}`);
     order.push("five lines");
     await loggedIn;
@@ -219,7 +221,7 @@ faultTest("is absent, refuses the password, or is not one at all: an error and w
   listener.close();
 });
 
-Deno.test("TLS is used wherever a network may be between, unless the operator says otherwise", () => {
+test("TLS is used wherever a network may be between, unless the operator says otherwise", () => {
   const access = { dir: "", password: "", ca: null, insecure: false, clock: systemClock };
   const of = (host: string, over = {}) => {
     const url = parseAccountsUrl(`mysql://chat@${host}/chat`);

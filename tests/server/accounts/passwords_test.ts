@@ -1,5 +1,6 @@
 /** Hashes of passwords, doors that close, URLs, and what a password may be. */
 
+import { test } from "../../fakes/test.ts";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../../lib/crypto/bytes.ts";
@@ -25,12 +26,12 @@ type Vector = {
   hash: string;
 };
 for (const { password, salt, hash, ...cost } of vectors("argon2id").hashes as Vector[]) {
-  Deno.test(`Argon2id gives the reference's hash: ${JSON.stringify({ password, salt, ...cost })}`, async () => {
+  test(`Argon2id gives the reference's hash: ${JSON.stringify({ password, salt, ...cost })}`, async () => {
     assertEquals(encodeHex(await argon2id(ascii(password), ascii(salt), cost)), hash);
   });
 }
 
-Deno.test("each hash has a salt of its own; the right password fits, a wrong one and nobody's do not", async () => {
+test("each hash has a salt of its own; the right password fits, a wrong one and nobody's do not", async () => {
   const passwords = new Passwords(systemRandom, cheap);
   const password = ascii("correct horse battery");
   const [first, second] = [await passwords.hash(password), await passwords.hash(password)];
@@ -102,7 +103,7 @@ const refused: [string, "open" | "token" | "closed", Partial<Attempt>][] = [
   }],
 ];
 for (const [what, registration, over] of refused) {
-  Deno.test(`${what} is refused like everything else, after the same work`, async () => {
+  test(`${what} is refused like everything else, after the same work`, async () => {
     const store = new MemoryAccounts();
     const clock = new FakeClock();
     const passwords = new Watched(systemRandom, cheap);
@@ -123,7 +124,7 @@ for (const [what, registration, over] of refused) {
   });
 }
 
-Deno.test("ten failures within ten minutes close a door for ten minutes, and no other door", () => {
+test("ten failures within ten minutes close a door for ten minutes, and no other door", () => {
   const clock = new FakeClock();
   const doors = new LoginThrottle(clock);
   const fail = (name = "lra", address = "a") =>
@@ -138,7 +139,7 @@ Deno.test("ten failures within ten minutes close a door for ten minutes, and no 
   clock.advance(1);
   assertEquals(fail(), true);
 });
-Deno.test("whoever comes in is forgiven; what is being judged counts, so that a hundred at once are ten", () => {
+test("whoever comes in is forgiven; what is being judged counts, so that a hundred at once are ten", () => {
   const doors = new LoginThrottle(new FakeClock());
   for (let i = 0; i < 9; i++) doors.begin("lra", "a"), doors.failed("lra", "a");
   doors.begin("lra", "a");
@@ -157,7 +158,7 @@ const urls: [string, unknown][] = [
   ["mysql://c-1@[::1]:33/d_b", { kind: "mysql", host: "::1", port: 33, user: "c-1", database: "d_b" }],
 ];
 for (const [text, url] of urls) {
-  Deno.test(`--accounts ${text} is understood`, () => assertEquals(parseAccountsUrl(text), url as never));
+  test(`--accounts ${text} is understood`, () => assertEquals(parseAccountsUrl(text), url as never));
 }
 for (
   const text of [
@@ -175,10 +176,10 @@ for (
     "mysql://chat@db/chat`; DROP DATABASE chat",
   ]
 ) {
-  Deno.test(`--accounts "${text}" is refused`, () =>
+  test(`--accounts "${text}" is refused`, () =>
     void assertThrows(() => parseAccountsUrl(text), BadAccountsUrl));
 }
-Deno.test("--accounts with a password is refused without repeating it", () => {
+test("--accounts with a password is refused without repeating it", () => {
   for (
     const text of [
       "mysql://chat:s3cret@db/chat",
@@ -200,14 +201,14 @@ const passwords: [string, string, boolean][] = [
   ["1025 bytes", "x".repeat(1025), false],
 ];
 for (const [what, text, isGood] of passwords) {
-  Deno.test(`a password of ${what} is ${isGood ? "taken" : "refused, unseen"}`, () => {
+  test(`a password of ${what} is ${isGood ? "taken" : "refused, unseen"}`, () => {
     if (isGood) return assertEquals(isPassword(encodePassword(text)), true);
     const error = assertThrows(() => encodePassword(text), BadPassword);
     assertEquals(`${error.message} ${error.hint}`.includes(text), false);
     assertEquals(isPassword(ascii(text)), false);
   });
 }
-Deno.test("a password is the same in every composition of its letters, and others are refused from a peer", () => {
+test("a password is the same in every composition of its letters, and others are refused from a peer", () => {
   const [composed, apart] = ["\u00e9".repeat(10), "e\u0301".repeat(10)];
   assertEquals(encodePassword(apart), encodePassword(composed));
   assertEquals([isPassword(ascii(composed)), isPassword(ascii(apart))], [true, false]);
@@ -225,7 +226,7 @@ class CountedStore extends MemoryAccounts {
     return super.noteLogin(event);
   }
 }
-Deno.test("a wrong name, a wrong password and a wrong key are refused after the same calls to the store", async () => {
+test("a wrong name, a wrong password and a wrong key are refused after the same calls to the store", async () => {
   const store = new CountedStore();
   const clock = new FakeClock();
   const passwords = new Passwords(systemRandom, cheap);
@@ -246,7 +247,7 @@ Deno.test("a wrong name, a wrong password and a wrong key are refused after the 
   }
   assertEquals(calls, Array(3).fill("find,noteLogin"));
 });
-Deno.test("whoever goes before the answer is not counted, and leaves no row", async () => {
+test("whoever goes before the answer is not counted, and leaves no row", async () => {
   const store = new CountedStore();
   const clock = new FakeClock();
   const passwords = new Passwords(systemRandom, cheap);
@@ -258,7 +259,7 @@ Deno.test("whoever goes before the answer is not counted, and leaves no row", as
   assertEquals(store.calls.includes("noteLogin"), false);
   assertEquals(typeof await accounts.enter(attempt()), "object");
 });
-Deno.test("a password that is changed while it is checked counts as changed", async () => {
+test("a password that is changed while it is checked counts as changed", async () => {
   const store = new MemoryAccounts();
   const clock = new FakeClock();
   let meanwhile = () => Promise.resolve();
@@ -281,7 +282,7 @@ Deno.test("a password that is changed while it is checked counts as changed", as
 });
 
 for (const act of ["release", "setDisabled"] as const) {
-  Deno.test(`what the operator does while the other link is asked for a sign of life counts: ${act}`, async () => {
+  test(`what the operator does while the other link is asked for a sign of life counts: ${act}`, async () => {
     const parts = { store: new MemoryAccounts(), passwords: new Passwords(systemRandom, cheap) };
     const accounts = new Accounts({
       ...parts,
@@ -299,7 +300,7 @@ for (const act of ["release", "setDisabled"] as const) {
     assertEquals(verdict, "refused");
   });
 }
-Deno.test("a malformed registration costs the same work, whether the account is there or not", async () => {
+test("a malformed registration costs the same work, whether the account is there or not", async () => {
   const passwords = new Watched(systemRandom, cheap);
   const accounts = new Accounts({
     store: new MemoryAccounts(),
@@ -312,7 +313,7 @@ Deno.test("a malformed registration costs the same work, whether the account is 
   await accounts.enter(attempt({ token: registers, name: "dana" }));
   assertEquals(passwords.verified.length, 2);
 });
-Deno.test("the loser of two registrations never touches the winner's link", async () => {
+test("the loser of two registrations never touches the winner's link", async () => {
   const accounts = new Accounts({
     store: new MemoryAccounts(),
     passwords: new Passwords(systemRandom, cheap),
@@ -331,7 +332,7 @@ Deno.test("the loser of two registrations never touches the winner's link", asyn
 for (
   const text of ["MySQL://chat:hunter2@db/chat", "postgres://a:hunter2@db/x", "mysql:chat:hunter2@db/chat"]
 ) {
-  Deno.test(`a password in ${text.split("hunter2")[0]}... is not repeated`, () => {
+  test(`a password in ${text.split("hunter2")[0]}... is not repeated`, () => {
     const error = assertThrows(() => parseAccountsUrl(text), BadAccountsUrl);
     assertEquals(`${error.message} ${error.hint}`.includes("hunter2"), false);
   });

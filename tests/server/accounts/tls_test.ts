@@ -1,5 +1,6 @@
 /** TLS to the database: a real MariaDB, reached under an address that is not loopback by its spelling. */
 
+import { test } from "../../fakes/test.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../../../lib/clock.ts";
 import { parseAccountsUrl } from "../../../lib/server/accounts/accounts_url.ts";
@@ -23,7 +24,7 @@ async function certificate(dir: string, name: string, subject: string) {
   return Deno.readTextFileSync(`${dir}/${name}.pem`);
 }
 
-Deno.test({
+test({
   name: "a database elsewhere is used over TLS that is verified, or not at all unless that is asked for",
   ignore: !hasMariadb || !hasTool("openssl"),
   sanitizeOps: false,

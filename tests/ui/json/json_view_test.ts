@@ -1,5 +1,6 @@
 /** `--json`: every line that is written fits the schema, whatever happened; every line that is read, or it is refused. */
 
+import { test } from "../../fakes/test.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Ajv2020 } from "ajv";
 import fc from "fast-check";
@@ -43,14 +44,14 @@ const happenings: RoomEvent[] = [
   { type: "warning", room: "lobby", text: "careful" },
 ];
 for (const event of happenings) {
-  Deno.test(`--json tells of "${event.type}" as the schema says`, () => {
+  test(`--json tells of "${event.type}" as the schema says`, () => {
     const { view, objects } = program();
     view.event(event);
     const [object] = objects();
     assertEquals([objects().length, object.v, object.type, object.room], [1, 1, event.type, event.room]);
   });
 }
-Deno.test("--json tells of what is no room's as the schema says, and of a status only when it changes", () => {
+test("--json tells of what is no room's as the schema says, and of a status only when it changes", () => {
   const { view, objects } = program();
   view.notice("news");
   view.warning("careful");
@@ -71,7 +72,7 @@ Deno.test("--json tells of what is no room's as the schema says, and of a status
   });
 });
 for (const { what, text } of hostileTexts) {
-  Deno.test(`--json with text that ${what}: the same text for the program, nothing for a terminal`, () => {
+  test(`--json with text that ${what}: the same text for the program, nothing for a terminal`, () => {
     const { view, lines, objects } = program();
     view.event(said(text));
     view.warning(text);
@@ -80,7 +81,7 @@ for (const { what, text } of hostileTexts) {
     for (const line of lines) assert(!active.test(line));
   });
 }
-Deno.test("--json: any text comes through whole, on one line", () => {
+test("--json: any text comes through whole, on one line", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     const { view, lines, objects } = program();
     view.event(said(text));
@@ -113,13 +114,13 @@ const inputs: [line: string, ok: boolean][] = [
   ["Hi", false],
 ];
 for (const [line, ok] of inputs) {
-  Deno.test(`--json ${ok ? "takes" : "refuses"} ${line}, as the schema does`, () => {
+  test(`--json ${ok ? "takes" : "refuses"} ${line}, as the schema does`, () => {
     if (line !== "Hi") assertEquals(isInput(JSON.parse(line)), ok);
     if (ok) assertEquals(parseInput(line).type, JSON.parse(line).type);
     else assertThrows(() => parseInput(line), BadInput);
   });
 }
-Deno.test("--json: any JSON at all is taken or refused, and the schema agrees", () => {
+test("--json: any JSON at all is taken or refused, and the schema agrees", () => {
   const value = fc.oneof(fc.string(), fc.boolean(), fc.integer(), fc.constant(null));
   const key = fc.constantFrom("text", "room", "to", "action", "ref", "line", "v", "x");
   const object = fc.tuple(fc.constantFrom("say", "command", "quit", "x"), fc.dictionary(key, value)).map(
@@ -136,7 +137,7 @@ Deno.test("--json: any JSON at all is taken or refused, and the schema agrees", 
     assertEquals(taken, isInput(input));
   }));
 });
-Deno.test("--json: what was said comes back under its ref, as waiting, stored, failed or refused", async () => {
+test("--json: what was said comes back under its ref, as waiting, stored, failed or refused", async () => {
   const { view, objects } = program(
     '{"type":"say","text":"one","ref":"a"}\n\n{"type":"say","text":"two"}\nnonsense\n{"type":"command","line":"/who"}\n' +
       '{"type":"quit"}',
@@ -163,12 +164,12 @@ Deno.test("--json: what was said comes back under its ref, as waiting, stored, f
     ["refused", undefined, "a"],
   ]);
 });
-Deno.test("--json asks nothing", async () => {
+test("--json asks nothing", async () => {
   const { view, lines } = program();
   view.question();
   assertEquals([await view.secret(), view.interactive, lines], [null, false, []]);
 });
-Deno.test("the README names every type of the schema, and its version", () => {
+test("the README names every type of the schema, and its version", () => {
   const readme = Deno.readTextFileSync(new URL("../../../README.md", import.meta.url));
   for (const name of Object.keys(schema.$defs).filter((name) => /^(in|out)-/.test(name))) {
     assert(readme.includes(`\`${name.replace(/^(in|out)-/, "")}\``), name);

@@ -1,5 +1,6 @@
 /** The editor: keys to text and cursor (shown as `|`), and what the world is told to do. */
 
+import { test } from "../../fakes/test.ts";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
@@ -83,7 +84,7 @@ const edits: [what: string, keys: string, result: string][] = [
   ["Ctrl+C clears", '"abc" c-c', "|"],
 ];
 for (const [what, keys, result] of edits) {
-  Deno.test(`editor: ${what}`, () => assertEquals(shown(run(keys).state), result));
+  test(`editor: ${what}`, () => assertEquals(shown(run(keys).state), result));
 }
 
 const effects: [what: string, keys: string, effects: Effect[], result?: string][] = [
@@ -113,17 +114,17 @@ const effects: [what: string, keys: string, effects: Effect[], result?: string][
   ["a second paste does not answer the first", '<a\\nb> <l\\nl> "n" enter', [], "|"],
 ];
 for (const [what, keys, expected, result] of effects) {
-  Deno.test(`editor: ${what}`, () => {
+  test(`editor: ${what}`, () => {
     const { state, effects } = run(keys);
     assertEquals(effects, expected);
     if (result !== undefined) assertEquals(shown(state), result);
   });
 }
-Deno.test("editor: what was entered is remembered once, and never what was blank", () => {
+test("editor: what was entered is remembered once, and never what was blank", () => {
   const { state } = run('"one" enter "one" enter " " enter "two" enter');
   assertEquals(state.history, ["first", "second one", "one", "two"]);
 });
-Deno.test("editor: what does not fit is refused whole, with the size, and the line stays", () => {
+test("editor: what does not fit is refused whole, with the size, and the line stays", () => {
   for (
     const keys of [
       '"12345678" "9ab"',
@@ -142,11 +143,11 @@ Deno.test("editor: what does not fit is refused whole, with the size, and the li
     assert(state.text === "12345678" || state.text === "1234");
   }
 });
-Deno.test("editor: a paste too large to be kept is refused with its size", () => {
+test("editor: a paste too large to be kept is refused with its size", () => {
   const { effect } = press(emptyLine(), { kind: "paste", text: "", bytes: 5_000_000 }, limit);
   assert(effect?.type === "refused" && effect.why.includes("5000000 bytes"));
 });
-Deno.test("editor: Tab again takes the next word, Shift+Tab the one before, any other key keeps it", () => {
+test("editor: Tab again takes the next word, Shift+Tab the one before, any other key keeps it", () => {
   const typed = run('"hi so"').state;
   const words = ["sony: ", "sofia: ", "some: "];
   let state = complete(typed, 3, words, limit);
@@ -210,7 +211,7 @@ const pieces = fc.array(
   ),
   { maxLength: 60 },
 );
-Deno.test("editor: any stream of bytes leaves a valid state", () => {
+test("editor: any stream of bytes leaves a valid state", () => {
   fc.assert(
     fc.property(pieces, fc.constantFrom(8, 40, limit), (stream, limitBytes) => {
       const reader = new KeyReader();
@@ -226,7 +227,7 @@ Deno.test("editor: any stream of bytes leaves a valid state", () => {
     { numRuns: 2000 },
   );
 });
-Deno.test("editor: what is typed and then undone, key by key, is what was there", () => {
+test("editor: what is typed and then undone, key by key, is what was there", () => {
   fc.assert(
     fc.property(
       fc.array(fc.string({ unit: "grapheme", minLength: 1, maxLength: 3 }), { maxLength: 20 }),

@@ -1,5 +1,6 @@
 /** Bytes of a terminal as keys, however they are cut into reads. */
 
+import { test } from "../../fakes/test.ts";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { type Key, KeyReader, maxPasteBytes } from "../../../lib/ui/terminal/keys.ts";
@@ -63,9 +64,9 @@ const table: [what: string, sent: string, keys: string[]][] = [
   ["an empty paste", "\x1b[200~\x1b[201~", ["<>"]],
 ];
 for (const [what, sent, keys] of table) {
-  Deno.test(`keys: ${what}`, () => assertEquals(read(sent), keys));
+  test(`keys: ${what}`, () => assertEquals(read(sent), keys));
 }
-Deno.test("keys: the same, cut at any place into two reads; text may come in two parts", () => {
+test("keys: the same, cut at any place into two reads; text may come in two parts", () => {
   const joined = (keys: string[]) => keys.join(" ").replaceAll('" "', "");
   for (const [what, sent, keys] of table) {
     const bytes = new TextEncoder().encode(sent);
@@ -76,7 +77,7 @@ Deno.test("keys: the same, cut at any place into two reads; text may come in two
     }
   }
 });
-Deno.test("keys: any bytes in any pieces end as keys without controls, and nothing is stuck", () => {
+test("keys: any bytes in any pieces end as keys without controls, and nothing is stuck", () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 10 }), (pieces) => {
       const reader = new KeyReader();
@@ -93,10 +94,10 @@ Deno.test("keys: any bytes in any pieces end as keys without controls, and nothi
     { numRuns: 2000 },
   );
 });
-Deno.test("keys: a paste whose end never comes is given up with Ctrl+C", () => {
+test("keys: a paste whose end never comes is given up with Ctrl+C", () => {
   assertEquals(read("\x1b[200~never ends", "more", "\x03", "x"), ["c-c", '"x"']);
 });
-Deno.test("keys: a paste that is too large is counted, and not kept", () => {
+test("keys: a paste that is too large is counted, and not kept", () => {
   const reader = new KeyReader();
   const keys = [
     ...reader.feed(new TextEncoder().encode(`\x1b[200~${"x".repeat(maxPasteBytes)}`)),
@@ -104,7 +105,7 @@ Deno.test("keys: a paste that is too large is counted, and not kept", () => {
   ];
   assertEquals(keys, [{ kind: "paste", text: "", bytes: maxPasteBytes + 1000 }]);
 });
-Deno.test("keys: Escape waits for what may follow it, and only then", () => {
+test("keys: Escape waits for what may follow it, and only then", () => {
   const reader = new KeyReader();
   reader.feed(new TextEncoder().encode("x"));
   assertEquals(reader.isWaiting, false);

@@ -1,5 +1,6 @@
 /** The terminal view on an emulated terminal: what a person sees while typing, pasting, resizing and being attacked. */
 
+import { test } from "../../fakes/test.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { timestamp } from "../../../lib/timestamp.ts";
@@ -9,7 +10,7 @@ import { said, TerminalBench } from "../../fakes/terminal_bench.ts";
 
 const esc = "\x1b";
 
-Deno.test("what is typed stands after the prompt, Enter gives it, and the line is empty again", async () => {
+test("what is typed stands after the prompt, Enter gives it, and the line is empty again", async () => {
   const bench = new TerminalBench();
   await bench.tty.press("Hi ira");
   assertEquals(await bench.tty.cursorRow(), "lobby> Hi ira|");
@@ -18,7 +19,7 @@ Deno.test("what is typed stands after the prompt, Enter gives it, and the line i
   assertEquals(bench.remembered, ["Hi ira"]);
   assertEquals(await bench.tty.cursorRow(), "lobby> |");
 });
-Deno.test("messages go above the line that is being typed; cursor and text stay", async () => {
+test("messages go above the line that is being typed; cursor and text stay", async () => {
   const bench = new TerminalBench();
   await bench.tty.press("half a thou", "\x1b[D", "\x1b[D");
   bench.hears("Hello");
@@ -27,7 +28,7 @@ Deno.test("messages go above the line that is being typed; cursor and text stay"
   assertEquals(await bench.tty.cursorRow(), "lobby> half a th|ou");
   assertEquals(await bench.last(3), [`${now} ira: two`, "    lines", "lobby> half a thou"]);
 });
-Deno.test("at 50 messages a second, between all keys, none is lost and the line stays whole", async () => {
+test("at 50 messages a second, between all keys, none is lost and the line stays whole", async () => {
   const bench = new TerminalBench({ columns: 40, rows: 10 });
   const text = "the quick brown fox jumps over the lazy dog, 日本語 and a family 👨‍👩‍👧 of three";
   let typed = "";
@@ -44,7 +45,7 @@ Deno.test("at 50 messages a second, between all keys, none is lost and the line 
   await bench.tty.press("\r");
   assertEquals(bench.entered, [text]);
 });
-Deno.test("a long line wraps, the cursor moves through its rows, and nothing above is touched", async () => {
+test("a long line wraps, the cursor moves through its rows, and nothing above is touched", async () => {
   const bench = new TerminalBench({ columns: 20, rows: 10 });
   bench.hears("above");
   await bench.tty.press("0123456789".repeat(4));
@@ -59,7 +60,7 @@ Deno.test("a long line wraps, the cursor moves through its rows, and nothing abo
   await bench.tty.press("\x05", ..."\x7f".repeat(40));
   assertEquals(await bench.last(2), ["    ira: above", "lobby> x"]);
 });
-Deno.test("wide characters never straddle the edge, and the cursor stands right of them", async () => {
+test("wide characters never straddle the edge, and the cursor stands right of them", async () => {
   const bench = new TerminalBench({ columns: 12, rows: 10 });
   await bench.tty.press("日本語");
   assertEquals(await bench.last(2), ["lobby> 日本", "語"]);
@@ -67,7 +68,7 @@ Deno.test("wide characters never straddle the edge, and the cursor stands right 
   await bench.tty.press("\x1b[D", "\x1b[D", "e\u0301");
   assertEquals(await bench.tty.cursorRow(), "lobby> 日e\u0301|");
 });
-Deno.test("a line longer than the window scrolls within it", async () => {
+test("a line longer than the window scrolls within it", async () => {
   const bench = new TerminalBench({ columns: 20, rows: 5 });
   bench.hears("above");
   await bench.tty.press(Array.from({ length: 20 }, (_, i) => `row ${i} of the line.`).join(" "));
@@ -83,7 +84,7 @@ const reflows: Reflow[] = ["all", "all but the cursor's", "none"];
 for (
   const [widths, reflow] of windows.flatMap((widths) => reflows.map((reflow) => [widths, reflow] as const))
 ) {
-  Deno.test(`resized from ${widths.join(" to ")} columns, where ${reflow} rows are broken anew: one line, all messages`, async () => {
+  test(`resized from ${widths.join(" to ")} columns, where ${reflow} rows are broken anew: one line, all messages`, async () => {
     const bench = new TerminalBench({ columns: widths[0], rows: 20, reflow });
     bench.hears("the message before");
     await bench.tty.press(
@@ -102,7 +103,7 @@ for (
     assertStringIncludes(after, "themessageafter");
   });
 }
-Deno.test("a window that becomes lower and higher again keeps the prompt at the bottom", async () => {
+test("a window that becomes lower and higher again keeps the prompt at the bottom", async () => {
   const bench = new TerminalBench({ columns: 40, rows: 20 });
   for (let i = 0; i < 30; i++) bench.hears(`message ${i}`);
   await bench.tty.press("typing");
@@ -114,7 +115,7 @@ Deno.test("a window that becomes lower and higher again keeps the prompt at the 
 
 // ---- paste
 
-Deno.test("pasted lines are asked about; each answer does what it says, and none runs a command", async () => {
+test("pasted lines are asked about; each answer does what it says, and none runs a command", async () => {
   const bench = new TerminalBench({ columns: 110 });
   await bench.tty.press("draft ");
   await bench.tty.paste("one\n/quit\nEXIT");
@@ -132,7 +133,7 @@ Deno.test("pasted lines are asked about; each answer does what it says, and none
   await bench.tty.press("o", "\r");
   assertEquals(bench.entered, [{ texts: ["draft one", "/quit", "EXIT"] }, { texts: ["one\ntwo"] }]);
 });
-Deno.test("a paste over 16 KiB is refused with its size, and the line stays", async () => {
+test("a paste over 16 KiB is refused with its size, and the line stays", async () => {
   const bench = new TerminalBench({ columns: 100 });
   await bench.tty.press("draft");
   await bench.tty.paste("x".repeat(20_000));
@@ -146,13 +147,13 @@ Deno.test("a paste over 16 KiB is refused with its size, and the line stays", as
   assertStringIncludes((await bench.last(2))[0], "[!] That would be");
   assertEquals(bench.entered, []);
 });
-Deno.test("what a paste wants the terminal to do is gone from it", async () => {
+test("what a paste wants the terminal to do is gone from it", async () => {
   const bench = new TerminalBench({ columns: 60 });
   await bench.tty.press("\x1b[200~a\x1b[2Jb\x07\x1b[201~");
   assertEquals(await bench.tty.cursorRow(), "lobby> a[2Jb|");
 });
 
-Deno.test("keys that were meant for the line do not answer for a paste", async () => {
+test("keys that were meant for the line do not answer for a paste", async () => {
   const bench = new TerminalBench({ columns: 100 });
   await bench.tty.paste("one\ntwo");
   await bench.tty.press("lunch is at one", "\r");
@@ -164,7 +165,7 @@ Deno.test("keys that were meant for the line do not answer for a paste", async (
 
 // ---- secrets
 
-Deno.test("what is typed before the first question is not sent, and a question for a secret takes it away", async () => {
+test("what is typed before the first question is not sent, and a question for a secret takes it away", async () => {
   const bench = new TerminalBench({ columns: 100 });
   bench.status({ room: "" });
   await bench.tty.press("correct horse", "\r", "/quit", "\r");
@@ -183,7 +184,7 @@ Deno.test("what is typed before the first question is not sent, and a question f
   assertEquals(bench.entered, ["/quit"]);
 });
 
-Deno.test("a secret is neither shown nor remembered, and the line that was begun comes back", async () => {
+test("a secret is neither shown nor remembered, and the line that was begun comes back", async () => {
   const bench = new TerminalBench();
   await bench.tty.press("half a ");
   const asked = bench.view.secret("Password: ");
@@ -200,7 +201,7 @@ Deno.test("a secret is neither shown nor remembered, and the line that was begun
   const all = bench.tty.written + JSON.stringify([bench.entered, bench.remembered, await bench.tty.all()]);
   assert(!all.includes("hunter"), "the secret shows");
 });
-Deno.test("lines pasted at a question for a secret answer it with the first at most, and never reach the room", async () => {
+test("lines pasted at a question for a secret answer it with the first at most, and never reach the room", async () => {
   const bench = new TerminalBench();
   const first = bench.view.secret("Password: ");
   await bench.tty.paste("correct horse\nsecond line\nthird line\n");
@@ -211,7 +212,7 @@ Deno.test("lines pasted at a question for a secret answer it with the first at m
   assertEquals(bench.entered, []);
   assertEquals(await bench.tty.cursorRow(), "lobby> |");
 });
-Deno.test("where pastes are not marked, lines after an answer are dropped however they are cut, unless asked for", async () => {
+test("where pastes are not marked, lines after an answer are dropped however they are cut, unless asked for", async () => {
   const bench = new TerminalBench();
   const first = bench.view.secret("Password: ");
   await bench.tty.press("one\rtwo\rthr");
@@ -224,7 +225,7 @@ Deno.test("where pastes are not marked, lines after an answer are dropped howeve
   assertEquals([bench.entered, await bench.tty.cursorRow()], [[], "lobby> |"]);
 });
 for (const [what, key] of [["Ctrl+C", "\x03"], ["Ctrl+D", "\x04"]]) {
-  Deno.test(`${what} at a question for a secret is no answer, and nothing else`, async () => {
+  test(`${what} at a question for a secret is no answer, and nothing else`, async () => {
     const bench = new TerminalBench();
     const asked = bench.view.secret("Password: ");
     await bench.tty.press(key);
@@ -234,7 +235,7 @@ for (const [what, key] of [["Ctrl+C", "\x03"], ["Ctrl+D", "\x04"]]) {
 
 // ---- what the prompt tells
 
-Deno.test("the prompt tells room, worries, unread lines and the countdown in words", async () => {
+test("the prompt tells room, worries, unread lines and the countdown in words", async () => {
   const bench = new TerminalBench({ columns: 100 });
   const rooms = [{ label: "lobby", unread: 0 }, { label: "dev", unread: 3 }, { label: "@ira", unread: 1 }];
   bench.status({ rooms, worry: "key changed: bob" });
@@ -247,7 +248,7 @@ Deno.test("the prompt tells room, worries, unread lines and the countdown in wor
   bench.status({ offline: null });
   assertEquals(await bench.tty.cursorRow(), "lobby> typed while away|");
 });
-Deno.test("own lines: waiting over the prompt, then once among the others; refused ones are marked", async () => {
+test("own lines: waiting over the prompt, then once among the others; refused ones are marked", async () => {
   const bench = new TerminalBench({ columns: 100 });
   const pending = { type: "pending", room: "lobby", from: "sam", timeMs: 0, action: false } as const;
   bench.view.event({ ...pending, msgId: "1", text: "first" });
@@ -266,7 +267,7 @@ Deno.test("own lines: waiting over the prompt, then once among the others; refus
   for (let i = 0; i < 9; i++) bench.view.event({ ...pending, msgId: `m${i}`, text: `line ${i}` });
   assertEquals(await bench.last(6), ["… 6 more", "… line 5", "… line 6", "… line 7", "… line 8", "lobby> "]);
 });
-Deno.test("each room keeps its own unsent line", async () => {
+test("each room keeps its own unsent line", async () => {
   const bench = new TerminalBench({ columns: 80 });
   const rooms = [{ label: "lobby", unread: 0 }, { label: "dev", unread: 0 }];
   bench.status({ rooms });
@@ -284,7 +285,7 @@ Deno.test("each room keeps its own unsent line", async () => {
     "[+] What you had begun to type in lobby: for the lobby",
   );
 });
-Deno.test("who writes to us alone elsewhere is told once, until we have looked; the rest is only counted", async () => {
+test("who writes to us alone elsewhere is told once, until we have looked; the rest is only counted", async () => {
   const bench = new TerminalBench({ columns: 80 });
   const rooms = (dev: number, ira: number) => [
     { label: "lobby", unread: 0 },
@@ -311,7 +312,7 @@ Deno.test("who writes to us alone elsewhere is told once, until we have looked; 
   assert(!bench.tty.written.includes("psst"));
 });
 for (const [bell, rung] of [["off", 0], ["mentions", 2], ["all", 3]] as const) {
-  Deno.test(`--bell ${bell} rings ${rung} times for a mention, a direct message and another line`, async () => {
+  test(`--bell ${bell} rings ${rung} times for a mention, a direct message and another line`, async () => {
     const bench = new TerminalBench({ bell });
     bench.hears("hello all");
     bench.hears("hello SAM!");
@@ -321,7 +322,7 @@ for (const [bell, rung] of [["off", 0], ["mentions", 2], ["all", 3]] as const) {
     assertEquals(bench.tty.bells, rung);
   });
 }
-Deno.test("a new day gets a line; a day that has been, or is far ahead, gets none", async () => {
+test("a new day gets a line; a day that has been, or is far ahead, gets none", async () => {
   const bench = new TerminalBench();
   const day = (n: number) => new Date(2026, 10, n, 9).getTime();
   for (const n of [19, 19, 20, 19, 28, 21]) bench.view.event(said(`of ${n}`, { timeMs: day(n) }));
@@ -338,7 +339,7 @@ Deno.test("a new day gets a line; a day that has been, or is far ahead, gets non
     "of 21",
   ]);
 });
-Deno.test("comings and goings are folded into one line, but for those who have just spoken", async () => {
+test("comings and goings are folded into one line, but for those who have just spoken", async () => {
   const bench = new TerminalBench({ columns: 100 });
   const presence = (who: string, here: boolean, room = "lobby") =>
     bench.view.event({ type: "presence", room, who, here });
@@ -357,7 +358,7 @@ Deno.test("comings and goings are folded into one line, but for those who have j
   bench.clock.advance(10_000);
   assertEquals((await bench.last(2))[0], "[+] p0, p1, p2, p3, p4, p5, p6, p7 and 12 more are here.");
 });
-Deno.test("who goes and comes is told once, however many rooms are shared, and never as gone while here", async () => {
+test("who goes and comes is told once, however many rooms are shared, and never as gone while here", async () => {
   const bench = new TerminalBench({ columns: 100 });
   const inAll = (who: string, here: boolean) => {
     for (const room of ["dev", "lobby", "@ira"]) bench.view.event({ type: "presence", room, who, here });
@@ -377,7 +378,7 @@ Deno.test("who goes and comes is told once, however many rooms are shared, and n
 
 // ---- leaving, job control
 
-Deno.test("Ctrl+C clears the line; on an empty line it says how to leave, and then leaves", async () => {
+test("Ctrl+C clears the line; on an empty line it says how to leave, and then leaves", async () => {
   const bench = new TerminalBench();
   await bench.tty.press("some text", "\x03");
   assertEquals(await bench.tty.cursorRow(), "lobby> |");
@@ -390,7 +391,7 @@ Deno.test("Ctrl+C clears the line; on an empty line it says how to leave, and th
   await bench.tty.press("\x03");
   assertEquals(bench.interrupts, [false, false, false, true]);
 });
-Deno.test("Ctrl+D ends on an empty line only; so does a terminal that is gone", async () => {
+test("Ctrl+D ends on an empty line only; so does a terminal that is gone", async () => {
   const bench = new TerminalBench();
   await bench.tty.press("x", "\x04");
   assertEquals(bench.ended, false);
@@ -400,7 +401,7 @@ Deno.test("Ctrl+D ends on an empty line only; so does a terminal that is gone", 
   await other.tty.hangUp();
   assertEquals(other.ended, true);
 });
-Deno.test("Ctrl+Z gives the terminal back and stops; fg takes it again and draws the line anew", async () => {
+test("Ctrl+Z gives the terminal back and stops; fg takes it again and draws the line anew", async () => {
   const bench = new TerminalBench();
   await bench.tty.press("half a line", "\x1a");
   assertEquals([bench.tty.isStopped, bench.tty.isEditing], [true, false]);
@@ -412,20 +413,20 @@ Deno.test("Ctrl+Z gives the terminal back and stops; fg takes it again and draws
   assertEquals((await bench.last(1))[0], "lobby> half a line");
   assertEquals((await bench.tty.all())[0], "$ fg");
 });
-Deno.test("Ctrl+Z where nobody could continue the program changes nothing", async () => {
+test("Ctrl+Z where nobody could continue the program changes nothing", async () => {
   const bench = new TerminalBench();
   await bench.tty.press("half a line", "\x1a");
   bench.clock.advance(1000);
   assertEquals(bench.tty.isEditing, true);
   assertEquals(await bench.tty.cursorRow(), "lobby> half a line|");
 });
-Deno.test("Ctrl+L clears the window and keeps the line", async () => {
+test("Ctrl+L clears the window and keeps the line", async () => {
   const bench = new TerminalBench();
   bench.hears("old");
   await bench.tty.press("typing", "\x0c");
   assertEquals((await bench.tty.all()).filter((row) => row !== ""), ["lobby> typing"]);
 });
-Deno.test("closing leaves no prompt and no mode behind", async () => {
+test("closing leaves no prompt and no mode behind", async () => {
   const bench = new TerminalBench();
   bench.hears("the last word");
   await bench.tty.press("x");
@@ -437,7 +438,7 @@ Deno.test("closing leaves no prompt and no mode behind", async () => {
 // ---- what strangers send
 
 for (const { what, text } of hostileTexts) {
-  Deno.test(`remote text that ${what}: nothing but text reaches the terminal, and no line of ours is forged`, async () => {
+  test(`remote text that ${what}: nothing but text reaches the terminal, and no line of ours is forged`, async () => {
     const bench = new TerminalBench({ columns: 60, rows: 14 });
     bench.hears("before");
     await bench.tty.press("half a line", "\x1b[D");
@@ -476,7 +477,7 @@ for (const { what, text } of hostileTexts) {
     assertEquals(ours.length, 4);
   });
 }
-Deno.test("letters that are drawn as blanks of a width nobody agrees on are not written", async () => {
+test("letters that are drawn as blanks of a width nobody agrees on are not written", async () => {
   const bench = new TerminalBench({ columns: 80 });
   for (const blank of ["\u3164", "\u115f", "\u1160", "\uffa0", "\u034f", "\u{e0001}"]) {
     bench.hears(`a${blank.repeat(30)}[+] mallory is verified by you.`);
@@ -484,7 +485,7 @@ Deno.test("letters that are drawn as blanks of a width nobody agrees on are not 
   await bench.tty.settle();
   assert(!/[\u3164\u115f\u1160\uffa0\u034f\u{e0001}]/u.test(bench.tty.written));
 });
-Deno.test("families are taken to be as wide as their members one by one, for terminals that draw them so", async () => {
+test("families are taken to be as wide as their members one by one, for terminals that draw them so", async () => {
   const bench = new TerminalBench({ columns: 80 });
   bench.hears(`${"👨‍👩‍👧‍👦".repeat(7)}[!] forged`);
   await bench.tty.settle();
@@ -493,7 +494,7 @@ Deno.test("families are taken to be as wide as their members one by one, for ter
 });
 const forged = "[!] The key of bob has changed. Type /trust bob to go on.";
 for (const blank of [" ", "\u00a0", "\u3000", "\u2003", "\t"]) {
-  Deno.test(`a line padded with U+${blank.charCodeAt(0).toString(16)} forges nothing at the first column of its second row`, async () => {
+  test(`a line padded with U+${blank.charCodeAt(0).toString(16)} forges nothing at the first column of its second row`, async () => {
     for (let pad = 20; pad < 90; pad++) {
       const bench = new TerminalBench({ columns: 80, rows: 10 });
       bench.hears(`hi${blank.repeat(pad)}${forged}${blank.repeat(pad)}[+] ana has made jim an admin.`);
@@ -501,7 +502,7 @@ for (const blank of [" ", "\u00a0", "\u3000", "\u2003", "\t"]) {
     }
   });
 }
-Deno.test("a long message is broken at blanks and indented; an address stays in one piece", async () => {
+test("a long message is broken at blanks and indented; an address stays in one piece", async () => {
   const bench = new TerminalBench({ columns: 40 });
   bench.hears(`see https://example.org/${"a".repeat(50)} for more of it, ${"b".repeat(60)}`);
   assertEquals((await bench.tty.lines()).slice(0, -1), [
@@ -515,7 +516,7 @@ Deno.test("a long message is broken at blanks and indented; an address stays in 
   brackets.hears(`https://x/${"a".repeat(29)}[+]forged`);
   for (const row of await brackets.tty.all()) assert(!row.startsWith("["));
 });
-Deno.test("any text at all between two messages: the cursor stays, the next message begins a line", async () => {
+test("any text at all between two messages: the cursor stays, the next message begins a line", async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: "binary", maxLength: 200 }), async (text) => {
       const bench = new TerminalBench({ columns: 40, rows: 10 });
@@ -528,7 +529,7 @@ Deno.test("any text at all between two messages: the cursor stays, the next mess
     { numRuns: 200 },
   );
 });
-Deno.test("any keys while anything arrives: the row of the cursor is that of the line", async () => {
+test("any keys while anything arrives: the row of the cursor is that of the line", async () => {
   const key = fc.constantFrom(
     ...[
       "a",
@@ -573,7 +574,7 @@ Deno.test("any keys while anything arrives: the row of the cursor is that of the
 
 // ---- taste
 
-Deno.test("names have a colour that follows the key, and nothing else has; without colours nothing has any", async () => {
+test("names have a colour that follows the key, and nothing else has; without colours nothing has any", async () => {
   const bench = new TerminalBench({ colours: true });
   bench.hears("one");
   bench.hears("two", { from: "bob", fromId: "01".repeat(32) });
