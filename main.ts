@@ -4,7 +4,8 @@ import { promptSecret } from "@std/cli/prompt-secret";
 import { completions } from "./lib/cli/completions/completions.ts";
 import { join } from "./lib/cli/join.ts";
 import { keygen } from "./lib/cli/keygen.ts";
-import { helpOf, helpOfAll } from "./lib/cli/help.ts";
+import { help, helpOf, helpOfAll } from "./lib/cli/help.ts";
+import { exitCodes } from "./lib/errors.ts";
 import { type Parsed, parseOptions, UsageError } from "./lib/cli/options.ts";
 import { specs } from "./lib/cli/command_specs.ts";
 import type { Process } from "./lib/cli/process.ts";
@@ -24,15 +25,11 @@ const run: Record<string, (parsed: Parsed, process: Process) => number | Promise
 
 async function main(args: string[], process: Process): Promise<number> {
   const [word, ...rest] = args;
-  const helped = word === "help" ? specs.find((s) => s.name === rest[0]) : undefined;
-  if (helped) {
-    process.out(helpOf(helped));
-    return 0;
-  }
-  if (word === undefined || word === "help" || word === "--help" || word === "-h") {
+  if (word === undefined) {
     process.out(helpOfAll());
-    return word === undefined ? 2 : 0;
+    return exitCodes.usage;
   }
+  if (word === "help" || word === "--help" || word === "-h") return help(rest[0], process);
   if (word === "--version" || word === "-V") {
     process.out(`chat ${version}\n`);
     return 0;

@@ -23,6 +23,20 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
+/** What each of them means, in words. */
+export const exitMeanings: readonly (readonly [code: number, what: string])[] = [
+  [exitCodes.done, "done"],
+  [exitCodes.failed, "failed; the reason is on standard error"],
+  [exitCodes.usage, "wrong usage"],
+  [exitCodes.unreachable, "the server cannot be reached"],
+  [exitCodes.trust, "trust: a key is unknown, changed or refused"],
+  [
+    exitCodes.login,
+    "the login was refused: name taken, access token, password, in use elsewhere, put out or banned",
+  ],
+  [exitCodes.interrupted, "interrupted"],
+];
+
 /** One sentence that names the thing, a hint with what to do next, and the exit code. */
 export class ChatError extends Error {
   /**

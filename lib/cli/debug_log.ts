@@ -8,7 +8,7 @@ import type { ServerEvents } from "../server/events.ts";
 import type { Process } from "./process.ts";
 
 /** Writes lines. */
-export class DebugLog {
+class DebugLog {
   /** @param err takes text for stderr @param now milliseconds since 1970 */
   constructor(private readonly err: (text: string) => void, private readonly now: () => number) {}
 

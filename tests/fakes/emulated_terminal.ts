@@ -137,6 +137,31 @@ export class EmulatedTerminal implements Tty {
     }
     return `${before}|${after.trimEnd()}`;
   }
+  /** The screen as runs of cells that look alike. @returns a list of runs for each row */
+  async runs(): Promise<{ column: number; text: string; colour: number | null; bold: boolean }[][]> {
+    await this.settle();
+    const { active } = this.#screen.buffer;
+    return Array.from({ length: this.#screen.rows }, (_, y) => {
+      const row = active.getLine(active.baseY + y)!;
+      const runs: { column: number; text: string; colour: number | null; bold: boolean }[] = [];
+      for (let x = 0; x < this.#screen.cols; x++) {
+        const cell = row.getCell(x)!;
+        const colour = cell.isFgDefault() ? null : cell.getFgColor();
+        const bold = cell.isBold() !== 0;
+        const last = runs.at(-1);
+        const text = cell.getWidth() === 0 ? "" : cell.getChars() || " ";
+        if (last && last.colour === colour && last.bold === bold) last.text += text;
+        else runs.push({ column: x, text, colour, bold });
+      }
+      return runs;
+    });
+  }
+  /** Where the cursor stands. */
+  async cursor(): Promise<{ x: number; y: number }> {
+    await this.settle();
+    const { cursorX: x, cursorY: y } = this.#screen.buffer.active;
+    return { x, y };
+  }
   /** Attributes of a row's cells that are not plain. */
   async isPlain(): Promise<boolean> {
     await this.settle();

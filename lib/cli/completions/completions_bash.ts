@@ -1,10 +1,10 @@
 /** Completions for bash, 3.2 and later; nothing else has to be installed. */
 
+import { helpWords } from "../help.ts";
 import type { CommandSpec, Option } from "../options.ts";
 
 /** A script to be sourced. */
 export function bashCompletions(specs: readonly CommandSpec[]): string {
-  const names = specs.map(({ name }) => name).join(" ");
   return `# Completions of chat for bash: source <(chat completions bash)
 _chat() {
   local IFS=$'\\n' words=() cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}"
@@ -19,7 +19,7 @@ _chat() {
   else
     case "\${COMP_WORDS[1]} $prev" in
 ${specs.flatMap((spec) => spec.options.flatMap((option) => valueCase(spec, option))).join("\n")}
-      "help "*) words=(${quoted(names.split(" "))}) ;;
+      "help "*) words=(${quoted([...helpWords])}) ;;
 ${
     specs.map((spec) =>
       `      "${spec.name} "*) words=(${quoted([...spec.choices ?? [], ...flags(spec)])}) ;;`

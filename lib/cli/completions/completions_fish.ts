@@ -1,5 +1,6 @@
 /** Completions for fish. */
 
+import { helpWords } from "../help.ts";
 import type { CommandSpec, Option } from "../options.ts";
 
 /** A script for fish's folder of completions. */
@@ -16,8 +17,8 @@ export function fishCompletions(specs: readonly CommandSpec[]): string {
     "complete -c chat -f",
     "complete -c chat -n __chat_begins -l help -d 'Show help'",
     "complete -c chat -n __chat_begins -l version -d 'Print the version'",
-    `complete -c chat -n __chat_begins -a help -d 'Show the help of a command'`,
-    `complete -c chat -n '__chat_is help' -a ${quoted(specs.map(({ name }) => name).join(" "))}`,
+    `complete -c chat -n __chat_begins -a help -d 'Show the help of a command or topic'`,
+    `complete -c chat -n '__chat_is help' -a ${quoted(helpWords.join(" "))}`,
     ...lines,
     "",
   ].join("\n");

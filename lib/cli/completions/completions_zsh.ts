@@ -1,5 +1,6 @@
 /** Completions for zsh. */
 
+import { topics } from "../pages/topics.ts";
 import type { CommandSpec, Option } from "../options.ts";
 
 /** A function for zsh's fpath; it may be sourced as well. */
@@ -22,7 +23,7 @@ _chat() {
   local -a commands
   commands=(
 ${commands.join("\n")}
-    'help:Show the help of a command'
+    'help:Show the help of a command or topic'
   )
   if (( CURRENT == 2 )); then
     _describe command commands
@@ -33,7 +34,14 @@ ${commands.join("\n")}
   (( CURRENT-- ))
   case $command in
 ${cases.join("\n")}
-    help) _describe command commands ;;
+    help)
+      local -a topics
+      topics=(
+${topics.map(({ name, about }) => `        ${quoted(`${name}:${about}`)}`).join("\n")}
+      )
+      _describe command commands
+      _describe topic topics
+      ;;
   esac
 }
 if [ "$funcstack[1]" = "_chat" ]; then

@@ -52,10 +52,15 @@ export interface ConsoleContext {
   readonly operator?: string;
 }
 
-interface ConsoleCommand {
+/** One word of the console. */
+export interface ConsoleCommand {
+  /** In capitals. */
   readonly word: string;
+  /** What follows it. */
   readonly args: string;
+  /** What it does. */
   readonly help: string;
+  /** Does it. @returns lines to print */
   run(context: ConsoleContext, rest: string): string[] | Promise<string[]>;
 }
 
@@ -65,7 +70,8 @@ function account(act: Parameters<typeof onAccounts>[0]): ConsoleCommand["run"] {
   return ({ server, operator = "operator" }, rest) => run({ signIn: server.signIn, operator }, rest);
 }
 
-const commands: readonly ConsoleCommand[] = [
+/** All words, and what they do. */
+export const consoleWords: readonly ConsoleCommand[] = [
   { word: "HELP", args: "", help: "Show these commands", run: help },
   { word: "WHO", args: "", help: "Who is connected", run: who },
   { word: "ROOMS", args: "", help: "All rooms, their members and messages", run: rooms },
@@ -104,6 +110,15 @@ const commands: readonly ConsoleCommand[] = [
   { word: "TERMINATE", args: "", help: "Tell everybody, save everything, end the server", run: () => [] },
 ];
 
+/** Words about accounts. */
+export const accountWords: ReadonlySet<string> = new Set([
+  "ACCOUNTS",
+  "RELEASE",
+  "DISABLE",
+  "ENABLE",
+  "TOKEN",
+]);
+
 /** What changes something: told to the log. */
 const acts = new Set(["NOTICE", "KICK", "BAN", "UNBAN", "RETIRE", "RELEASE", "DISABLE", "ENABLE", "TOKEN"]);
 
@@ -123,7 +138,7 @@ export class Console {
     if (upper === "") return { lines: [] };
     const { answering } = this.context;
     if (answering && word.startsWith("@")) return { lines: answering.answer(word.slice(1), rest) };
-    const command = commands.find((c) => c.word === upper && (c.args !== "" || rest === ""));
+    const command = consoleWords.find((c) => c.word === upper && (c.args !== "" || rest === ""));
     // Where lines are answers, a command that takes words must be meant: NOTICE would show them to all.
     if (answering && command && rest !== "" && word !== upper) {
       return {
@@ -181,19 +196,19 @@ export class Console {
 }
 
 function unknown(upper: string, word: string, rest: string): string[] {
-  const withRest = commands.find((c) => c.word === upper);
+  const withRest = consoleWords.find((c) => c.word === upper);
   if (withRest) {
     return [
       `error: ${upper} takes nothing after it`,
       `hint: type ${upper} alone; "${printable(rest)}" did nothing`,
     ];
   }
-  const nearest = closestString(upper, commands.map((c) => c.word));
+  const nearest = closestString(upper, consoleWords.map((c) => c.word));
   return [`error: "${printable(word)}" is not a command`, `hint: did you mean ${nearest}? HELP lists all`];
 }
 
 function help({ answering }: ConsoleContext): string[] {
-  const lines = commands.map((c) => `${`${c.word} ${c.args}`.padEnd(20)} ${c.help}`);
+  const lines = consoleWords.map((c) => `${`${c.word} ${c.args}`.padEnd(20)} ${c.help}`);
   if (!answering) return lines;
   return [
     ...lines,
