@@ -88,8 +88,10 @@ e2e(
   "out of file descriptors, the server goes on, and lets people in once there are some again",
   async (home) => {
     const port = freePort();
+    // More than the descriptors there are: no limit of its own stops the server before.
+    const many = "--max-pending 1000 --max-pending-per-address 1000 --handshake-burst 1000";
     const child = new Deno.Command("sh", {
-      args: ["-c", `ulimit -n 60; exec "$0" serve -p ${port}`, executable],
+      args: ["-c", `ulimit -n 60; exec "$0" serve -p ${port} ${many}`, executable],
       env: home.env,
       clearEnv: true,
       stdin: "null",

@@ -44,7 +44,7 @@ export class Terminal {
   async signal(signal: "TERM" | "HUP"): Promise<void> {
     const shell = (await this.tmux("display-message", "-p", "-t", this.window, "#{pane_pid}")).trim();
     // The terminal's foreground process group: the job that the shell in the window waits for.
-    await run("sh", ["-c", `kill -${signal} -- -$(ps -o tpgid= -p ${Number(shell)} | tr -d ' ')`]);
+    await run("sh", ["-c", `kill -s ${signal} -- -$(cut -d" " -f8 /proc/${Number(shell)}/stat)`]);
   }
   /** Presses keys: text as it stands, or the names that tmux knows (Enter, C-c). */
   async press(...keys: string[]): Promise<void> {
