@@ -11,6 +11,7 @@ declare module "@std/assert" {
   export function assertExists<T>(actual: T, msg?: string): asserts actual is NonNullable<T>;
   export function assertMatch(actual: string, expected: RegExp, msg?: string): void;
   export function assertNotMatch(actual: string, expected: RegExp, msg?: string): void;
+  export function assertObjectMatch(actual: object, expected: object): void;
   export function assertStringIncludes(actual: string, expected: string, msg?: string): void;
   export function assertGreater<T>(actual: T, expected: T, msg?: string): void;
   export function assertLess<T>(actual: T, expected: T, msg?: string): void;

@@ -1,5 +1,5 @@
 /**
- * DebugLog: what CHAT_DEBUG=1 writes to stderr, for whoever looks for a fault: the stack of every fault of ours, and
+ * DebugLog: what CHAT_DEBUG=1 writes to stderr, for debugging: the stack of every fault of ours, and
  * each frame by its types and size. Never content, never keys.
  */
 

@@ -46,7 +46,7 @@ async function joinWith(parsed: Parsed, process: Process, program: JsonView | nu
   const name = userName(values.user ?? askName(parsed, process), process.env);
   const options = optionsOf(parsed);
   const { clock, random } = process;
-  // Read in any case: a path that is wrong shall not go unnoticed.
+  // Read in any case, so that a wrong path is noticed.
   const newSecret = values["passphrase-file"] === undefined
     ? null
     : passphraseFile(values["passphrase-file"]);
@@ -112,7 +112,7 @@ async function joinWith(parsed: Parsed, process: Process, program: JsonView | nu
   }
 }
 
-/** Whoever registers chooses a name; Enter takes the login name. */
+/** With --register the name is asked for; Enter takes the login name. */
 function askName({ values, switches }: Parsed, process: Process): string | undefined {
   const asks = switches.has("register") && process.inputIsTerminal && values.message === undefined;
   const login = process.env("USER") ?? process.env("LOGNAME") ?? "";

@@ -20,7 +20,7 @@ export function systemProcess(askSecret: (question: string) => string | null): P
       try {
         writeAll(Deno.stdout, text);
       } catch (error) {
-        // Whoever read our output is gone (`chat join | head -1`): so are we, without noise.
+        // The reader of our output has gone (`chat join | head -1`): end quietly.
         if (error instanceof Deno.errors.BrokenPipe) Deno.exit(exitCodes.done);
         const full = /os error 28|No space left/.test(String(error));
         const why = full ? "the disk is full" : "it is closed";
@@ -60,7 +60,7 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
     try {
       at += stream.writeSync(bytes.subarray(at));
     } catch (error) {
-      // Whoever shares the terminal or pipe has made it impatient: it is full, and will be read.
+      // Another process has set O_NONBLOCK on the shared terminal or pipe: it is full, and will be read.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       Atomics.wait(pause, 0, 0, pauseMs);
     }

@@ -55,7 +55,7 @@ export interface ConversationParts {
   readonly unsent: Unsent;
   /** Rooms of two. */
   readonly direct: DirectRooms;
-  /** The ways into rooms. */
+  /** Enters rooms. */
   readonly entrances: Entrances;
   /** Keys that stand against known ones. */
   readonly claims: KeyClaims;

@@ -1,4 +1,4 @@
-/** What happens in a room, for whoever shows it: data, not text for the screen. */
+/** What happens in a room, as data for views, not text for the screen. */
 
 /** Who could read a message. */
 export interface Readers {
@@ -34,7 +34,7 @@ export interface MessageEvent {
   readonly answer?: boolean;
   /** Its position in the room's log; 0 for an answer. */
   readonly pos: number;
-  /** Null where nobody can say: whoever holds the key file. */
+  /** Null where nobody can say: all holders of the key file. */
   readonly readers: Readers | null;
   /** It was held before it is shown. */
   readonly late?: boolean;

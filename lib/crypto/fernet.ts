@@ -5,7 +5,7 @@
  *   token = base64url(0x80 ‖ u64 time ‖ iv[16] ‖ AES-128-CBC, PKCS#7 ‖ HMAC-SHA-256 over all before it)
  *   key   = signing key[16] ‖ encryption key[16]
  *
- * There are no epochs here: whoever has the key reads everything, past and future. Not here: who sent it
+ * There are no epochs here: a holder of the key reads everything, past and future. Not here: who sent it
  * (protocol/key_file_message.ts).
  */
 

@@ -54,7 +54,7 @@ export type ServerEvent =
   | { type: "flushed"; ms: number; writes: number }
   /** The disk refused a batch of writes. */
   | { type: "store failed"; error: ChatError }
-  /** The accounts cannot be used: whoever wants in is told to try again, whoever is in stays. */
+  /** The accounts cannot be used: new logins are told to try again, linked users stay. */
   | { type: "accounts failed"; error: ChatError }
   /** They can be used again. */
   | { type: "accounts back" }

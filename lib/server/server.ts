@@ -62,7 +62,7 @@ export interface ServerParts {
   readonly retention?: Retention;
   /** Holds a room key file and answers (protocol §8.5). */
   readonly answering?: Answering | null;
-  /** Told of what passes over each link, by its name in logs: for whoever looks for a fault. */
+  /** Told of what passes over each link, by its name in logs: for debugging. */
   readonly watchLink?: (session: string) => FrameWatcher;
   /** Runs something in a later turn of the event loop: when staged writes are flushed. */
   readonly defer: (act: () => void) => void;

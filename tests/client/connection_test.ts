@@ -22,6 +22,7 @@ import {
   decodeMessages,
   type LinkMessage,
   type MessageOf,
+  welcomeFlags,
 } from "../../lib/protocol/channel/link_messages.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
@@ -144,8 +145,12 @@ test("a pin mismatch closes at once, before anything about us was sent", async (
   assertEquals([client.isClosed, client.written.length], [true, 1]);
 });
 
-async function entered(runId = new Uint8Array(16), rooms: MessageOf<"HELLO">["rooms"] = []) {
-  const h = await handshaken();
+async function entered(
+  runId = new Uint8Array(16),
+  rooms: MessageOf<"HELLO">["rooms"] = [],
+  over: Partial<ConnectionConfig> = {},
+) {
+  const h = await handshaken(over);
   const connection = await h.opening;
   const done = await h.serving;
   if (done.step !== "done") throw new Error("not done");
@@ -158,7 +163,7 @@ async function entered(runId = new Uint8Array(16), rooms: MessageOf<"HELLO">["ro
   const link = new Link(h.server, h.reader, done.established, "server", h.clock);
   return { ...h, connection, link, hello, entering, received };
 }
-const welcome: LinkMessage = {
+const welcome: MessageOf<"WELCOME"> = {
   type: "WELCOME",
   time: 1,
   runId: new Uint8Array(16),
@@ -195,6 +200,37 @@ for (
     assertEquals((await ended).how, "fault");
   });
 }
+for (
+  const [what, refOf] of [
+    ["for another ref", (ref: number) => ref + 1],
+    ["for ref 0", () => 0],
+  ] as const
+) {
+  test(`ACCEPTED ${what} than the login's lets nobody in, and ends the link`, async () => {
+    const credentials = () => Promise.resolve({ password: new Uint8Array(10), token: null });
+    const { link, entering, received } = await entered(undefined, undefined, { credentials });
+    void link.run((messages) => {
+      for (const message of messages) {
+        if (message.type === "LOGIN") link.send({ type: "ACCEPTED", ref: refOf(message.ref) });
+      }
+    });
+    link.send({ ...welcome, flags: welcomeFlags.accounts });
+    await assertRejects(() => entering, LinkLost);
+    assertEquals(received, [], "not even WELCOME was handed on");
+  });
+}
+test("ACCEPTED with the login's ref lets us in", async () => {
+  const credentials = () => Promise.resolve({ password: new Uint8Array(10), token: null });
+  const { link, entering, received } = await entered(undefined, undefined, { credentials });
+  void link.run((messages) => {
+    for (const message of messages) {
+      if (message.type === "LOGIN") link.send({ type: "ACCEPTED", ref: message.ref });
+    }
+  });
+  link.send({ ...welcome, flags: welcomeFlags.accounts });
+  await entering;
+  assertEquals(received.map(({ type }) => type), ["WELCOME"]);
+});
 test("a request gets its answer by ref, whatever the order; a cut ends all that wait", async () => {
   const { link, entering, connection, server } = await entered();
   link.send(welcome);

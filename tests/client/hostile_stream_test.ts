@@ -3,7 +3,9 @@
  * stream that breaks only that one. After each, an honest message must still open: nothing was moved.
  */
 
+import { carryOut, type EffectsRoom } from "../../lib/client/rooms/carry_out.ts";
 import { test } from "../fakes/test.ts";
+import { until } from "../fakes/until.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
@@ -643,4 +645,20 @@ benchTest("a room that waits stores what it shows, and what is typed", async (be
   const [stored] = bench.context.files.load();
   assertEquals(bench.said, ["ira: before"]);
   assertEquals([stored.history!.view.pos, stored.outbox.length], [bench.last - 1, 1]);
+});
+
+benchTest("the secret of our own commit is overwritten once its keys are in use", async (bench) => {
+  bench.room.rekey();
+  await until("it is sent", () => bench.sent.some(({ type }) => type === "COMMIT"));
+  const sent = bench.sent.find((message) => message.type === "COMMIT")!;
+  const { secret } = bench.room.state.pendingCommit!;
+  assertEquals(secret.some((byte) => byte !== 0), true);
+  await bench.feed({ type: "STORED", ref: sent.ref, room: bench.head.room, pos: bench.last + 1 });
+  assertEquals([bench.room.state.pendingCommit, bench.room.state.readable], [null, true]);
+  assertEquals(secret, new Uint8Array(32));
+});
+test("an effect that names spent secrets overwrites them", () => {
+  const secret = systemRandom(32);
+  carryOut({ state: {} } as unknown as EffectsRoom, { type: "spent", secrets: [secret] }, "");
+  assertEquals(secret, new Uint8Array(32));
 });

@@ -273,6 +273,16 @@ test("property 5: a version that was not offered, or is below the remembered one
   await assertRejects(() => run(change), HandshakeFailed, "version");
   await assertRejects(() => run(undefined, serverConfig(), clientConfig({ minVersion: 2 })));
 });
+test("property 5: a version that both speak, and that is below the remembered one, is refused by the client itself", async () => {
+  const client = await clientConfig();
+  const { config } = await serverConfig();
+  const m1 = await startClient(client);
+  const { send } = await advanceServer(startServer().state, m1.send, config);
+  const m2 = send.slice(0, 1157) as Bytes;
+  const remembers = { ...client, minVersion: 2 };
+  await assertRejects(() => advanceClient(m1.state, m2, remembers), HandshakeFailed, "version");
+  assertEquals((await advanceClient(m1.state, m2, client)).state.step, "awaiting R1");
+});
 
 test("a client whose X25519 key is of small order is refused", async () => {
   await assertRejects(() =>

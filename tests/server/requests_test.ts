@@ -216,6 +216,25 @@ worldTest("PREKEY_PUT: another's, a lower, an expired and a changed one are DENI
   client.close();
 });
 worldTest(
+  "PREKEY_PUT: one that its owner did not sign is DENIED, whatever it says of its owner",
+  async (world) => {
+    const client = await RawClient.open(world.port, "ira");
+    await client.publishPrekey("ira");
+    const { published } = await makePrekey(
+      ira.identity.id,
+      ira.identity.signing,
+      client.prekey.prekeyId,
+      Math.floor(Date.now() / 1000),
+    );
+    const put = (prekey: Bytes) => client.ask((ref) => ({ type: "PREKEY_PUT", ref, prekey }), "DONE");
+    // Another ML-KEM key than the one that was signed.
+    assertEquals(await put(published.map((byte, i) => i === 200 ? byte ^ 1 : byte)), "DENIED");
+    assertEquals(world.server.rooms.store.prekey(ira.card.id)!.prekeyId, client.prekey.prekeyId);
+    assertEquals(await put(published), "DONE 0");
+    client.close();
+  },
+);
+worldTest(
   "LEAVE: a wrong signature or epoch is DENIED; a true one is kept, shown, and asked about again",
   async (world) => {
     const client = await room(world);

@@ -1,5 +1,9 @@
 /** What stands between WELCOME and the rooms where there are accounts (protocol §8.4), over real sockets. */
 
+import type { Link } from "../../lib/protocol/channel/link.ts";
+import { SignIn } from "../../lib/server/gate/sign_in.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import type { Connection, Credentials } from "../../lib/client/connection/connection.ts";
 import { LinkLost, Refused } from "../../lib/client/connection/connection_errors.ts";
@@ -158,3 +162,31 @@ signInTest(
     assertEquals(ira.view.warnings, []);
   },
 );
+
+for (const outcome of ["accepted", "refused"] as const) {
+  test(`the password of a login that is ${outcome} is overwritten on the server`, async () => {
+    const { card } = await person("ira");
+    const signIn = new SignIn(testAccounts(), systemClock, { tell: () => {} });
+    const ended = Promise.withResolvers<void>();
+    const link = { isOver: false, send: () => {}, close: () => ended.resolve(), drop: () => ended.resolve() };
+    const session = signIn.receive({
+      link: link as unknown as Link,
+      card,
+      address: "192.0.2.1",
+      isFree: () => true,
+      bind: () => Promise.resolve(true),
+      enter: () => ended.resolve(),
+    });
+    const said = { ...register, password: register.password.slice() };
+    const name = new TextEncoder().encode("ira");
+    session.receive(
+      outcome === "accepted"
+        ? { type: "REGISTER", ref: 1, name, ...said }
+        : { type: "LOGIN", ref: 1, name, password: said.password },
+    );
+    assertEquals(said.password.some((byte) => byte !== 0), true, "not before it is checked");
+    await ended.promise;
+    session.left();
+    assertEquals(said.password, new Uint8Array(said.password.length));
+  });
+}

@@ -212,7 +212,7 @@ function untilStopped(
 /** The console of a person who answers: what is typed stays whole while others speak. */
 interface OperatorLine {
   readonly prompt: PromptLine;
-  /** Whom the prompt names: whoever it was when the line was begun. */
+  /** Who is named by the prompt: the last speaker when the line was begun. */
   readonly addressee: string | null;
   /** Somebody has spoken, or gone; a line that is being typed still goes where it was begun. */
   address(name: string | null): void;

@@ -1,4 +1,4 @@
-/** Account commands: /password and /release, for whoever is logged in (protocol §8.4). */
+/** Account commands: /password and /release, for logged-in users (protocol §8.4). */
 
 import { ChatError, exitCodes } from "../../errors.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";

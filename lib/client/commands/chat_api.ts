@@ -13,7 +13,7 @@ import type { MemberRoom } from "../rooms/member_room.ts";
 import type { RoomContext } from "../rooms/room_context.ts";
 import type { RoomStream } from "../rooms/room_stream.ts";
 
-/** One server's chat, as whoever types sees it. Everything may throw ChatError. */
+/** One server's chat, as commands and typed lines see it. Everything may throw ChatError. */
 export interface ChatApi {
   /** Shows. */
   readonly view: ChatOutput;

@@ -209,7 +209,7 @@ export class Connection {
       this.link.close(closeReasons.bye);
       throw error;
     }
-    // Whoever was asked may have taken longer than the server waits.
+    // The person may have taken longer than the server waits.
     if (this.link.isOver) throw new AskedTooLong();
     const accepted = new Promise<null>((resolve) => login.accepted = () => resolve(null));
     const { password, token } = credentials;

@@ -144,7 +144,7 @@ export class RequestRefused extends ChatError {
 
 /** The link went away while a request waited. */
 export class LinkLost extends Unreachable {
-  /** Whoever waits begins anew after reconnecting. */
+  /** The caller starts over after reconnecting. */
   constructor() {
     super("The connection was cut", "it is tried again");
   }

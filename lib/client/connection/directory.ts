@@ -101,7 +101,7 @@ export class Directory {
   /**
    * The prekeys of these ids, fresh from the server and checked.
    *
-   * @returns by id in hex; whoever has no usable one is left out
+   * @returns by id in hex; ids without a usable one are left out
    * @throws LinkLost
    */
   async fetchPrekeys(connection: Connection, ids: readonly Bytes[]): Promise<Map<string, Prekey>> {

@@ -21,7 +21,7 @@ export interface LoginOptions {
   readonly registrationToken: string | null;
 }
 
-/** Whoever can be asked. */
+/** The person, if there is one. */
 export interface Asked {
   /** Whether somebody is there. */
   readonly interactive: boolean;
@@ -131,7 +131,7 @@ export class Login {
     this.#refusals = 0;
   }
 
-  /** The server has refused what was typed. @returns whether the person shall be asked again */
+  /** The server has refused what was typed. @returns whether to ask the person again */
   refused(): boolean {
     const wasTyped = this.options.password === null && this.person.interactive;
     if (!wasTyped || this.isRegistering || ++this.#refusals > askedAgain) return false;

@@ -19,7 +19,7 @@ export interface PrekeyHolder {
   readonly clock: Clock;
   /** Our private prekeys at this server. */
   prekeys(): OwnPrekeys;
-  /** Repeats what the server has no room for now. @throws LinkLost, RequestRefused */
+  /** Retries while the server answers LIMIT. @throws LinkLost, RequestRefused */
   retryWhileLimited<T>(request: () => Promise<T>): Promise<T>;
   /** Whether nothing sealed to an old prekey is still to be opened. */
   allCaughtUp(): boolean;

@@ -1,4 +1,4 @@
-/** RetryWhileLimited: how long to wait for what the server has no room for now (protocol §12). */
+/** RetryWhileLimited: retries what the server refuses with LIMIT (protocol §12). */
 
 import { type Clock, sleep } from "../../clock.ts";
 import { errorCodes } from "../../protocol/channel/link_messages.ts";

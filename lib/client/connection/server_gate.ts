@@ -35,7 +35,7 @@ export interface ServerTrust {
   readonly trust: string | null;
 }
 
-/** Whoever is asked and told. */
+/** Asks and tells the person. */
 export interface Gatekeeper {
   /** Shows news. */
   notice(text: string): void;

@@ -1,5 +1,5 @@
 /**
- * LocalHistory: what was said, kept on this machine for whoever asks for it (`--history`): sealed like all state, in
+ * LocalHistory: what was said, kept on this machine when asked for (`--history`): sealed like all state, in
  * segments, so that a new line rewrites little.
  */
 

@@ -100,7 +100,7 @@ export class Committer {
     return this.#ref !== null;
   }
 
-  /** The person wants this changed; it is kept until it has come about, or cannot any more. */
+  /** Requests a change; it is kept until it is applied, or impossible. */
   wish({ add, remove = [], policy }: Change): void {
     const before = this.#wish;
     this.#wish = {
@@ -110,12 +110,12 @@ export class Committer {
     };
   }
 
-  /** Whether something the person wants has not come about yet. */
+  /** Whether a requested change is still pending. */
   get hasWish(): boolean {
     return this.#wished() !== null;
   }
 
-  /** What of the wish is still to be done, by the room as it is now. */
+  /** What of the requested change is still to be done, by the room as it is now. */
   #wished(): Change | null {
     const { head, leaving } = this.room.state;
     if (!this.#wish || !head || leaving) return null;
@@ -154,7 +154,7 @@ export class Committer {
     if (wished) return wished;
     const asked = this.#admit && await this.#wanted(this.#admit);
     if (asked) return asked;
-    // Whoever is kept out by a known key may come in as soon as the new one is accepted.
+    // Newcomers kept out by a pinned key may come in once the new key is accepted.
     this.#admit = this.#keptOut.length > 0 ? this.#keptOut : null;
     if (state.leaving) return null; // who goes commits for others only
     if (state.suspect) return refresh;
@@ -165,7 +165,7 @@ export class Committer {
     return !state.readable && rested ? refresh : null;
   }
 
-  /** Of what the server asks, what is still wanted: kept until a commit of ours is stored. */
+  /** What of the server's request is still to be done: kept until a commit of ours is stored. */
   async #wanted(ids: Bytes[]): Promise<Change | null> {
     const head = this.room.state.head!;
     this.#keptOut = [];
@@ -178,7 +178,7 @@ export class Committer {
     return add.length > 0 || leaves > 0 ? { add } : null;
   }
 
-  /** Nobody but an admin lets anyone in to a closed room, and no server makes her do it: she is told. */
+  /** Only an admin lets anyone in to a closed room, and never because the server asks: she is told of the request. */
   async #tellWhoAsks(ids: Bytes[]): Promise<void> {
     const { directory } = this.room.context;
     if (ids.length > 0) await directory.fetchCards(this.room.connection!, ids);
@@ -190,7 +190,7 @@ export class Committer {
     }
   }
 
-  /** Those of the newcomers whom we can let in: card, name and pin fit. @throws LinkLost */
+  /** Newcomers whose card, name and pin fit. @throws LinkLost */
   async #admissible(ids: Bytes[]): Promise<Card[]> {
     const { directory, known, serverId } = this.room.context;
     if (ids.length > 0) await directory.fetchCards(this.room.connection!, ids);
@@ -222,7 +222,7 @@ export class Committer {
     });
   }
 
-  /** Whether a commit may be tried now: a refused one waits a little. */
+  /** Whether a commit may be sent now: after a refusal it backs off. */
   get mayCommit(): boolean {
     return this.room.context.clock.now() >= this.#notBefore;
   }

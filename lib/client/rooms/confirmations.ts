@@ -2,7 +2,7 @@
  * Confirmations (protocol §9): how far others have seen the same history as we.
  *
  * Every message and commit carries its author's view. What has gone a minute or two without the view of anybody
- * but its own author is covered by an `attest`, from whoever comes first; the others then stay quiet. An attest
+ * but its own author is covered by an `attest` of the first client whose timer fires; the others then stay quiet. An attest
  * needs no covering itself, or they would never end.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Direct rooms (protocol §7.5): a room of two, made by whoever writes first, also while the other is away. When
+ * Direct rooms (protocol §7.5): a room of two, made by the first to write, also while the other is away. When
  * both begin at once the server's first commit wins, and the other's lines go into that room.
  */
 
@@ -99,7 +99,7 @@ export class DirectRooms {
     if (room.state.status !== "waiting") return; // the other was faster meanwhile
     if (room.connection !== connection) throw new LinkLost();
     state.pendingCommit = genesis.pending;
-    // Whoever loses the race is told after the winner's commit, which has begun the room by then.
+    // The loser of the race is answered after the winner's commit, which has begun the room by then.
     const made = await Promise.race([room.create([genesis.box]), connection.over.then(() => null)]);
     if (made === null) throw new LinkLost();
     if (!made && room.state.status === "waiting") {

@@ -37,7 +37,7 @@ export interface Entrance {
   readonly rooms: readonly MemberRoom[];
   /** What they share. */
   readonly context: RoomContext;
-  /** For what the person shall know. */
+  /** Shows news and warnings. */
   readonly view: ChatOutput;
   /** Aborted when the person goes. */
   readonly signal: AbortSignal;

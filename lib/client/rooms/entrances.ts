@@ -1,5 +1,4 @@
-/**
- * Entrances: the ways into rooms. With each connection every room that is wanted is entered again, or for the first
+/* * Entrances: enters rooms. With each connection every room that is wanted is entered again, or for the first
  * time; what goes wrong in a room beside the main one is told, and ends nothing.
  */
 
@@ -31,7 +30,7 @@ export interface EntrancesParts {
   readonly fernetKey: Bytes | null;
   /** Time. */
   readonly clock: Clock;
-  /** For what the person shall know. */
+  /** Shows news and warnings. */
   readonly view: ChatOutput;
   /** Aborted when the person goes. */
   readonly signal: AbortSignal;
@@ -49,7 +48,7 @@ export interface EntrancesParts {
   take(room: RoomStream, isMain: boolean): void;
 }
 
-/** The ways into the rooms of one server. */
+/** Enters the rooms of one server. */
 export class Entrances {
   #watched = new Set<{ room: RoomStream; check: () => void }>();
 
@@ -90,7 +89,7 @@ export class Entrances {
     ) ?? null;
   }
 
-  /** A job of a room is over: whoever waits for something of it looks again. */
+  /** A job of a room is over: waiting entrances check again. */
   jobDone(room: RoomStream): void {
     for (const watched of [...this.#watched]) if (watched.room === room) watched.check();
   }
@@ -121,7 +120,7 @@ export class Entrances {
     };
   }
 
-  /** A key-file room (protocol §8.1): whoever has the file is in. @throws LinkLost, RequestRefused, FileTrouble */
+  /** A key-file room (protocol §8.1): a holder of the file is in. @throws LinkLost, RequestRefused, FileTrouble */
   async #enterKeyFileRoom(connection: Connection, key: Bytes): Promise<void> {
     const { main, set, rooms, clock, signal, take } = this.parts;
     const { context } = rooms;

@@ -38,7 +38,7 @@ const maxHashes = 65_536;
 export class MemberRoom extends RoomStream<RoomState> {
   /** 32 bytes of the room key file; zeros for none. */
   roomKey: Bytes = noKeyFile;
-  /** The person has accepted that another room has this name: the one that we make takes its pin. */
+  /** The person has accepted that another room has this name: the new one replaces its pin. */
   replacesPin = false;
   /** Ids in hex of members whom the server claims to be linked. */
   readonly present = new Set<string>();
@@ -117,7 +117,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     super.receive(message);
   }
 
-  /** Asks to be let go, or gives up waiting to be let in. @throws ChatError when nobody else stays; LinkLost */
+  /** Asks to leave, or stops waiting to be let in. @throws ChatError when nobody else stays; LinkLost */
   async leave(): Promise<void> {
     const { card, identity } = this.context;
     const room = this.state.id;
@@ -150,14 +150,14 @@ export class MemberRoom extends RoomStream<RoomState> {
     this.schedule();
   }
 
-  /** Makes new keys at the next chance. */
+  /** Makes new keys with the next commit. */
   rekey(): void {
     this.state.suspect = true;
     this.dirty = true;
     this.schedule();
   }
 
-  /** Changes the members or the policy, at the next chance: the person's wish. */
+  /** Changes the members or the policy with the next commit. */
   change(wish: Change): void {
     this.#committer.wish(wish);
     this.schedule();
@@ -186,7 +186,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     return findMember(this.state.head?.roster ?? [], id)?.name ?? this.context.directory.card(id)?.name ??
       "somebody";
   }
-  /** Who has asked to leave is shown nothing more, but that it came about. */
+  /** A member who has asked to leave sees nothing more but her own removal. */
   override event(event: RoomEvent): void {
     if (!this.state.leaving || event.type === "removed") super.event(event);
   }
@@ -201,7 +201,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     return (this.state.head!.policy & keyFileFlag) !== 0 && equals(this.roomKey, noKeyFile);
   }
 
-  /** Says that we have seen what others said (protocol §9). */
+  /** Sends an attest: we have seen what others said (protocol §9). */
   attest(): void {
     this.enqueue(contentTypes.attest, new Uint8Array(0));
     this.schedule();
@@ -247,7 +247,7 @@ export class MemberRoom extends RoomStream<RoomState> {
   }
 
   numberRefused(): void {
-    // One before it was refused; all are sent again, in order.
+    // An earlier one was refused; all are sent again, in order.
   }
 
   protected save(): void {

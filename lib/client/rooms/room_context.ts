@@ -48,7 +48,7 @@ export interface RoomContext {
   storageFailed(error: ChatError): void;
   /** A room cannot go on, by something only the person can mend. @returns whether the chat ends for it */
   gaveUp(error: ChatError): boolean;
-  /** A fault of this program, for whoever debugs it. */
+  /** A fault of this program: goes to the debug log. */
   bug(error: Error): void;
   /** The server broke the protocol: the connection must end. */
   serverFault(why: string): void;

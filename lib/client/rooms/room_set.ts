@@ -16,7 +16,7 @@ export interface NamedRoom {
   readonly fernetKey: Uint8Array | null;
 }
 
-/** The rooms of one run. */
+/** All rooms of one run. */
 export class RoomSet {
   /** By id in hex. */
   readonly all = new Map<string, RoomStream>();
@@ -24,7 +24,7 @@ export class RoomSet {
   shown: RoomStream | null = null;
   /** The room that the command line names, once it is entered. */
   main: RoomStream | null = null;
-  /** The room on the screen has changed without the person's doing: a line may have been begun for the one before. */
+  /** The room on the screen was replaced automatically: a line may have been begun for the one before. */
   isDisplaced = false;
 
   /** @param named by the command line */
@@ -98,7 +98,7 @@ export class RoomSet {
     );
   }
 
-  /** Where to go when the room on the screen is gone: where many are, before one person alone. */
+  /** The room to show when the one on the screen is gone: ordinary rooms before direct ones. */
   next(): RoomStream | undefined {
     const some = [...this.all.values()].filter(({ state }) => state.status === "in" && !state.retired);
     const isDirect = (room: RoomStream) => room instanceof MemberRoom && room.isDirect;

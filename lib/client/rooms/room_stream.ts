@@ -45,7 +45,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   protected target: number | null = null;
   /** The state must be stored before the job ends. */
   protected dirty = false;
-  /** Lines that cannot be said any more, not told of yet. */
+  /** Lines lost since the last {@link takeLost}. */
   protected lost = 0;
   protected readonly outbox: Outbox;
   readonly #jobs: JobQueue;
@@ -144,7 +144,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     return this.target !== null && this.state.status === "in" && this.history!.view.pos >= this.target;
   }
 
-  /** Whether it was ever entered; a room that the server has shown us into and that we refused was not. */
+  /** Whether it was ever entered: not a room that was streamed to us and refused. */
   get isEntered(): boolean {
     return this.state.status === "in" || !this.#refused;
   }
@@ -154,7 +154,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     return this.#jobs.isIdle;
   }
 
-  /** Takes back what waits to be sent. @throws FileTrouble */
+  /** Drops the waiting lines. @throws FileTrouble */
   forgetLines(): void {
     this.withdraw();
     this.state.outbox = [];
@@ -162,14 +162,14 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.store();
   }
 
-  /** Lines that are lost for good since it was asked last. */
+  /** Lines that were lost since the last call. */
   takeLost(): number {
     const { lost } = this;
     this.lost = 0;
     return lost;
   }
 
-  /** Whether a change that the person asked for has not come about yet. */
+  /** Whether a requested change is still pending. */
   get hasWish(): boolean {
     return false;
   }
@@ -215,7 +215,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.schedule();
   }
 
-  /** Gives up the lines that wait here: they belong to whoever takes them. */
+  /** Removes the waiting lines and hands them to the caller. */
   takeUnsent(): OutboxItem[] {
     const lines = [...this.unsent];
     this.state.outbox = this.state.outbox.filter((item) => !lines.includes(item));
@@ -242,7 +242,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     for (const item of this.unsent) this.context.show(this.#pending(item));
   }
 
-  /** What waits is not said here any more. */
+  /** Tells views that the waiting lines will not be sent from here. */
   withdraw(): void {
     for (const { msgId } of this.state.outbox) {
       this.context.show({ type: "withdrawn", room: this.label, msgId: encodeHex(msgId) });
@@ -297,7 +297,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.schedule();
   }
 
-  /** Does not enter the room that the server has shown us into; what follows of its stream is passed over. */
+  /** Does not enter a room that the server streams to us; the rest of its stream is skipped. */
   refuse(why: string | null): void {
     this.#refused = true;
     this.#jobs.clear();
@@ -470,7 +470,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     }
     this.#jobs.clear();
     if (!(error instanceof ServerFault) && !(error instanceof ChatError)) {
-      // A bug of ours must not let whoever sent the bytes end the program, nor cut the other rooms for ever.
+      // A bug of ours must not let the sender of some bytes end the program, nor cut the other rooms for ever.
       this.warn(`A fault of this program in ${this.label}: ${(error as Error).name}. Please report it.`);
       this.#broken = true;
       this.context.bug(error as Error);

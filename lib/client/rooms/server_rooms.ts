@@ -63,7 +63,7 @@ export interface ServerRoomsParts {
   direct(other: Named): MemberRoom;
   /** A job of a room is over. */
   jobDone(room: RoomStream): void;
-  /** Something that ends the chat. */
+  /** Ends the chat with an error. */
   fail(error: ChatError): void;
   /** A fault of this program. */
   bug(error: Error): void;
@@ -298,7 +298,7 @@ export class ServerRooms {
     for (const room of this.#all) room.disconnect();
   }
 
-  /** Waits for what rooms still have to store: afterwards the profile may be another process's. */
+  /** Waits until all rooms are stored: afterwards another process may use the profile. */
   async settle(): Promise<void> {
     this.disconnect();
     const settled = new AbortController();

@@ -1,7 +1,7 @@
 /**
  * KeyClaims: which changed keys the person may accept (protocol §4.3), and what of it is still open.
  *
- * A word given on the command line is good for one key, once: whoever answers later by the same name must not be
+ * A word given on the command line is good for one key, once: a later claim to the same name must not be
  * accepted by it. When several keys claim one name, the person has to say by its digits which one is meant.
  */
 

@@ -51,7 +51,7 @@ export interface ClientHandshakeConfig {
   /**
    * The pin check: runs before anything about the client is sent.
    *
-   * @throws what the person shall read, when the card is not the pinned one
+   * @throws ChatError for the person, when the card is not the pinned one
    */
   checkServer(card: Card): void;
 }

@@ -1,5 +1,5 @@
 /**
- * Effects: what follows from an entry, as data. Whoever holds the state stores it first and carries the effects out
+ * Effects: what follows from an entry, as data. The caller stores the new state first and carries the effects out
  * afterwards: shows, warns, confirms, asks for new keys. What they are called on a screen is not known here.
  */
 
@@ -65,7 +65,7 @@ export type Effect =
   | { readonly type: "uncovered"; readonly pos: number; readonly author: Bytes; readonly timeMs: number }
   /** The server returned something of ours that this machine does not know: new keys before the next message. */
   | { readonly type: "not ours"; readonly what: "message" | "commit" }
-  /** Whoever invited us acts here. */
+  /** The person who invited us has signed something here. */
   | { readonly type: "inviter seen"; readonly inviter: Bytes }
   /** A commit has left us without a key. */
   | { readonly type: "no key"; readonly author: string; readonly why: NoKey }

@@ -56,7 +56,7 @@ export function sealKeyFileMessage(
   return signKeyFileMessage(header, sealToken(key, time, iv, new TextEncoder().encode(text)), signing);
 }
 
-/** Signs a token, whoever made it. @param token padded base64url */
+/** Signs a token that another program may have made. @param token padded base64url */
 export function signKeyFileMessage(header: KeyFileHeader, token: Uint8Array, signing: SigningKey): Bytes {
   const head = encodeHeader({ ...header, kind: messageKinds.keyFile, epoch: 0, salt: zeroSalt });
   const body = new Writer(token.length + 140).raw(head).vec32(token).done();
@@ -66,11 +66,16 @@ export function signKeyFileMessage(header: KeyFileHeader, token: Uint8Array, sig
 /** Reads a key-file message; nothing is verified yet. @throws Malformed */
 export function parseKeyFileMessage(bytes: Uint8Array): Message {
   const message = parseMessage(bytes);
+  checkKeyFileMessage(message);
+  return message;
+}
+
+/** Whether a parsed message has the form of a key-file room's. @throws Malformed */
+export function checkKeyFileMessage(message: Message): void {
   if (message.kind !== messageKinds.keyFile) throw new Malformed("not a message of a key-file room");
   if (message.epoch !== 0 || message.salt.some((byte) => byte !== 0)) {
     throw new Malformed("a key-file message has an epoch or a salt");
   }
-  return message;
 }
 
 /** Whether the message is signed by this key. */

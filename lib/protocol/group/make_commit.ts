@@ -96,11 +96,11 @@ export async function makeDirectGenesis(
   return { id, pending: signed(body, identity, secret), box };
 }
 
-/** What a commit shall change; nothing for a refresh. */
+/** What a commit is to change; nothing for a refresh. */
 export interface Change {
   /** New members. */
   readonly add: readonly Card[];
-  /** Ids of members who shall go. */
+  /** Ids of members to remove. */
   readonly remove?: readonly Bytes[];
   /** Open or closed. */
   readonly policy?: number;

@@ -81,7 +81,7 @@ export function processAdmission<State extends GroupState>(
   const fault = (why: string): Processed<State> => ({ type: "fault", why });
   const commit = parse(bytes);
   if (!commit || !equals(commit.room, state.id)) return fault("a room begins with no commit");
-  // Whoever was removed keeps the old keys: being taken back to them would let her read on.
+  // A removed member keeps the old keys: returning to them would let her read on.
   if (state.head && commit.epoch <= state.head.epoch) return fault("an admission from before the removal");
   // The room of us and somebody is made for two, and by its first commit only.
   if (state.withId && (commit.policy !== policies.direct || !findMember(commit.roster, state.withId))) {

@@ -91,7 +91,7 @@ export class Accounts {
     if (!this.#doors.begin(name, address)) return "refused";
     const { verdict, outcome } = await this.#atDoor(name, address, async () => {
       const judged = await this.#judge(attempt);
-      // Whoever is gone before the answer has learned nothing from it.
+      // A client that has gone before the answer has learned nothing from it.
       return judged.outcome === "refused" && !attempt.isWanted() ? { ...judged, outcome: "gone" } : judged;
     });
     const { store, clock } = this.parts;
@@ -154,7 +154,7 @@ export class Accounts {
     const name = skeleton(attempt.cardName);
     const credential = await passwords.hash(attempt.password);
     return await this.#serially(name, async () => {
-      // Whoever comes second to a name has no business with the link of the first.
+      // The second to claim a name must not affect the link of the first.
       const isFree = attempt.isWanted() && await store.find(name) === null;
       const outcome = isFree && await attempt.claim(name)
         ? await store.register({

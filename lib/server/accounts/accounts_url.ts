@@ -56,7 +56,7 @@ export function parseAccountsUrl(text: string): AccountsUrl {
   return { kind: "mysql", host: host.replace(/^\[|\]$/g, ""), port: Number(port), user, database };
 }
 
-/** Whoever lists the processes of the machine would read it. */
+/** Anyone who lists the processes of the machine could read it. */
 function passwordGiven(): BadAccountsUrl {
   return new BadAccountsUrl(
     "A password does not belong into --accounts: everybody on this machine could read it",

@@ -49,7 +49,7 @@ export class LoginThrottle {
     return true;
   }
 
-  /** It did not fail. @param forgives whoever has come in has shown to be no guesser */
+  /** It did not fail. @param forgives clears the failures: a successful login is no guessing */
   ended(skeleton: string, address: string, forgives: boolean): void {
     const door = this.#doors.get(keyOf(skeleton, address));
     if (!door) return;

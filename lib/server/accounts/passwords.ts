@@ -54,7 +54,7 @@ export class Passwords {
    * Checks a password.
    *
    * @param credential null for a name that does not exist: the same work, and false
-   * @param isWanted asked when its turn has come: whoever has gone meanwhile costs nothing
+   * @param isWanted asked before the work begins: a client that has gone costs nothing
    */
   async verify(
     password: Bytes,

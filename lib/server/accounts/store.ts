@@ -121,7 +121,7 @@ export interface AccountStore {
   setBinding(account: Account, identity: Bytes | null, act: Act): Promise<boolean>;
   /** Disables or enables. @returns false when it was overtaken */
   setDisabled(account: Account, disabled: boolean, act: Act): Promise<boolean>;
-  /** Allows one registration to whoever knows what hashes to this. */
+  /** Allows one registration to the holder of the token with this hash. */
   addToken(hash: Bytes, act: Act): Promise<void>;
   /** All accounts, by skeleton. */
   accounts(): Promise<AccountListed[]>;

@@ -41,7 +41,7 @@ export class ConnectionLimiter {
    * A connection was accepted. When all slots are taken, the one that has waited longest without its next step is
    * evicted: an honest client says hello within a round trip, so those who merely hold slots lose them first.
    *
-   * @returns its slot, or why it shall be closed at once with nothing sent
+   * @returns its slot, or why the connection is closed at once, with nothing sent
    */
   admit(address: string, evict: () => void): PendingSlot | TurnedAwayFor {
     const { pending, pendingPerAddress } = this.limits;

@@ -3,7 +3,7 @@
  *
  * Words work in any letter case. Nothing but TERMINATE ends the server, and it asks once when people are
  * connected: a stray line must not put a room out. On an answering server a line that is no command is an
- * answer to whoever spoke last, and `@NAME TEXT` one to NAME.
+ * answer to the last speaker, and `@NAME TEXT` one to NAME.
  */
 
 import { closestString } from "@std/text/closest-string";
@@ -32,7 +32,7 @@ export interface ConsoleAnswer {
   readonly lines: string[];
   /** More lines, once a database has answered. */
   readonly later?: Promise<string[]>;
-  /** Whether the server shall stop. */
+  /** Whether the server is to stop. */
   readonly terminate?: boolean;
 }
 
@@ -42,7 +42,7 @@ export interface ConsoleContext {
   readonly server: ChatServer;
   /** Where lines that are no commands go; null when the server does not answer. */
   readonly answering?: Answering | null;
-  /** Whom a line that is no command answers: by default whoever spoke last. */
+  /** Who is answered by a line that is no command: by default the last speaker. */
   addressee?(): string | null;
   /** The command that lets somebody join a room. */
   invite(room: string): string;

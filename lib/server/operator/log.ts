@@ -1,5 +1,5 @@
 /**
- * Log: one line an event, for machines and for whoever reads along later (protocol §13).
+ * Log: one line an event, for machines and for later reading (protocol §13).
  *
  *   2026-11-21T09:35:24.123Z info connected session=1f0c9a2b who=9d3e11aa
  *   {"time":"2026-11-21T09:35:24.123Z","level":"info","event":"connected","session":"1f0c9a2b","who":"9d3e11aa"}
@@ -62,7 +62,7 @@ export class Log implements ServerEvents {
     this.#put(level, event, fields);
   }
 
-  /** Whoever floods must not fill the disk with lines about it: what is left out is counted. */
+  /** A flood must not fill the disk with lines about it: what is left out is counted. */
   #isOneTooMany(event: string): boolean {
     const second = seconds(this.options.clock);
     if (second !== this.#second) {

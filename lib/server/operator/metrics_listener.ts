@@ -1,4 +1,4 @@
-/** MetricsListener: `/metrics` for Prometheus and `/healthz` for whoever restarts what does not answer. */
+/** MetricsListener: `/metrics` for Prometheus and `/healthz` for the supervisor that restarts an unhealthy service. */
 
 import type { Metrics } from "./metrics.ts";
 import type { ChatServer } from "../server.ts";

@@ -33,15 +33,15 @@ export interface AdmittingRoom {
   activePeers(): Peer[];
 }
 
-/** The waiting line of one room. */
+/** The waiting list of one room. */
 export class Admissions {
   #asked = new Set<Peer>();
   #cancel: () => void = () => {};
 
-  /** @param room whose line it is */
+  /** @param room whose waiting list it is */
   constructor(private readonly room: AdmittingRoom, private readonly host: RoomHost) {}
 
-  /** Puts somebody in line; the oldest of more than 64 goes. Called by the journal's follower only. */
+  /** Adds somebody to the waiting list; beyond 64 the oldest is dropped. Called by the journal's follower only. */
   applyJoin(id: Bytes, timeMs: number): void {
     const { store } = this.host;
     store.putJoin(this.room.id, id, Math.floor(timeMs / 1000));
@@ -65,7 +65,7 @@ export class Admissions {
     if (ids.length === 0 && leaves.length === 0) return;
     const isLeaving = (peer: Peer) => leaves.some((leave) => equals(leave.id, peer.card.id));
     const active = this.room.activePeers();
-    // Who wants to go is asked last, but is asked: nobody else may be there to let others in.
+    // Leavers are asked last, but they are asked: nobody else may be there to let others in.
     // Only an admin can let anyone in to a closed room.
     const able = leaves.length > 0 ? active : active.filter((p) => this.room.mayAdd(p.card.id));
     const candidates = [...able.filter((p) => !isLeaving(p)), ...able.filter(isLeaving)];

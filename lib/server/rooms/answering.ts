@@ -150,7 +150,7 @@ export class Answering {
   /**
    * Answers somebody.
    *
-   * @param name null for whoever spoke last
+   * @param name null for the last speaker
    * @returns lines for the console
    */
   answer(name: string | null, text: string): string[] {

@@ -18,7 +18,7 @@ import {
 } from "../../protocol/group/commit_rules.ts";
 import { parseKeyFileMessage } from "../../protocol/group/key_file_message.ts";
 import { policies } from "../../protocol/group/roster.ts";
-import { parseMessage } from "../../protocol/group/sealed_message.ts";
+import { type Message, parseMessage } from "../../protocol/group/sealed_message.ts";
 import { parseCard } from "../../protocol/identity/card.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { parsePrekey } from "../../protocol/identity/prekey.ts";
@@ -35,7 +35,7 @@ export interface AppliedState {
   readonly store: Store;
   /** The server's id. */
   readonly serverId: Bytes;
-  /** Whom the operator does not let in. */
+  /** Bans by the operator. */
   readonly bans: Bans;
   /** A checked card. */
   readonly card: CardOf;
@@ -57,6 +57,20 @@ export interface Origin {
   readonly own: Own | null;
   /** The head that a commit has been checked against: then the rules need not be asked again. */
   readonly checked?: RoomHead | null;
+  /** A message that has been judged, with the state of its room: unless that has changed, it is not judged again. */
+  readonly judged?: {
+    readonly message: Message;
+    readonly room: ServerRoom | KeyFileLog;
+    /** The room's last position. */
+    readonly last: number;
+    /** The room's head; undefined in a key-file room. */
+    readonly head: RoomHead | undefined;
+  };
+}
+
+/** The head of a room with members. */
+export function headOf(room: ServerRoom | KeyFileLog): RoomHead | undefined {
+  return "head" in room ? room.head : undefined;
 }
 
 const done: Outcome = { type: "done" };
@@ -89,16 +103,19 @@ export function applyRecord(
       return state.get(record.room)?.applyLeave(record.leave) ?? refused("NO_ROOM");
     case "commit":
       return applyCommit(state, parseCommit(record.bytes), record.boxes, timeMs, origin);
-    case "message": {
-      const message = parseMessage(record.bytes);
-      const room = state.get(message.room);
-      if (!room) return refused("NO_ROOM");
-      return room.judge(message) ?? room.applyMessage(message, timeMs, own);
-    }
+    case "message":
     case "key-file message": {
-      const message = parseKeyFileMessage(record.bytes);
-      const room = state.keyFileRoom(message.room);
-      if (!room) return refused("DENIED");
+      const { judged } = origin ?? {};
+      if (
+        judged && judged.room.last === judged.last && headOf(judged.room) === judged.head &&
+        !judged.room.isRetired
+      ) {
+        return judged.room.applyMessage(judged.message, timeMs, own);
+      }
+      const isKeyFile = record.kind === "key-file message";
+      const message = isKeyFile ? parseKeyFileMessage(record.bytes) : parseMessage(record.bytes);
+      const room = isKeyFile ? state.keyFileRoom(message.room) : state.get(message.room);
+      if (!room) return refused(isKeyFile ? "DENIED" : "NO_ROOM");
       return room.judge(message) ?? room.applyMessage(message, timeMs, own);
     }
     case "key-file room": {
@@ -163,7 +180,7 @@ export function judgeCommit(state: AppliedState, commit: Commit): ErrorCode | nu
     if (state.keyFileRoom(commit.room) && commit.policy !== policies.direct) return "DENIED";
     return checkGenesis(commit, 1, state.serverId, state.card) ? "DENIED" : null;
   }
-  // Somebody whom the winning commit removed has lost a race as well, and shall know it.
+  // An author who was removed by the winning commit has lost the race as well, and is told so.
   if (!room || state.store.stays(room.id, commit.author).length === 0) return "DENIED";
   if (commit.epoch <= room.head.epoch) return "CONFLICT";
   if (room.isRetired || !room.hasMember(commit.author) || commit.view.pos > room.last) return "DENIED";

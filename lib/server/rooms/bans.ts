@@ -1,5 +1,5 @@
 /**
- * Bans: whom the operator does not let in, by name or by address, across restarts (product §3).
+ * Bans: names and addresses that the operator keeps out, across restarts (product §3).
  *
  * A name is banned by its skeleton, so that no look-alike is let in; an address as limits count it, so that an
  * IPv6 user's whole /64 is.
@@ -82,7 +82,7 @@ export class Bans {
     this.#bans.delete(keyOf(ban));
   }
 
-  /** A flush was undone: whoever was let in again by it is not. */
+  /** A flush was undone: a ban that it had lifted is in force again. */
   reload(): void {
     for (const ban of this.store.bans()) this.#bans.set(keyOf(ban), ban);
   }

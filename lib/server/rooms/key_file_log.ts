@@ -1,6 +1,6 @@
 /**
- * KeyFileLog: a key-file room as the server sees it (protocol §8.1): a log without a roster. Whoever asks gets the
- * stream; who holds the key is nobody's business, the server's included.
+ * KeyFileLog: a key-file room as the server sees it (protocol §8.1): a log without a roster. Anyone who asks gets the
+ * stream; the server does not know who holds the key.
  */
 
 import { encodeHex } from "@std/encoding/hex";
@@ -42,11 +42,12 @@ export class KeyFileLog extends RoomLog {
   /**
    * What stands against a message: it must be new, and its author may only have seen what is here.
    *
+   * @param senderKey the sender's id in hex
    * @returns null when it may be added at the end; else its outcome
    */
-  judge(message: Message): Outcome | null {
+  judge(message: Message, senderKey: string = encodeHex(message.sender)): Outcome | null {
     if (this.isRetired) return { type: "refused", code: "DENIED" };
-    const next = this.#numbers.get(encodeHex(message.sender)) ?? 0;
+    const next = this.#numbers.get(senderKey) ?? 0;
     const before = message.n < next ? messageBefore(this.host.store, message) : null;
     if (before) return before;
     if (message.view.pos > this.last) return { type: "refused", code: "DENIED" };
@@ -56,7 +57,7 @@ export class KeyFileLog extends RoomLog {
   /** Adds a message that has been judged. Called by the journal's follower only. */
   applyMessage({ bytes, sender, n }: Message, timeMs: number, own: Own | null): Outcome {
     const pos = this.append({ kind: entryKinds.message, bytes, sender, epoch: 0, n, timeMs }, own, null);
-    this.#numbers.set(encodeHex(sender), n + 1);
+    this.#numbers.set(own?.peer.key ?? encodeHex(sender), n + 1);
     return { type: "stored", pos, isRepeated: false };
   }
 

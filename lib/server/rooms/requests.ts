@@ -12,8 +12,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { Malformed } from "../../errors.ts";
 import { boxHash, parseBox } from "../../protocol/group/box.ts";
 import { type Commit, isLeaveSigned, parseCommit } from "../../protocol/group/commit.ts";
-import { parseKeyFileMessage } from "../../protocol/group/key_file_message.ts";
-import { messageKinds, parseMessage } from "../../protocol/group/sealed_message.ts";
+import { type Message, messageKinds, parseMessage } from "../../protocol/group/sealed_message.ts";
 import {
   errorCodes,
   joinInfo,
@@ -27,12 +26,13 @@ import { policies } from "../../protocol/group/roster.ts";
 import { maxBoxes, type Peer } from "./peer.ts";
 import { KeyFileLog } from "./key_file_log.ts";
 import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
-import { judgeCommit } from "./apply.ts";
+import { headOf, judgeCommit } from "./apply.ts";
 import type { ServerRoom } from "./room.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { LimitReached } from "../events.ts";
 import type { Rooms } from "./rooms.ts";
 import { seconds } from "../../clock.ts";
+import { checkKeyFileMessage } from "../../protocol/group/key_file_message.ts";
 
 /** Answers one message. @throws Malformed: the link must end */
 export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): void {
@@ -292,19 +292,20 @@ function answerJudged(rooms: Rooms, peer: Peer, ref: number, room: RoomLog, outc
 function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SEND">): void {
   const message = parseMessage(bytes);
   const isKeyFile = message.kind === messageKinds.keyFile;
-  const room = isKeyFile ? keyFileRoomOf(rooms, peer, bytes) : rooms.get(message.room);
+  const room = isKeyFile ? keyFileRoomOf(rooms, peer, message) : rooms.get(message.room);
   if (!room) return refuse(rooms, peer, ref, isKeyFile ? "DENIED" : "NO_ROOM");
   if (!equals(message.sender, peer.card.id)) {
     const isIn = room instanceof KeyFileLog || room.hasMember(peer.card.id);
     return refuseInStream(rooms, peer, ref, room, isIn ? "DENIED" : "NO_ROOM");
   }
-  const judged = room.judge(message);
-  if (judged) return answerJudged(rooms, peer, ref, room, judged);
+  const outcome = room.judge(message, peer.key);
+  if (outcome) return answerJudged(rooms, peer, ref, room, outcome);
   if (!peer.sends.take()) {
     return refuseInStream(rooms, peer, ref, room, limited(rooms, peer, "sends-per-second"));
   }
   const kind = isKeyFile ? "key-file message" : "message";
-  rooms.proposeFor({ kind, bytes }, { own: { peer, ref } }, (outcome) => {
+  const judged = { message, room, last: room.last, head: headOf(room) };
+  rooms.proposeFor({ kind, bytes }, { own: { peer, ref }, judged }, (outcome) => {
     if (outcome.type !== "stored" || outcome.isRepeated) return answerJudged(rooms, peer, ref, room, outcome);
     const { pos } = outcome;
     if (room instanceof KeyFileLog && room.isDropped) return peer.refuse(ref, "DENIED");
@@ -315,7 +316,8 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
 }
 
 /** The key-file room of a message, if its sender has joined it. @throws Malformed */
-function keyFileRoomOf(rooms: Rooms, peer: Peer, bytes: Bytes): KeyFileLog | undefined {
-  const room = rooms.keyFileRoom(parseKeyFileMessage(bytes).room);
+function keyFileRoomOf(rooms: Rooms, peer: Peer, message: Message): KeyFileLog | undefined {
+  checkKeyFileMessage(message);
+  const room = rooms.keyFileRoom(message.room);
   return room && peer.subscriptions.has(room.key) ? room : undefined;
 }

@@ -18,7 +18,7 @@ import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/
 import type { Message } from "../../protocol/group/sealed_message.ts";
 import { encodeName } from "../../protocol/identity/name.ts";
 import { TokenBucket } from "../../token_bucket.ts";
-import type { Outcome } from "../store/journal.ts";
+import type { ErrorCode, Outcome } from "../store/journal.ts";
 import type { Stay, StoredLeave, StoredRoom } from "../store/store.ts";
 import { Admissions } from "./admissions.ts";
 import { messageBefore } from "./message_before.ts";
@@ -93,30 +93,28 @@ export class ServerRoom extends RoomLog {
   /**
    * What stands against a message of a member, by what anybody who sees the log can tell.
    *
+   * @param senderKey the sender's id in hex
    * @returns null when it may be added at the end; else its outcome
    */
-  judge(message: Message): Outcome | null {
-    if (!this.hasMember(message.sender)) return { type: "refused", code: "NO_ROOM" };
-    if (this.isRetired) return { type: "refused", code: "DENIED" };
+  judge(message: Message, senderKey: string = encodeHex(message.sender)): Outcome | null {
     const place = checkPlace(message, this.head);
-    const isNext = message.n === (this.#numbers.get(encodeHex(message.sender)) ?? 0);
-    if (place === null && isNext) {
-      const view = checkMessageView(message.view, this.head, this.last + 1);
-      return view === null ? null : { type: "refused", code: "DENIED" };
-    }
+    const isNext = message.n === (this.#numbers.get(senderKey) ?? 0);
+    const isViewPossible = checkMessageView(message.view, this.head, this.last + 1) === null;
+    // Nearly all of them: whoever is next has said nothing at this place before.
+    if (place === null && isNext && isViewPossible && !this.isRetired) return null;
+    const refused = (code: ErrorCode): Outcome => ({ type: "refused", code });
+    if (!this.hasMember(message.sender)) return refused("NO_ROOM");
+    if (this.isRetired) return refused("DENIED");
     const before = messageBefore(this.host.store, message);
     if (before) return before;
-    if (place === "past epoch") return { type: "refused", code: "STALE" };
-    if (place !== null || checkMessageView(message.view, this.head, this.last + 1) !== null) {
-      return { type: "refused", code: "DENIED" };
-    }
-    return { type: "refused", code: "ORDER" };
+    if (place === "past epoch") return refused("STALE");
+    return refused(place === null && isViewPossible ? "ORDER" : "DENIED");
   }
 
   /** Adds a message that has been judged. Called by the journal's follower only. */
   applyMessage({ bytes, sender, epoch, n }: Message, timeMs: number, own: Own | null): Outcome {
     const pos = this.append({ kind: entryKinds.message, bytes, sender, epoch, n, timeMs }, own, null);
-    this.#numbers.set(encodeHex(sender), n + 1);
+    this.#numbers.set(own?.peer.key ?? encodeHex(sender), n + 1);
     return { type: "stored", pos, isRepeated: false };
   }
 

@@ -43,7 +43,7 @@ export interface RoomHost {
   forOne(peer: Subscription["peer"], act: () => void): void;
   /** The room has something to show with the next flush. */
   showsWithFlush(room: RoomLog): void;
-  /** Lets a room forget what is too much, once what is being shown now has been. */
+  /** Expires old messages of a room, after what is being shown now. */
   expireSoon(room: RoomLog): void;
   /** Proposes a record that nobody waits for. */
   proposeAlone(record: LogRecord): void;
@@ -263,7 +263,7 @@ export abstract class RoomLog {
     }
   }
 
-  /** So much may wait for a peer before its stream goes back to the log. */
+  /** Bytes that may wait for a peer before its stream goes back to the log. */
   get maxAheadBytes(): number {
     return this.host.limits.queueBytes / 4;
   }

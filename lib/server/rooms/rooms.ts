@@ -66,13 +66,13 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   /** How fast each user may talk, by id in hex: reconnecting does not fill a bucket. */
   readonly rates: UserRates;
   readonly bans: Bans;
-  /** Whose last link was ended because they did not read: they are told when they are back. */
+  /** Ids whose last link was closed as too slow: they are told why when they are back. */
   readonly putOffAsSlow = new Set<string>();
-  /** Told of each key-file room that is made. */
+  /** Called for each new key-file room. */
   onKeyFileRoom: (room: KeyFileLog) => void = () => {};
-  /** Told when somebody's link is over. */
+  /** Called when a link has ended. */
   onLeft: (peer: Peer) => void = () => {};
-  /** Told of each message of a key-file room, once it is on disk and shown. */
+  /** Called for each message of a key-file room, once it is on disk and shown. */
   onKeyFileMessage: ((room: KeyFileLog, pos: number, peer: Peer) => void) | null = null;
   #rooms = new Map<string, ServerRoom>();
   #keyFileRooms = new Map<string, KeyFileLog>();
@@ -129,7 +129,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   keyFileRoom(id: Bytes): KeyFileLog | undefined {
     return this.#keyFileRooms.get(encodeHex(id));
   }
-  /** Whether there may be no more rooms. */
+  /** Whether the limit on rooms is reached. */
   get isFull(): boolean {
     return this.#rooms.size + this.#keyFileRooms.size >= this.limits.roomsInAll;
   }

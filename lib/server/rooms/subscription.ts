@@ -49,7 +49,7 @@ export interface StreamedRoom {
   readonly id: Bytes;
   /** Last position that is on disk. */
   readonly flushed: number;
-  /** So much may wait for a peer before its stream goes back to the log. */
+  /** Bytes that may wait for a peer before its stream goes back to the log. */
   readonly maxAheadBytes: number;
   /** Entries that are on disk. */
   read(from: number, most: number): StoredEntry[];

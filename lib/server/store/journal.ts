@@ -63,7 +63,7 @@ export type Outcome =
   /** It could not be kept, and was undone. */
   | { readonly type: "undone" };
 
-/** Whoever has the state that records change. */
+/** The owner of the state that records change. */
 export interface Follower {
   /**
    * Applies records in their order, each whole or not at all. The only place that changes state.

@@ -30,7 +30,7 @@ export interface StoredRoom {
 /** A room that is about to be made. */
 export type NewRoom = Omit<StoredRoom, "retired">;
 
-/** Somebody whom the operator does not let in. */
+/** A ban by the operator. */
 export interface StoredBan {
   /** By what: a name's skeleton, or an address without its port. */
   readonly kind: "name" | "address";

@@ -55,7 +55,7 @@ export interface EditorState {
   readonly held: HeldPaste | null;
 }
 
-/** What the world shall do. */
+/** What the terminal is to do. */
 export type Effect =
   /** The line is entered. */
   | { readonly type: "enter"; readonly text: string }

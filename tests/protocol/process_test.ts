@@ -1,0 +1,398 @@
+/**
+ * The group core by itself: entries, facts and states as data; no room, no connection, no server. We are sahnawaz; ira
+ * made the room and has let us in.
+ */
+
+import { assert, assertEquals, assertObjectMatch } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { type Commit, type CommitBody, makeCommit, parseCommit } from "../../lib/protocol/group/commit.ts";
+import { contentTypes } from "../../lib/protocol/group/content.ts";
+import type { Effect, Processed } from "../../lib/protocol/group/effects.ts";
+import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
+import type { Entry, Facts, GroupState, Opened, Waiting } from "../../lib/protocol/group/group_state.ts";
+import { entryHash, entryKinds, History, type HistoryView } from "../../lib/protocol/group/history.ts";
+import { process } from "../../lib/protocol/group/process.ts";
+import type { Member } from "../../lib/protocol/group/roster.ts";
+import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
+import { cardBook, genesis, headOf, member, zeros } from "../fakes/commits.ts";
+import { type Person, person } from "../fakes/people.ts";
+import { seededRandom } from "../fakes/seeded_random.ts";
+import { test } from "../fakes/test.ts";
+
+const [ira, sam, dana, mallory, server] = await Promise.all(
+  ["ira", "sahnawaz", "dana", "mallory", "server"].map(person),
+);
+const cards = await cardBook();
+const random = seededRandom("process");
+const first = genesis(ira);
+const waiting: GroupState = {
+  id: first.room,
+  name: "lobby",
+  status: "waiting",
+  history: null,
+  head: null,
+  commitTime: 0,
+  readable: false,
+  chains: {},
+  epochMessages: 0,
+  seen: [[], []],
+  pendingCommit: null,
+  leaves: [],
+  leaving: false,
+  suspect: false,
+};
+const facts = (over: Partial<Facts> = {}): Facts => ({
+  own: sam.card.id,
+  serverId: server.card.id,
+  cards,
+  roomKey: noKeyFile,
+  now: 1_700_000_500,
+  pinnedRoom: () => null,
+  conflicts: () => false,
+  opened: () => undefined,
+  waiting: () => null,
+  ...over,
+});
+
+interface Made {
+  readonly commit: Commit;
+  readonly secret: Bytes;
+  readonly boxHash: Bytes;
+}
+
+/** A commit by `author` that follows `head`, with a box for us whose content the facts tell. */
+function commit(
+  head: { commitHash: Bytes; epoch: number },
+  author: Person,
+  roster: readonly Member[],
+  view: HistoryView,
+  bend: Partial<CommitBody> = {},
+): Made {
+  const secret = random(32);
+  const boxHash = random(32);
+  const place = { room: first.room, epoch: head.epoch + 1, prev: head.commitHash, author: author.card.id };
+  const body: CommitBody = {
+    ...place,
+    time: 1_700_000_100,
+    view,
+    policy: 0,
+    roomName: "lobby",
+    leaves: [],
+    check: epochCheck(secret, noKeyFile, place),
+    ...bend,
+    roster: roster.map((m) => m.name === sam.name && author !== sam ? { ...m, boxHash } : m),
+  };
+  return { commit: parseCommit(makeCommit(body, author.identity.signing)), secret, boxHash };
+}
+const entry = (
+  pos: number,
+  bytes: Bytes,
+  kind: number = entryKinds.commit,
+  more: Partial<Entry> = {},
+): Entry => {
+  return { pos, time: 1_700_000_400, kind, bytes, ...more };
+};
+const opens = ({ boxHash, secret }: Made, what: Opened = secret.slice()): Partial<Facts> => ({
+  opened: (hash) => encodeHex(hash) === encodeHex(boxHash) ? what : undefined,
+});
+const types = (effects: readonly Effect[]) => effects.map(({ type }) => type);
+function done<S>(result: Processed<S>): { state: S; effects: readonly Effect[] } {
+  if (result.type !== "done") throw new Error(JSON.stringify(result));
+  return result;
+}
+
+/** Anything below may be read and not written: a step that changed its input would throw. */
+function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || value instanceof History) {
+    return value;
+  }
+  Object.values(value).forEach(frozen);
+  return Object.freeze(value);
+}
+
+const begun = new History({ pos: 0, hash: first.room }).after(entryHash(entryKinds.commit, first.bytes));
+const two = [member(ira, 0, 1), member(sam, 1)];
+const admits = commit(headOf(first, 1), ira, two, begun.view);
+const admission = entry(2, admits.commit.bytes);
+const inside = frozen(done(process(waiting, admission, facts(opens(admits)))).state);
+
+/** Ira's chain in the epoch that admitted us. */
+const iraChain = senderChains(admits.secret, noKeyFile, admits.commit.hash, two.map((m) => m.id))[0];
+
+function message(
+  text: string,
+  bend: Partial<MessageHeader> = {},
+  options: { signer?: Person; key?: Bytes; msgId?: Bytes; at?: number } = {},
+): Bytes {
+  let key = options.key ?? iraChain;
+  for (let i = 0; i < (options.at ?? 0); i++) key = chainStep(key).next;
+  const header: MessageHeader = {
+    kind: 1,
+    room: first.room,
+    epoch: 1,
+    sender: ira.card.id,
+    n: options.at ?? 0,
+    view: inside.history!.view,
+    salt: random(16),
+    ...bend,
+  };
+  const content = {
+    type: contentTypes.text,
+    msgId: options.msgId ?? random(16),
+    timeMs: 5,
+    body: new TextEncoder().encode(text) as Bytes,
+  };
+  const { messageKey } = chainStep(key);
+  return sealMessage(
+    header,
+    content,
+    messageKey,
+    admits.commit.hash,
+    (options.signer ?? ira).identity.signing,
+  );
+}
+const say = (bytes: Bytes, pos = 3) => entry(pos, bytes, entryKinds.message);
+
+test("an admission: in the room, with its keys, by the name and the history of its commit", () => {
+  const { state, effects } = done(process(waiting, admission, facts(opens(admits))));
+  assertEquals(types(effects), ["spent", "epoch", "uncovered", "admitted"]);
+  assertObjectMatch(state, { status: "in", readable: true, name: "lobby" });
+  assertEquals(state.head!.epoch, 1);
+  assertEquals(state.history!.view, begun.after(entryHash(entryKinds.commit, admits.commit.bytes)).view);
+  assertEquals(state.chains[encodeHex(ira.card.id)], { key: iraChain, n: 0 });
+  assertEquals(state.commitTime, 1_700_000_400, "the earlier of the server's time and ours");
+});
+
+test("one step: the same state, entry and facts give the same result, and the state stays what it was", () => {
+  const bytes = message("hello");
+  const before = inside.history!.view;
+  const [a, b] = [process(inside, say(bytes), facts()), process(inside, say(bytes), facts())];
+  assertEquals(done(a).effects, done(b).effects);
+  assertEquals(done(a).state.history!.view, done(b).state.history!.view);
+  assertEquals(inside.history!.view, before);
+  assertEquals(inside.chains[encodeHex(ira.card.id)].n, 0);
+});
+
+test("what is missing is asked for, in the order of the checks, and nothing has changed until it is there", () => {
+  const three = [...two, member(dana, 2)];
+  const adds = commit(inside.head!, ira, three, inside.history!.view);
+  const step = entry(3, adds.commit.bytes);
+  const noDana = {
+    cards: (id: Uint8Array) => encodeHex(id) === encodeHex(dana.card.id) ? undefined : cards(id),
+  };
+  assertEquals(process(inside, step, facts(noDana)), {
+    type: "need",
+    need: { type: "cards", ids: [dana.card.id] },
+  });
+  const doubted = process(inside, step, facts({ conflicts: ({ name }) => name === "dana" }));
+  assert(doubted.type === "need" && doubted.need.type === "trust");
+  assertEquals(doubted.need.people.map(({ name }) => name), ["dana"]);
+  const boxed = process(inside, step, facts());
+  assert(boxed.type === "need" && boxed.need.type === "box");
+  assertEquals(boxed.need.hash, adds.boxHash);
+  const { state, effects } = done(process(inside, step, facts(opens(adds))));
+  assertEquals(types(effects), ["agrees", "changed", "spent", "epoch", "uncovered"]);
+  assertEquals(state.head!.roster.map((m) => m.name), ["ira", "sahnawaz", "dana"]);
+});
+
+test("who stays is not doubted again: the person may have accepted another key for the name since", () => {
+  const refresh = commit(inside.head!, ira, two, inside.history!.view);
+  const result = process(
+    inside,
+    entry(3, refresh.commit.bytes),
+    facts({ ...opens(refresh), conflicts: () => true }),
+  );
+  assertEquals(result.type, "done");
+});
+
+for (
+  const [what, why, more] of [
+    ["no box", "no box", {}],
+    ["a box that is withheld", "withheld", { opened: () => "withheld" }],
+    ["a box with another secret", "not what was signed", { opened: () => random(32) }],
+  ] as [string, string, Partial<Facts>][]
+) {
+  test(`a commit with ${what} counts, and leaves us without a key`, () => {
+    const made = commit(inside.head!, ira, two, inside.history!.view);
+    const bytes = why === "no box"
+      ? parseCommit(makeCommit({ ...made.commit, roster: two }, ira.identity.signing)).bytes
+      : made.commit.bytes;
+    const { state, effects } = done(process(inside, entry(3, bytes), facts(more)));
+    assertObjectMatch(effects.find(({ type }) => type === "no key")!, { author: "ira", why });
+    assertEquals([state.readable, state.head!.epoch], [false, 2]);
+    const unread = done(process(state, say(message("old"), 4), facts()));
+    assertEquals(types(unread.effects), ["message refused"], "a message of the epoch before has no place");
+  });
+}
+const refusedCommits: [string, RegExp, () => Bytes][] = [
+  ["is no commit", /not a commit/, () => random(100)],
+  ["is signed by another", /signature/, () => {
+    const made = commit(inside.head!, ira, two, inside.history!.view);
+    return parseCommit(makeCommit(made.commit, mallory.identity.signing)).bytes;
+  }],
+  [
+    "follows another",
+    /prev/,
+    () => commit({ ...inside.head!, commitHash: zeros }, ira, two, inside.history!.view).commit.bytes,
+  ],
+  [
+    "removes somebody without the right to",
+    /only an admin removes/,
+    () => commit(inside.head!, sam, [member(sam, 1, 1)], inside.history!.view).commit.bytes,
+  ],
+];
+for (const [what, says, make] of refusedCommits) {
+  test(`a commit that ${what} is fed to the history and changes nothing else`, () => {
+    const bytes = make();
+    const { state, effects } = done(process(inside, entry(3, bytes), facts()));
+    assert(effects.length === 1 && effects[0].type === "commit refused");
+    assert(says.test(effects[0].why), effects[0].why);
+    assertEquals({ ...state, history: null }, { ...inside, history: null });
+    assertEquals(state.history!.view, inside.history!.after(entryHash(entryKinds.commit, bytes)).view);
+  });
+}
+
+const refusedMessages: [string, string, () => Bytes][] = [
+  ["is no message", "no message", () => random(200)],
+  ["is of another room", "another room", () => message("x", { room: zeros })],
+  ["is of a later epoch", "another epoch", () => message("x", { epoch: 2 })],
+  [
+    "is of somebody outside",
+    "no member",
+    () => message("x", { sender: mallory.card.id }, { signer: mallory }),
+  ],
+  ["jumps too far", "out of order", () => message("x", { n: 10_001 })],
+  ["is signed by another", "not signed", () => message("x", {}, { signer: mallory })],
+  [
+    "claims a view before its epoch",
+    "impossible view",
+    () => message("x", { view: { pos: 1, hash: zeros } }),
+  ],
+  ["claims a view of itself", "view of what follows", () => message("x", { view: { pos: 3, hash: zeros } })],
+  ["is sealed with another key", "does not open", () => message("x", {}, { key: random(32) })],
+];
+for (const [what, why, make] of refusedMessages) {
+  test(`a message that ${what} is refused as "${why}", and moves no chain`, () => {
+    const { state, effects } = done(process(inside, say(make()), facts()));
+    const refused = effects.find(({ type }) => type === "message refused");
+    assertObjectMatch(refused!, { why });
+    assertEquals(state.chains, inside.chains);
+    assertEquals(state.seen, inside.seen);
+    assertEquals(state.history!.view.pos, 3);
+  });
+}
+
+test("a message is shown once: its number moves the chain, and a repeated msg_id is passed over", () => {
+  const msgId = random(16);
+  const one = done(process(inside, say(message("hello", {}, { msgId })), facts()));
+  assertEquals(types(one.effects), ["agrees", "uncovered", "message"]);
+  assertEquals(one.state.chains[encodeHex(ira.card.id)].n, 1);
+  const again = done(process(one.state, say(message("hello", {}, { msgId, at: 1 }), 4), facts()));
+  assertEquals(types(again.effects), ["agrees", "uncovered"]);
+  const replayed = done(process(one.state, say(message("hello", {}, { msgId }), 4), facts()));
+  assertObjectMatch(replayed.effects[0], { type: "message refused", why: "out of order" });
+});
+
+test("numbers that were never shown are told of, unless expired entries explain them", () => {
+  const skips = say(message("third", {}, { at: 2 }));
+  const told = done(process(inside, skips, facts())).effects;
+  assertObjectMatch(told.find(({ type }) => type === "missing")!, { count: 2 });
+  const explained = done(process({ ...inside, expired: 2 }, skips, facts())).effects;
+  assertEquals(types(explained).includes("missing"), false);
+});
+
+test("a view that is not ours is the alarm, and the message is shown all the same", () => {
+  const { pos } = inside.history!.view;
+  const { effects } = done(process(inside, say(message("x", { view: { pos, hash: random(32) } })), facts()));
+  assertEquals(types(effects), ["forked", "uncovered", "message"]);
+});
+
+test("an own message that waited is stored; one that did not means a restored backup", () => {
+  const samChain = senderChains(admits.secret, noKeyFile, admits.commit.hash, two.map((m) => m.id))[1];
+  const bytes = message("mine", { sender: sam.card.id }, { signer: sam, key: samChain });
+  const item: Waiting = { msgId: random(16), type: contentTypes.text, timeMs: 1, body: new Uint8Array(0) };
+  const stored = done(process(inside, say(bytes), facts({ waiting: () => item })));
+  assertEquals(types(stored.effects), ["agrees", "stored", "uncovered", "message"]);
+  assertEquals(stored.state.suspect, false);
+  const strange = done(process(inside, say(bytes), facts()));
+  assertEquals(types(strange.effects).includes("not ours"), true);
+  assertEquals(strange.state.suspect, true);
+});
+
+test("our removal: the keys go, and the state says so", () => {
+  const removes = commit(inside.head!, ira, [two[0]], inside.history!.view);
+  const { state, effects } = done(process(inside, entry(3, removes.commit.bytes), facts()));
+  assertEquals(types(effects), ["agrees", "changed", "epoch", "removed", "uncovered"]);
+  assertEquals([state.status, state.chains, state.readable], ["gone", {}, false]);
+});
+
+test("a commit of ours takes its secret from the state, which then has it no more", () => {
+  const made = commit(inside.head!, sam, two, inside.history!.view);
+  const { bytes, hash, epoch } = made.commit;
+  const state = frozen({
+    ...inside,
+    suspect: true,
+    pendingCommit: { bytes, hash, epoch, secret: made.secret },
+  });
+  const after = done(process(state, entry(3, bytes), facts()));
+  assertEquals([after.state.pendingCommit, after.state.readable, after.state.suspect], [null, true, false]);
+  const spent = after.effects.find(({ type }) => type === "spent");
+  assert(
+    spent?.type === "spent" && spent.secrets.includes(made.secret),
+    "to be overwritten by whoever stores",
+  );
+  const strange = done(process(inside, entry(3, bytes), facts()));
+  assertObjectMatch(strange.effects[0], { type: "not ours", what: "commit" });
+  assertEquals([strange.state.readable, strange.state.suspect], [false, true]);
+});
+
+const notEntered: [string, Processed<GroupState>, () => Processed<GroupState>][] = [
+  ["another room is known by the name", {
+    type: "not entered",
+    why: "another room has its name",
+    roomName: "lobby",
+  }, () => process(waiting, admission, facts({ ...opens(admits), pinnedRoom: () => zeros }))],
+  ["a key file was given, and the room has none", {
+    type: "not entered",
+    why: "has no key file",
+    roomName: "lobby",
+  }, () => process(waiting, admission, facts({ ...opens(admits), roomKey: new Uint8Array(32).fill(1) }))],
+  ["it bears another name than the one asked for", {
+    type: "fault",
+    why: "the room has another name than the one asked for",
+  }, () => process({ ...waiting, name: "attic" }, admission, facts(opens(admits)))],
+  ["the entries before it are missing", {
+    type: "fault",
+    why: "the entries before the admission are missing",
+  }, () => process(waiting, { ...admission, pos: 3 }, facts(opens(admits)))],
+  ["it is from before our removal", {
+    type: "fault",
+    why: "an admission from before the removal",
+  }, () => process({ ...inside, status: "gone" }, admission, facts(opens(admits)))],
+  [
+    "it is no commit",
+    { type: "fault", why: "a room begins with no commit" },
+    () => process(waiting, say(message("x")), facts()),
+  ],
+];
+for (const [what, expected, act] of notEntered) {
+  test(`an admission is not followed when ${what}`, () => assertEquals(act(), expected));
+}
+
+test("hashes between the view of an admission and itself carry the history on", () => {
+  const e = [random(32), random(32)];
+  const between = entry(4, admits.commit.bytes, entryKinds.commit, { before: { first: 2, hashes: e } });
+  const { state } = done(process(waiting, between, facts(opens(admits))));
+  let expected = begun;
+  for (const each of [...e, entryHash(entryKinds.commit, admits.commit.bytes)]) {
+    expected = expected.after(each);
+  }
+  assertEquals(state.history!.view, expected.view);
+});
+
+test("whoever invited us acts: the room is confirmed, once", () => {
+  const invited = { ...inside, inviter: ira.card.id };
+  const { state, effects } = done(process(invited, say(message("welcome")), facts()));
+  assertEquals([types(effects).includes("inviter seen"), state.inviter], [true, null]);
+});

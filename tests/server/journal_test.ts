@@ -1,0 +1,129 @@
+/** What every journal promises (lib/server/store/journal.ts), by the local one; and what becomes of a refused flush. */
+
+import { assertEquals } from "@std/assert";
+import type { ServerEvent } from "../../lib/server/events.ts";
+import type { Follower, LogRecord, Outcome } from "../../lib/server/store/journal.ts";
+import { LocalJournal } from "../../lib/server/store/local_journal.ts";
+import { StoreFailed } from "../../lib/server/store/store.ts";
+import { FakeClock } from "../fakes/fake_clock.ts";
+import { test } from "../fakes/test.ts";
+
+const note = (key: string): LogRecord => ({ kind: "note", key, value: new Uint8Array(1) });
+
+/** A journal whose disk may refuse, and whose follower tells what happens, in order. */
+function bench() {
+  const told: string[] = [];
+  const events: ServerEvent[] = [];
+  const later: (() => void)[] = [];
+  let broken: "flush" | "apply" | null = null;
+  const failed = () => new StoreFailed("rooms.db", "the disk is full");
+  const store = {
+    flush() {
+      if (broken === "flush") throw failed();
+      told.push("on disk");
+    },
+  };
+  const follower: Follower = {
+    apply(seq, timeMs, records) {
+      if (broken === "apply") throw failed();
+      return records.map((record, i): Outcome => {
+        const key = record.kind === "note" ? record.key : record.kind;
+        told.push(`apply ${seq + i} ${key} at ${timeMs}`);
+        return key === "refused" ? { type: "refused", code: "STALE" } : { type: "done" };
+      });
+    },
+    flushed: () => void told.push("shown"),
+    undone: () => void told.push("undone"),
+  };
+  const clock = new FakeClock(0);
+  const journal = new LocalJournal(
+    store,
+    clock,
+    { tell: (event) => void events.push(event) },
+    (act) => void later.push(act),
+  );
+  journal.follow(0, follower);
+  return {
+    journal,
+    told,
+    events,
+    breaks: (what: typeof broken) => broken = what,
+    /** The next turn of the event loop. */
+    turn: () => later.splice(0).forEach((act) => act()),
+    propose: (key: string) =>
+      void journal.propose(note(key)).then((outcome) => {
+        told.push(`${key}: ${outcome.type}`);
+      }),
+  };
+}
+const settled = () => new Promise<void>((resolve) => queueMicrotask(() => queueMicrotask(resolve)));
+
+test("journal: applied at once and in order, on disk, shown, and only then answered", async () => {
+  const { told, propose, turn, journal } = bench();
+  propose("a");
+  propose("b");
+  assertEquals(told, ["apply 1 a at 0", "apply 2 b at 0"]);
+  assertEquals(journal.isIdle, false);
+  await settled();
+  assertEquals(told.length, 2, "nothing is answered before the flush");
+  turn();
+  await settled();
+  assertEquals(told.slice(2), ["on disk", "shown", "a: done", "b: done"]);
+  assertEquals(journal.isIdle, true);
+});
+
+test("journal: what is refused is answered behind what was applied before it, and at once when nothing was", async () => {
+  const { told, propose, turn } = bench();
+  propose("refused");
+  await settled();
+  assertEquals(told.at(-1), "refused: refused");
+  propose("a");
+  propose("refused");
+  await settled();
+  assertEquals(told.at(-1), "apply 3 refused at 0");
+  turn();
+  await settled();
+  assertEquals(told.slice(-2), ["a: done", "refused: refused"]);
+});
+
+for (const where of ["flush", "apply"] as const) {
+  test(`journal: when the disk refuses in ${where}, all since the last flush is undone, and its proposers are told`, async () => {
+    const { told, events, propose, turn, breaks, journal } = bench();
+    propose("a");
+    if (where === "apply") breaks("apply");
+    propose("b");
+    breaks(where);
+    turn();
+    await settled();
+    const after = told.filter((line) => /undone|shown/.test(line));
+    assertEquals(after, ["undone", "a: undone", "b: undone"]);
+    assertEquals([journal.isFailing, events.map(({ type }) => type)], [true, ["store failed"]]);
+    breaks(null);
+    propose("c");
+    turn();
+    await settled();
+    assertEquals([told.at(-1), journal.isFailing], ["c: done", false]);
+  });
+}
+
+test("journal: a barrier waits for what was applied before it, and tells whether it was kept", async () => {
+  const { propose, turn, breaks, journal } = bench();
+  assertEquals(await journal.barrier(), true);
+  propose("a");
+  const kept = journal.barrier();
+  turn();
+  assertEquals(await kept, true);
+  propose("b");
+  const lost = journal.barrier();
+  breaks("flush");
+  turn();
+  assertEquals(await lost, false);
+});
+
+test("journal: closing flushes what waits", async () => {
+  const { propose, told, journal } = bench();
+  propose("a");
+  await journal.close();
+  await settled();
+  assertEquals(told.slice(1), ["on disk", "shown", "a: done"]);
+});
