@@ -284,19 +284,19 @@ export class Chat implements Receiver {
     if (isMain) this.#set.main = room;
     // Coming back after a cut leaves the person in the room that was on the screen.
     if (isFirst || !this.#isEntered) this.#show(room);
-    room.adopt(this.#unsent.take(room.state.name, isMain));
+    room.lines.adopt(this.#unsent.take(room.state.name, isMain));
     this.#afterJob(room);
   }
 
   #afterJob(room: RoomStream): void {
     this.#entrances.jobDone(room);
-    if (room.conflict) {
-      this.#claims.note(room.conflict);
-      if (this.#claims.names(room.conflict.name)) this.conversation.acceptKey(room.conflict);
+    if (room.trust.conflict) {
+      this.#claims.note(room.trust.conflict);
+      if (this.#claims.names(room.trust.conflict.name)) this.conversation.acceptKey(room.trust.conflict);
     }
     this.#publishing.eraseWhenDue();
     if (room === this.#set.main && room.isCaughtUp && !this.#isEntered) this.#entered();
-    this.conversation.lost += room.takeLost();
+    this.conversation.lost += room.lines.takeLost();
     if (room.state.status === "gone" && this.#isEntered) {
       this.#wanted.drop(room.state.name);
       if (room === this.#set.shown) this.#outOf(room);
@@ -332,7 +332,7 @@ export class Chat implements Receiver {
     const isNew = this.#set.shown !== room;
     this.#set.shown = room;
     this.#showStatus();
-    if (isNew) room.showUnsent();
+    if (isNew) room.lines.showUnsent();
     room.looked();
   }
 
@@ -347,7 +347,7 @@ export class Chat implements Receiver {
     this.view.status({
       room: room?.label ?? "",
       worry: room?.worry ?? "",
-      rooms: this.#rooms.numbered.map(({ label, unread }) => ({ label, unread })),
+      rooms: this.#rooms.numbered.map(({ label, news }) => ({ label, unread: news.unread })),
       offline: this.#offline,
     });
   }
@@ -364,7 +364,8 @@ export class Chat implements Receiver {
 
   /** Whether nothing that was said waits to be stored by the server. */
   get #isQuiet(): boolean {
-    return this.#unsent.count === 0 && this.#all.every((room) => room.unsent.length === 0 && !room.hasWish);
+    return this.#unsent.count === 0 &&
+      this.#all.every((room) => room.lines.unsent.length === 0 && !room.hasWish);
   }
 
   /** For programs: goes once everything is stored, and says so when that does not come about. */
@@ -379,7 +380,8 @@ export class Chat implements Receiver {
   /** Goes; what is not stored yet has a moment, and is otherwise kept for the next time. */
   quit(): void {
     const mayStillGo = this.#all.some((room) =>
-      (room.unsent.length > 0 || room.hasWish) && room.state.alarm === null && room.conflict === null
+      (room.lines.unsent.length > 0 || room.hasWish) && room.state.alarm === null &&
+      room.trust.conflict === null
     );
     if (!this.#set.shown || !this.#connection || !(mayStillGo || this.#unsent.count > 0)) {
       return this.#endNow();
@@ -390,7 +392,7 @@ export class Chat implements Receiver {
 
   #endNow(): void {
     if (this.isOver) return;
-    const waiting = this.#all.reduce((sum, room) => sum + room.unsent.length, 0);
+    const waiting = this.#all.reduce((sum, room) => sum + room.lines.unsent.length, 0);
     const undone = this.#all.filter((room) => room.hasWish).map((room) => room.label);
     if (undone.length > 0) {
       this.view.warning(

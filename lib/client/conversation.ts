@@ -195,7 +195,7 @@ export class Conversation implements ChatApi {
   }
 
   sayIn(room: RoomStream, text: string, action = false): string {
-    const msgId = this.#counted(() => room.say(checkedText(text), action));
+    const msgId = this.#counted(() => room.lines.say(checkedText(text), action));
     if (room.state.alarm) {
       this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
     }
@@ -260,7 +260,7 @@ export class Conversation implements ChatApi {
     this.view.notice(`The new key of ${name} is accepted, not verified.`);
     // The name may have kept several rooms waiting.
     for (const other of this.rooms.values()) {
-      if (other.conflict && skeleton(other.conflict.name) === skeleton(name)) other.pinsChanged();
+      if (other.trust.conflict && skeleton(other.trust.conflict.name) === skeleton(name)) other.pinsChanged();
       if (!set.canBeShown(other)) other.looked();
     }
   }

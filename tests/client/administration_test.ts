@@ -112,7 +112,7 @@ worldTest("the admin who leaves is followed by the first member, who can adminis
   const dana = await world.enter("dana");
   ira.view.type("/leave");
   await ira.done;
-  await until("out", () => headIn(sam)?.roster.length === 2);
+  await until("out", () => headIn(sam)?.roster.map(({ name }) => name).join() === "sahnawaz,dana");
   sam.view.type("/kick dana");
   await until("kicked", () => headIn(sam)?.roster.length === 1);
   assertEquals((await dana.done) instanceof Error, true);

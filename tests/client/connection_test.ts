@@ -247,7 +247,7 @@ test("a request gets its answer by ref, whatever the order; a cut ends all that 
   assertInstanceOf(await three.catch((error) => error), LinkLost);
   await assertRejects(() => ask(), LinkLost);
 });
-test("only one room at a time has the link's commit turn; a cut ends the waiting", async () => {
+test("only one room at a time has the link's commit lock; a cut ends the waiting", async () => {
   const { link, entering, connection, server } = await entered();
   link.send(welcome);
   await entering;

@@ -34,7 +34,7 @@ for (const [what, policy, roomName] of [["direct", 2, ""], ["open", 0, "foo"]] a
       const state = { ...newRoomState(id, ""), with: "dana", withId: dana.card.id };
       bench.room = new MemberRoom(bench.context, state);
       bench.room.connect(connection);
-      bench.room.say("only for dana");
+      bench.room.lines.say("only for dana");
       bench.head = { ...bench.head, room: id, epoch: 0, commitPos: 1, policy, roomName };
       bench.history = new History({ pos: 0, hash: id });
       const roster = policy === 2
@@ -181,7 +181,8 @@ worldTest(
     await until(
       "kept",
       () =>
-        [...ira.chat.conversation.rooms.values()].reduce((sum, room) => sum + room.unsent.length, 0) === 3,
+        [...ira.chat.conversation.rooms.values()].reduce((sum, room) => sum + room.lines.unsent.length, 0) ===
+          3,
     );
     ira.view.type("EXIT");
     await ira.done;

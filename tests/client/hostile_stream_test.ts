@@ -121,7 +121,7 @@ benchTest(
     assertEquals(bench.warnings, []);
     await bench.feed(bench.append(bench.message(ira, "crossing")));
     assertMatch(bench.warnings.join(), /shown you and ira different histories/);
-    bench.room.say("must not go out");
+    bench.room.lines.say("must not go out");
     await bench.idle();
     assertEquals(bench.sent.some((m) => m.type === "SEND"), false);
     bench.room.retry();
@@ -163,11 +163,11 @@ benchTest(
     const { room } = bench.head;
     const wish = (signer: Person) => makeLeave(dana.card.id, room, 1, signer.identity.signing);
     await bench.feed({ type: "LEAVING", room, ...wish(mallory) });
-    bench.room.say("one");
+    bench.room.lines.say("one");
     await bench.idle();
     assertEquals(bench.sent.filter((m) => m.type === "COMMIT").length, 0);
     await bench.feed({ type: "LEAVING", room, ...wish(dana) });
-    bench.room.say("two");
+    bench.room.lines.say("two");
     await bench.idle();
     const commit = bench.sent.find((m) => m.type === "COMMIT");
     assertEquals(commit?.type === "COMMIT" && parseCommit(commit.commit as Bytes).leaves.length, 1);
@@ -187,7 +187,7 @@ benchTest("a server that knows less than we do has lost or hides history: sendin
   await bench.feed(bench.append(bench.message(ira, "one")));
   await bench.feed(bench.info(1));
   assertMatch(bench.warnings.join(), /lost or hides history/);
-  bench.room.say("x");
+  bench.room.lines.say("x");
   await bench.idle();
   assertEquals(bench.sent.some((m) => m.type === "SEND"), false);
 });
@@ -262,7 +262,7 @@ benchTest(
     bench.context.known.pinUser(bench.context.serverId, "erin", mallory.card.id);
     const commit = bench.accept(await bench.commit(ira, { roster: [...roster(bench), member(erin, 2)] }));
     await bench.feed(commit, bench.append(bench.message(ira, "after")));
-    assertEquals([bench.said, bench.room.conflict?.name], [[], "erin"]);
+    assertEquals([bench.said, bench.room.trust.conflict?.name], [[], "erin"]);
     assertMatch(bench.warnings.join(), /key of erin has changed/);
     bench.context.known.pinUser(bench.context.serverId, "erin", erin.card.id);
     bench.room.pinsChanged();
@@ -300,7 +300,7 @@ benchTest(
   "our own refresh is applied when it is stored, and what was typed meanwhile goes out in the new epoch",
   async (bench) => {
     await bench.feed(bench.accept(await bench.commit(ira, {}, { box: "none" })));
-    bench.room.say("typed meanwhile");
+    bench.room.lines.say("typed meanwhile");
     await bench.idle();
     const commit = bench.sent.find((m) => m.type === "COMMIT");
     if (commit?.type !== "COMMIT") throw new Error("no refresh");
@@ -316,7 +316,7 @@ benchTest(
   async (bench) => {
     await bench.feed(bench.append(bench.message(sam, "from the thief")));
     assertMatch(bench.warnings.join(), /restored from a backup, or somebody else holds your keys/);
-    bench.room.say("x");
+    bench.room.lines.say("x");
     await bench.idle();
     const kinds = bench.sent.filter((m) => m.type === "SEND" || m.type === "COMMIT").map((m) => m.type);
     assertEquals(kinds[0], "COMMIT");
@@ -368,7 +368,7 @@ benchTest("everything is stored before it is acknowledged", async (bench) => {
 benchTest(
   "what is said is sealed and stored before it is sent, and resent byte for byte after a cut",
   async (bench) => {
-    bench.room.say("hello");
+    bench.room.lines.say("hello");
     await bench.idle();
     const send = () =>
       bench.sent.filter((m) => m.type === "SEND").map((m) => m.type === "SEND" ? m.message : null);
@@ -389,7 +389,7 @@ benchTest(
 benchTest(
   "STORED for another position than the next ends the connection; a repeated one only confirms",
   async (bench) => {
-    bench.room.say("hello");
+    bench.room.lines.say("hello");
     await bench.idle();
     const send = bench.sent.find((m) => m.type === "SEND");
     if (send?.type !== "SEND") throw new Error("nothing sent");
@@ -479,13 +479,13 @@ benchTest("the commit that makes a room is stored with its secret before it is s
 });
 // A line typed between the new epoch and the STALE of older ones went out first.
 benchTest("what is typed while others come back as STALE does not overtake them", async (bench) => {
-  bench.room.say("A");
-  bench.room.say("B");
+  bench.room.lines.say("A");
+  bench.room.lines.say("B");
   await bench.idle();
   const refs = () => bench.sent.flatMap((m) => m.type === "SEND" ? [m.ref] : []);
   const [a, b] = refs();
   await bench.feed(bench.accept(await bench.commit(ira)));
-  bench.room.say("C");
+  bench.room.lines.say("C");
   await bench.idle();
   assertEquals(refs().length, 2);
   await bench.feed({ type: "ERROR", ref: a, code: 2 }, { type: "ERROR", ref: b, code: 2 });
@@ -497,8 +497,8 @@ benchTest("what is typed while others come back as STALE does not overtake them"
 benchTest(
   "a message that is stored behind a denied one is fed to the history all the same",
   async (bench) => {
-    bench.room.say("A");
-    bench.room.say("B");
+    bench.room.lines.say("A");
+    bench.room.lines.say("B");
     await bench.idle();
     const sends = bench.sent.flatMap((m) => m.type === "SEND" ? [m] : []);
     await bench.feed({ type: "ERROR", ref: sends[0].ref, code: 5 });
@@ -516,13 +516,13 @@ benchTest("a forged commit keeps nobody waiting for cards", async (bench) => {
   await bench.feed(bench.append(forged.commit.bytes, entryKinds.commit));
   await stillHonest(bench);
 });
-// A turn asked for while the last one ended was lost.
-benchTest("what is said the moment a turn ends is not left lying", async (bench) => {
+// A job scheduled while the last one ended was lost.
+benchTest("what is said the moment a job ends is not left lying", async (bench) => {
   let said = false;
   bench.room.onJobDone = () => {
     if (said) return;
     said = true;
-    queueMicrotask(() => bench.room.say("in between"));
+    queueMicrotask(() => bench.room.lines.say("in between"));
   };
   await bench.feed(bench.append(bench.message(ira, "one")));
   assertEquals(bench.sent.filter((m) => m.type === "SEND").length, 1);
@@ -538,7 +538,7 @@ benchTest(
       throw new FileTrouble("the disk is full", "free some space");
     };
     try {
-      bench.room.say("mine");
+      bench.room.lines.say("mine");
       await bench.feed(bench.append(bench.message(ira, "one")), bench.append(bench.message(ira, "two")));
       assertEquals([bench.said, acks(), bench.sent.some((m) => m.type === "SEND")], [[], before, false]);
       assertEquals(bench.warnings.filter((w) => w.includes("disk is full")).length, 1);
@@ -603,7 +603,7 @@ benchTest(
   "a STORED that names another entry's position ends the connection, and the message is kept",
   async (bench) => {
     await bench.feed(bench.append(bench.message(ira, "one")));
-    bench.room.say("mine");
+    bench.room.lines.say("mine");
     await bench.idle();
     const send = bench.sent.find((m) => m.type === "SEND");
     await bench.feed({
@@ -641,7 +641,7 @@ benchTest("a room that waits stores what it shows, and what is typed", async (be
   const message = bench.append(bench.message(ira, "before"));
   const commit = bench.accept(await bench.commit(ira, { roster: [...bench.head.roster, member(erin, 2)] }));
   await bench.feed(message, commit);
-  bench.room.say("typed while it waits");
+  bench.room.lines.say("typed while it waits");
   const [stored] = bench.context.files.load();
   assertEquals(bench.said, ["ira: before"]);
   assertEquals([stored.history!.view.pos, stored.outbox.length], [bench.last - 1, 1]);

@@ -165,7 +165,7 @@ clockTest(
     const sam = await world.enter("sahnawaz");
     await world.server.stop();
     sam.view.type("typed while cut off");
-    await until("stored", () => sam.chat.conversation.room!.unsent.length === 1);
+    await until("stored", () => sam.chat.conversation.room!.lines.unsent.length === 1);
     const own = `${world.dir}/profiles/sahnawaz`;
     sam.view.type("EXIT");
     await sam.done;

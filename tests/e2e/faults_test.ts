@@ -1,6 +1,6 @@
 /**
  * Faults of the server's machine, on the executable: killed at random points under load, out of file descriptors, its
- * log moved away. CHAT_KILLS says how often it is killed; `deno task kills` does it a hundred times.
+ * log moved away. CHAT_KILLS says how often it is killed; `deno task long` does it a hundred times.
  */
 
 import { run } from "../fakes/tools.ts";

@@ -38,6 +38,6 @@ export class FakeClock implements Clock {
 }
 
 /** Lets promises and microtasks run until nothing more happens by itself. */
-export async function settle(turns = 20): Promise<void> {
-  for (let i = 0; i < turns; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+export async function settle(rounds = 20): Promise<void> {
+  for (let i = 0; i < rounds; i++) await new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -5,16 +5,16 @@ import { settle } from "../fakes/fake_clock.ts";
 
 test("links write in the order of the line, some in each turn of the event loop", async () => {
   const later: (() => void)[] = [];
-  const turns = new WriteScheduler((act) => void later.push(act));
+  const scheduler = new WriteScheduler((act) => void later.push(act));
   const wrote: number[] = [];
-  for (let i = 0; i < 150; i++) turns.add(() => void wrote.push(i));
+  for (let i = 0; i < 150; i++) scheduler.add(() => void wrote.push(i));
   assertEquals(wrote, []);
   await settle();
   assertEquals([wrote.length, later.length], [64, 1]);
-  turns.add(() => void wrote.push(150));
+  scheduler.add(() => void wrote.push(150));
   while (later.length > 0) later.shift()!();
   assertEquals(wrote, Array.from({ length: 151 }, (_, i) => i));
-  turns.add(() => void wrote.push(151));
+  scheduler.add(() => void wrote.push(151));
   await settle();
   assertEquals(wrote.length, 152);
 });

@@ -50,7 +50,7 @@ worldTest(
     assertEquals(sam.view.said.length, 5);
     assertEquals(sam.view.warnings, []);
     assertEquals(new Set(sam.view.said).size, 5);
-    await until("stored", () => sam.chat.conversation.room!.unsent.length === 0);
+    await until("stored", () => sam.chat.conversation.room!.lines.unsent.length === 0);
   },
   { limits },
 );

@@ -170,7 +170,7 @@ worldTest(
     await until("dana is put off", () => slow() === 1);
     proxy.delayMs = 0;
     proxy.close();
-    await until("erin's are stored", () => erin.chat.conversation.room!.unsent.length === 0, {
+    await until("erin's are stored", () => erin.chat.conversation.room!.lines.unsent.length === 0, {
       timeoutMs: 60_000,
     });
     await until(

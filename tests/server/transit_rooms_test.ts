@@ -54,7 +54,7 @@ worldTest(
       sam.view.type("five");
       for (const { view } of [ira, dana]) await view.hears("sahnawaz: five");
       assertEquals([counts.keys.size, counts.frames], [1, 8]);
-      await until("stored", () => all.every(({ chat }) => chat.conversation.room!.unsent.length === 0));
+      await until("stored", () => all.every(({ chat }) => chat.conversation.room!.lines.unsent.length === 0));
       for (const { view } of all) assertEquals(view.warnings, []);
     });
   },

@@ -81,7 +81,7 @@ export function rooms(chat: ChatApi): string[] {
   const { numbered } = chat;
   return [...numbered, ...all.filter((room) => !numbered.includes(room))].map((room) => {
     const number = numbered.indexOf(room) + 1;
-    const unread = room.unread === 0 ? "" : `, ${room.unread} new`;
+    const unread = room.news.unread === 0 ? "" : `, ${room.news.unread} new`;
     return `${room === chat.room ? "*" : " "} ${number === 0 ? " " : number} ${room.label.padEnd(26)} ${
       describe(room)
     }${unread}`;

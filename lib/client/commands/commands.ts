@@ -195,7 +195,9 @@ export function wordsOf(chat: ChatApi): Words {
   const { room } = chat;
   const speakers = room ? chat.shown.speakers(room.label) : [];
   const members = room ? [...room.memberNames].filter((name) => name !== chat.profile.name) : [];
-  const rooms = chat.numbered.filter((other) => other !== room).toSorted((a, b) => b.unread - a.unread);
+  const rooms = chat.numbered.filter((other) => other !== room).toSorted((a, b) =>
+    b.news.unread - a.news.unread
+  );
   return {
     commands,
     people: [...new Set([...speakers, ...members.toSorted()])],

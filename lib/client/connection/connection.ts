@@ -102,7 +102,7 @@ export class Connection {
   #receiver: Receiver | null = null;
   #cancelTick: () => void = () => {};
   #over!: () => void;
-  #commitTurn: Promise<void> = Promise.resolve();
+  #commitLock: Promise<void> = Promise.resolve();
   /** Resolves when the link has ended. */
   readonly over: Promise<void> = new Promise((resolve) => this.#over = resolve);
 
@@ -302,16 +302,16 @@ export class Connection {
   }
 
   /**
-   * Waits for this link's turn to commit: boxes are held for the link's next COMMIT, so from the first
-   * BOX_PUT to the COMMIT's answer only one room may use it.
+   * Waits until no other room is committing over this link: the server holds boxes for the link's next COMMIT,
+   * so only one room may use the link from its first BOX_PUT to the answer to its COMMIT.
    *
-   * @returns gives the turn on; a second call does nothing
+   * @returns releases the lock; a second call does nothing
    * @throws LinkLost
    */
   async takeCommitLock(): Promise<() => void> {
-    const before = this.#commitTurn;
+    const before = this.#commitLock;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#commitTurn = promise;
+    this.#commitLock = promise;
     await Promise.race([before, this.over]);
     if (!this.isOver) return resolve;
     resolve();

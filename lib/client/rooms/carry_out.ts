@@ -5,7 +5,6 @@
 
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
-import type { Bytes } from "../../crypto/bytes.ts";
 import type { Commit } from "../../protocol/group/commit.ts";
 import type { RoomHead } from "../../protocol/group/commit_rules.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
@@ -13,7 +12,8 @@ import type { Effect, MessageFault, NoKey } from "../../protocol/group/effects.t
 import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { Named } from "../../protocol/identity/name.ts";
 import { shownTime } from "../../timestamp.ts";
-import type { RoomEvent } from "../room_events.ts";
+import type { Alarm } from "./alarm.ts";
+import type { RoomNews } from "./room_news.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { RoomContext } from "./room_context.ts";
 import type { RoomState } from "./room_state.ts";
@@ -38,16 +38,10 @@ export interface EffectsRoom {
   readonly justAdded: Set<string>;
   /** The name of somebody by id. */
   nameOf(id: Uint8Array): string;
-  /** Shows. */
-  event(event: RoomEvent): void;
-  /** News in words. */
-  notice(text: string): void;
-  /** What the person must know. */
-  warn(text: string): void;
-  /** The same, once a run. */
-  warnOnce(text: string): void;
-  /** An author's history is not ours. */
-  noteFork(author: Bytes): void;
+  /** Where the person is told. */
+  readonly news: Pick<RoomNews, "event" | "notice" | "warn" | "warnOnce">;
+  /** Raised when an author's history is not ours. */
+  readonly alarm: Pick<Alarm, "raise">;
   /** We are in. */
   admitted(): void;
   /** We were removed: what waits cannot be said here any more. */
@@ -61,29 +55,29 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
     case "message":
       return showMessage(room, effect, address);
     case "message refused":
-      return room.warn(messageFault(effect.why, effect.sender?.name ?? ""));
+      return room.news.warn(messageFault(effect.why, effect.sender?.name ?? ""));
     case "commit refused":
-      return room.warn(`The server sent a commit that is not valid (${effect.why}); it is ignored.`);
+      return room.news.warn(`The server sent a commit that is not valid (${effect.why}); it is ignored.`);
     case "missing":
-      return room.notice(`${effect.count} messages of ${effect.sender.name} are missing.`);
+      return room.news.notice(`${effect.count} messages of ${effect.sender.name} are missing.`);
     case "unreadable":
-      return room.notice(`${effect.sender.name} said something that you have no key for.`);
+      return room.news.notice(`${effect.sender.name} said something that you have no key for.`);
     case "stored":
       state.outbox = state.outbox.filter((item) => !equals(item.msgId, effect.msgId));
       return;
     case "agrees":
       return room.confirmations.seen(effect.author, effect.view);
     case "forked":
-      return room.noteFork(effect.author);
+      return room.alarm.raise(effect.author);
     case "uncovered":
       return room.confirmations.needs(effect.pos, effect.author, effect.timeMs);
     case "not ours":
-      return room.warnOnce(
+      return room.news.warnOnce(
         `The server returned a ${effect.what} of yours that this machine does not know: its state was restored from ` +
           "a backup, or somebody else holds your keys. New keys are made before you send.",
       );
     case "inviter seen":
-      return room.notice(
+      return room.news.notice(
         `The room is confirmed: ${room.nameOf(effect.inviter)}, who invited you, is in it.`,
       );
     case "no key":
@@ -130,9 +124,10 @@ function messageFault(why: MessageFault, name: string): string {
 
 function tellOfNoKey(room: EffectsRoom, author: string, why: NoKey): void {
   const what = `${author}'s commit left you without a key`;
-  if (why === "no box") room.notice(`${what}: you had no valid prekey then.`);
-  else if (why === "not what was signed") room.warn(`${what}: what the box holds is not what was signed.`);
-  else room.notice(`${what}.`);
+  if (why === "no box") room.news.notice(`${what}: you had no valid prekey then.`);
+  else if (why === "not what was signed") {
+    room.news.warn(`${what}: what the box holds is not what was signed.`);
+  } else room.news.notice(`${what}.`);
 }
 
 function showMessage(
@@ -143,7 +138,7 @@ function showMessage(
   switch (content.type) {
     case contentTypes.text:
     case contentTypes.action:
-      return room.event({
+      return room.news.event({
         type: "message",
         room: room.label,
         from: sender.name,
@@ -160,9 +155,9 @@ function showMessage(
     case contentTypes.attest:
       return;
     case contentTypes.file:
-      return room.notice(`${sender.name} sent a file, which this version cannot receive.`);
+      return room.news.notice(`${sender.name} sent a file, which this version cannot receive.`);
     default:
-      return room.notice(`${sender.name} sent something that this version does not know.`);
+      return room.news.notice(`${sender.name} sent something that this version does not know.`);
   }
 }
 
@@ -170,11 +165,11 @@ function showAdmission(room: EffectsRoom, { author }: Commit): void {
   const by = room.nameOf(author);
   const verified = isVerified(room, by) ? "verified" : "not verified";
   if (room.isDirect) {
-    return room.notice(`${by} (${verified}) has written to you alone; /query ${by} shows it.`);
+    return room.news.notice(`${by} (${verified}) has written to you alone; /query ${by} shows it.`);
   }
-  room.notice(`You were admitted by ${by} (${verified}); what was said before stays closed to you.`);
+  room.news.notice(`You were admitted by ${by} (${verified}); what was said before stays closed to you.`);
   if (room.state.inviter) {
-    room.notice("Whoever invited you has not been seen here yet: until then the room is unconfirmed.");
+    room.news.notice("Whoever invited you has not been seen here yet: until then the room is unconfirmed.");
   }
 }
 
@@ -182,7 +177,9 @@ function warnOfOldKeys(room: EffectsRoom, { roster }: Commit): void {
   const { known, serverId } = room.context;
   for (const { name, id } of roster) {
     if (!known.conflicts(serverId, name, id)) continue;
-    room.warnOnce(`${name} is in this room with the key that you have replaced; an admin can /kick ${name}.`);
+    room.news.warnOnce(
+      `${name} is in this room with the key that you have replaced; an admin can /kick ${name}.`,
+    );
   }
 }
 
@@ -194,17 +191,17 @@ function showDifference(room: EffectsRoom, commit: Commit, { roster: before, pol
   for (const member of before) {
     if (findMember(commit.roster, member.id)) continue;
     const left = commit.leaves.some((leave) => equals(leave.id, member.id));
-    room.event({ type: "removed", ...common, who: member.name, left });
+    room.news.event({ type: "removed", ...common, who: member.name, left });
   }
   for (const member of commit.roster) {
     if (findMember(before, member.id) || equals(member.id, card.id)) continue;
-    room.event({ type: "added", ...common, who: member.name, verified: isVerified(room, member.name) });
+    room.news.event({ type: "added", ...common, who: member.name, verified: isVerified(room, member.name) });
     const key = encodeHex(member.id);
     if (!room.present.has(key)) room.justAdded.add(key);
   }
   if (commit.policy !== policy) {
     const closed = basePolicy(commit.policy) === policies.closed;
-    room.notice(
+    room.news.notice(
       `${by} ${
         closed ? "closed the room: only admins let others in" : "opened the room: anyone may come in"
       }.`,
@@ -214,7 +211,7 @@ function showDifference(room: EffectsRoom, commit: Commit, { roster: before, pol
     const old = findMember(before, member.id);
     if (!old || old.role === member.role) continue;
     const role = isAdmin(member) ? "an admin" : "a plain member";
-    room.notice(by === member.name ? `${by} is ${role} now.` : `${by} made ${member.name} ${role}.`);
+    room.news.notice(by === member.name ? `${by} is ${role} now.` : `${by} made ${member.name} ${role}.`);
   }
 }
 

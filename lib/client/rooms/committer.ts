@@ -11,7 +11,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint } from "../../crypto/identity.ts";
 import { type Card, roles } from "../../protocol/identity/card.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
-import { type Named, skeleton } from "../../protocol/identity/name.ts";
+import { skeleton } from "../../protocol/identity/name.ts";
 import { basePolicy, findMember, maxMembers, policies } from "../../protocol/group/roster.ts";
 import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
 import {
@@ -22,6 +22,8 @@ import {
   succession,
 } from "../../protocol/group/make_commit.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
+import type { RoomNews } from "./room_news.ts";
+import type { RoomTrust } from "./room_trust.ts";
 import type { RoomState } from "./room_state.ts";
 import type { Connection } from "../connection/connection.ts";
 import { equals } from "@std/bytes/equals";
@@ -49,18 +51,12 @@ export interface CommittingRoom {
   readonly isAdmin: boolean;
   /** While there is one. */
   readonly connection: Connection | null;
-  /** A key that stands against a known one. */
-  conflict: Named | null;
+  /** Where a key that stands against a known one is noted. */
+  readonly trust: Pick<RoomTrust, "conflict">;
+  /** Where the person is told. */
+  readonly news: Pick<RoomNews, "notice" | "noticeOnce" | "warn" | "warnOnce">;
   /** A request that ends with the connection. @throws RequestRefused, LinkLost */
   request: Connection["request"];
-  /** News. */
-  notice(text: string): void;
-  /** News, once a run. */
-  noticeOnce(text: string): void;
-  /** What the person must know. */
-  warn(text: string): void;
-  /** The same, once a run. */
-  warnOnce(text: string): void;
   /** Runs a job. */
   schedule(): void;
   /** Stores, shows, then sends. */
@@ -185,7 +181,7 @@ export class Committer {
     for (const id of ids) {
       const card = directory.card(id);
       if (card?.role === roles.user) {
-        this.room.noticeOnce(`${card.name} asks to be let in: /invite ${card.name}`);
+        this.room.news.noticeOnce(`${card.name} asks to be let in: /invite ${card.name}`);
       }
     }
   }
@@ -199,7 +195,7 @@ export class Committer {
       const card = directory.card(id);
       if (!card || card.role !== roles.user) return [];
       if (names.has(skeleton(card.name))) {
-        this.room.warnOnce(
+        this.room.news.warnOnce(
           `Somebody with the key ${
             fingerprint(id)
           } wants to join as ${card.name}, who is in the room with another ` +
@@ -208,13 +204,13 @@ export class Committer {
         return [];
       }
       if (known.conflicts(serverId, card.name, id)) {
-        this.room.warnOnce(
+        this.room.news.warnOnce(
           `Somebody with the key ${fingerprint(id)} wants to join as ${card.name}, whose known key is ${
             fingerprint(known.user(serverId, card.name)!.id)
           }, and is not let in. "/trust ${card.name}" accepts the new key.`,
         );
         this.#keptOut.push(id);
-        this.room.conflict ??= { name: card.name, id }; // the one that was shown first stays the one in question
+        this.room.trust.conflict ??= { name: card.name, id }; // the one that was shown first stays the one in question
         return [];
       }
       names.add(skeleton(card.name));
@@ -234,7 +230,7 @@ export class Committer {
     try {
       const made = await this.#make(change);
       for (const name of made.without) {
-        room.notice(`${name} has no valid prekey and cannot read what follows, until ${name} is back.`);
+        room.news.notice(`${name} has no valid prekey and cannot read what follows, until ${name} is back.`);
       }
       await this.#upload(made.boxes);
       if (!room.connection) throw new LinkLost();
@@ -350,7 +346,7 @@ export class Committer {
     clock.after(waitMs, () => this.room.schedule());
     if (code === errorCodes.DENIED) {
       this.#wish = null;
-      this.room.warn("The server refused a change of the members as against the rules.");
+      this.room.news.warn("The server refused a change of the members as against the rules.");
     }
   }
 }

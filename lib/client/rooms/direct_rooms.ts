@@ -66,7 +66,7 @@ export class DirectRooms {
   async begin(room: MemberRoom): Promise<void> {
     const { other, state } = room;
     const connection = this.parts.connection();
-    const isDue = state.status === "waiting" && room.unsent.length > 0 && other !== null;
+    const isDue = state.status === "waiting" && room.lines.unsent.length > 0 && other !== null;
     if (!isDue || this.#beginning.has(room) || !connection) return;
     if (room.isReplaced) {
       for (const item of state.outbox) item.failed = true;

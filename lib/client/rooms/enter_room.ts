@@ -49,7 +49,7 @@ export interface Entrance {
   dropRoom(room: MemberRoom): void;
   /** This is the room: lines go there as soon as they can. */
   take(room: MemberRoom): void;
-  /** Calls `check` after each turn of a room. @returns ends it */
+  /** Calls `check` after each job of a room. @returns ends it */
   watch(room: MemberRoom, check: () => void): () => void;
 }
 
@@ -108,7 +108,7 @@ async function stayedIn(entrance: Entrance, connection: Connection, room: Member
       room.leave().catch(() => {});
     }
     if (status === "gone") decided.resolve(false);
-    else if ((room.isCaughtUp && !leaving) || room.conflict || alarm) decided.resolve(true);
+    else if ((room.isCaughtUp && !leaving) || room.trust.conflict || alarm) decided.resolve(true);
   };
   const unwatch = entrance.watch(room, check);
   check();

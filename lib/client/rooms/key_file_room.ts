@@ -80,7 +80,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     return [this.context.card.name, ...names];
   }
   get worry(): string {
-    if (this.conflict) return `key changed: ${this.conflict.name}`;
+    if (this.trust.conflict) return `key changed: ${this.trust.conflict.name}`;
     if (this.state.alarm) return "sending stopped";
     if (this.state.retired) return "ended by the operator";
     return this.#isReadByServer ? "the server reads this room" : "key file";
@@ -90,7 +90,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   }
 
   /** @throws ChatError for an action too: a token holds bare text */
-  protected override checkSayable(item: OutboxItem): void {
+  override checkSayable(item: OutboxItem): void {
     super.checkSayable(item);
     if (item.type !== contentTypes.action) return;
     throw new ChatError(
@@ -158,14 +158,14 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     }
     // Position 0 has no history to go on from: what has expired since stays unseen.
     if (!here || (here.pos === 0 && info.start > 0)) {
-      if (info.start > 0) this.notice(expiredText(info.start));
+      if (info.start > 0) this.news.notice(expiredText(info.start));
       // Her history begins at the server's claim; the first view of somebody who was there before tells.
       state.history = new History({ pos: info.start, hash: info.startHash });
       state.status = "in";
-      if (info.last === 0) this.notice("Nothing has been said here with this file yet.");
+      if (info.last === 0) this.news.notice("Nothing has been said here with this file yet.");
       this.dirty = true;
     } else if (info.start === here.pos && !equals(info.startHash, here.hash)) {
-      this.alarmAboutServer(
+      this.alarm.raiseAgainstServer(
         "The server has another history of this room than the one it showed you before. Nothing more is sent; " +
           '"/retry" goes on all the same.',
       );
@@ -176,10 +176,10 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
 
   #warnOfKey(serverReads: boolean): void {
     if (!this.#warnedOfKey) {
-      this.notice("A key-file room: anyone with this file reads everything, past and future.");
+      this.news.notice("A key-file room: anyone with this file reads everything, past and future.");
     }
     if (serverReads && !this.#isReadByServer) {
-      this.notice("The server reads this room: its operator holds the key file.");
+      this.news.notice("The server reads this room: its operator holds the key file.");
     }
     this.#warnedOfKey = true;
     this.#isReadByServer = serverReads;
@@ -194,7 +194,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   ): Promise<void> {
     const message = kind === entryKinds.message ? this.#parse(bytes) : null;
     if (message) await this.#receive(message, pos, address);
-    else this.warn("The server sent an entry that is no message of this room.");
+    else this.news.warn("The server sent an entry that is no message of this room.");
     this.state.history = this.history!.after(entryHash(kind, bytes));
   }
 
@@ -211,39 +211,39 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   /** In the order of protocol §7.3: nothing moves before the signature holds. */
   async #receive(message: Message, pos: number, address: string): Promise<void> {
     const { state, context } = this;
-    await this.needCards([message.sender]);
+    await this.trust.needCards([message.sender]);
     const card = context.directory.card(message.sender)!;
     const { name } = card;
     const key = encodeHex(message.sender);
-    if (card.role !== roles.user) return this.warn("The server put words of its own into the room.");
+    if (card.role !== roles.user) return this.news.warn("The server put words of its own into the room.");
     const own = equals(message.sender, context.card.id);
     const at = state.outbox.findIndex((item) => item.sealed && equals(item.sealed.bytes, message.bytes));
     if (message.n <= (state.last[key] ?? -1)) {
-      return this.warn(`A message of ${name} was repeated or out of order, and is not shown.`);
+      return this.news.warn(`A message of ${name} was repeated or out of order, and is not shown.`);
     }
     if (!isKeyFileMessageSigned(message, card.verifying)) {
-      return this.warn(`A message said to be of ${name} is not signed by ${name}.`);
+      return this.news.warn(`A message said to be of ${name} is not signed by ${name}.`);
     }
     // Who has not the key has said nothing here: no pin, no alarm, no name.
     const opened = this.#open(message);
-    if (!opened) return this.warn(`A message of ${name} does not open with your key file.`);
+    if (!opened) return this.news.warn(`A message of ${name} does not open with your key file.`);
     if (!own && skeleton(name) === skeleton(context.card.name)) {
-      return this.warn(`Somebody with another key speaks as ${name}, which is you; it is not shown.`);
+      return this.news.warn(`Somebody with another key speaks as ${name}, which is you; it is not shown.`);
     }
-    await this.needPins([card]);
+    await this.trust.needPins([card]);
     if (message.view.pos >= pos) {
-      this.noteView(message.sender, message.view); // something was kept from us, or the author lies
-      return this.warn(`A message of ${name} claims to follow what you were not shown.`);
+      this.alarm.check(message.sender, message.view); // something was kept from us, or the author lies
+      return this.news.warn(`A message of ${name} claims to follow what you were not shown.`);
     }
-    this.keepPins([card]);
-    this.noteView(message.sender, message.view);
+    this.trust.keepPins([card]);
+    this.alarm.check(message.sender, message.view);
     state.last[key] = message.n;
     let msgId = `${encodeHex(message.sender).slice(0, 8)}-${message.n}`;
     if (own) {
       state.next = Math.max(state.next, message.n + 1);
       if (at >= 0) msgId = encodeHex(state.outbox.splice(at, 1)[0].msgId);
       else {
-        this.warnOnce(
+        this.news.warnOnce(
           "The server returned a message of yours that this machine does not know: its state was restored from a " +
             "backup, or somebody else holds your keys.",
         );
@@ -251,7 +251,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     }
     const { time, text } = opened;
     const common = { room: this.label, from: name, fromId: key, own, msgId, text, address, action: false };
-    this.event({ type: "message", ...common, timeMs: shownTime(time * 1000), pos, readers: null });
+    this.news.event({ type: "message", ...common, timeMs: shownTime(time * 1000), pos, readers: null });
   }
 
   #open(message: Message): { time: number; text: string } | null {
@@ -271,15 +271,17 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     const isServers = message && equals(message.sender, server.id) && message.view.pos === pos &&
       isKeyFileMessageSigned(message, server.verifying);
     if (!isServers) throw new ServerFault("an answer that is not the server's");
-    if (message.n <= (state.last[key] ?? -1)) return this.warn("An answer was repeated, and is not shown.");
+    if (message.n <= (state.last[key] ?? -1)) {
+      return this.news.warn("An answer was repeated, and is not shown.");
+    }
     const there = this.history?.at(pos);
     if (there && !equals(there, message.view.hash)) throw new ServerFault("an answer to another history");
     const opened = this.#open(message);
-    if (!opened) return this.warn("An answer of the server does not open with your key file.");
+    if (!opened) return this.news.warn("An answer of the server does not open with your key file.");
     state.last[key] = message.n;
     this.dirty = true;
     const common = { room: this.label, from: server.name, own: false, text: opened.text, address: "" };
-    this.event({
+    this.news.event({
       type: "message",
       ...common,
       fromId: key,

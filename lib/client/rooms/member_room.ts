@@ -77,7 +77,7 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   get worry(): string {
     const { state } = this;
-    if (this.conflict) return `key changed: ${this.conflict.name}`;
+    if (this.trust.conflict) return `key changed: ${this.trust.conflict.name}`;
     if (this.isReplaced) return "not sent: another key is known by the name";
     if (state.alarm) return "sending stopped";
     if (state.retired) return "ended by the operator";
@@ -144,9 +144,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     await this.request((ref) => ({ type: "LEAVE", ref, room, epoch, signature }), "DONE");
     if (this.state.status !== "in") return; // put out meanwhile
     this.state.leaving = true;
-    this.withdraw();
-    this.state.outbox = [];
-    this.dirty = true;
+    this.lines.drop();
     this.schedule();
   }
 
@@ -187,8 +185,8 @@ export class MemberRoom extends RoomStream<RoomState> {
       "somebody";
   }
   /** A member who has asked to leave sees nothing more but her own removal. */
-  override event(event: RoomEvent): void {
-    if (!this.state.leaving || event.type === "removed") super.event(event);
+  override tells(event: RoomEvent): boolean {
+    return !this.state.leaving || event.type === "removed";
   }
 
   /** Tells key files apart without giving one away. */
@@ -203,8 +201,7 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   /** Sends an attest: we have seen what others said (protocol §9). */
   attest(): void {
-    this.enqueue(contentTypes.attest, new Uint8Array(0));
-    this.schedule();
+    this.lines.enqueue(contentTypes.attest, new Uint8Array(0));
   }
 
   /** Whether a message could be sealed and sent now. */
@@ -285,7 +282,7 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   async #onStream(info: MessageOf<"ROOM_INFO">): Promise<void> {
     // The room's file and the cards' are two: after a crash one may be ahead of the other.
-    if (this.state.head) await this.needCards(this.state.head.roster.map((member) => member.id));
+    if (this.state.head) await this.trust.needCards(this.state.head.roster.map((member) => member.id));
     this.#hashes = null;
     this.streamBegins(info);
   }
@@ -373,9 +370,9 @@ export class MemberRoom extends RoomStream<RoomState> {
   async #provide(need: Need, opened: Map<string, Opened>): Promise<void> {
     switch (need.type) {
       case "cards":
-        return await this.needCards(need.ids);
+        return await this.trust.needCards(need.ids);
       case "trust":
-        return await this.needPins(need.people);
+        return await this.trust.needPins(need.people);
       case "box":
         opened.set(encodeHex(need.hash), await this.#openBox(need.hash, need.commit));
     }
@@ -397,7 +394,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     const { directory, known, serverId, pinsRooms } = this.context;
     directory.save();
     if (!head) return;
-    this.keepPins(head.roster);
+    this.trust.keepPins(head.roster);
     const { room, roomName } = head;
     const isNew = this.state.status !== "in" && status === "in" && roomName !== "" && pinsRooms();
     if (isNew && !this.#pinnedRoom(roomName)) known.pinRoom(serverId, roomName, room);
@@ -410,12 +407,8 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   /** We were removed: what waits cannot be said here any more. */
   removed(): void {
-    const lost = this.unsent.length;
-    this.withdraw();
-    this.release();
-    this.state.outbox = [];
-    this.lost += lost;
-    if (lost > 0) this.warn(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);
+    this.news.release();
+    this.lines.lose();
     this.state.leaving = false;
   }
 
@@ -431,13 +424,13 @@ export class MemberRoom extends RoomStream<RoomState> {
     const member = findMember(this.state.head?.roster ?? [], id);
     const known = this.state.leaves.find((leave) => equals(leave.id, id));
     if (!member || (known && known.epoch >= epoch)) return;
-    await this.needCards([id]);
+    await this.trust.needCards([id]);
     const leave: Leave = { id, epoch, signature };
     if (!isLeaveSigned(leave, this.state.id, this.context.directory.card(id)!.verifying)) return;
     // One that has run out of its time must not stand in the way of a newer one.
     this.state.leaves = [...this.state.leaves.filter((other) => other !== known), leave];
     this.dirty = true;
-    if (!equals(id, this.context.card.id)) this.notice(`${member.name} wants to leave the room.`);
+    if (!equals(id, this.context.card.id)) this.news.notice(`${member.name} wants to leave the room.`);
   }
 
   #onPresence({ what, ids }: MessageOf<"PRESENCE">): void {
@@ -450,7 +443,7 @@ export class MemberRoom extends RoomStream<RoomState> {
       else this.present.delete(key);
       if (!member || equals(id, this.context.card.id) || !this.#presenceKnown) continue;
       if (here && this.justAdded.delete(key)) continue; // "joined the room" says it
-      this.event({ type: "presence", room: this.label, who: member.name, here });
+      this.news.event({ type: "presence", room: this.label, who: member.name, here });
     }
     this.#presenceKnown = true; // the first list is no news
   }

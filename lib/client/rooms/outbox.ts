@@ -10,7 +10,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { errorCodes } from "../../protocol/channel/link_messages.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { RoomContext } from "./room_context.ts";
-import type { RoomEvent } from "../room_events.ts";
+import type { RoomNews } from "./room_news.ts";
 import type { OutboxItem } from "./room_state.ts";
 
 /** A message as it was sealed. */
@@ -34,8 +34,8 @@ export interface OutboxOwner {
   messageDenied(item: OutboxItem): void;
   /** The server refused a message's number. */
   numberRefused(item: OutboxItem): void;
-  /** Shows. */
-  event(event: RoomEvent): void;
+  /** Where the person is told. */
+  readonly news: Pick<RoomNews, "event">;
   /** Tries again. */
   schedule(): void;
 }
@@ -130,7 +130,7 @@ export class Outbox {
     if (code === errorCodes.DENIED && current) {
       item.failed = true;
       this.room.messageDenied(item);
-      this.room.event({
+      this.room.news.event({
         type: "failed",
         room: this.room.label,
         msgId: encodeHex(item.msgId),

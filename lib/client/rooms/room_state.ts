@@ -1,7 +1,7 @@
 /**
  * RoomState: what a client keeps of a room across restarts, and the files it is kept in.
  *
- * The file is written once for everything that happened in a turn, before any of it is acknowledged, shown
+ * The file is written once at the end of each job, before any of what the job did is acknowledged, shown
  * or sent (protocol §7.3). Old values of the running hash go into files of their own, written once.
  */
 

@@ -4,60 +4,51 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { fingerprint } from "../../crypto/identity.ts";
 import { ChatError, inWords } from "../../errors.ts";
-import { contentTypes } from "../../protocol/group/content.ts";
-import { checkView } from "../../protocol/group/fork_check.ts";
-import {
-  entryHash,
-  entryKinds,
-  type History,
-  type HistoryView,
-  nextHistory,
-} from "../../protocol/group/history.ts";
+import { entryHash, entryKinds, type History, nextHistory } from "../../protocol/group/history.ts";
 import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
 import type { Connection } from "../connection/connection.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
-import { newItem, newLine, pendingEvent } from "./unsent.ts";
 import { JobQueue } from "./job_queue.ts";
-import { Unread } from "./unread.ts";
 import { Outbox, type Sealed } from "./outbox.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
 import type { RoomEvent } from "../room_events.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
-import type { Named } from "../../protocol/identity/name.ts";
+import { Alarm } from "./alarm.ts";
+import { RoomTrust } from "./room_trust.ts";
+import { RoomNews } from "./room_news.ts";
+import { Lines } from "./lines.ts";
 
-const retryCardsMs = 5_000;
 const storageRetryMs = 5_000;
 
 /** One room's stream. */
 export abstract class RoomStream<State extends StreamState = StreamState> {
   /** The connection, while there is one. */
   connection: Connection | null = null;
-  /** A pin that keeps the stream waiting, until the person says which key to trust. */
-  conflict: Named | null = null;
   /** Called after each job: the chat's chance to notice that it is in, or gone. */
   onJobDone: () => void = () => {};
   /** The last position that was there when the stream began; null before. */
   protected target: number | null = null;
   /** The state must be stored before the job ends. */
   protected dirty = false;
-  /** Lines lost since the last {@link takeLost}. */
-  protected lost = 0;
+  /** What was said here and is not stored yet. */
+  readonly lines: Lines;
+  /** What is told of the room. */
+  readonly news: RoomNews;
+  /** What it rests on. */
+  readonly trust: RoomTrust;
+  /** Whether histories have parted. */
+  readonly alarm: Alarm;
   protected readonly outbox: Outbox;
   readonly #jobs: JobQueue;
-  readonly #unread: Unread;
-  #events: RoomEvent[] = [];
   #announced = false;
   #ackPos = 0;
   #refused = false;
   /** A fault of ours has happened here: nothing more of it is handled in this run. */
   #broken = false;
   #storageFails = false;
-  #warned = new Set<string>();
 
   /** @param state its persistent part */
   constructor(readonly context: RoomContext, readonly state: State) {
@@ -69,13 +60,10 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       flush: () => this.flush(),
       done: () => this.onJobDone(),
     }, context.clock);
-    this.#unread = new Unread({
-      state,
-      label: () => this.label,
-      ignores: (id) => context.ignores(id),
-      holds: () => context.holds(this),
-      changed: () => this.dirty = true,
-    });
+    this.news = new RoomNews(this);
+    this.lines = new Lines(this);
+    this.trust = new RoomTrust(this);
+    this.alarm = new Alarm(this);
   }
 
   /** The running hash; null until the room is entered. */
@@ -135,7 +123,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.outbox.reset();
     this.target = null;
     this.#refused = false;
-    this.#unread.marksNext(false);
+    this.news.marksNext(false);
     this.#jobs.unlinked();
   }
 
@@ -154,29 +142,9 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     return this.#jobs.isIdle;
   }
 
-  /** Drops the waiting lines. @throws FileTrouble */
-  forgetLines(): void {
-    this.withdraw();
-    this.state.outbox = [];
-    this.dirty = true;
-    this.store();
-  }
-
-  /** Lines that were lost since the last call. */
-  takeLost(): number {
-    const { lost } = this;
-    this.lost = 0;
-    return lost;
-  }
-
   /** Whether a requested change is still pending. */
   get hasWish(): boolean {
     return false;
-  }
-
-  /** Lines that the server has not stored yet. */
-  get unsent(): readonly OutboxItem[] {
-    return this.state.outbox.filter((item) => !item.failed && item.type !== contentTypes.attest);
   }
 
   /** Takes one message of the stream. */
@@ -185,45 +153,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.#jobs.add(message);
   }
 
-  /**
-   * Says something; it is stored before this returns, and sent when it can be.
-   *
-   * @returns its message id in hex
-   * @throws ChatError when it cannot be said
-   */
-  say(text: string, action = false): string {
-    const item = newLine(text, action, this.context);
-    this.checkSayable(item);
-    this.#queue(item);
-    this.schedule();
-    return encodeHex(item.msgId);
-  }
-
-  /** Takes lines over that were typed before the room was entered; what cannot be said here is lost, and told. */
-  adopt(items: readonly OutboxItem[]): void {
-    for (const item of items) {
-      try {
-        this.checkSayable(item);
-        this.#queue({ ...item, sealed: null });
-      } catch (error) {
-        if (!(error instanceof ChatError)) throw error;
-        this.event({ type: "withdrawn", room: this.label, msgId: encodeHex(item.msgId) });
-        this.warn(inWords(error));
-        this.lost++;
-      }
-    }
-    this.schedule();
-  }
-
-  /** Removes the waiting lines and hands them to the caller. */
-  takeUnsent(): OutboxItem[] {
-    const lines = [...this.unsent];
-    this.state.outbox = this.state.outbox.filter((item) => !lines.includes(item));
-    return lines;
-  }
-
   /** Whether something can be said here at all. @throws ChatError */
-  protected checkSayable(_item: OutboxItem): void {
+  checkSayable(_item: OutboxItem): void {
     if (!this.state.retired) return;
     throw new ChatError(
       "The operator has ended this room: nothing more can be said in it",
@@ -231,68 +162,22 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     );
   }
 
-  #queue(item: OutboxItem): void {
-    this.state.outbox.push(item);
-    this.dirty = true;
-    this.event(this.#pending(item));
-  }
-
-  /** Shows again what was said before and is not stored yet. */
-  showUnsent(): void {
-    for (const item of this.unsent) this.context.show(this.#pending(item));
-  }
-
-  /** Tells views that the waiting lines will not be sent from here. */
-  withdraw(): void {
-    for (const { msgId } of this.state.outbox) {
-      this.context.show({ type: "withdrawn", room: this.label, msgId: encodeHex(msgId) });
-    }
-  }
-
-  #pending(item: OutboxItem): RoomEvent {
-    return pendingEvent(item, this.label, this.context.card.name);
-  }
-
-  /** Puts a message into the outbox; the job that must follow sends it. @param type of content */
-  protected enqueue(type: number, body: Uint8Array<ArrayBuffer>): OutboxItem {
-    const item = newItem(type, body, this.context);
-    this.state.outbox.push(item);
-    this.dirty = true;
-    return item;
-  }
-
   /** Tries again what failed, and goes on after an alarm: the person's word. */
   retry(): void {
-    const { state } = this;
-    // Histories that have parted stay apart: told once, and gone on from, it is not told again (protocol §9).
-    if (state.alarm !== null && state.alarmBy) {
-      state.acknowledged = [...state.acknowledged ?? [], state.alarmBy];
-    }
-    this.#endAlarm();
-    for (const item of this.state.outbox) {
-      if (item.failed) this.event(this.#pending(item));
-      item.failed = false;
-    }
-    this.dirty = true;
+    this.alarm.acknowledge();
+    this.lines.retryFailed();
     this.schedule();
   }
 
   /** Ignores the views of a member from now on. */
   ignoreViews(id: Uint8Array): void {
-    this.state.ignoredViews.push(encodeHex(id));
-    this.#endAlarm();
-    this.dirty = true;
+    this.alarm.ignore(id);
     this.schedule();
-  }
-
-  #endAlarm(): void {
-    this.state.alarm = null;
-    this.state.alarmBy = null;
   }
 
   /** A pin was changed by the person: what waits for it may go on. */
   pinsChanged(): void {
-    this.conflict = null;
+    this.trust.conflict = null;
     this.#jobs.resume();
     this.schedule();
   }
@@ -301,88 +186,33 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   refuse(why: string | null): void {
     this.#refused = true;
     this.#jobs.clear();
-    if (why !== null) this.warn(why);
-  }
-
-  // ---- what the receiving parts need
-
-  /** Shows, once the job is flushed. */
-  event(event: RoomEvent): void {
-    if (event.type !== "message" || event.own) this.#events.push(event);
-    else this.#events.push(...this.#unread.take(event));
-  }
-
-  /** What was said while another room was on the screen. */
-  get unread(): number {
-    return this.#unread.count;
+    if (why !== null) this.news.warn(why);
   }
 
   /** The room is on the screen: shows what waited for it. */
   looked(): void {
-    if (this.unread === 0) return;
-    this.release();
+    if (this.news.unread === 0) return;
+    this.news.release();
     this.schedule();
-  }
-
-  /** Shows what waited, with the end of this job: the room will not be on the screen any more, or is there now. */
-  release(): void {
-    this.#events.push(...this.#unread.release());
   }
 
   /** The room is gone with its server's memory: shows what waited, and stores nothing. */
   showLast(): void {
-    this.withdraw();
-    this.release();
-    for (const event of this.#events.splice(0)) this.context.show(event);
+    this.lines.withdraw();
+    this.news.release();
+    this.news.show();
   }
 
-  /** News in words. */
-  notice(text: string): void {
-    this.event({ type: "notice", room: this.label, text });
-  }
-  /** What the person must know. */
-  warn(text: string): void {
-    this.event(this.#warning(text));
-  }
-  #warning(text: string): RoomEvent {
-    return { type: "warning", room: this.label, text };
-  }
-  /** The same, once a run. */
-  warnOnce(text: string): void {
-    if (this.#warned.has(text)) return;
-    this.#warned.add(text);
-    this.warn(text);
-  }
-  /** News, once a run. */
-  noticeOnce(text: string): void {
-    if (this.#warned.has(text)) return;
-    this.#warned.add(text);
-    this.notice(text);
-  }
-  /**
-   * Holds an author's view, once the signature over it holds, against our own history (protocol §9).
-   *
-   * @returns whether it fits, and so confirms what we have seen up to there
-   */
-  noteView(author: Uint8Array, view: HistoryView): boolean {
-    const verdict = checkView(this.history!, view);
-    if (verdict === "forked") this.noteFork(author);
-    return verdict === "same";
+  // ---- what the parts of a room need
+
+  /** Whether the person is to hear of it. */
+  tells(_event: RoomEvent): boolean {
+    return true;
   }
 
-  /** An author's history is not ours: raises the alarm, and stops sending until the person says so. */
-  noteFork(author: Uint8Array): void {
-    const key = encodeHex(author);
-    const { state } = this;
-    if (state.ignoredViews.includes(key) || state.acknowledged?.includes(key)) return;
-    const name = this.nameOf(author);
-    state.alarm = name;
-    state.alarmBy = key;
-    this.warn(
-      `The server has shown you and ${name} different histories of this room. Nothing more is sent. ` +
-        `Compare by another way with ${name}; then "/retry" goes on with what you have seen, ` +
-        `and "/trust ${name}" ignores what ${name} claims from now on.`,
-    );
+  /** The state must be stored before the job ends. */
+  changed(): void {
+    this.dirty = true;
   }
 
   /** A request that ends with the connection. @throws RequestRefused, LinkLost */
@@ -391,43 +221,9 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     return this.connection.request(build, expected);
   };
 
-  /** Waits until all these cards are here: what rests on them may not be judged without. @throws LinkLost */
-  async needCards(ids: readonly Bytes[]): Promise<void> {
-    const { directory } = this.context;
-    while (directory.missing(ids).length > 0) {
-      if (!this.connection) throw new LinkLost();
-      await directory.fetchCards(this.connection, ids);
-      if (directory.missing(ids).length === 0) break;
-      this.warnOnce("The server withholds the card of a member; the room waits for it.");
-      this.flush(); // stored before it is shown, as ever
-      await this.#jobs.pause(retryCardsMs);
-    }
-    directory.save(); // what is about to rely on them must find them after a crash
-  }
-
-  /** Waits until no name conflicts with a pin. @throws LinkLost */
-  async needPins(people: readonly Named[]): Promise<void> {
-    const { known, serverId } = this.context;
-    for (;;) {
-      const person = people.find((p) => known.conflicts(serverId, p.name, p.id));
-      if (!person) return;
-      this.conflict = { name: person.name, id: person.id };
-      this.warnOnce(
-        `The key of ${person.name} has changed from ${
-          fingerprint(known.user(serverId, person.name)!.id)
-        } to ${fingerprint(person.id)}. The room waits: "/verify ${person.name}" shows the digits to ` +
-          `compare, "/trust ${person.name}" accepts the new key.`,
-      );
-      this.flush(); // stored before it is shown, as ever
-      this.onJobDone();
-      if (this.conflict) await this.#jobs.pause(null);
-    }
-  }
-
-  /** Pins the people who are new to us. @throws FileTrouble: nothing has moved yet, and it is done again */
-  keepPins(people: readonly Named[]): void {
-    const { known, serverId } = this.context;
-    for (const { name, id } of people) if (!known.user(serverId, name)) known.pinUser(serverId, name, id);
+  /** The job that runs waits for so long, or until the person has decided. @throws LinkLost */
+  pause(ms: number | null): Promise<void> {
+    return this.#jobs.pause(ms);
   }
 
   // ---- jobs
@@ -444,14 +240,14 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   async #settle(): Promise<void> {
     if (!this.connection || !this.isCaughtUp) return;
-    this.#unread.marksNext(false);
+    this.news.marksNext(false);
     this.caughtUp();
     if (!this.#announced) {
       this.#announced = true;
       const event: RoomEvent = { type: "entered", room: this.label, members: this.memberNames };
-      this.event(this.hasRoster ? event : { ...event, speakers: true });
+      this.news.event(this.hasRoster ? event : { ...event, speakers: true });
     }
-    if (this.state.alarm === null && !this.state.retired) await this.settle();
+    if (!this.alarm.isRaised && !this.state.retired) await this.settle();
   }
 
   /** Seals, stores, sends: the end of settling. */
@@ -471,33 +267,33 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.#jobs.clear();
     if (!(error instanceof ServerFault) && !(error instanceof ChatError)) {
       // A bug of ours must not let the sender of some bytes end the program, nor cut the other rooms for ever.
-      this.warn(`A fault of this program in ${this.label}: ${(error as Error).name}. Please report it.`);
+      this.news.warn(`A fault of this program in ${this.label}: ${(error as Error).name}. Please report it.`);
       this.#broken = true;
       this.context.bug(error as Error);
       return;
     }
     if (error instanceof ServerFault) return this.context.serverFault(error.message);
     if (this.context.gaveUp(error)) return;
-    this.warn(inWords(error));
+    this.news.warn(inWords(error));
     this.connection?.drop();
   }
 
   /** Stores, and only then shows, acknowledges and sends. */
   flush(send: () => void = () => {}): void {
     try {
-      this.context.record(this.state.id, this.#events);
+      this.news.record();
       this.store();
       this.#storageFails = false;
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
       // What cannot be stored is not shown, acknowledged or sent; it is tried again.
-      if (!this.#storageFails) this.context.show(this.#warning(inWords(error)));
+      if (!this.#storageFails) this.news.warnNow(inWords(error));
       this.#storageFails = true;
       this.context.storageFailed(error);
       this.context.clock.after(storageRetryMs, () => this.schedule());
       return;
     }
-    for (const event of this.#events.splice(0)) this.context.show(event);
+    this.news.show();
     const pos = this.history?.view.pos ?? 0;
     if (this.connection && pos > this.#ackPos && this.state.status === "in") {
       this.connection.send({ type: "ACK", room: this.state.id, pos });
@@ -521,31 +317,19 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.target = info.last;
     const pos = this.history?.view.pos ?? 0;
     // Only at the start: who sat there through a cut has read on.
-    this.#unread.marksNext(state.status === "in" && info.last > pos && pos > 0 && !this.#announced);
-    if (!this.context.holds(this)) this.release();
+    this.news.marksNext(state.status === "in" && info.last > pos && pos > 0 && !this.#announced);
+    if (!this.context.holds(this)) this.news.release();
     if ((info.flags & roomFlags.retired) !== 0 && !state.retired) {
       state.retired = true;
-      const why = "the room was ended";
-      for (const { msgId } of this.unsent) {
-        this.event({ type: "failed", room: this.label, msgId: encodeHex(msgId), why });
-      }
-      for (const item of state.outbox) item.failed = true;
-      this.dirty = true;
-      this.warn("The operator has ended this room: nothing more can be said in it.");
+      this.lines.failAll("the room was ended");
+      this.news.warn("The operator has ended this room: nothing more can be said in it.");
     }
     if (state.status === "in" && info.last < pos) {
-      this.alarmAboutServer(
+      this.alarm.raiseAgainstServer(
         "The server lost or hides history: it knows less of this room than you. Nothing more is sent; " +
           '"/retry" goes on all the same.',
       );
     }
-  }
-
-  /** Stops sending for what the server did. */
-  protected alarmAboutServer(text: string): void {
-    this.state.alarm = "the server";
-    this.dirty = true;
-    this.warn(text);
   }
 
   /** HASHES that follow where we stand: entries that have expired. @returns how many there were; 0: not ours */
@@ -555,7 +339,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if (this.isCaughtUp) throw new ServerFault("entries are hidden behind their hashes");
     for (const e of hashes) this.state.history = this.history!.after(e);
     this.dirty = true;
-    this.notice(expiredText(hashes.length));
+    this.news.notice(expiredText(hashes.length));
     return hashes.length;
   }
 

@@ -228,7 +228,7 @@ export class ServerRooms {
     for (const room of this.#all) room.showLast();
     this.#open();
     for (const line of lines) {
-      if (line.to) this.parts.direct(line.to).adopt([line.item]);
+      if (line.to) this.parts.direct(line.to).lines.adopt([line.item]);
       else this.parts.unsent.keep(line);
       if (line.room !== null) this.parts.wanted.add(line.room);
     }
@@ -238,7 +238,7 @@ export class ServerRooms {
     const to = room instanceof MemberRoom ? room.other : null;
     // A key-file room is the one that the command line names.
     const name = to || !(room instanceof MemberRoom) ? null : room.state.name;
-    return room.takeUnsent().map((item) => ({ item, room: name, to }));
+    return room.lines.takeUnsent().map((item) => ({ item, room: name, to }));
   }
 
   /** A message of a room's stream. @throws Malformed: the link must end */
@@ -310,7 +310,8 @@ export class ServerRooms {
   forgetUnentered(): void {
     for (const room of this.parts.set.withMembers) {
       if (room.state.status !== "waiting" || room.isDirect) continue;
-      room.forgetLines();
+      room.lines.drop();
+      room.store();
       // What was ever known of a room stays: it tells an old admission from a new one.
       if (!room.state.head && !room.state.pendingCommit) this.context.files.remove(room.state.id);
     }

@@ -153,7 +153,7 @@ export interface Established {
   readonly opener: RecordOpener;
 }
 
-/** One turn of a side: its next state, and what to send. */
+/** One step of a side: its next state, and what to send. */
 export interface HandshakeStep<State> {
   /** The state that takes the next frame. */
   readonly state: State;
@@ -170,24 +170,24 @@ export interface HandshakeState {
 /**
  * Runs one side over a connection until it is done.
  *
- * @param turn what the side says first, an empty `send` for the server
+ * @param step what the side says first, an empty `send` for the server
  * @param onState told each new state, so that the server can move its deadline after M1
  * @throws Malformed for every fault of the peer; the caller then stays silent until the deadline
  */
 export async function driveHandshake<State extends HandshakeState>(
   conn: ByteConn,
   reader: FrameReader,
-  turn: HandshakeStep<State>,
+  step: HandshakeStep<State>,
   advance: (state: State, frame: Bytes) => Promise<HandshakeStep<State>>,
   onState: (state: State) => void = () => {},
 ): Promise<State> {
   for (;;) {
-    if (turn.send.length > 0) await writeAll(conn, turn.send);
-    const { state } = turn;
+    if (step.send.length > 0) await writeAll(conn, step.send);
+    const { state } = step;
     onState(state);
     if (state.expects === null) return state;
     const frame = await reader.next(state.expects);
     if (frame === null) throw new HandshakeFailed("the peer closed the connection");
-    turn = await advance(state, frame);
+    step = await advance(state, frame);
   }
 }

@@ -1,9 +1,9 @@
 /**
- * WriteScheduler: whose turn it is to write, when a thousand links have something at once.
+ * WriteScheduler: the order in which links write, when a thousand of them have something at once.
  *
- * The runtime finishes about 128 socket operations in one turn of its event loop at once, without allocating; those
- * beyond wait for the next turn, each with a task of its own. So links write some at a time, and what else comes for
- * a link meanwhile goes with its write.
+ * The runtime finishes the first 128 or so socket operations of one turn of its event loop without allocating; each
+ * further one costs a task of its own. So 64 links write in each turn, and what comes for a link while it waits goes
+ * out with the same write.
  */
 
 const writesAtOnce = 64;

@@ -1,0 +1,83 @@
+/**
+ * Alarm (protocol §9): the server has shown us another history than somebody else. Sending stops until the person says
+ * how to go on.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { checkView } from "../../protocol/group/fork_check.ts";
+import type { History, HistoryView } from "../../protocol/group/history.ts";
+import type { StreamState } from "./room_state.ts";
+
+/** What an alarm needs of its room. */
+export interface AlarmRoom {
+  /** Where it is kept. */
+  readonly state: Pick<StreamState, "alarm" | "alarmBy" | "ignoredViews" | "acknowledged">;
+  /** What we have seen. */
+  readonly history: History | null;
+  /** Where the person is warned. */
+  readonly news: { warn(text: string): void };
+  /** The name of somebody by id. */
+  nameOf(id: Uint8Array): string;
+  /** The state must be stored. */
+  changed(): void;
+}
+
+/** The alarm of one room. */
+export class Alarm {
+  /** @param room whose history is watched */
+  constructor(private readonly room: AlarmRoom) {}
+
+  /** Whether sending is stopped. */
+  get isRaised(): boolean {
+    return this.room.state.alarm !== null;
+  }
+
+  /** Holds an author's view against our own history, once the signature over it holds. */
+  check(author: Uint8Array, view: HistoryView): void {
+    if (checkView(this.room.history!, view) === "forked") this.raise(author);
+  }
+
+  /** An author's history is not ours. */
+  raise(author: Uint8Array): void {
+    const key = encodeHex(author);
+    const { state } = this.room;
+    if (state.ignoredViews.includes(key) || state.acknowledged?.includes(key)) return;
+    const name = this.room.nameOf(author);
+    state.alarm = name;
+    state.alarmBy = key;
+    this.room.changed();
+    this.room.news.warn(
+      `The server has shown you and ${name} different histories of this room. Nothing more is sent. ` +
+        `Compare by another way with ${name}; then "/retry" goes on with what you have seen, ` +
+        `and "/trust ${name}" ignores what ${name} claims from now on.`,
+    );
+  }
+
+  /** The server's history is not the one that it showed us before. */
+  raiseAgainstServer(text: string): void {
+    this.room.state.alarm = "the server";
+    this.room.changed();
+    this.room.news.warn(text);
+  }
+
+  /** The person goes on all the same: histories that have parted stay apart, and are not told of again. */
+  acknowledge(): void {
+    const { state } = this.room;
+    if (state.alarm !== null && state.alarmBy) {
+      state.acknowledged = [...state.acknowledged ?? [], state.alarmBy];
+    }
+    this.#end();
+  }
+
+  /** The person no longer cares what a member claims to have seen. */
+  ignore(author: Uint8Array): void {
+    this.room.state.ignoredViews.push(encodeHex(author));
+    this.#end();
+  }
+
+  #end(): void {
+    this.room.state.alarm = null;
+    this.room.state.alarmBy = null;
+    this.room.changed();
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Lines: what the person has said in a room, from the moment it is typed until the server has stored it. How it is
+ * sealed and sent is outbox.ts; a line whose room is not entered yet is in unsent.ts.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { ChatError, inWords } from "../../errors.ts";
+import { contentTypes } from "../../protocol/group/content.ts";
+import type { RoomEvent } from "../room_events.ts";
+import type { RoomContext } from "./room_context.ts";
+import type { RoomNews } from "./room_news.ts";
+import type { OutboxItem } from "./room_state.ts";
+import { newItem, newLine, pendingEvent } from "./unsent.ts";
+
+/** What lines need of their room. */
+export interface LinesRoom {
+  /** Clock, randomness, our name. */
+  readonly context: Pick<RoomContext, "clock" | "random" | "card" | "show">;
+  /** Where they are kept, among the attests. */
+  readonly state: { outbox: OutboxItem[] };
+  /** What people call the room. */
+  readonly label: string;
+  /** Where what becomes of them is told. */
+  readonly news: RoomNews;
+  /** Whether something can be said here at all. @throws ChatError */
+  checkSayable(item: OutboxItem): void;
+  /** The state must be stored. */
+  changed(): void;
+  /** Runs a job, which stores and sends them. */
+  schedule(): void;
+}
+
+/** The lines of one room. */
+export class Lines {
+  #lost = 0;
+
+  /** @param room where they are said */
+  constructor(private readonly room: LinesRoom) {}
+
+  /** Those that the server has not stored yet. */
+  get unsent(): readonly OutboxItem[] {
+    return this.room.state.outbox.filter((item) => !item.failed && item.type !== contentTypes.attest);
+  }
+
+  /** Says something. @returns its message id in hex @throws ChatError when it cannot be said */
+  say(text: string, action = false): string {
+    const item = newLine(text, action, this.room.context);
+    this.room.checkSayable(item);
+    this.#queue(item);
+    this.room.schedule();
+    return encodeHex(item.msgId);
+  }
+
+  /** Says, for this program, what is no line. @param type of content */
+  enqueue(type: number, body: OutboxItem["body"]): void {
+    this.room.state.outbox.push(newItem(type, body, this.room.context));
+    this.room.changed();
+    this.room.schedule();
+  }
+
+  /** Takes lines over that were typed before the room was entered; what cannot be said here is lost, and told. */
+  adopt(items: readonly OutboxItem[]): void {
+    for (const item of items) {
+      try {
+        this.room.checkSayable(item);
+        this.#queue({ ...item, sealed: null });
+      } catch (error) {
+        if (!(error instanceof ChatError)) throw error;
+        this.room.news.event({ type: "withdrawn", room: this.room.label, msgId: encodeHex(item.msgId) });
+        this.room.news.warn(inWords(error));
+        this.#lost++;
+      }
+    }
+    this.room.schedule();
+  }
+
+  #queue(item: OutboxItem): void {
+    this.room.state.outbox.push(item);
+    this.room.changed();
+    this.room.news.event(this.#pending(item));
+  }
+
+  /** Removes the waiting lines and hands them to the caller. */
+  takeUnsent(): OutboxItem[] {
+    const { state } = this.room;
+    const lines = this.unsent;
+    state.outbox = state.outbox.filter((item) => !lines.includes(item));
+    return [...lines];
+  }
+
+  /** Shows again what was said before and is not stored yet. */
+  showUnsent(): void {
+    for (const item of this.unsent) this.room.context.show(this.#pending(item));
+  }
+
+  /** Tells views that the waiting lines will not be sent from here. */
+  withdraw(): void {
+    for (const { msgId } of this.room.state.outbox) {
+      this.room.context.show({ type: "withdrawn", room: this.room.label, msgId: encodeHex(msgId) });
+    }
+  }
+
+  /** Drops everything that waits, by the person's word. */
+  drop(): void {
+    this.withdraw();
+    this.room.state.outbox = [];
+    this.room.changed();
+  }
+
+  /** Drops everything that waits, against the person's will; the lines among it count as lost, and are told of. */
+  lose(): void {
+    const lost = this.unsent.length;
+    this.drop();
+    this.#lost += lost;
+    if (lost > 0) this.room.news.warn(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);
+  }
+
+  /** Lines that were lost since the last call. */
+  takeLost(): number {
+    const lost = this.#lost;
+    this.#lost = 0;
+    return lost;
+  }
+
+  /** Nothing can be said here any more: the lines stay, and can be said again elsewhere. */
+  failAll(why: string): void {
+    for (const { msgId } of this.unsent) {
+      this.room.news.event({ type: "failed", room: this.room.label, msgId: encodeHex(msgId), why });
+    }
+    for (const item of this.room.state.outbox) item.failed = true;
+    this.room.changed();
+  }
+
+  /** Tries again what the server refused. */
+  retryFailed(): void {
+    for (const item of this.room.state.outbox) {
+      if (item.failed) this.room.news.event(this.#pending(item));
+      item.failed = false;
+    }
+    this.room.changed();
+  }
+
+  #pending(item: OutboxItem): RoomEvent {
+    return pendingEvent(item, this.room.label, this.room.context.card.name);
+  }
+}
