@@ -11,17 +11,18 @@ import { contentTypes } from "../../protocol/group/content.ts";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError } from "../../errors.ts";
-import { type Card, roles } from "../../protocol/identity/card.ts";
-import { entryHash, entryKinds, History } from "../../protocol/group/history.ts";
+import type { Card } from "../../protocol/identity/card.ts";
+import { History } from "../../protocol/group/history.ts";
+import { sealKeyFileMessage } from "../../protocol/group/key_file_message.ts";
 import {
-  isKeyFileMessageSigned,
-  openKeyFileMessage,
-  parseKeyFileMessage,
-  sealKeyFileMessage,
-} from "../../protocol/group/key_file_message.ts";
-import type { Message } from "../../protocol/group/sealed_message.ts";
+  type KeyFileEffect,
+  type KeyFileFacts,
+  type KeyFileFault,
+  type KeyFileProcessed,
+  processAnswer,
+  processKeyFileEntry,
+} from "../../protocol/group/process_key_file.ts";
 import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
-import { skeleton } from "../../protocol/identity/name.ts";
 import type { Sealed } from "./outbox.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
@@ -33,7 +34,7 @@ export interface KeyFileRoomState extends StreamState {
   /** Next `n` of ours. */
   next: number;
   /** Last `n` of each sender, by id in hex. */
-  last: Record<string, number>;
+  last: Readonly<Record<string, number>>;
 }
 
 /** A key-file room that was never entered. */
@@ -185,117 +186,117 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     this.#isReadByServer = serverReads;
   }
 
+  /** Has the group core process one entry, gets what it needs, and carries out what follows. @throws LinkLost */
   protected async take(
     pos: number,
-    _time: number,
+    time: number,
     kind: number,
     bytes: Bytes,
     address: string,
   ): Promise<void> {
-    const message = kind === entryKinds.message ? this.#parse(bytes) : null;
-    if (message) await this.#receive(message, pos, address);
-    else this.news.warn("The server sent an entry that is no message of this room.");
-    this.state.history = this.history!.after(entryHash(kind, bytes));
-  }
-
-  #parse(bytes: Bytes): Message | null {
-    try {
-      const message = parseKeyFileMessage(bytes);
-      return equals(message.room, this.state.id) ? message : null;
-    } catch (error) {
-      if (error instanceof ChatError) return null;
-      throw error;
+    for (;;) {
+      const result = processKeyFileEntry(this.state, { pos, time, kind, bytes }, this.#facts());
+      if (result.type === "fault") throw new ServerFault(result.why);
+      if (result.type === "done") return this.#keep(result, pos, address);
+      const { need } = result;
+      await (need.type === "cards" ? this.trust.needCards(need.ids) : this.trust.needPins(need.people));
     }
   }
 
-  /** In the order of protocol §7.3: nothing moves before the signature holds. */
-  async #receive(message: Message, pos: number, address: string): Promise<void> {
-    const { state, context } = this;
-    await this.trust.needCards([message.sender]);
-    const card = context.directory.card(message.sender)!;
-    const { name } = card;
-    const key = encodeHex(message.sender);
-    if (card.role !== roles.user) return this.news.warn("The server put words of its own into the room.");
-    const own = equals(message.sender, context.card.id);
-    const at = state.outbox.findIndex((item) => item.sealed && equals(item.sealed.bytes, message.bytes));
-    if (message.n <= (state.last[key] ?? -1)) {
-      return this.news.warn(`A message of ${name} was repeated or out of order, and is not shown.`);
+  /** The server answers a message of ours (protocol §8.5). */
+  #onAnswer({ pos, message }: MessageOf<"ANSWER">): void {
+    const result = processAnswer(this.state, pos, message, this.#facts());
+    if (result.type === "fault") throw new ServerFault(result.why);
+    if (result.type === "done") this.#keep(result, null, "");
+  }
+
+  #facts(): KeyFileFacts {
+    const { card, directory, known, serverId } = this.context;
+    return {
+      own: card,
+      server: this.server,
+      key: this.key,
+      cards: directory.card,
+      conflicts: ({ name, id }) => known.conflicts(serverId, name, id),
+      waiting: (bytes) => this.#waiting(bytes)?.msgId ?? null,
+    };
+  }
+
+  #waiting(bytes: Bytes): OutboxItem | undefined {
+    return this.state.outbox.find((item) => item.sealed && equals(item.sealed.bytes, bytes));
+  }
+
+  /** @param pos of the entry; null for an answer, which is no part of the log */
+  #keep({ state, effects }: Kept, pos: number | null, address: string): void {
+    // What the new state rests on is kept first: if that fails, nothing has moved, and the entry comes again.
+    if (pos !== null) {
+      this.context.directory.save();
+      for (const effect of effects) if (effect.type === "message") this.trust.keepPins([effect.sender]);
     }
-    if (!isKeyFileMessageSigned(message, card.verifying)) {
-      return this.news.warn(`A message said to be of ${name} is not signed by ${name}.`);
-    }
-    // Who has not the key has said nothing here: no pin, no alarm, no name.
-    const opened = this.#open(message);
-    if (!opened) return this.news.warn(`A message of ${name} does not open with your key file.`);
-    if (!own && skeleton(name) === skeleton(context.card.name)) {
-      return this.news.warn(`Somebody with another key speaks as ${name}, which is you; it is not shown.`);
-    }
-    await this.trust.needPins([card]);
-    if (message.view.pos >= pos) {
-      this.alarm.check(message.sender, message.view); // something was kept from us, or the author lies
-      return this.news.warn(`A message of ${name} claims to follow what you were not shown.`);
-    }
-    this.trust.keepPins([card]);
-    this.alarm.check(message.sender, message.view);
-    state.last[key] = message.n;
-    let msgId = `${encodeHex(message.sender).slice(0, 8)}-${message.n}`;
-    if (own) {
-      state.next = Math.max(state.next, message.n + 1);
-      if (at >= 0) msgId = encodeHex(state.outbox.splice(at, 1)[0].msgId);
-      else {
-        this.news.warnOnce(
+    Object.assign(this.state, state);
+    this.changed();
+    for (const effect of effects) this.#carryOut(effect, pos, address);
+  }
+
+  #carryOut(effect: KeyFileEffect, pos: number | null, address: string): void {
+    const { state, news } = this;
+    switch (effect.type) {
+      case "forked":
+        return this.alarm.raise(effect.author);
+      case "refused":
+        return news.warn(
+          pos === null ? answerFault(effect.why) : messageFault(effect.why, effect.sender?.name ?? ""),
+        );
+      case "not ours":
+        return news.warnOnce(
           "The server returned a message of yours that this machine does not know: its state was restored from a " +
             "backup, or somebody else holds your keys.",
         );
+      case "message": {
+        const { sender, own, waited, n, text } = effect;
+        if (waited) state.outbox = state.outbox.filter((item) => item.msgId !== waited);
+        const fromId = encodeHex(sender.id);
+        const msgId = waited ? encodeHex(waited) : `${fromId.slice(0, 8)}-${n}`;
+        const common = { room: this.label, from: sender.name, fromId, own, msgId, text, address };
+        const shown = { ...common, timeMs: shownTime(effect.time * 1000), action: false, readers: null };
+        return news.event(
+          pos === null
+            ? { type: "message", ...shown, pos: 0, answer: true }
+            : { type: "message", ...shown, pos },
+        );
       }
     }
-    const { time, text } = opened;
-    const common = { room: this.label, from: name, fromId: key, own, msgId, text, address, action: false };
-    this.news.event({ type: "message", ...common, timeMs: shownTime(time * 1000), pos, readers: null });
-  }
-
-  #open(message: Message): { time: number; text: string } | null {
-    try {
-      return openKeyFileMessage(message, this.key);
-    } catch (error) {
-      if (error instanceof ChatError) return null;
-      throw error;
-    }
-  }
-
-  /** The server answers a message of ours (protocol §8.5): no part of the log, for us alone. */
-  #onAnswer({ pos, message: bytes }: MessageOf<"ANSWER">): void {
-    const { state, server } = this;
-    const message = this.#parse(bytes);
-    const key = encodeHex(server.id);
-    const isServers = message && equals(message.sender, server.id) && message.view.pos === pos &&
-      isKeyFileMessageSigned(message, server.verifying);
-    if (!isServers) throw new ServerFault("an answer that is not the server's");
-    if (message.n <= (state.last[key] ?? -1)) {
-      return this.news.warn("An answer was repeated, and is not shown.");
-    }
-    const there = this.history?.at(pos);
-    if (there && !equals(there, message.view.hash)) throw new ServerFault("an answer to another history");
-    const opened = this.#open(message);
-    if (!opened) return this.news.warn("An answer of the server does not open with your key file.");
-    state.last[key] = message.n;
-    this.dirty = true;
-    const common = { room: this.label, from: server.name, own: false, text: opened.text, address: "" };
-    this.news.event({
-      type: "message",
-      ...common,
-      fromId: key,
-      action: false,
-      pos: 0,
-      readers: null,
-      answer: true,
-      msgId: `${key.slice(0, 8)}-${message.n}`,
-      timeMs: shownTime(opened.time * 1000),
-    });
   }
 
   protected settle(): Promise<void> {
     this.sendWaiting();
     return Promise.resolve();
   }
+}
+
+type Kept = Extract<KeyFileProcessed<KeyFileRoomState>, { readonly type: "done" }>;
+
+function messageFault(why: KeyFileFault, name: string): string {
+  switch (why) {
+    case "no message":
+      return "The server sent an entry that is no message of this room.";
+    case "of the server":
+      return "The server put words of its own into the room.";
+    case "out of order":
+      return `A message of ${name} was repeated or out of order, and is not shown.`;
+    case "not signed":
+      return `A message said to be of ${name} is not signed by ${name}.`;
+    case "does not open":
+      return `A message of ${name} does not open with your key file.`;
+    case "our name":
+      return `Somebody with another key speaks as ${name}, which is you; it is not shown.`;
+    case "view of what follows":
+      return `A message of ${name} claims to follow what you were not shown.`;
+  }
+}
+
+function answerFault(why: KeyFileFault): string {
+  return why === "out of order"
+    ? "An answer was repeated, and is not shown."
+    : "An answer of the server does not open with your key file.";
 }
