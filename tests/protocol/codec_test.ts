@@ -157,6 +157,19 @@ test("a HELLO of more than 1024 rooms is refused", () => {
   );
 });
 
+const unknownKinds: LinkMessage[] = [
+  { type: "JOIN", ref: 1, room: id, kind: 3, pos: 0 },
+  { type: "HELLO", runId: new Uint8Array(16), rooms: [{ room: id, kind: 0, pos: 0 }] },
+  { type: "ENTRY", room: id, pos: 1, time: 2, kind: 3, address: "", bytes: new Uint8Array(5) },
+  { type: "PRESENCE", room: id, what: 2, ids: [id] },
+];
+for (const message of unknownKinds) {
+  test(`a ${message.type} of an unknown kind is refused`, () => {
+    const from = ["ENTRY", "PRESENCE"].includes(message.type) ? "server" : "client";
+    assertThrows(() => decodeMessages(encodeMessage(message), from), Malformed, "kind");
+  });
+}
+
 test("names: skeletons are one for look-alikes, and odd names are refused", () => {
   for (const [a, b] of [["Ira", "1RA"], ["I", "l"], ["O0o", "ooo"], ["Bill", "BI11"]]) {
     assertEquals(skeleton(a), skeleton(b));

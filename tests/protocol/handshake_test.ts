@@ -9,6 +9,7 @@ import { Malformed } from "../../lib/errors.ts";
 import { makeCard, parseCard, roles } from "../../lib/protocol/identity/card.ts";
 import {
   decodeClientHello,
+  driveHandshake,
   encodeClientHello,
   HandshakeFailed,
   paddedCardBytes,
@@ -26,10 +27,12 @@ import {
   type ServerState,
   startServer,
 } from "../../lib/protocol/channel/handshake_server.ts";
+import { FrameReader } from "../../lib/protocol/channel/frames.ts";
 import { isPuzzleSolved } from "../../lib/protocol/channel/puzzle.ts";
 import { RecordOpener, RecordSealer } from "../../lib/protocol/channel/records.ts";
 import { absorb, sessionName, stageKeys, startTranscript } from "../../lib/protocol/channel/transcript.ts";
 import { Writer } from "../../lib/protocol/codec/wire.ts";
+import { memoryConnPair } from "../fakes/memory_conn.ts";
 import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
 import { person } from "../fakes/people.ts";
 import { unhex, vectors } from "../fakes/vectors.ts";
@@ -153,6 +156,20 @@ for (const name of ["M1", "M2", "R1", "R2", "R3", "R4"] as const) {
   });
 }
 
+test("a peer who closes before the handshake is over fails it, at every step", async () => {
+  const { c, c0, wires } = await base();
+  for (const sent of [[], [wires.M2], [wires.M2, wires.R1]]) {
+    const [a, b] = memoryConnPair();
+    for (const wire of sent) b.inject(wire);
+    b.close();
+    const next = (state: ClientState, frame: Bytes) => advanceClient(state, frame, c);
+    await assertRejects(
+      () => driveHandshake<ClientState>(a, new FrameReader(a), c0, next),
+      HandshakeFailed,
+      "closed",
+    );
+  }
+});
 test("property 2: no bit of R1 … R4 opens changed: each of their bytes is under a tag", async () => {
   const secret = new Uint8Array(32).fill(1);
   for (const size of [640, 392, 384]) {

@@ -4,7 +4,7 @@ import type { Established } from "../../lib/protocol/channel/handshake.ts";
 import { FrameReader } from "../../lib/protocol/channel/frames.ts";
 import { defaultQueue, Link, pingAfterMs, silentMs } from "../../lib/protocol/channel/link.ts";
 import { closeReasons, encodeMessage, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
-import { RecordOpener, RecordSealer } from "../../lib/protocol/channel/records.ts";
+import { maxRecordBytes, RecordOpener, RecordSealer } from "../../lib/protocol/channel/records.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 import { memoryConnPair } from "../fakes/memory_conn.ts";
 
@@ -136,6 +136,13 @@ for (const [what, make] of hostile) {
     assertEquals([a.written.length, got.client.length], [0, 0]);
   });
 }
+test("a message larger than a record is a fault of ours: it ends the link instead of looping", async () => {
+  const { server, over } = pair();
+  server.send(stored(1));
+  server.sendEncoded(new Uint8Array(maxRecordBytes + 1));
+  assertEquals(await over.server, { how: "fault" });
+  assertEquals(server.fault?.message, "a message is larger than a record");
+});
 test("what fails in handing over more ends that link as a fault, and nothing else", async () => {
   const { server, over } = pair();
   server.onDrain = () => {

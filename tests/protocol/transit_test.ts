@@ -1,5 +1,5 @@
 import { test } from "../fakes/test.ts";
-import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertNotEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { cfb, ecb } from "@noble/ciphers/aes";
 import { CfbEncryptor } from "../../lib/crypto/cfb.ts";
@@ -188,9 +188,11 @@ for (const [what, act] of refused) {
 test("a frame that comes before any key ends the link", async () => {
   const [a, b] = memoryConnPair();
   const ends = { sealer: new RecordSealer(up), opener: new RecordOpener(down) } as Established;
-  const over = new Link(a, new FrameReader(a), ends, "client", new FakeClock()).run(() => {});
+  const link = new Link(a, new FrameReader(a), ends, "client", new FakeClock());
+  const over = link.run(() => {});
   b.inject(wireOf(new RecordSealer(down), key(1).seal(entry(1))));
   assertEquals((await over).how, "fault");
+  assertInstanceOf(link.fault, Malformed);
 });
 test("a server takes no transit frame: the top bit of a length is a length out of bounds", async () => {
   const [a, b] = memoryConnPair();

@@ -70,7 +70,6 @@ export class Link {
   #lastPing = -Infinity;
   #end: LinkEnd | null = null;
   #closing = false;
-  #reading = false;
   #idleTicks = 0;
   #written: (() => void)[] = [];
   #transit: TransitOpener | null = null;
@@ -226,8 +225,6 @@ export class Link {
    * link ends as for a hostile record
    */
   async run(handle: (messages: LinkMessage[]) => void): Promise<LinkEnd> {
-    if (this.#reading) throw new Error("a link is run once");
-    this.#reading = true;
     try {
       while (this.#end === null) {
         const frame = await this.reader.next(this.side === "client" ? recordOrTransit : trafficRecord);
@@ -241,8 +238,7 @@ export class Link {
       }
     } catch (error) {
       this.#finish(isConnectionError(error) ? { how: "cut" } : { how: "fault" });
-      if (!(error instanceof Error)) throw error;
-      if (this.#end!.how === "fault") this.fault ??= error;
+      if (this.#end!.how === "fault") this.fault ??= error as Error;
     }
     return this.#end!;
   }
