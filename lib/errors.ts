@@ -5,7 +5,7 @@
  * turns their exit code into the end of the process. A plain Error is a bug of ours: nobody can act on it.
  */
 
-/** What the process exits with (product §5). */
+/** What the process exits with. */
 export const exitCodes = {
   /** All went well. */
   done: 0,

@@ -1,5 +1,5 @@
 /**
- * Sanitize: remote text made harmless (product §4 "Remote text").
+ * Sanitize: remote text made harmless.
  *
  * Nothing that a stranger writes may move the cursor, recolour, set titles, open links, turn the direction
  * of text, or look like a line of ours. One filter stands before every output path.

@@ -1,4 +1,4 @@
-/** `chat join`: talks in a room (product §4). */
+/** `chat join`: talks in a room. */
 
 import { debugLog } from "./debug_log.ts";
 import { Chat } from "../client/chat.ts";

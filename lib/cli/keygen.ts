@@ -1,4 +1,4 @@
-/** `chat keygen`: writes keys, or shows what a key file holds (product §2). */
+/** `chat keygen`: writes keys, or shows what a key file holds. */
 
 import { join } from "@std/path";
 import {

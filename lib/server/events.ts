@@ -38,7 +38,7 @@ export type ServerEvent =
   | { type: "handshake done" }
   /** A handshake came to nothing. */
   | { type: "handshake failed"; why: HandshakeFailure; remote: string }
-  /** A connection was closed at once: the connectionLimiter's limits. */
+  /** A connection was closed at once: the ConnectionLimiter's limits. */
   | { type: "turned away"; why: TurnedAwayFor; remote: string }
   /** A peer was refused after its handshake. `why` is the CLOSE reason in words. */
   | { type: "refused"; name: string; id: Bytes; why: string; remote: string }

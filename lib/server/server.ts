@@ -1,7 +1,7 @@
 /**
  * Server: puts the parts together and takes them apart again.
  *
- * Draining (product §3): accepting stops, what is staged is flushed, every client is told, and after at
+ * Draining: accepting stops, what is staged is flushed, every client is told, and after at
  * most five seconds everything is closed.
  */
 

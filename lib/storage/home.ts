@@ -1,5 +1,5 @@
 /**
- * Home: where profiles and the server's data live (product §2): `--home`, else `$CHAT_HOME`, else the
+ * Home: where profiles and the server's data live: `--home`, else `$CHAT_HOME`, else the
  * platform's directories.
  */
 

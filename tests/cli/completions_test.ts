@@ -120,13 +120,11 @@ test({
     }
   },
 });
-test("the README has the table of commands as /help shows it, and every flag", () => {
-  const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
-  assert(readme.includes(`\`\`\`\n${help("").join("\n")}\n\`\`\``), "the table of commands");
-  for (const [keys, does] of keyHelp) assert(readme.includes(`${keys.padEnd(36)} ${does}\n`), keys);
-  for (const spec of specs) {
-    for (const { name } of spec.options) {
-      if (name !== "help") assert(readme.includes(`--${name}`), name);
-    }
-  }
+test("the pages have the table of commands as /help shows it, every key and every flag", () => {
+  const page = (path: string) => Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
+  const client = page("lib/client/README.md");
+  const all = client + page("lib/server/README.md");
+  assert(client.includes(`\`\`\`\n${help("").join("\n")}\n\`\`\``), "the table of commands");
+  for (const [keys, does] of keyHelp) assert(client.includes(`${keys.padEnd(36)} ${does}\n`), keys);
+  for (const { name } of specs.flatMap(({ options }) => options)) assert(all.includes(`--${name}`), name);
 });

@@ -1,4 +1,4 @@
-/** Accounts as people meet them: real servers, real sockets, the real Chat (protocol §8.4, product §4). */
+/** Accounts as people meet them: real servers, real sockets, the real Chat (protocol §8.4). */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ChatError } from "../../lib/errors.ts";

@@ -1,4 +1,4 @@
-/** Dialling and the client's side of failure (protocol §13, product §5), with a fake clock and a fake wire. */
+/** Dialling and the client's side of failure (protocol §13), with a fake clock and a fake wire. */
 
 import { test } from "../fakes/test.ts";
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";

@@ -1,4 +1,4 @@
-/** What the operator can do from the console, over real sockets (product §3). */
+/** What the operator can do from the console, over real sockets. */
 
 import { test } from "../fakes/test.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";

@@ -26,10 +26,12 @@ export function pageRoff(blocks: readonly Block[]): string[] {
   });
 }
 
-/** Text that roff shows as it stands. */
+/** Text that roff shows as it stands; it reads ASCII, and other characters by their code points. */
 export function roffText(text: string): string {
-  return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("~", "\\(ti").replace(
-    /^[.']/,
-    "\\&$&",
-  );
+  const escaped = text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("~", "\\(ti");
+  return escaped.replace(/^[.']/, "\\&$&").replaceAll(/\P{ASCII}/gu, (char) => `\\[u${codePoint(char)}]`);
+}
+
+function codePoint(char: string): string {
+  return char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
 }

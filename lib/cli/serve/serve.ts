@@ -1,4 +1,4 @@
-/** `chat serve`: runs the room until it is told to stop (product §3). */
+/** `chat serve`: runs the room until it is told to stop. */
 
 import { debugLog } from "../debug_log.ts";
 import { join } from "@std/path";

@@ -1,4 +1,4 @@
-/** What can go wrong between a client and its server, each as a sentence and a hint (product §5). */
+/** What can go wrong between a client and its server, each as a sentence and a hint. */
 
 import { ChatError, exitCodes } from "../../errors.ts";
 import { closeReasons, errorCodes } from "../../protocol/channel/link_messages.ts";

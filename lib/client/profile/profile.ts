@@ -1,6 +1,6 @@
 /**
  * Profile: the folder of one name: keys, card, pins and sealed state, held by one process at a time
- * (protocol §4.1, product §2).
+ * (protocol §4.1).
  */
 
 import { join } from "@std/path";

@@ -5,7 +5,7 @@
  * and tag. The length is checked before the body is waited for or memory is taken for it: a peer who has
  * proved nothing yet must not decide how much memory we take.
  *
- * Not here: secrecy (records.ts) and meaning (handshake_*.ts, messages.ts).
+ * Not here: secrecy (records.ts) and meaning (handshake_*.ts, link_messages.ts).
  */
 
 import type { Bytes } from "../../crypto/bytes.ts";

@@ -1,4 +1,4 @@
-/** Status: the server's lines in the product's wording (product §3), for the operator's terminal or log. */
+/** Status: what the server tells of events, for the operator's terminal or log. */
 
 import type { ChatError } from "../../errors.ts";
 import { sanitize, sanitizeLine } from "../../sanitize.ts";

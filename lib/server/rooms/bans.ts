@@ -1,5 +1,5 @@
 /**
- * Bans: names and addresses that the operator keeps out, across restarts (product §3).
+ * Bans: names and addresses that the operator keeps out, across restarts.
  *
  * A name is banned by its skeleton, so that no look-alike is let in; an address as limits count it, so that an
  * IPv6 user's whole /64 is.
