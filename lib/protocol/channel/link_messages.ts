@@ -225,12 +225,9 @@ export function decodeMessages(plaintext: Uint8Array, from: "client" | "server")
   while (outer.left > 0) {
     const known = byCode.get(outer.u8());
     if (!known || known[1] === wrong) throw new Malformed("a message has an unknown type");
-    const length = outer.u32();
-    if (length > outer.left) throw new Malformed("a message crosses its record");
-    const body = new Reader(plaintext.subarray(outer.at, outer.at + length));
+    const body = outer.part(outer.u32()); // a message does not cross its record
     const value = known[2].read(body);
     body.end();
-    outer.take(length);
     messages.push({ type: known[0], ...(value as object) } as LinkMessage);
   }
   return messages;

@@ -65,6 +65,12 @@ export class Reader {
     return this.#bytes.slice(at, at + n) as Bytes;
   }
 
+  /** Reads the next `n` bytes by themselves; this reader goes on behind them. */
+  part(n: number): Reader {
+    const at = this.#advance(n);
+    return new Reader(this.#bytes.subarray(at, at + n));
+  }
+
   /** All that is left, copied. */
   rest(): Bytes {
     return this.take(this.left);
