@@ -33,9 +33,11 @@ export class Mariadb {
   }
 
   async #install(): Promise<void> {
+    Deno.mkdirSync(`${this.dir}/tmp`, { mode: 0o700 }); // at its start a server removes what others left in /tmp
     const { ok, text } = await run("mariadb-install-db", [
       "--no-defaults",
       `--datadir=${this.dir}/data`,
+      `--tmpdir=${this.dir}/tmp`,
       "--auth-root-authentication-method=normal",
       "--skip-test-db",
       `--user=${user}`,
@@ -50,6 +52,7 @@ export class Mariadb {
       args: [
         "--no-defaults",
         `--datadir=${this.dir}/data`,
+        `--tmpdir=${this.dir}/tmp`,
         `--port=${this.port}`,
         "--bind-address=0.0.0.0",
         `--socket=${this.#socket}`,

@@ -11,6 +11,7 @@ import { contentTypes } from "../../protocol/group/content.ts";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError } from "../../errors.ts";
+import type { Entry } from "../../protocol/group/group_state.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import { History } from "../../protocol/group/history.ts";
 import { sealKeyFileMessage } from "../../protocol/group/key_file_message.ts";
@@ -135,13 +136,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
         if (this.hashesFollow(message) === 0) throw new ServerFault("hashes out of place");
         return;
       case "ENTRY":
-        return await this.entryFollows(
-          message.pos,
-          message.time,
-          message.kind,
-          message.bytes,
-          message.address,
-        );
+        return await this.entryFollows(message, message.address);
       case "STORED":
         return await this.messageStored(message);
       case "ERROR":
@@ -187,17 +182,11 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   }
 
   /** Has the group core process one entry, gets what it needs, and carries out what follows. @throws LinkLost */
-  protected async take(
-    pos: number,
-    time: number,
-    kind: number,
-    bytes: Bytes,
-    address: string,
-  ): Promise<void> {
+  protected async take(entry: Entry, address: string): Promise<void> {
     for (;;) {
-      const result = processKeyFileEntry(this.state, { pos, time, kind, bytes }, this.#facts());
+      const result = processKeyFileEntry(this.state, entry, this.#facts());
       if (result.type === "fault") throw new ServerFault(result.why);
-      if (result.type === "done") return this.#keep(result, pos, address);
+      if (result.type === "done") return this.#keep(result, entry.pos, address);
       const { need } = result;
       await (need.type === "cards" ? this.trust.needCards(need.ids) : this.trust.needPins(need.people));
     }

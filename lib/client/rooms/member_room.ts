@@ -262,7 +262,7 @@ export class MemberRoom extends RoomStream<RoomState> {
       case "HASHES":
         return this.#onHashes(message);
       case "ENTRY":
-        return await this.#onEntry(message.pos, message.time, message.kind, message.bytes, message.address);
+        return await this.#onEntry(message, message.address);
       case "STORED":
         return await this.#onStored(message);
       case "ERROR":
@@ -303,25 +303,15 @@ export class MemberRoom extends RoomStream<RoomState> {
     }
   }
 
-  async #onEntry(pos: number, time: number, kind: number, bytes: Bytes, address: string): Promise<void> {
-    if (this.state.status === "in") return await this.entryFollows(pos, time, kind, bytes, address);
-    await this.#process({ pos, time, kind, bytes, before: this.#hashes }, "");
+  async #onEntry(entry: Entry, address: string): Promise<void> {
+    if (this.state.status === "in") return await this.entryFollows(entry, address);
+    await this.take({ ...entry, before: this.#hashes }, "");
     this.#hashes = null;
     this.dirty = true;
   }
 
-  protected async take(
-    pos: number,
-    time: number,
-    kind: number,
-    bytes: Bytes,
-    address: string,
-  ): Promise<void> {
-    await this.#process({ pos, time, kind, bytes }, address);
-  }
-
   /** Has the group core process one entry, gets what it needs, and carries out what follows. @throws LinkLost */
-  async #process(entry: Entry, address: string): Promise<void> {
+  protected async take(entry: Entry, address: string): Promise<void> {
     const opened = new Map<string, Opened>();
     for (;;) {
       const result = process(this.state, entry, this.#facts(opened));
@@ -414,8 +404,9 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   async #onStored(stored: MessageOf<"STORED">): Promise<void> {
     if (!this.#committer.isAnswer(stored)) return await this.messageStored(stored);
-    const now = seconds(this.context.clock);
-    await this.#onEntry(stored.pos, now, entryKinds.commit, this.#committer.stored(), "");
+    const time = seconds(this.context.clock);
+    const bytes = this.#committer.stored();
+    await this.#onEntry({ pos: stored.pos, time, kind: entryKinds.commit, bytes }, "");
     this.target ??= stored.pos;
     this.#committer.done();
   }

@@ -5,7 +5,6 @@
 
 import { equals } from "@std/bytes/equals";
 import { seconds } from "../../clock.ts";
-import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import { entryHash, entryKinds, type History, nextHistory } from "../../protocol/group/history.ts";
 import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
@@ -20,6 +19,7 @@ import { Alarm } from "./alarm.ts";
 import { RoomTrust } from "./room_trust.ts";
 import { RoomNews } from "./room_news.ts";
 import { Lines } from "./lines.ts";
+import type { Entry } from "../../protocol/group/group_state.ts";
 
 const storageRetryMs = 5_000;
 
@@ -77,14 +77,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   abstract get label(): string;
   /** Handles one message of the stream. @throws ServerFault, LinkLost */
   protected abstract handle(message: LinkMessage): Promise<void>;
-  /** Handles the entry at `pos`, which follows the last one, and feeds it to the history. */
-  protected abstract take(
-    pos: number,
-    time: number,
-    kind: number,
-    bytes: Bytes,
-    address: string,
-  ): Promise<void>;
+  /** Handles the entry that follows the last one, and feeds it to the history. @param address of its author; maybe empty */
+  protected abstract take(entry: Entry, address: string): Promise<void>;
   /** Everything that there was is here. */
   protected caughtUp(): void {}
   /** Caught up: does what is due, then sends what waits. */
@@ -344,12 +338,13 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   }
 
   /** An entry of the log that follows, or one that is known. */
-  protected async entryFollows(pos: number, time: number, kind: number, bytes: Bytes, address: string) {
+  protected async entryFollows(entry: Entry, address: string): Promise<void> {
+    const { pos } = entry;
     if (!this.history || this.state.status !== "in") throw new ServerFault("an entry before the room begins");
     const last = this.history.view.pos;
     if (pos <= last) return;
     if (pos !== last + 1) throw new ServerFault(`positions ${last + 1} to ${pos - 1} are missing`);
-    await this.take(pos, time, kind, bytes, address);
+    await this.take(entry, address);
     this.dirty = true;
   }
 
@@ -360,8 +355,9 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if (!flying || this.state.status !== "in") return;
     if (stored.pos > this.history!.view.pos) {
       flying.item.sealed = flying.sealed;
-      const now = seconds(this.context.clock);
-      return await this.entryFollows(stored.pos, now, entryKinds.message, flying.sealed.bytes, "");
+      const time = seconds(this.context.clock);
+      const { bytes } = flying.sealed;
+      return await this.entryFollows({ pos: stored.pos, time, kind: entryKinds.message, bytes }, "");
     }
     // Handled already, from the log: the answer only confirms, if it is our message that stands there.
     if (this.state.outbox.includes(flying.item)) {

@@ -169,8 +169,11 @@ test("--json asks nothing", async () => {
   view.question();
   assertEquals([await view.secret(), view.interactive, lines], [null, false, []]);
 });
-test("the README names every type of the schema, and its version", () => {
-  const readme = Deno.readTextFileSync(new URL("../../../README.md", import.meta.url));
+test("the page for programs names every type of the schema, and its version", () => {
+  const readme = Deno.readTextFileSync(new URL("../../../lib/ui/json/README.md", import.meta.url));
+  const { view, lines } = program();
+  view.notice("hello");
+  assertEquals(readme.match(/version of the schema \((\d+)\)/)?.[1], String(JSON.parse(lines[0]).v));
   for (const name of Object.keys(schema.$defs).filter((name) => /^(in|out)-/.test(name))) {
     assert(readme.includes(`\`${name.replace(/^(in|out)-/, "")}\``), name);
   }
