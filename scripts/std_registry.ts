@@ -1,6 +1,6 @@
 /**
  * Switches the import map between the npm package deno-std and the original registry of @std; no code
- * changes. `deno task std:jsr` and `deno task std:npm`; run `deno install --frozen=false` afterwards.
+ * changes. `scripts/deno task std:jsr` and `scripts/deno task std:npm` run it.
  */
 
 const npmVersion = "1.4.0";
@@ -18,12 +18,11 @@ if (registry !== "jsr" && registry !== "npm") {
   console.error("usage: std_registry.ts jsr|npm");
   Deno.exit(2);
 }
-const config = JSON.parse(await Deno.readTextFile("deno.json"));
-for (const specifier of Object.keys(config.imports)) {
-  if (specifier.startsWith("@std/")) config.imports[specifier] = locate(specifier, registry);
+let config = await Deno.readTextFile("deno.json");
+for (const [entry, specifier] of config.matchAll(/"(@std\/[^"]+)": "[^"]*"/g)) {
+  config = config.replace(entry, `"${specifier}": "${locate(specifier, registry)}"`);
 }
 // The original registry's modules bring their own types.
-if (registry === "jsr") delete config.compilerOptions.types;
-else config.compilerOptions.types = ["./scripts/std.d.ts"];
-await Deno.writeTextFile("deno.json", JSON.stringify(config, null, 2) + "\n");
-console.log(`deno.json maps @std to ${registry}; now run: deno install --frozen=false`);
+const types = registry === "jsr" ? "[]" : '["./scripts/std.d.ts"]';
+await Deno.writeTextFile("deno.json", config.replace(/"types": \[[^\]]*\]/, `"types": ${types}`));
+console.log(`deno.json maps @std to ${registry}; now run: scripts/deno install --frozen=false`);

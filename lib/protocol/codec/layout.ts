@@ -64,12 +64,12 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-/** A count, then that many values; more than `most` are refused before they are read. */
-export function list<T>(count: Layout<number>, most: number, item: Layout<T>): Layout<T[]> {
+/** A count, then that many values; more than `maxItems` are refused before they are read. */
+export function list<T>(count: Layout<number>, maxItems: number, item: Layout<T>): Layout<T[]> {
   return {
     read(r) {
       const n = count.read(r);
-      if (n > most) throw new Malformed("a list is too long");
+      if (n > maxItems) throw new Malformed("a list is too long");
       return Array.from({ length: n }, () => item.read(r));
     },
     write(w, values) {
@@ -79,13 +79,13 @@ export function list<T>(count: Layout<number>, most: number, item: Layout<T>): L
   };
 }
 
-/** Values to the end of the body, at most `most`. */
-export function trailing<T>(most: number, item: Layout<T>): Layout<T[]> {
+/** Values to the end of the body, at most `maxItems`. */
+export function trailing<T>(maxItems: number, item: Layout<T>): Layout<T[]> {
   return {
     read(r) {
       const values: T[] = [];
       while (r.left > 0) {
-        if (values.length === most) throw new Malformed("a list is too long");
+        if (values.length === maxItems) throw new Malformed("a list is too long");
         values.push(item.read(r));
       }
       return values;
