@@ -205,9 +205,12 @@ export class ChatServer {
     const all = Promise.all([this.#accepting, ...this.#sessionsOfLinks()]).then(() => patience.abort());
     await Promise.race([all, sleep(this.parts.clock, drainMs, patience.signal)]);
     for (const link of [...this.#links]) link.drop();
-    await this.rooms.stop();
-    await this.parts.accounts?.close();
-    this.parts.store.close();
+    try {
+      await this.rooms.stop();
+    } finally {
+      await this.parts.accounts?.close();
+      this.parts.store.close();
+    }
   }
 
   /** Sessions that have no link yet are silent until their deadline; nobody waits for those. */

@@ -47,6 +47,8 @@ export interface ServerOptions {
   retention?: Retention;
   answering?: Answering | null;
   accounts?: Accounts | null;
+  /** Runs something in a later turn of the event loop: when staged writes are flushed. */
+  defer?: (act: () => void) => void;
   /** Told of what happens, beside the log. */
   events?: ServerEvents;
 }
@@ -129,7 +131,7 @@ export class World {
       retention: options.retention,
       answering: options.answering,
       accounts: options.accounts,
-      defer: (act) => void setImmediate(act),
+      defer: options.defer ?? ((act) => void setImmediate(act)),
     });
   }
 

@@ -150,7 +150,7 @@ export class LinkLost extends Unreachable {
   }
 }
 
-/** The server did not wait for what the person was asked; the next connection has it at hand. */
+/** The server timed out while the person was typing a password; the next connection uses what was typed. */
 export class AskedTooLong extends LinkLost {}
 
 const transientReasons: readonly number[] = [

@@ -4,16 +4,12 @@
  */
 
 import { encodeHex } from "@std/encoding/hex";
-import { checkView } from "../../protocol/group/fork_check.ts";
-import type { History, HistoryView } from "../../protocol/group/history.ts";
 import type { StreamState } from "./room_state.ts";
 
 /** What an alarm needs of its room. */
 export interface AlarmRoom {
   /** Where it is kept. */
   readonly state: Pick<StreamState, "alarm" | "alarmBy" | "ignoredViews" | "acknowledged">;
-  /** What we have seen. */
-  readonly history: History | null;
   /** Where the person is warned. */
   readonly news: { warn(text: string): void };
   /** The name of somebody by id. */
@@ -30,11 +26,6 @@ export class Alarm {
   /** Whether sending is stopped. */
   get isRaised(): boolean {
     return this.room.state.alarm !== null;
-  }
-
-  /** Holds an author's view against our own history, once the signature over it holds. */
-  check(author: Uint8Array, view: HistoryView): void {
-    if (checkView(this.room.history!, view) === "forked") this.raise(author);
   }
 
   /** An author's history is not ours. */

@@ -1,5 +1,6 @@
-/* * Entrances: enters rooms. With each connection every room that is wanted is entered again, or for the first
- * time; what goes wrong in a room beside the main one is told, and ends nothing.
+/**
+ * Entrances: enters rooms. Each new connection enters every wanted room, again or for the first time; what goes wrong
+ * in a room beside the main one is told, and ends nothing.
  */
 
 import type { Clock } from "../../clock.ts";

@@ -155,7 +155,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     // Position 0 has no history to go on from: what has expired since stays unseen.
     if (!here || (here.pos === 0 && info.start > 0)) {
       if (info.start > 0) this.news.notice(expiredText(info.start));
-      // Her history begins at the server's claim; the first view of somebody who was there before tells.
+      // Our history begins where the server says; the first view of an older member confirms or refutes it.
       state.history = new History({ pos: info.start, hash: info.startHash });
       state.status = "in";
       if (info.last === 0) this.news.notice("Nothing has been said here with this file yet.");

@@ -1,6 +1,6 @@
 /**
- * Effects: what follows from an entry, as data. The caller stores the new state first and carries the effects out
- * afterwards: shows, warns, confirms, asks for new keys. What they are called on a screen is not known here.
+ * Effects: what follows from an entry, as data. The caller takes the new state over and carries the effects out;
+ * what they show or send waits until that state is stored. How they look on a screen is not known here.
  */
 
 import type { Bytes } from "../../crypto/bytes.ts";
@@ -38,7 +38,7 @@ export type NotEntered = "another room has its name" | "needs its key file" | "h
 
 /** One thing to be done, in order. */
 export type Effect =
-  /** A message that is new to us. @param own with the item that waited for it */
+  /** A message that is new to us. */
   | {
     readonly type: "message";
     readonly pos: number;
@@ -77,7 +77,7 @@ export type Effect =
   | { readonly type: "removed" }
   /** A new epoch: what was sealed for the one before and is not in the log never will be. */
   | { readonly type: "epoch"; readonly epoch: number }
-  /** Secrets that are used up: to be overwritten once the state is kept. */
+  /** Secrets that the new state no longer has: to be overwritten. */
   | { readonly type: "spent"; readonly secrets: readonly Bytes[] };
 
 /** What must be had before an entry can be judged; then it is processed again, from the same state. */

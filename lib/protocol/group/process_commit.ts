@@ -160,7 +160,7 @@ function keyOf(
   commit: Commit,
   { pendingCommit }: GroupState,
   facts: Facts,
-): Bytes | Exclude<NoKey, "removed"> | "needed" {
+): Bytes | NoKey | "needed" {
   if (equals(commit.author, facts.own)) {
     return pendingCommit && equals(pendingCommit.hash, commit.hash) ? pendingCommit.secret : "own";
   }

@@ -107,7 +107,7 @@ export function processKeyFileEntry<State extends KeyFileState>(
   const key = encodeHex(card.id);
   if (message.n <= (state.last[key] ?? -1)) return refused("out of order", card);
   if (!isKeyFileMessageSigned(message, card.verifying)) return refused("not signed", card);
-  // Who has not the key has said nothing here: no pin, no alarm, no name.
+  // A message from somebody without the key counts as unsaid: it sets no pin, raises no alarm, claims no name.
   const opened = open(message, facts.key);
   if (!opened) return refused("does not open", card);
   const own = equals(card.id, facts.own.id);

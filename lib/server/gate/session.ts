@@ -248,7 +248,7 @@ async function serve(
   }
 }
 
-/** Keeps who somebody is, before they are let in. @returns false when that is not possible: the link is closed */
+/** Stores the card and its name before the peer is let in. @returns false, with the link closed, if that fails */
 async function bindName({ card, link }: Peer, ends: Ends, context: SessionContext): Promise<boolean> {
   const { rooms, signIn } = context;
   const { name, id } = card;
@@ -261,16 +261,18 @@ async function bindName({ card, link }: Peer, ends: Ends, context: SessionContex
   if (isNew && !context.connectionLimiter.newcomer(ends.address)) {
     return refuse("--identities-per-hour", closeReasons.limit);
   }
-  if (!isNew && isNameFree(card, rooms)) {
-    if (await rooms.barrier()) return true;
-  } else {
+  let isKept: boolean;
+  if (!isNew && isNameFree(card, rooms)) isKept = await rooms.barrier();
+  else {
     const outcome = await rooms.propose({ kind: "card", card: card.bytes, takesName: signIn !== null });
-    if (outcome.type === "done") return true;
     // Somebody else of that name was faster.
     if (outcome.type === "refused") return refuse("name taken", closeReasons.nameTaken);
+    isKept = outcome.type === "done";
   }
-  link.close(closeReasons.limit); // the disk refuses it: told to come again
-  return false;
+  // Meanwhile the operator may have banned somebody whom no list of peers had yet.
+  if (rooms.bans.has(name, ends.address)) return refuse("banned", closeReasons.putOut);
+  if (!isKept) link.close(closeReasons.limit); // the disk refuses it: told to come again
+  return isKept && !link.isOver;
 }
 
 /** Lets a peer in whose name is kept. */

@@ -2,7 +2,7 @@
  * Console: the operator's commands, a line in, an answer out.
  *
  * Words work in any letter case. Nothing but TERMINATE ends the server, and it asks once when people are
- * connected: a stray line must not put a room out. On an answering server a line that is no command is an
+ * connected: a stray line must not shut everybody out. On an answering server a line that is no command is an
  * answer to the last speaker, and `@NAME TEXT` one to NAME.
  */
 

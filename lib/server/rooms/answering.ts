@@ -125,7 +125,7 @@ export class Answering {
     }
     const { name } = peer.card;
     const asked: Asked = { name, peer, room, pos };
-    this.#asked.delete(skeleton(name)); // whoever spoke last stands last
+    this.#asked.delete(skeleton(name)); // so that the last speaker is last in the map
     this.#asked.set(skeleton(name), asked);
     this.parts.heard(name, opened.time * 1000, opened.text);
     if (this.parts.acknowledge) this.#send(asked, cut(`Server received: ${opened.text}`));

@@ -1,6 +1,6 @@
 /**
  * Apply: what each record of the journal does to a server's state, in the order of the journal. The only place that
- * writes: what it decides rests on the state and the record alone, so that every server that follows the same journal
+ * writes to the store: what it decides rests on the state and the record alone, so that every server that follows the same journal
  * comes to the same state.
  */
 

@@ -59,7 +59,7 @@ export class Bans {
     return this.#bans.has(`name ${skeleton(name)}`) || this.#bans.has(`address ${address}`);
   }
 
-  /** Bans, at once and in any case. @returns whether it is on disk, to outlast a restart */
+  /** Bans, at once and in any case: also while the disk refuses it. @returns whether it is on disk, to outlast a restart */
   async add(ban: StoredBan): Promise<boolean> {
     this.#bans.set(keyOf(ban), ban);
     return await this.propose({ kind: "ban", ban });
@@ -67,7 +67,11 @@ export class Bans {
 
   /** Lets in again. @returns whether somebody was banned by it, and no longer is, also after a restart */
   async remove(ban: StoredBan): Promise<boolean> {
-    return this.#bans.has(keyOf(ban)) && await this.propose({ kind: "unban", ban });
+    const before = this.#bans.get(keyOf(ban));
+    if (!before) return false;
+    if (await this.propose({ kind: "unban", ban })) return true;
+    this.#bans.set(keyOf(ban), before); // also one that has never reached the disk
+    return false;
   }
 
   /** Called by the journal's follower only. */

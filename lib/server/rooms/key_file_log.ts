@@ -28,11 +28,11 @@ export class KeyFileLog extends RoomLog {
   /** @param host the server */
   constructor(stored: StoredRoom, host: RoomHost) {
     super(stored, host);
-    this.reload();
+    this.reload(stored);
   }
 
-  override reload(): void {
-    super.reload();
+  override reload(row: Pick<StoredRoom, "retired">): void {
+    super.reload(row);
     this.#numbers.clear();
     for (const { sender, n } of this.host.store.nextNumbers(this.id, 0)) {
       this.#numbers.set(encodeHex(sender), n);

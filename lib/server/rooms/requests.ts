@@ -309,7 +309,6 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
     if (outcome.type !== "stored" || outcome.isRepeated) return answerJudged(rooms, peer, ref, room, outcome);
     const { pos } = outcome;
     if (room instanceof KeyFileLog && room.isDropped) return peer.refuse(ref, "DENIED");
-    if (!peer.subscriptions.has(room.key)) peer.send({ type: "STORED", ref, room: room.id, pos });
     rooms.events.tell({ type: "exchanged", timeMs: rooms.clock.now(), bytes: bytes.length, roomId: room.id });
     if (room instanceof KeyFileLog) rooms.onKeyFileMessage?.(room, pos, peer);
   });

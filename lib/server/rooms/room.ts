@@ -42,11 +42,11 @@ export class ServerRoom extends RoomLog {
     super(stored, host);
     this.commits = new TokenBucket(1, host.limits.commitEveryMs, host.clock);
     this.admissions = new Admissions(this, host);
-    this.reload();
+    this.reload(stored);
   }
 
-  override reload(): void {
-    super.reload();
+  override reload(row: Pick<StoredRoom, "retired">): void {
+    super.reload(row);
     const { store } = this.host;
     const stored = store.lastCommit(this.id);
     if (!stored) return;
@@ -100,7 +100,7 @@ export class ServerRoom extends RoomLog {
     const place = checkPlace(message, this.head);
     const isNext = message.n === (this.#numbers.get(senderKey) ?? 0);
     const isViewPossible = checkMessageView(message.view, this.head, this.last + 1) === null;
-    // Nearly all of them: whoever is next has said nothing at this place before.
+    // The common case: `n` is the sender's next number, so nothing can be stored under it yet.
     if (place === null && isNext && isViewPossible && !this.isRetired) return null;
     const refused = (code: ErrorCode): Outcome => ({ type: "refused", code });
     if (!this.hasMember(message.sender)) return refused("NO_ROOM");

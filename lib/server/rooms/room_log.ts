@@ -78,7 +78,7 @@ export abstract class RoomLog {
   /** As its creator typed it. */
   readonly name: string;
   /** Ended by the operator: nothing more is taken. */
-  isRetired: boolean;
+  isRetired = false;
   /** Last position, flushed or not. */
   last = 0;
   /** Last position that is on disk: nothing after it is shown to anyone. */
@@ -100,16 +100,17 @@ export abstract class RoomLog {
     this.key = encodeHex(stored.id);
     this.kind = stored.kind;
     this.name = stored.name;
-    this.isRetired = stored.retired;
   }
 
-  /** Takes everything from the store: at the start, and after a flush was undone. */
-  reload(): void {
+  /** Takes everything from the store: at the start, and after a flush was undone. @param stored its row */
+  reload({ retired }: Pick<StoredRoom, "retired">): void {
     const { store } = this.host;
+    this.isRetired = retired;
+    this.#isAnnounceDue &&= retired;
     const last = store.last(this.id);
     this.last = last.pos;
     this.flushed = Math.min(this.flushed || last.pos, last.pos);
-    // What is on disk is shown yet, whatever was undone after it.
+    // Entries that are on disk must still be shown, even if later ones were undone.
     this.#fresh = this.#fresh.filter(({ entry }) => entry.pos <= last.pos);
     this.#history = last.history;
     this.#expiredUpTo = store.expiredUpTo(this.id);
@@ -197,7 +198,13 @@ export abstract class RoomLog {
 
   /** Shows entries to everybody whose stream has come so far. */
   #show(fresh: readonly Fresh[]): void {
-    for (const { own, entry } of fresh) own?.peer.subscriptions.get(this.key)?.expectOwn(entry.pos, own.ref);
+    for (const { own, entry, commit } of fresh) {
+      if (!own) continue;
+      const subscription = own.peer.subscriptions.get(this.key);
+      if (subscription) subscription.expectOwn(entry.pos, own.ref);
+      // The author of a commit may have a stream only now, by what follows from it.
+      else if (!commit) own.peer.send({ type: "STORED", ref: own.ref, room: this.id, pos: entry.pos });
+    }
     const batch = new Batch(fresh.map(({ entry }) => entry), (entry) => this.encodeEntry(entry));
     this.flushed = batch.end - 1;
     const transit = fresh.some(({ commit }) => commit !== null) ? null : this.#keyFor(batch);

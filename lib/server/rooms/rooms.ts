@@ -169,9 +169,16 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     const room = this.#keyFileRooms.get(encodeHex(id));
     if (!room) return;
     room.isDropped = true;
-    room.close();
     this.#keyFileRooms.delete(room.key);
+    this.#forget(room);
     this.store.dropRoom(id);
+  }
+
+  /** A room that is no more: nothing of it is shown. */
+  #forget(room: RoomLog): void {
+    if (room instanceof ServerRoom) room.admissions.stop();
+    room.close();
+    this.#showing.delete(room);
   }
 
   // ---- changing
@@ -240,8 +247,15 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     const kept = new Map(this.store.rooms().map((room) => [`${room.kind} ${encodeHex(room.id)}`, room]));
     for (const rooms of [this.#rooms, this.#keyFileRooms]) {
       for (const [key, room] of rooms) {
-        if (kept.delete(`${room.kind} ${key}`)) room.reload();
-        else rooms.delete(key);
+        const name = `${room.kind} ${key}`;
+        const stored = kept.get(name);
+        kept.delete(name);
+        if (stored) {
+          room.reload(stored);
+          continue;
+        }
+        rooms.delete(key);
+        this.#forget(room);
       }
     }
     for (const room of kept.values()) {

@@ -15,7 +15,7 @@ import type { StoredEntry } from "../store/store.ts";
 
 const readAhead = 32;
 const backlogBytes = 256 * 1024;
-// Answers that wait for a stream to come so far; who makes more does not read.
+// Answers held back until the stream reaches their position; a peer with more than this is not reading.
 const maxAnswers = 1000;
 const maxHashes = 1000;
 

@@ -66,7 +66,7 @@ export type Outcome =
 /** The owner of the state that records change. */
 export interface Follower {
   /**
-   * Applies records in their order, each whole or not at all. The only place that changes state.
+   * Applies records in their order, each whole or not at all. Nothing else changes what is kept.
    *
    * @param seq of the first record, counted from 1
    * @param timeMs the journal's time, milliseconds since 1970
@@ -76,7 +76,7 @@ export interface Follower {
   apply(seq: number, timeMs: number, records: readonly LogRecord[]): Outcome[];
   /** All that was applied is on disk: it may be shown. The proposals resolve after this. */
   flushed(): void;
-  /** All that was applied since the last flush is undone: what is in memory must be read again. */
+  /** All that was applied since the last flush is undone: what is in memory must be read again. @throws StoreFailed */
   undone(): void;
 }
 
@@ -92,6 +92,6 @@ export interface Journal {
   barrier(): Promise<boolean>;
   /** Whether the last attempt to keep something failed. */
   readonly isFailing: boolean;
-  /** Flushes what waits, and takes nothing more. */
+  /** Flushes what waits, and takes nothing more. @throws StoreFailed when that fails */
   close(): Promise<void>;
 }

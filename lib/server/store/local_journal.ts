@@ -9,6 +9,8 @@ import type { ServerEvents } from "../events.ts";
 import type { Follower, Journal, LogRecord, Outcome } from "./journal.ts";
 import { type Store, StoreFailed } from "./store.ts";
 
+const rereadMs = 1_000;
+
 interface Waiting {
   readonly outcome: Outcome;
   resolve(outcome: Outcome): void;
@@ -21,6 +23,10 @@ export class LocalJournal implements Journal {
   #waiting: Waiting[] = [];
   #isScheduled = false;
   #isFailing = false;
+  /** What is in memory is not what is on disk, and could not be read again yet. */
+  #isApart = false;
+  #isClosed = false;
+  #cancelReread: () => void = () => {};
 
   /** @param defer runs something in a later turn of the event loop */
   constructor(
@@ -43,6 +49,7 @@ export class LocalJournal implements Journal {
   }
 
   propose(record: LogRecord): Promise<Outcome> {
+    if (this.#isClosed || (this.#isApart && !this.#reread())) return Promise.resolve({ type: "undone" });
     let outcome: Outcome;
     try {
       [outcome] = this.#follower!.apply(this.#seq + 1, this.clock.now(), [record]);
@@ -57,30 +64,39 @@ export class LocalJournal implements Journal {
     return this.#wait(outcome);
   }
 
-  async barrier(): Promise<boolean> {
-    return this.isIdle || (await this.#wait({ type: "done" })).type === "done";
+  barrier(): Promise<boolean> {
+    if (this.isIdle) return Promise.resolve(true);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#add({ outcome: { type: "done" }, resolve: ({ type }) => resolve(type === "done") });
+    return promise;
   }
 
   #wait(outcome: Outcome): Promise<Outcome> {
-    return new Promise((resolve) => {
-      this.#waiting.push({ outcome, resolve });
-      if (this.#isScheduled) return;
-      this.#isScheduled = true;
-      this.defer(() => {
-        this.#isScheduled = false;
-        this.#flush();
-      });
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    this.#add({ outcome, resolve });
+    return promise;
+  }
+
+  #add(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.defer(() => {
+      this.#isScheduled = false;
+      this.#flush();
     });
   }
 
-  #flush(): void {
-    if (this.isIdle) return;
+  /** @returns why it did not work; null when all is on disk */
+  #flush(): StoreFailed | null {
+    if (this.isIdle) return null;
     const began = performance.now();
     try {
       this.store.flush();
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error;
-      return this.#undo(error);
+      this.#undo(error);
+      return error;
     }
     this.#isFailing = false;
     const waiting = this.#waiting;
@@ -88,6 +104,7 @@ export class LocalJournal implements Journal {
     this.events.tell({ type: "flushed", ms: performance.now() - began, writes: waiting.length });
     this.#follower!.flushed();
     for (const { outcome, resolve } of waiting) resolve(outcome);
+    return null;
   }
 
   #undo(error: StoreFailed): void {
@@ -95,12 +112,31 @@ export class LocalJournal implements Journal {
     this.#isFailing = true;
     const waiting = this.#waiting;
     this.#waiting = [];
-    this.#follower!.undone();
+    this.#reread();
     for (const { resolve } of waiting) resolve({ type: "undone" });
   }
 
+  /** What is in memory is read again. @returns whether the disk gave it; until it does, nothing more is taken */
+  #reread(): boolean {
+    this.#isApart = true;
+    try {
+      this.#follower!.undone();
+    } catch (error) {
+      if (!(error instanceof StoreFailed)) throw error;
+      this.events.tell({ type: "store failed", error });
+      this.#cancelReread();
+      this.#cancelReread = this.clock.after(rereadMs, () => this.#reread());
+      return false;
+    }
+    this.#cancelReread();
+    this.#isApart = false;
+    return true;
+  }
+
   close(): Promise<void> {
-    this.#flush();
-    return Promise.resolve();
+    const failed = this.#flush();
+    this.#isClosed = true;
+    this.#cancelReread();
+    return failed ? Promise.reject(failed) : Promise.resolve();
   }
 }
