@@ -13,7 +13,7 @@ import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protoc
 import type { Entry, Facts, GroupState, Opened, Waiting } from "../../lib/protocol/group/group_state.ts";
 import { entryHash, entryKinds, History, type HistoryView } from "../../lib/protocol/group/history.ts";
 import { process } from "../../lib/protocol/group/process.ts";
-import type { Member } from "../../lib/protocol/group/roster.ts";
+import { keyFileFlag, type Member } from "../../lib/protocol/group/roster.ts";
 import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { cardBook, genesis, headOf, member, zeros } from "../fakes/commits.ts";
 import { type Person, person } from "../fakes/people.ts";
@@ -162,6 +162,21 @@ test("an admission: in the room, with its keys, by the name and the history of i
   assertEquals(state.history!.view, begun.after(entryHash(entryKinds.commit, admits.commit.bytes)).view);
   assertEquals(state.chains[encodeHex(ira.card.id)], { key: iraChain, n: 0 });
   assertEquals(state.commitTime, 1_700_000_400, "the earlier of the server's time and ours");
+});
+
+test("an admission waits for the person where a member's key has changed, and for the room's own key file", () => {
+  const doubted = process(
+    waiting,
+    admission,
+    facts({ ...opens(admits), conflicts: ({ name }) => name === "ira" }),
+  );
+  assertObjectMatch(doubted, { type: "need", need: { type: "trust", people: [{ name: "ira" }] } });
+  const locked = commit(headOf(first, 1), ira, two, begun.view, { policy: keyFileFlag });
+  const wrong = facts({ ...opens(locked), roomKey: random(32) });
+  assertEquals(process(waiting, entry(2, locked.commit.bytes), wrong), {
+    type: "wrong key file",
+    roomName: "lobby",
+  });
 });
 
 test("one step: the same state, entry and facts give the same result, and the state stays what it was", () => {
