@@ -1,5 +1,6 @@
 /** The executable from outside: commands, streams, exit codes, signals, and a terminal. */
 
+import { until } from "../fakes/until.ts";
 import { test } from "../fakes/test.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { hasTmux, Terminals } from "./terminal.ts";
@@ -390,12 +391,12 @@ e2e("a server whose output nobody reads goes on serving", async (home) => {
     `(export HOME='${home.dir}' XDG_CACHE_HOME='${home.env.XDG_CACHE_HOME}'; ${command}) | head -1`,
   ]);
   try {
-    for (let i = 0;; i++) {
+    let told = "";
+    await until("it serves", async () => {
       const { code, err } = await home.run(["join", "-u", "ira", "-p", port, "-m", "still there"]);
-      if (code === 0) break;
-      if (i === 20) throw new Error(err);
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
+      told = err;
+      return code === 0;
+    }, { timeoutMs: 60_000, everyMs: 250, instead: () => told });
   } finally {
     await run("sh", ["-c", `kill -9 ${Number(text.trim())}`]);
   }

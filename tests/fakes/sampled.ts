@@ -22,7 +22,7 @@ export function some(most: number, count: number): number[] {
 }
 
 /** Numbers from 0 to 1, the same for one seed (mulberry32). */
-function seededNumbers(from: number): () => number {
+export function seededNumbers(from: number): () => number {
   let state = from >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -22,6 +22,8 @@ import {
 import { makeCard, parseCard } from "../../lib/protocol/identity/card.ts";
 import { decodeName } from "../../lib/protocol/identity/name.ts";
 import { encodePassword, isPassword } from "../../lib/protocol/identity/password.ts";
+import { parsePrekey } from "../../lib/protocol/identity/prekey.ts";
+import { unhex, vectors } from "../fakes/vectors.ts";
 import { person } from "../fakes/people.ts";
 import { test } from "../fakes/test.ts";
 
@@ -80,6 +82,11 @@ const refused: [what: string, why: string, act: () => unknown][] = [
     openKeyFileMessage(parseKeyFileMessage(sealed), zeros(32));
   }],
   ["a card of an unknown role", "unknown role", () => parseCard(makeCard(ira.identity, 3, "ira", 1))],
+  ["a prekey that lives another time", "exactly 30 days", () => {
+    const bytes = unhex(vectors("prekey").made.bytes);
+    bytes[52] ^= 1; // the last of notAfter
+    parsePrekey(bytes);
+  }],
   ["a name with a blank", "no name may have", () => decodeName(ascii("ira 2"))],
   ["a name that is too long", "no name may have", () => decodeName(ascii("x".repeat(25)))],
   ["a short password", "at least", () => encodePassword("1234567")],
