@@ -3,7 +3,7 @@
  * there, nothing is said twice, no key is used twice, and it goes on without a warning.
  */
 
-import { some, tellSeed, times } from "../fakes/sampled.ts";
+import { sampled, some, times } from "../fakes/sampled.ts";
 import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
@@ -129,13 +129,12 @@ function assertPlacesUnique(world: World): void {
 for (const scenario of scenarios) {
   test({
     name:
-      `property 20: killed at any write point of ${scenario.name}, nothing is lost, doubled or used twice`,
+      `property 20: killed at any write point of ${scenario.name}, nothing is lost, doubled or used twice (${sampled})`,
     sanitizeOps: false,
     sanitizeResources: false,
     async fn() {
       const count = await killedAt(scenario, 0);
       assertEquals(count > 20, true, `only ${count} write points`);
-      tellSeed(`${scenario.name}, ${count} write points`);
       const points = some(25, count);
       const worker = async () => {
         for (let at = points.shift(); at !== undefined; at = points.shift()) await killedAt(scenario, at);

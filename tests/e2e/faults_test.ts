@@ -5,7 +5,7 @@
 
 import { run } from "../fakes/tools.ts";
 import { exists } from "../../lib/storage/private_file.ts";
-import { seed, seededNumbers, tellSeed } from "../fakes/sampled.ts";
+import { sampled, seed, seededNumbers } from "../fakes/sampled.ts";
 import { until } from "../fakes/until.ts";
 import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { type ChatProcess, e2e, executable, freePort, type Home } from "./chat_process.ts";
@@ -38,7 +38,7 @@ async function joined(home: Home, name: string, port: string): Promise<ChatProce
 }
 
 e2e(
-  `killed ${kills} times at random points under load: nothing confirmed is lost, doubled or moved, nobody is warned`,
+  `killed ${kills} times at random points under load: nothing confirmed is lost, doubled or moved, nobody is warned (${sampled})`,
   async (home) => {
     const port = String(freePort());
     const serve = async () => {
@@ -54,7 +54,6 @@ e2e(
       void people[said % people.length].type(`${JSON.stringify({ type: "say", text: `line ${said}` })}\n`);
       said++;
     }, 20);
-    tellSeed(`${kills} kills`);
     const random = seededNumbers(seed);
     for (let i = 0; i < kills; i++) {
       // Under way again: somebody has heard some lines since the restart.

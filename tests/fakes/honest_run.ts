@@ -6,7 +6,7 @@
 
 import { test } from "./test.ts";
 import type { RandomSource } from "../../lib/crypto/random.ts";
-import { seed, tellSeed, times } from "./sampled.ts";
+import { sampled, seed, times } from "./sampled.ts";
 import { seededRandom } from "./seeded_random.ts";
 import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { JumpingClock } from "./jumping_clock.ts";
@@ -196,7 +196,6 @@ class Run {
 
 /** Runs many, some at once, so that nobody's waiting costs time. */
 async function honestRuns(of: string, count: number, atOnce: number, limits: Partial<Limits>): Promise<void> {
-  tellSeed(of);
   let done = 0;
   const worker = async () => {
     while (done < count) await honestRun(seededRandom(`${seed} ${of} ${done++}`), limits);
@@ -207,7 +206,8 @@ async function honestRuns(of: string, count: number, atOnce: number, limits: Par
 /** A hundred runs, or two thousand; what is done in each follows from the seed. */
 export function honestRunsTest(of: string, limits: Partial<Limits> = {}): void {
   test({
-    name: `property 16: honest runs with cuts, restarts and crashes at random points never warn: ${of}`,
+    name:
+      `property 16: honest runs with cuts, restarts and crashes at random points never warn: ${of} (${sampled})`,
     sanitizeOps: false,
     sanitizeResources: false,
     boundMs: times(240_000, 7_200_000),

@@ -1,6 +1,6 @@
 /**
- * Sampled: what takes long is sampled in each run, with a seed that is printed, and runs whole with CHAT_LONG=1
- * (`deno task long`). CHAT_SEED=N repeats a sample.
+ * Sampled: what takes long is sampled in each run, with a seed that stands in its test's name, and runs whole with
+ * CHAT_LONG=1 (`deno task long`). CHAT_SEED=N repeats a sample.
  */
 
 const isLong = Deno.env.get("CHAT_LONG") === "1";
@@ -32,7 +32,5 @@ export function seededNumbers(from: number): () => number {
   };
 }
 
-/** Tells the seed, so that a failure can be had again. */
-export function tellSeed(what: string): void {
-  if (!isLong) console.log(`${what}: sampled, CHAT_SEED=${seed}`);
-}
+/** Stands in the name of each test that samples, so that a failure can be had again. */
+export const sampled: string = isLong ? "whole" : `CHAT_SEED=${seed}`;

@@ -8,7 +8,7 @@ import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
 import { makeCard, roles } from "../../lib/protocol/identity/card.ts";
-import { closeReasons } from "../../lib/protocol/channel/link_messages.ts";
+import { closeReasons, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
 import { boxHash, sealBox } from "../../lib/protocol/group/box.ts";
 import { makeLeave } from "../../lib/protocol/group/commit.ts";
 import { makePrekey, parsePrekey } from "../../lib/protocol/identity/prekey.ts";
@@ -111,6 +111,21 @@ worldTest("a stranger cannot write into a room, nor commit to it", async (world)
   client.close();
   stranger.close();
 });
+worldTest(
+  "rooms of two and key-file rooms that somebody begins are counted together, and one too many is LIMIT",
+  async (world) => {
+    const client = await RawClient.open(world.port, "ira");
+    const join = (room: Bytes) =>
+      client.ask((ref) => ({ type: "JOIN", ref, room, kind: roomKinds.keyFile, pos: 0 }), "DONE");
+    const known = systemRandom(32);
+    assertEquals(await join(known), "DONE 0");
+    assertEquals(await join(known), "DONE 0", "one that is there does not count");
+    assertEquals(await join(systemRandom(32)), "DONE 0");
+    assertEquals(await join(systemRandom(32)), "LIMIT");
+    client.close();
+  },
+  { limits: { directRoomsPerHour: 2 } },
+);
 worldTest("a room name in use, in any spelling that looks like it, is CONFLICT", async (world) => {
   const client = await room(world);
   const other = await RawClient.open(world.port, "sahnawaz");

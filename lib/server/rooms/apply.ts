@@ -120,6 +120,7 @@ export function applyRecord(
     }
     case "key-file room": {
       if (state.keyFileRoom(record.room)) return done;
+      // A room of two can be made by those two only: nobody else may take its id, which all can compute.
       if (state.get(record.room)) return refused("DENIED");
       const row = { id: record.room, kind: roomKinds.keyFile, name: "" };
       store.createRoom(row, null);

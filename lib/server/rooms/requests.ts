@@ -124,8 +124,6 @@ function onPrekeyPut(rooms: Rooms, peer: Peer, { ref, prekey: bytes }: MessageOf
 }
 
 function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: MessageOf<"JOIN">): void {
-  // A room of two can be made by those two only: nobody else may take its id, which all can compute.
-  if (rooms.get(id)) return refuse(rooms, peer, ref, "DENIED");
   const room = rooms.keyFileRoom(id);
   if (room) {
     return rooms.afterFlush(() => {
