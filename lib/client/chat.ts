@@ -290,10 +290,9 @@ export class Chat implements Receiver {
 
   #afterJob(room: RoomStream): void {
     this.#entrances.jobDone(room);
-    if (room.trust.conflict) {
-      this.#claims.note(room.trust.conflict);
-      if (this.#claims.names(room.trust.conflict.name)) this.conversation.acceptKey(room.trust.conflict);
-    }
+    const { conflict } = room.trust;
+    if (conflict) this.#claims.note(conflict);
+    if (conflict && this.#claims.names(conflict.name)) this.conversation.acceptKey(conflict);
     this.#publishing.eraseWhenDue();
     if (room === this.#set.main && room.isCaughtUp && !this.#isEntered) this.#entered();
     this.conversation.lost += room.lines.takeLost();
@@ -364,8 +363,7 @@ export class Chat implements Receiver {
 
   /** Whether nothing that was said waits to be stored by the server. */
   get #isQuiet(): boolean {
-    return this.#unsent.count === 0 &&
-      this.#all.every((room) => room.lines.unsent.length === 0 && !room.hasWish);
+    return this.#unsent.count === 0 && this.#all.every((room) => !room.hasWork);
   }
 
   /** For programs: goes once everything is stored, and says so when that does not come about. */
@@ -380,8 +378,7 @@ export class Chat implements Receiver {
   /** Goes; what is not stored yet has a moment, and is otherwise kept for the next time. */
   quit(): void {
     const mayStillGo = this.#all.some((room) =>
-      (room.lines.unsent.length > 0 || room.hasWish) && room.state.alarm === null &&
-      room.trust.conflict === null
+      room.hasWork && !room.alarm.isRaised && room.trust.conflict === null
     );
     if (!this.#set.shown || !this.#connection || !(mayStillGo || this.#unsent.count > 0)) {
       return this.#endNow();

@@ -1,7 +1,9 @@
 import { test } from "../fakes/test.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { BadInvite, formatInvite, parseInvite } from "../../lib/protocol/identity/invite.ts";
-import { helpOf } from "../../lib/cli/help.ts";
+import type { Process } from "../../lib/cli/process.ts";
+import { topics } from "../../lib/cli/pages/topics.ts";
+import { help, helpOf } from "../../lib/cli/help.ts";
 import { joinSpec, keygenSpec, serveSpec, specs } from "../../lib/cli/command_specs.ts";
 import { parseOptions, parsePort, UsageError } from "../../lib/cli/options.ts";
 import { report } from "../../lib/cli/report.ts";
@@ -137,5 +139,22 @@ test("every way to run the program gives it the permissions of the executable, a
   ]);
   for (const { command } of Object.values(tasks)) {
     assertEquals(/(^| )(-A|--allow-all)( |$)/.test(command), false, command);
+  }
+});
+
+test("every part of the pages that is not of the code is in a topic, and chat help prints all of a topic", () => {
+  for (const page of new Set(topics.map((topic) => topic.page))) {
+    const parts = [...page.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
+    const told = topics.filter((topic) => topic.page === page).flatMap(({ headings }) => headings);
+    assertEquals(told.toSorted(), parts.toSorted());
+  }
+  for (const { name, headings } of topics) {
+    let text = "";
+    const process = { out: (some: string) => void (text += some), outputIsTerminal: false } as Process;
+    assertEquals(help(name, process), 0);
+    if (headings.length > 1) {
+      for (const heading of headings) assertStringIncludes(text, heading.toUpperCase());
+    }
+    assertEquals(/<!--|```|\]\(/.test(text), false, text);
   }
 });

@@ -1,6 +1,6 @@
 /** What every journal promises (lib/server/store/journal.ts), by the local one; and what becomes of a refused flush. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import type { ServerEvent } from "../../lib/server/events.ts";
 import type { Follower, LogRecord, Outcome } from "../../lib/server/store/journal.ts";
 import { LocalJournal } from "../../lib/server/store/local_journal.ts";
@@ -15,11 +15,11 @@ function bench() {
   const told: string[] = [];
   const events: ServerEvent[] = [];
   const later: (() => void)[] = [];
-  let broken: "flush" | "apply" | null = null;
+  let broken: "flush" | "apply" | "all" | null = null;
   const failed = () => new StoreFailed("rooms.db", "the disk is full");
   const store = {
     flush() {
-      if (broken === "flush") throw failed();
+      if (broken === "flush" || broken === "all") throw failed();
       told.push("on disk");
     },
   };
@@ -33,7 +33,10 @@ function bench() {
       });
     },
     flushed: () => void told.push("shown"),
-    undone: () => void told.push("undone"),
+    undone() {
+      if (broken === "all") throw failed();
+      told.push("undone");
+    },
   };
   const clock = new FakeClock(0);
   const journal = new LocalJournal(
@@ -45,6 +48,7 @@ function bench() {
   journal.follow(0, follower);
   return {
     journal,
+    clock,
     told,
     events,
     breaks: (what: typeof broken) => broken = what,
@@ -120,10 +124,33 @@ test("journal: a barrier waits for what was applied before it, and tells whether
   assertEquals(await lost, false);
 });
 
-test("journal: closing flushes what waits", async () => {
+test("journal: closing flushes what waits, says when that fails, and takes nothing more", async () => {
   const { propose, told, journal } = bench();
   propose("a");
   await journal.close();
+  propose("b");
   await settled();
-  assertEquals(told.slice(1), ["on disk", "shown", "a: done"]);
+  assertEquals(told.slice(1), ["on disk", "shown", "a: done", "b: undone"]);
+  const full = bench();
+  full.propose("a");
+  full.breaks("flush");
+  await assertRejects(() => full.journal.close(), StoreFailed);
+});
+
+test("journal: what cannot be read again after a failure is read again later, and nothing is taken before", async () => {
+  const { propose, turn, told, breaks, clock } = bench();
+  breaks("all");
+  propose("a");
+  turn();
+  await settled();
+  propose("b");
+  await settled();
+  assertEquals(told, ["apply 1 a at 0", "a: undone", "b: undone"]);
+  breaks(null);
+  clock.advance(1_000);
+  assertEquals(told.at(-1), "undone");
+  propose("c");
+  turn();
+  await settled();
+  assertEquals(told.slice(-3), ["on disk", "shown", "c: done"]);
 });

@@ -126,6 +126,13 @@ worldTest(
   },
   { limits: { directRoomsPerHour: 2 } },
 );
+worldTest("nobody joins a room that was retired, not even a member", async (world) => {
+  const client = await room(world);
+  await world.server.rooms.propose({ kind: "retire", room: head.room });
+  const join = () => client.ask((ref) => ({ type: "JOIN", ref, room: head.room, kind: 1, pos: 0 }), "DONE");
+  assertEquals(await join(), "DENIED");
+  client.close();
+});
 worldTest("a room name in use, in any spelling that looks like it, is CONFLICT", async (world) => {
   const client = await room(world);
   const other = await RawClient.open(world.port, "sahnawaz");

@@ -23,7 +23,15 @@ export const topics: readonly Topic[] = [
     name: "talking",
     about: "Joining, commands, keys of the editor, exit codes",
     page: talking,
-    headings: ["Joining", "In a room", "The line you type", "Key files", "Keys of your own", "Exit codes"],
+    headings: [
+      "Joining",
+      "In a room",
+      "The line you type",
+      "Key files",
+      "Keys of your own",
+      "Exit codes",
+      "Shells and the manual page",
+    ],
   },
   {
     name: "trust",

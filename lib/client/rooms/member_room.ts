@@ -3,7 +3,6 @@
  * core, commits that are due, and who is there. How its stream is handled is room_stream.ts.
  */
 
-import { process } from "../../protocol/group/process.ts";
 import { findMember, isAdmin, keyFileFlag, type Member, policies } from "../../protocol/group/roster.ts";
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
@@ -11,7 +10,7 @@ import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { labelledHash } from "../../crypto/hash.ts";
 import { ChatError } from "../../errors.ts";
-import { type Commit, isLeaveSigned, type Leave, makeLeave } from "../../protocol/group/commit.ts";
+import { isLeaveSigned, type Leave, makeLeave } from "../../protocol/group/commit.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
 import { chainStep, noKeyFile } from "../../protocol/group/epoch.ts";
 import { messageKinds, sealMessage } from "../../protocol/group/sealed_message.ts";
@@ -19,18 +18,15 @@ import { entryKinds } from "../../protocol/group/history.ts";
 import type { LinkMessage, MessageOf } from "../../protocol/channel/link_messages.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Committer } from "./committer.ts";
+import { EntryProcessor } from "./entry_processor.ts";
 import type { Change } from "../../protocol/group/make_commit.ts";
 import type { Sealed } from "./outbox.ts";
-import { ServerFault, WrongKeyFile } from "./room_context.ts";
+import { ServerFault } from "./room_context.ts";
 import type { RoomEvent } from "../room_events.ts";
 import type { OutboxItem, RoomState } from "./room_state.ts";
 import type { Named } from "../../protocol/identity/name.ts";
 import { RoomStream } from "./room_stream.ts";
-import type { Entry, Facts, Opened } from "../../protocol/group/group_state.ts";
-import { RequestRefused } from "../connection/connection_errors.ts";
-import { boxDecryptor, BoxUnreadable, openBox } from "../../protocol/group/box.ts";
-import type { Need, NotEntered } from "../../protocol/group/effects.ts";
-import { carryOut } from "./carry_out.ts";
+import type { Entry } from "../../protocol/group/group_state.ts";
 
 const maxHashes = 65_536;
 
@@ -47,6 +43,7 @@ export class MemberRoom extends RoomStream<RoomState> {
   /** Whose views have confirmed what. */
   readonly confirmations = new Confirmations(this);
   readonly #committer = new Committer(this);
+  readonly #entries = new EntryProcessor(this);
   #hashes: { first: number; hashes: Bytes[] } | null = null;
   #presenceKnown = false;
 
@@ -310,84 +307,8 @@ export class MemberRoom extends RoomStream<RoomState> {
     this.dirty = true;
   }
 
-  /** Has the group core process one entry, gets what it needs, and carries out what follows. @throws LinkLost */
   protected async take(entry: Entry, address: string): Promise<void> {
-    const opened = new Map<string, Opened>();
-    for (;;) {
-      const result = process(this.state, entry, this.#facts(opened));
-      switch (result.type) {
-        case "need":
-          await this.#provide(result.need, opened);
-          continue;
-        case "fault":
-          throw new ServerFault(result.why);
-        case "wrong key file":
-          throw new WrongKeyFile(result.roomName);
-        case "not entered":
-          return this.refuse(notEntered(result.why, result.roomName));
-        case "done":
-          // What the new state rests on is kept first: if that fails, nothing has moved, and the entry comes again.
-          if (entry.kind === entryKinds.commit) this.#keepTrust(result.state);
-          Object.assign(this.state, result.state);
-          for (const effect of result.effects) carryOut(this, effect, address);
-          return;
-      }
-    }
-  }
-
-  #facts(opened: ReadonlyMap<string, Opened>): Facts {
-    const { card, serverId, directory, known, clock } = this.context;
-    return {
-      own: card.id,
-      serverId,
-      cards: directory.card,
-      roomKey: this.roomKey,
-      now: seconds(clock),
-      pinnedRoom: (name) => this.#pinnedRoom(name),
-      conflicts: ({ name, id }) => known.conflicts(serverId, name, id),
-      opened: (hash) => opened.get(encodeHex(hash)),
-      waiting: (bytes) =>
-        this.state.outbox.find((item) => item.sealed !== null && equals(item.sealed.bytes, bytes)) ?? null,
-    };
-  }
-
-  /** The room that is known by a name, and no other may be entered by; null for any. */
-  #pinnedRoom(name: string): Bytes | null {
-    const { known, serverId, pinsRooms } = this.context;
-    return !this.replacesPin && pinsRooms() ? known.room(serverId, name) : null;
-  }
-
-  async #provide(need: Need, opened: Map<string, Opened>): Promise<void> {
-    switch (need.type) {
-      case "cards":
-        return await this.trust.needCards(need.ids);
-      case "trust":
-        return await this.trust.needPins(need.people);
-      case "box":
-        opened.set(encodeHex(need.hash), await this.#openBox(need.hash, need.commit));
-    }
-  }
-
-  async #openBox(hash: Bytes, commit: Commit): Promise<Opened> {
-    const { card, identity, prekeys } = this.context;
-    try {
-      const { box } = await this.request((ref) => ({ type: "BOX_GET", ref, hash }), "BOX");
-      return await openBox(box, hash, commit, card.id, prekeys.find, boxDecryptor(identity.rsa));
-    } catch (error) {
-      if (!(error instanceof BoxUnreadable) && !(error instanceof RequestRefused)) throw error;
-      return "withheld";
-    }
-  }
-
-  /** Cards and pins of everybody in a room, and the room's own by its name. @throws FileTrouble */
-  #keepTrust({ head, status }: Pick<RoomState, "head" | "status">): void {
-    const { directory, known, serverId, pinsRooms } = this.context;
-    directory.save();
-    if (!head) return;
-    this.trust.keepPins(head.roster);
-    const { room, roomName } = head;
-    const isNew = this.state.status !== "in" && status === "in" && roomName !== "" && pinsRooms();
-    if (isNew && !this.#pinnedRoom(roomName)) known.pinRoom(serverId, roomName, room);
+    await this.#entries.process(entry, address);
   }
 
   /** We are in. */
@@ -453,16 +374,5 @@ export class MemberRoom extends RoomStream<RoomState> {
     }
     if (change || !state.readable || state.suspect || state.leaving || this.lacksKeyFile) return;
     this.sendWaiting();
-  }
-}
-
-function notEntered(why: NotEntered, name: string): string {
-  switch (why) {
-    case "another room has its name":
-      return `Another room than the known one is called ${name}; it is not entered.`;
-    case "needs its key file":
-      return `The room ${name} needs its key file; it is not entered. "chat join --room ${name} --key FILE" enters it.`;
-    case "has no key file":
-      return `The room ${name} has no key file, but you gave one; it is not entered.`;
   }
 }

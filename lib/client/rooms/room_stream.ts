@@ -141,6 +141,11 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     return false;
   }
 
+  /** Whether a line or a change of the person's is still to be stored. */
+  get hasWork(): boolean {
+    return this.lines.unsent.length > 0 || this.hasWish;
+  }
+
   /** Takes one message of the stream. */
   receive(message: LinkMessage): void {
     if (this.#refused || this.#broken) return;

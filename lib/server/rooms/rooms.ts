@@ -191,7 +191,10 @@ export class Rooms implements RoomHost, AppliedState, Follower {
    */
   proposeFor(record: LogRecord, origin: Origin, resolved: (outcome: Outcome) => void): void {
     this.#origins.set(record, origin);
-    this.propose(record).then((outcome) => this.#guard(() => resolved(outcome)));
+    this.propose(record).then((outcome) => {
+      this.#origins.delete(record); // a journal that takes nothing has not applied it
+      this.#guard(() => resolved(outcome));
+    });
   }
 
   /** Proposes a change of the server's own. @returns its outcome, once what it has changed is on disk */
