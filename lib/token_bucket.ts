@@ -19,7 +19,7 @@ export class TokenBucket {
 
   #refill(): void {
     const now = this.clock.now();
-    // A clock set back gives nothing and takes nothing.
+    // If the clock was set back, no tokens are added or taken.
     this.#level = Math.min(this.burst, this.#level + Math.max(0, now - this.#at) / this.everyMs);
     this.#at = now;
   }

@@ -86,7 +86,7 @@ async function writePair(values: Values, switches: Switches, process: Process): 
   const { dir, owner } = place(values, switches, process);
   const force = switches.has("force");
   const paths = keyPaths(dir, owner);
-  // Before anything is asked or searched for: a refusal must cost nothing.
+  // Checked first: a refusal must come before any question or slow search.
   for (const path of [paths.private, paths.public]) refuseExisting(path, force);
   const foreign = values.from === undefined ? null : await takeOver(values, process);
   const none = switches.has("no-passphrase");

@@ -21,7 +21,7 @@ export function readRoomKey(path: string): Bytes {
   try {
     bytes = readPrivate(path);
   } catch (error) {
-    // What is no key at all must not be made private for it.
+    // A file that holds no key must not have its mode changed.
     if (error instanceof FileExposed) inFile(path, () => decodeRoomKey(Deno.readFileSync(path)));
     throw error;
   }

@@ -10,7 +10,7 @@ const bracketedPaste = (on: boolean) => `\x1b[?2004${on ? "h" : "l"}`;
 export function systemTty(write: (text: string) => void, env: Environment): Tty {
   const hasJobs = Deno.build.os !== "windows";
   let isEditing = false;
-  // Every way out that can be caught gives the terminal back as it was; raw mode the runtime itself undoes.
+  // Restores the terminal on every exit that can be caught; the runtime itself undoes raw mode.
   globalThis.addEventListener("unload", () => isEditing && write(bracketedPaste(false)));
   const onSignal = (signal: Deno.Signal, act: () => void) => {
     if (!hasJobs) return () => {};
@@ -46,7 +46,7 @@ export function systemTty(write: (text: string) => void, env: Environment): Tty 
     onResize: (act) => onSignal("SIGWINCH", act),
     onContinue: (act) => onSignal("SIGCONT", act),
     suspend() {
-      // Not SIGSTOP: without a shell that could continue us, the kernel must be free to ignore it.
+      // Not SIGSTOP: the kernel ignores SIGTSTP where no shell could continue us.
       if (hasJobs) Deno.kill(Deno.pid, "SIGTSTP");
     },
   };

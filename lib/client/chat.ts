@@ -227,7 +227,7 @@ export class Chat implements Receiver {
       receiver: this,
       isEntered: () => this.#isEntered,
       begins: (connection) => {
-        // Kept only now: the handshake has proved that the server holds the key of the card it showed.
+        // Pinned only now: the handshake has proved that the server holds the key of its card.
         this.#gate.keep(connection.server.id, connection.version);
         this.#connection = connection;
         this.#rooms.begin(connection.server.id);
@@ -256,7 +256,7 @@ export class Chat implements Receiver {
     if (this.#isEntered) this.view.notice("Connected again.");
     else this.view.progress("Initial set up had been completed!");
     const { pins, room } = this.options;
-    // At a memory-only server names stand for nothing after its run: there an invite's room is not kept.
+    // A memory-only server forgets its rooms, so the invite's room is not pinned there.
     if (pins && this.#rooms.context.pinsRooms()) {
       this.#gate.keepRoom(this.#rooms.serverId!, room, pins.roomId);
     }
@@ -282,7 +282,7 @@ export class Chat implements Receiver {
   #take(room: RoomStream, isMain: boolean): void {
     const isFirst = this.#set.shown === null;
     if (isMain) this.#set.main = room;
-    // Coming back after a cut leaves the person in the room that was on the screen.
+    // After a reconnect the person stays in the room that was on the screen.
     if (isFirst || !this.#isEntered) this.#show(room);
     room.lines.adopt(this.#unsent.take(room.state.name, isMain));
     this.#afterJob(room);

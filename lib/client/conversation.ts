@@ -258,7 +258,7 @@ export class Conversation implements ChatApi {
     claims.accepted(name);
     this.profile.known.pinUser(rooms.serverId!, name, id);
     this.view.notice(`The new key of ${name} is accepted, not verified.`);
-    // The name may have kept several rooms waiting.
+    // Several rooms may have waited for this name.
     for (const other of this.rooms.values()) {
       if (other.trust.conflict && skeleton(other.trust.conflict.name) === skeleton(name)) other.pinsChanged();
       if (!set.canBeShown(other)) other.looked();

@@ -70,7 +70,7 @@ export async function writeKeys(
   const paths = keyPaths(dir, owner);
   const text = await encodePrivatePem(secrets, passphrase, random);
   for (const path of [paths.private, paths.public]) refuseExisting(path, force);
-  // Written whole before the old ones move: a full disk must not leave nobody with a key.
+  // Both new files are written before the old ones are renamed: a full disk must not lose the keys.
   const fresh: [string, string, number][] = [
     [paths.private, text, 0o600],
     [paths.public, encodePublicPem(secrets), 0o644],

@@ -83,7 +83,7 @@ export class LogFile {
 }
 
 function open(path: string): Deno.FsFile {
-  // Of a file that is there already its owner has decided who may read it.
+  // An existing file keeps the mode that its owner chose.
   return Deno.openSync(path, { append: true, create: true, mode: 0o600 });
 }
 

@@ -65,7 +65,7 @@ export class LinesView implements ChatView {
     const splitter = new LineSplitter();
     for await (const text of this.streams.input.pipeThrough(new TextDecoderStream())) {
       if (this.#secret) {
-        // What comes in one piece with an answer is for the next question, and never for the room.
+        // Lines that arrive together with an answer are kept for the next question, never sent to the room.
         await this.#hear(text);
         continue;
       }
@@ -147,7 +147,7 @@ export class LinesView implements ChatView {
       const seconds = Math.round((status.offline.retryMs - this.parts.clock.now()) / 1000);
       this.notice(`Trying again in ${Math.max(1, seconds)} s.`);
     }
-    // Without a prompt, what it would say is said once.
+    // There is no prompt to show this in, so it is printed once.
     if (!this.interactive || status.room === "") return;
     if (room !== status.room && room !== "") this.notice(`What you type is said in ${status.room} now.`);
     if (status.worry !== worry && status.worry !== "") this.notice(`${status.room} (${status.worry})`);

@@ -28,12 +28,12 @@ export class PresenceFold {
     if (event.type === "message") this.#spoke.set(event.from, now);
     if (event.type !== "presence") return false;
     const { who, here } = event;
-    // It is told for each room that one shares with somebody.
+    // The server says it once per shared room.
     const last = this.#last.get(who);
     if (last?.here === here && now - last.atMs < sameMs) return true;
     this.#last.set(who, { here, atMs: now });
     const before = this.#changed.get(who);
-    // Who has not been told to be here need not be told to have left.
+    // Somebody whose coming was not shown needs no line for leaving.
     if (!before && now - (this.#spoke.get(who) ?? -Infinity) < latelyMs) {
       this.show(`${newsPrefix} ${here ? `${who} is here.` : `${who} left the server.`}`);
       return true;

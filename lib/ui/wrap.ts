@@ -8,7 +8,7 @@
 import { graphemes, mostColumnsOf } from "./graphemes.ts";
 
 const indent = "    ";
-// No brackets in it: its second row begins with nothing that looks like "[+]" or "[!]".
+// Has no brackets, so a wrapped row can never start with "[+]" or "[!]".
 const address = /^https?:\/\/[\w\-.~:/?#@!$&'()*+,;=%]+$/;
 
 /** Breaks each line of a text. @param columns of the window @param text may have sequences that change colours */
@@ -34,7 +34,7 @@ function wrapLine(line: string, width: number): string {
     column = indent.length;
   };
   const isBegun = () => row.trim() !== "";
-  // What a terminal shows as a blank is one here, whatever it is called.
+  // Every character that terminals draw as a blank counts as one.
   for (const word of line.match(/[\p{Zs}]+|[^\p{Zs}]+/gu) ?? []) {
     const columns = mostColumnsOf(plain(word));
     if (column + columns <= width) {

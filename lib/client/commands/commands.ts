@@ -172,7 +172,7 @@ export function parseLine(line: string): Meaning {
   const trimmed = line.trim();
   if (trimmed === "") return { kind: "nothing" };
   if (trimmed === "EXIT" || trimmed === "exit") return { kind: "quit" };
-  // A blank that slipped in before it must not send a command to the room.
+  // A leading blank must not turn a command into a message.
   if (trimmed.startsWith("//")) return { kind: "say", text: line.replace("/", "") };
   if (!trimmed.startsWith("/")) return { kind: "say", text: line };
   const [, word, rest] = /^\/(\S*)\s*(.*)$/s.exec(line.trimStart())!;

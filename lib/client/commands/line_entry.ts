@@ -43,7 +43,7 @@ class LineEntry {
       return chat.quitWhenQuiet();
     }
     for await (const line of view.lines()) {
-      // A program does not watch for the prompt: its lines wait until they can mean something.
+      // A program writes before the room is entered: its lines wait until then.
       if (!view.interactive) await chat.whenEntered;
       if (chat.isOver) return;
       await this.#take(line);
@@ -87,7 +87,7 @@ class LineEntry {
             chat.lineLost();
             return chat.view.warning(`/${meaning.command.name} takes nothing after it; nothing was done.`);
           }
-          // What asks a question must not keep the next line, its answer, from being read.
+          // Not awaited: a command that asks a question needs the next line as its answer.
           if (chat.view.interactive) return void this.#run(meaning.command, meaning.rest);
           return await meaning.command.run(chat, meaning.rest);
         case "unknown":
@@ -110,7 +110,7 @@ class LineEntry {
     }
     try {
       if (texts.every((text) => text.trim() === "")) throw this.#refusal("There is nothing in it to be said");
-      // It may have been begun for the room that is gone.
+      // The line may have been typed for the room that is gone.
       if (to === undefined && room === undefined && chat.takeDisplaced()) {
         throw this.#refusal(`You are in ${chat.room?.label} now, and nothing was sent`);
       }

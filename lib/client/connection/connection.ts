@@ -220,7 +220,7 @@ export class Connection {
         ? { type: "LOGIN", ref: login.ref, name, password }
         : { type: "REGISTER", ref: login.ref, name, password, token },
     );
-    // Longer than the slowest database that a server waits for, with others before us in the line.
+    // Longer than a server waits for its database, even with others queued before us.
     const cancel = config.clock.after(acceptedDeadlineMs, () => this.link.drop({ how: "silent" }));
     const end = await Promise.race([accepted, ended]);
     cancel();

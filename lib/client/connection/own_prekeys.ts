@@ -46,7 +46,7 @@ export class OwnPrekeys {
   async newest(): Promise<PrekeySecrets> {
     const now = seconds(this.clock);
     const newest = this.#kept.keys.at(-1);
-    // One from the future, by a clock since set back, would be refused by others.
+    // Made while the clock was ahead: others would refuse a prekey from the future.
     if (newest && now - newest.notBefore < daySeconds && newest.notBefore <= now + 300) return newest;
     const made = await makePrekey(this.identity.id, this.identity.signing, this.#kept.lastId, now);
     const keys = [...this.#kept.keys, { ...made, notBefore: now, supersededAt: null }];

@@ -109,7 +109,7 @@ export function checkServerPin(known: KnownKeys, said: ServerTrust, id: Bytes): 
     throw new InviteMismatch(target, said.expectServer, id);
   }
   if (pinned && equals(pinned, id)) return;
-  // Not even an invite replaces a pin: a forged one would be enough then.
+  // Not even an invite replaces a pin: otherwise a forged invite would do.
   if (pinned && said.trust !== target) throw new ServerKeyChanged(target, pinned, id);
   if (!pinned && !said.expectServer && !said.acceptNew && !isLoopback(said.host)) {
     throw new ServerUnknown(target, id);

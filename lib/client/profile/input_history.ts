@@ -26,7 +26,7 @@ export class InputHistory {
   add(line: string): void {
     if (line === this.#lines.at(-1)) return;
     const lines = [...this.#lines.slice(1 - most), line];
-    // It is written at each Enter: long lines crowd out old ones.
+    // The file is rewritten at each Enter, so it is bounded by size: long lines push out old ones.
     let from = lines.length - 1;
     for (let left = maxCharacters - line.length; from > 0; from--) {
       left -= lines[from - 1].length;

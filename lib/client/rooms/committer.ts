@@ -119,7 +119,7 @@ export class Committer {
     const isClosed = basePolicy(head.policy) === policies.closed;
     const { isAdmin } = this.room;
     const names = new Set(roster.map((m) => skeleton(m.name)));
-    // Asked for twice, or under two look-alike names, somebody is added once.
+    // Nobody is added twice, even if asked for twice or under two look-alike names.
     const isNew = ({ id, name }: Card) => {
       if (findMember(roster, id) || names.has(skeleton(name))) return false;
       names.add(skeleton(name));
@@ -259,7 +259,7 @@ export class Committer {
         boxes.map((box) => this.room.request((ref) => ({ type: "BOX_PUT", ref, box }), "DONE")),
       );
     } catch (error) {
-      // The COMMIT is sent all the same: refused, it makes the server drop the boxes that it holds for us.
+      // Send the COMMIT anyway: its refusal makes the server drop the boxes it holds for us.
       if (!(error instanceof RequestRefused)) throw error;
     }
   }

@@ -99,7 +99,7 @@ export class DirectRooms {
     if (room.state.status !== "waiting") return; // the other was faster meanwhile
     if (room.connection !== connection) throw new LinkLost();
     state.pendingCommit = genesis.pending;
-    // The loser of the race is answered after the winner's commit, which has begun the room by then.
+    // If we lose the race, the answer comes after the winner's commit, which has begun the room.
     const made = await Promise.race([room.create([genesis.box]), connection.over.then(() => null)]);
     if (made === null) throw new LinkLost();
     if (!made && room.state.status === "waiting") {

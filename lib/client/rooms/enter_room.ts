@@ -194,7 +194,7 @@ async function joinRoom(
   if ((info.policy & keyFileFlag) !== 0 && !given) throw keyFileNeeded(name);
   if ((info.policy & keyFileFlag) === 0 && given) throw noKeyFileThere(name);
   if (context.pinsRooms() && pinOf(entrance, name) === null) {
-    // The person has accepted another room by this name, or it is the first: the commit that admits is held to it.
+    // First room of this name, or accepted by the person: the admitting commit must be of this room.
     if (context.known.room(context.serverId, name)) context.known.pinRoom(context.serverId, name, info.room);
     if (entrance.claims.names(name)) entrance.claims.used();
   }

@@ -66,7 +66,7 @@ export class JobQueue {
   schedule(): void {
     this.#again = true;
     if (this.#isBusy) {
-      // A job that waits, maybe for the person, must not keep what is typed from being stored.
+      // Typed lines must be stored even while a job waits, maybe for the person.
       if (this.#isPausing) this.owner.flush();
       return;
     }

@@ -104,7 +104,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   seal(item: OutboxItem): Sealed {
     const { card, clock, identity, random } = this.context;
     const { state } = this;
-    // Gaps are allowed: with the clock in it, even a lost state does not begin below what was used before.
+    // Numbers may have gaps: starting from the clock, even a lost state never reuses one.
     const n = state.next = Math.max(state.next, seconds(clock));
     state.next++;
     const header = { room: state.id, sender: card.id, n, view: this.history!.view };
@@ -152,7 +152,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     if (info.start === 0 && !equals(info.startHash, state.id)) {
       throw new ServerFault("a history that begins nowhere");
     }
-    // Position 0 has no history to go on from: what has expired since stays unseen.
+    // We have seen nothing yet, so there is no history to continue: what has expired stays unseen.
     if (!here || (here.pos === 0 && info.start > 0)) {
       if (info.start > 0) this.news.notice(expiredText(info.start));
       // Our history begins where the server says; the first view of an older member confirms or refutes it.

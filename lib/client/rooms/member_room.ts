@@ -245,7 +245,7 @@ export class MemberRoom extends RoomStream<RoomState> {
   }
 
   protected save(): void {
-    // Nothing is known yet that the server would not tell again.
+    // There is nothing yet that the server would not tell us again.
     if (!this.history && !this.state.pendingCommit && this.state.outbox.length === 0) return;
     this.context.files.save(this.state);
   }
@@ -278,7 +278,7 @@ export class MemberRoom extends RoomStream<RoomState> {
   }
 
   async #onStream(info: MessageOf<"ROOM_INFO">): Promise<void> {
-    // The room's file and the cards' are two: after a crash one may be ahead of the other.
+    // Rooms and cards are separate files: after a crash one may be ahead of the other.
     if (this.state.head) await this.trust.needCards(this.state.head.roster.map((member) => member.id));
     this.#hashes = null;
     this.streamBegins(info);
@@ -339,7 +339,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     await this.trust.needCards([id]);
     const leave: Leave = { id, epoch, signature };
     if (!isLeaveSigned(leave, this.state.id, this.context.directory.card(id)!.verifying)) return;
-    // One that has run out of its time must not stand in the way of a newer one.
+    // A newer request replaces an expired one.
     this.state.leaves = [...this.state.leaves.filter((other) => other !== known), leave];
     this.dirty = true;
     if (!equals(id, this.context.card.id)) this.news.notice(`${member.name} wants to leave the room.`);

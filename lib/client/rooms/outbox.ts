@@ -93,7 +93,7 @@ export class Outbox {
   prepare(): () => void {
     const { clock } = this.room.context;
     if (clock.now() < this.#notBefore) return () => {};
-    // Some of the epoch before are still to come back as STALE: what is typed now must not overtake them.
+    // Messages of the last epoch will still come back as STALE: new ones must not overtake them.
     if ([...this.#inFlight.values()].some(({ item }) => item.sealed === null)) return () => {};
     const ready: OutboxItem[] = [];
     for (const item of this.#open()) {
@@ -139,7 +139,7 @@ export class Outbox {
       return;
     }
     if (code === errorCodes.ORDER) this.room.numberRefused(item);
-    // Those behind a refused one are refused with it: one batch, one step.
+    // A refusal also refuses the messages behind it: back off once, not once per message.
     if (this.#slowed) return;
     this.#slowed = true;
     this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs * 2 || firstBackoffMs);

@@ -70,7 +70,7 @@ export class RoomSet {
     const some = [...this.all.values()].filter((room) =>
       this.canBeShown(room) && (room.state.status === "in" || room === this.shown)
     );
-    // The one named at the start comes before those that are new as well.
+    // The room of the command line also comes before new rooms.
     return order.sorted(some.toSorted((a, b) => Number(this.isNamed(b)) - Number(this.isNamed(a))));
   }
 

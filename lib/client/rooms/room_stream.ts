@@ -259,7 +259,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** Something did not go: nothing more of this stream is handled; it comes again with the next connection. */
   #failed(error: unknown, isSameLink: boolean): void {
     if (error instanceof LinkLost) {
-      // What follows in a stream that is over must not be handled without what was given up.
+      // The rest of this stream must not be handled without the part that was given up.
       if (isSameLink) this.refuse(null);
       return;
     }
@@ -315,7 +315,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     const { state } = this;
     this.target = info.last;
     const pos = this.history?.view.pos ?? 0;
-    // Only at the start: who sat there through a cut has read on.
+    // Only at the start: a person who sat through a cut has seen what came before it.
     this.news.marksNext(state.status === "in" && info.last > pos && pos > 0 && !this.#announced);
     if (!this.context.holds(this)) this.news.release();
     if ((info.flags & roomFlags.retired) !== 0 && !state.retired) {
@@ -334,7 +334,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** HASHES that follow where we stand: entries that have expired. @returns how many there were; 0: not ours */
   protected hashesFollow({ first, hashes }: MessageOf<"HASHES">): number {
     if (this.state.status !== "in" || first !== this.history!.view.pos + 1) return 0;
-    // What has never come whole cannot have expired: hashes alone would hide it, and raise no alarm.
+    // New entries cannot have expired yet: bare hashes would hide them without an alarm.
     if (this.isCaughtUp) throw new ServerFault("entries are hidden behind their hashes");
     for (const e of hashes) this.state.history = this.history!.after(e);
     this.dirty = true;
@@ -364,7 +364,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       const { bytes } = flying.sealed;
       return await this.entryFollows({ pos: stored.pos, time, kind: entryKinds.message, bytes }, "");
     }
-    // Handled already, from the log: the answer only confirms, if it is our message that stands there.
+    // The log has brought it already: check that the message at this position is ours.
     if (this.state.outbox.includes(flying.item)) {
       const [before, there] = [this.history!.at(stored.pos - 1), this.history!.at(stored.pos)];
       const e = entryHash(entryKinds.message, flying.sealed.bytes);

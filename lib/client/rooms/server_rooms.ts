@@ -214,7 +214,7 @@ export class ServerRooms {
     } else if (set.all.size === 0) this.#open();
     for (const room of set.withMembers) this.parts.wanted.giveRoomKey(room);
     for (const room of this.#all) {
-      // The known server is back; whether it knows all that we do, its streams will tell.
+      // The known server is back; its streams will show whether it has lost anything.
       if (change === "same" && room.state.alarm === "the server") room.state.alarm = null;
       room.connect(connection);
       if (room instanceof MemberRoom && !this.#isFollowed(room)) room.refuse(null);
@@ -262,7 +262,7 @@ export class ServerRooms {
     const waiting = set.withMembers.filter((room) => room.state.status === "waiting").length;
     if (waiting >= maxUnaskedRooms) throw new Malformed("more rooms than anybody is put into");
     const asked = wanted.find(called);
-    // A room that is wanted must bear the name; any other takes that of its commit.
+    // A wanted room must have the wanted name; any other room takes its commit's name.
     const room = this.add(new MemberRoom(this.context, newRoomState(id, asked?.name ?? "")));
     if (asked) {
       room.roomKey = asked.roomKey;
@@ -312,7 +312,7 @@ export class ServerRooms {
       if (room.state.status !== "waiting" || room.isDirect) continue;
       room.lines.drop();
       room.store();
-      // What was ever known of a room stays: it tells an old admission from a new one.
+      // The state of a left room is kept: it tells an old admission from a new one.
       if (!room.state.head && !room.state.pendingCommit) this.context.files.remove(room.state.id);
     }
   }

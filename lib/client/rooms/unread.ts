@@ -5,7 +5,7 @@
 
 import type { MessageEvent, RoomEvent } from "../room_events.ts";
 
-// More that nobody has looked at is shown as it comes: nothing of it may be lost.
+// Beyond this, unread lines are shown as they come, so that none is lost.
 const maxHeld = 200;
 const maxHeldCharacters = 64 * 1024;
 

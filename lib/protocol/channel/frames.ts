@@ -39,9 +39,9 @@ export function isTransit(frame: Uint8Array): boolean {
   return (frame[0] & 0x80) !== 0;
 }
 
-// An idle connection costs this much memory; larger bodies are read straight into their own.
+// Memory per idle connection; larger bodies get a buffer of their own.
 const idleBufferBytes = 1024;
-// A busy one reads many frames at a time: what comes together is stored, and sent on, together.
+// A busy connection reads many frames at once, so that they share a flush and a write.
 const busyBufferBytes = 65_536;
 
 /** Cuts frames from one connection; one reader at a time. */

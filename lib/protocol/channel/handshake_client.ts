@@ -187,7 +187,7 @@ async function onServerSecret(
   config: ClientHandshakeConfig,
 ): Promise<HandshakeStep<ClientState>> {
   const ct = new RecordOpener(state.keys.s2c).open(frame);
-  // Drawn beforehand, so that a failed decryption takes the same way as a good one.
+  // Drawn before decrypting, so that failure and success take the same path.
   let secret = config.random(32);
   try {
     const opened = await oaepDecrypt(config.identity.rsa, oaepLabel("chat1 link to client", state.t.h), ct);

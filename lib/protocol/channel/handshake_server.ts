@@ -146,7 +146,7 @@ async function onPuzzleAndSecret(
   const r = new Reader(new RecordOpener(state.keys.c2s).open(frame));
   // Any u64 is a nonce; one above 2^53 − 1 is refused as every such number is.
   if (!isPuzzleSolved(state.t.h, state.puzzleBits, r.u64())) throw new HandshakeFailed("puzzle");
-  // Drawn beforehand, so that a failed decryption takes the same way as a good one.
+  // Drawn before decrypting, so that failure and success take the same path.
   let secret = config.random(32);
   try {
     const opened = await config.decrypt(oaepLabel("chat1 link to server", state.t.h), r.rest());

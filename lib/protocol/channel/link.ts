@@ -148,7 +148,7 @@ export class Link {
     this.#waitingBytes += bytes;
     if (this.#waitingBytes > this.queue.maxBytes) return this.close(closeReasons.tooSlow);
     if (this.#writing || this.#scheduled) return;
-    // A turn later, so that all that one event sends shares a write.
+    // Deferred, so that everything sent during one event goes out in one write.
     this.#scheduled = true;
     this.writes.add(this.#begin);
   }
@@ -210,7 +210,7 @@ export class Link {
       this.established.opener.rest();
       this.#kept = nothing;
     }
-    // Sent or received nothing: a client that only listens must be heard of as well.
+    // A client that only listens must still send something now and then.
     const quietSince = Math.min(this.#lastSent, this.#lastReceived);
     if (this.side === "client" && now - Math.max(quietSince, this.#lastPing) >= pingAfterMs) {
       this.#lastPing = now;
@@ -304,7 +304,7 @@ export class Link {
     for (const done of this.#written.splice(0)) done();
   }
 
-  // Runs a thousand times for each message of a large room: no closure, and no clock where none is needed.
+  // Hot path, once per member and message: no closure, and the clock is read only when needed.
   #write(wire: Bytes): void {
     this.#wire = wire;
     this.conn.write(wire).then(this.#wrote, this.#cut);

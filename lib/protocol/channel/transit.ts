@@ -106,7 +106,7 @@ export class TransitOpener {
   take({ room, key, secret }: MessageOf<"TRANSIT">): void {
     const name = encodeHex(room);
     const last = this.#ofRoom.get(name) ?? -1;
-    // Of several rooms the keys may come in any order: each is handed out when its room speaks.
+    // Keys of different rooms may arrive in any order.
     if (key <= last || this.#keys.has(key)) throw new Malformed("a transit key is not new");
     this.#keys.delete(last);
     const cipher = new TransitCipher(room, key, secret);

@@ -12,6 +12,6 @@ import type { History, HistoryView } from "./history.ts";
 export function checkView(history: History, view: HistoryView): "same" | "forked" | "unknown" {
   const own = history.at(view.pos);
   if (own !== null) return equals(own, view.hash) ? "same" : "forked";
-  // An author who is ahead has seen something that was not shown to us before her entry.
+  // The author has seen a position that was not shown to us before her entry.
   return view.pos > history.view.pos ? "forked" : "unknown";
 }

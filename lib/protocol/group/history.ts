@@ -72,7 +72,7 @@ export class History {
     const { pos, hash } = this.view;
     const next = nextHistory(hash, e);
     const there = this.#hashes.at(this.#length);
-    // Cut in large steps: a copy for every entry would move the whole list each time.
+    // Trimmed in large steps: trimming per entry would copy the list each time.
     if ((there === undefined || equals(there, next)) && this.#length <= historyKept + 4096) {
       if (there === undefined) this.#hashes.push(next);
       const after = new History(this.view);

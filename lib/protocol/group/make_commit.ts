@@ -73,7 +73,7 @@ export async function makeDirectGenesis(
   const id = directRoomId(serverId, members[0].id, members[1].id);
   const place = { room: id, epoch: 0, prev: zeros, author: card.id };
   const secret = random(32);
-  // A key that is no key throws only when used.
+  // An invalid key throws only when it is used.
   const box = await sealBox(secret, place, await generateX25519(), prekey, other.rsaSpki, random)
     .catch(() => null);
   if (!box) return null;
@@ -166,7 +166,7 @@ export async function makeSuccessor(
     if (equals(member.id, card.id)) continue;
     const key = encodeHex(member.id);
     const prekey = prekeys.get(key);
-    // A key that is no key throws only when used: that member goes without.
+    // An invalid key throws only when it is used: its owner gets no box.
     const box = prekey &&
       await sealBox(secret, place, ephemeral, prekey, cards(member.id)!.rsaSpki, random).catch(() => null);
     if (!box) {

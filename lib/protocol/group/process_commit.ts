@@ -44,7 +44,7 @@ export function processCommit<State extends GroupState>(
   if (missing) return missing;
   const broken = checkSuccessor(commit, pos, head, facts.cards);
   if (broken) return ignored(`rule ${broken.rule}: ${broken.why}`);
-  // Who stays was judged when she came: the person may have accepted another key for the name since.
+  // Only newcomers are checked: for older members the person may have accepted another key since.
   const doubted = commit.roster.filter((m) => !findMember(head.roster, m.id) && facts.conflicts(m));
   if (doubted.length > 0) return { type: "need", need: { type: "trust", people: doubted } };
 
@@ -81,9 +81,9 @@ export function processAdmission<State extends GroupState>(
   const fault = (why: string): Processed<State> => ({ type: "fault", why });
   const commit = parse(bytes);
   if (!commit || !equals(commit.room, state.id)) return fault("a room begins with no commit");
-  // A removed member keeps the old keys: returning to them would let her read on.
+  // Removed members still have the old keys, so they must never come back into use.
   if (state.head && commit.epoch <= state.head.epoch) return fault("an admission from before the removal");
-  // The room of us and somebody is made for two, and by its first commit only.
+  // A direct room is made by its first commit, and for exactly two.
   if (state.withId && (commit.policy !== policies.direct || !findMember(commit.roster, state.withId))) {
     return fault("another room stands in the place of a room of two");
   }

@@ -93,7 +93,7 @@ export function processMessage<State extends GroupState>(
     effects.push({ type: "message refused", why: "does not open", sender });
     return done({ ...counted, suspect });
   }
-  // Expired entries, told of already, explain missing numbers.
+  // If entries have expired, which was told, their numbers are missing for that reason.
   if (message.n > chain.n && !state.expired) {
     effects.push({ type: "missing", sender, count: message.n - chain.n });
   }

@@ -69,7 +69,7 @@ export async function makePrekey(
   lastPrekeyId: number,
   nowSeconds: number,
 ): Promise<PrekeySecrets> {
-  // Rises with time as well, so a profile that lost its state does not go back.
+  // Also grows with the clock, so that a profile that lost its state never reuses an id.
   const prekeyId = Math.max(lastPrekeyId + 1, nowSeconds % 2 ** 32);
   const x = await generateX25519(true);
   const kem = await generateMlkem(true);

@@ -91,11 +91,11 @@ export class Accounts {
     if (!this.#doors.begin(name, address)) return "refused";
     const { verdict, outcome } = await this.#atDoor(name, address, async () => {
       const judged = await this.#judge(attempt);
-      // A client that has gone before the answer has learned nothing from it.
+      // The client left before the answer, so this attempt has told it nothing.
       return judged.outcome === "refused" && !attempt.isWanted() ? { ...judged, outcome: "gone" } : judged;
     });
     const { store, clock } = this.parts;
-    // A registration's own row says it all.
+    // The row of the registration holds all of this already.
     const isNew = typeof verdict === "object" && verdict.isNew;
     if (!isNew && outcome !== "gone") {
       await store.noteLogin({
@@ -132,10 +132,10 @@ export class Accounts {
     if (account === null && attempt.token !== null && isWellFormed) {
       return await this.#mayRegister(attempt) ? await this.#register(attempt) : refused;
     }
-    // A registration of an account that is there is a login: its ACCEPTED may have been lost on the way.
+    // Registering an account that exists is a login: the first ACCEPTED may have been lost.
     const credential = account?.credential ?? null;
     const isRight = await passwords.verify(attempt.password, credential, attempt.isWanted);
-    // Judged by what was read before: another query would tell that the password was right.
+    // Decided by the row read above: a second query would take time only when the password was right.
     if (!isRight || !isWellFormed || account === null || !isOpenTo(account, attempt)) return refused;
     return await this.#serially(name, () => this.#admit(attempt, account.credential.revision));
   }

@@ -105,7 +105,7 @@ export class MysqlDatabase implements SqlDatabase {
     let connection: PoolConnection | null = null;
     try {
       connection = await this.#pool.getConnection();
-      // The promises of the driver know no streams; what they wrap does.
+      // The driver's promise API has no streams; the connection below it has.
       const { connection: wrapped } = connection as unknown as { connection: Streaming };
       for await (const row of wrapped.query(sql).stream()) yield plainRow(row);
     } catch (error) {
@@ -119,7 +119,7 @@ export class MysqlDatabase implements SqlDatabase {
     for (let attempt = 1;; attempt++) {
       try {
         return await this.#withConnection(async (connection) => {
-          // One statement is a transaction by itself: three round trips less.
+          // A single statement needs no explicit transaction, which saves three round trips.
           if (statements.length > 1) await connection.beginTransaction();
           for (const [sql, ...values] of statements) await connection.execute(sql, values);
           if (statements.length > 1) await connection.commit();
@@ -154,7 +154,7 @@ export class MysqlDatabase implements SqlDatabase {
       connection!.release();
       return result;
     } catch (error) {
-      // Whatever it was in the middle of, the server rolls back when the connection ends.
+      // The database rolls back an open transaction when the connection ends.
       (connection as PoolConnection | null)?.destroy();
       work.catch(() => connection?.destroy());
       throw this.#failure(error);
@@ -164,7 +164,7 @@ export class MysqlDatabase implements SqlDatabase {
   }
 
   async close(): Promise<void> {
-    // A database that hangs does not say goodbye.
+    // A hanging database would never answer a clean close.
     const patience = new AbortController();
     const ended = this.#pool.end().catch(() => {}).then(() => patience.abort());
     await Promise.race([ended, sleep(this.#clock, goodbyeMs, patience.signal)]);

@@ -50,7 +50,7 @@ async function storeOf(url: AccountsUrl, access: AccountsAccess): Promise<Accoun
       exitCodes.usage,
     );
   }
-  // Loaded here: a server without MySQL does not wait for its driver.
+  // Imported here, so that a server without MySQL does not load the driver.
   const { MysqlDatabase } = await import("./mysql.ts");
   const tls = tlsOf(url, access);
   return new SqlAccounts(new MysqlDatabase({ url, password: access.password, tls, clock: access.clock }));

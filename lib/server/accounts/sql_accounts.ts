@@ -89,7 +89,7 @@ export class SqlAccounts implements AccountStore {
     } catch (error) {
       if (error instanceof ParentMissing) return "token refused";
       if (!(error instanceof KeyTaken)) throw error;
-      // The name, or the token: whichever is there now.
+      // The conflict is about the name or the token: look which one is taken.
       return await this.find(skeleton) ? "taken" : "token refused";
     }
   }
@@ -145,7 +145,7 @@ export class SqlAccounts implements AccountStore {
   }
 
   async accounts(): Promise<AccountListed[]> {
-    // Grouped once: the events of strangers are many, and have no index.
+    // One GROUP BY instead of a query per name: failed logins are many and have no index.
     const logins = " LEFT JOIN (SELECT account, max(at_ms) AS last_login FROM login_events " +
       "WHERE outcome = 'logged in' GROUP BY account) l ON l.account = a.skeleton";
     const rows = await this.db.all(

@@ -149,7 +149,7 @@ async function shakeHands(conn: ByteConn, { remote, slot }: Ends, context: Sessi
     link.onFrame = context.watchLink?.(done.established.session) ?? null;
     const frame = await reader.next(trafficRecord);
     if (frame === null) throw new HandshakeFailed("the peer closed the connection");
-    // Decoded without an answer to anything: before this record opens, the client is nobody.
+    // Nothing is answered before this record opens: until then the client has proved nothing.
     const [hello, ...more] = decodeMessages(done.established.opener.open(frame), "client");
     if (hello?.type !== "HELLO" || more.length > 0) {
       throw new Malformed("the first record is not HELLO alone");
@@ -160,7 +160,7 @@ async function shakeHands(conn: ByteConn, { remote, slot }: Ends, context: Sessi
       events.tell({ type: "handshake failed", why: failureOf(error), remote });
       slot.step = "failed";
     }
-    // One failure for all faults: nothing is sent, nothing is told apart, until the deadline closes it.
+    // All faults look the same: nothing is sent until the deadline closes the connection.
     await reader.discard().catch(() => {});
     return null;
   } finally {
@@ -224,7 +224,7 @@ async function serve(
     enter(isNew) {
       isIn = true;
       letIn(peer, hello, ends, context);
-      // What a registration costs is not given back: it bounds how many accounts one address can make.
+      // A registration keeps its cost: it bounds how many accounts one address can make.
       if (!isNew) connectionLimiter.welcomed(ends.address);
     },
   };
@@ -269,7 +269,7 @@ async function bindName({ card, link }: Peer, ends: Ends, context: SessionContex
     if (outcome.type === "refused") return refuse("name taken", closeReasons.nameTaken);
     isKept = outcome.type === "done";
   }
-  // Meanwhile the operator may have banned somebody whom no list of peers had yet.
+  // The operator may have banned this name while it was being stored.
   if (rooms.bans.has(name, ends.address)) return refuse("banned", closeReasons.putOut);
   if (!isKept) link.close(closeReasons.limit); // the disk refuses it: told to come again
   return isKept && !link.isOver;
@@ -310,9 +310,9 @@ function refusalOf(
     return closeReasons.accessToken;
   }
   if (bans.has(card.name, address)) return closeReasons.putOut;
-  // With accounts it is the login that says whose a name is.
+  // With accounts the login decides whose name it is.
   if (!context.signIn && !isNameFree(card, context.rooms)) return closeReasons.nameTaken;
-  // One id, one name: the card that was seen first stays, but its owner may have lost the file.
+  // One name per id: the first card stays. Its owner may have lost the file and made another card.
   const known = store.card(card.id);
   return known && parseCard(known).name !== card.name ? closeReasons.nameTaken : null;
 }

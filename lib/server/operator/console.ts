@@ -139,7 +139,7 @@ export class Console {
     const { answering } = this.context;
     if (answering && word.startsWith("@")) return { lines: answering.answer(word.slice(1), rest) };
     const command = consoleWords.find((c) => c.word === upper && (c.args !== "" || rest === ""));
-    // Where lines are answers, a command that takes words must be meant: NOTICE would show them to all.
+    // On an answering server a command with text must be typed in capitals: NOTICE would show an answer to everybody.
     if (answering && command && rest !== "" && word !== upper) {
       return {
         lines: [

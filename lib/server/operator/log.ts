@@ -134,7 +134,7 @@ function describe(event: ServerEvent): [LogLevel, string, Fields] {
     case "operator":
       return ["info", "operator", { word: event.word }];
     case "bug":
-      // The kind only: a message of the runtime may quote what it choked on.
+      // Only the error's name: a runtime message may quote the input that caused it.
       return ["error", "fault", { kind: event.error.name }];
   }
 }

@@ -65,7 +65,7 @@ export class Admissions {
     if (ids.length === 0 && leaves.length === 0) return;
     const isLeaving = (peer: Peer) => leaves.some((leave) => equals(leave.id, peer.card.id));
     const active = this.room.activePeers();
-    // Leavers are asked last, but they are asked: nobody else may be there to let others in.
+    // Members who are leaving are asked last: they may be the only ones here.
     // Only an admin can let anyone in to a closed room.
     const able = leaves.length > 0 ? active : active.filter((p) => this.room.mayAdd(p.card.id));
     const candidates = [...able.filter((p) => !isLeaving(p)), ...able.filter(isLeaving)];

@@ -194,7 +194,7 @@ export class Answering {
   #send(asked: Asked, text: string): void {
     const pos = asked.pos ?? 0;
     asked.pos = null;
-    // One after the other, also while a number waits for the disk.
+    // One at a time, also while a message number is being flushed to disk.
     this.#sending = this.#sending.then(() => this.#sendNow(asked, pos, text))
       .catch((error) => this.#rooms!.events.tell({ type: "bug", error }));
   }

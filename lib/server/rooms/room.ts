@@ -171,7 +171,7 @@ export class ServerRoom extends RoomLog {
       const known = peer.subscriptions.get(this.key);
       const subscription = known ?? this.open(peer, []);
       subscription.goOnWith(stretch);
-      // The author of a room that begins has its stream only now.
+      // The creator of a room gets its stream only now.
       if (own && peer === own.peer) subscription.expectOwn(pos, own.ref);
       subscription.pump();
     }

@@ -202,14 +202,14 @@ export abstract class RoomLog {
       if (!own) continue;
       const subscription = own.peer.subscriptions.get(this.key);
       if (subscription) subscription.expectOwn(entry.pos, own.ref);
-      // The author of a commit may have a stream only now, by what follows from it.
+      // The creator of a room gets her stream after this, in followCommit.
       else if (!commit) own.peer.send({ type: "STORED", ref: own.ref, room: this.id, pos: entry.pos });
     }
     const batch = new Batch(fresh.map(({ entry }) => entry), (entry) => this.encodeEntry(entry));
     this.flushed = batch.end - 1;
     const transit = fresh.some(({ commit }) => commit !== null) ? null : this.#keyFor(batch);
     for (const subscription of [...this.subscriptions]) {
-      // A stream that has ended just now has taken the key with it.
+      // If a stream ended during this loop, the key has been renewed.
       const key = this.#transit === transit ? transit : null;
       this.host.forOne(subscription.peer, () => subscription.deliver(batch, key));
     }
@@ -293,7 +293,7 @@ export abstract class RoomLog {
     // What is on disk but not shown yet must not lose its bytes before it is.
     const upTo = Math.min(Math.max(byTime, bySize), this.flushed);
     if (upTo <= from) return;
-    // The boxes of the epoch that is current let members return, whatever the messages weigh.
+    // Boxes of the current epoch are never expired by size: members need them to return.
     const boxesUpTo = Math.max(byTime, Math.min(bySize, this.epochBegan - 1));
     this.host.proposeAlone({ kind: "expire", room: this.id, from, upTo, boxesUpTo });
   }

@@ -194,7 +194,7 @@ export class Subscription {
     for (const entry of entries) {
       const isOwn = this.#ownRefs.has(entry.pos);
       if (entry.pos < whole || (entry.bytes === null && !isOwn)) {
-        // Past what ROOM_INFO has announced nothing can have expired: it is announced first.
+        // Clients take no expired entry after the last position that ROOM_INFO named: name the new one first.
         if (entry.pos >= whole && entry.pos > this.#announced) {
           sendHashes(entry.pos);
           this.#announce({ first: entry.pos, whole: entry.pos, until: null });
@@ -254,7 +254,7 @@ export class Subscription {
   deliver(batch: Batch, transit: TransitSealer | null): void {
     if (!this.#live) return this.pump();
     const { link } = this.peer;
-    // With so much waiting the stream goes on from the log, as fast as its peer reads; so it does after a gap.
+    // Too much is queued, or entries are missing: go on from the log, as fast as the peer reads.
     const isGap = this.next !== batch.entries[0].pos;
     if (isGap || link.waitingBytes + batch.bytes > this.room.maxAheadBytes) return this.#fallBehind();
     const hasKey = transit !== null && this.transitKey === transit.key;

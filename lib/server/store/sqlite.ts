@@ -58,7 +58,7 @@ export const migrations: readonly string[] = [
     kind TEXT NOT NULL, value TEXT NOT NULL, shown TEXT NOT NULL, PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;
   CREATE INDEX box_place ON boxes (room, pos);
   `,
-  // With accounts a name can pass to another key, and the old card is still asked for.
+  // With accounts a name can move to another key; the old card is kept, as old rooms ask for it.
   `
   CREATE TABLE names (skeleton TEXT PRIMARY KEY, id BLOB NOT NULL) STRICT, WITHOUT ROWID;
   INSERT INTO names SELECT skeleton, id FROM cards;
@@ -89,7 +89,7 @@ export class SqliteStore implements Store {
     try {
       createPrivateFile(path);
       this.#db = new DatabaseSync(path);
-      // EXCLUSIVE: one server a directory; it also keeps the shared-memory file away.
+      // EXCLUSIVE: one server per directory, and no shared-memory file.
       this.#db.exec(
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 8000;",
       );

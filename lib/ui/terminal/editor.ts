@@ -241,7 +241,7 @@ const keys: Record<string, Act> = {
 /** Replaces a part of the line; what stood there can be had back. */
 function changed(state: EditorState, from: number, to: number, text: string): EditorState {
   const { text: old, cursor } = state;
-  // What is left or typed may join its neighbours into one grapheme.
+  // After an edit the characters at the seam may form one grapheme.
   return aligned({
     ...state,
     text: old.slice(0, from) + text + old.slice(to),
@@ -300,7 +300,7 @@ function undo(state: EditorState): Pressed {
 // ---- earlier lines
 
 function older(state: EditorState): Pressed {
-  // In a line of several rows the arrows go from row to row.
+  // In a multi-row line the arrow keys move between rows first.
   const row = home(state);
   if (row > 0) return only({ ...state, cursor: row - 1 });
   const next = state.at === null ? state.history.length - 1 : state.at - 1;

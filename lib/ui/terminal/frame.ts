@@ -76,7 +76,7 @@ function line(prompt: string, state: EditorState | null, width: number): Frame {
   };
   note();
   for (const grapheme of graphemes(text)) {
-    // The cursor stands where the next one goes: at the start of the next row if this one is full.
+    // After a full row the cursor is at the start of the next one.
     if (grapheme === "\n") {
       rows.push(row);
       row = "";

@@ -177,7 +177,7 @@ export class PromptLine {
 
   #takeSecret(secret: Secret, key: Key): void {
     if (key.kind === "text") secret.typed += key.text;
-    // A password that was copied with its line feed: Enter is the person's all the same.
+    // A pasted password may end with a line feed; the person still presses Enter.
     else if (key.kind === "paste") secret.typed += key.text.split("\n", 1)[0];
     else if (key.name === "enter") this.#answer(secret.typed);
     else if (key.name === "c-c" || (key.name === "c-d" && secret.typed === "")) this.#answer(null);
@@ -277,7 +277,7 @@ export class PromptLine {
     this.#stopped = true;
     this.#tty.edit(false);
     this.#tty.suspend();
-    // Runs when the program goes on, or at once if it was not stopped.
+    // Called after SIGCONT, or at once if the stop had no effect.
     this.parts.clock.after(resumeMs, () => this.#stopped && this.#continue());
   }
 

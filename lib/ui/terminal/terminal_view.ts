@@ -149,7 +149,7 @@ export class TerminalView implements ChatView {
   #tellOfHeld({ room, message }: RoomEvent & { type: "held" }): void {
     const { bell, name } = this.parts;
     const ring = rings(message, bell, name) ? "\x07" : "";
-    // That somebody has begun a room of two is news already.
+    // For a direct room the notice of the first message is enough.
     const isNew = !this.#status.rooms.some(({ label }) => label === room);
     const isForUs = rings(message, "mentions", name);
     if (!isForUs || isNew || this.#told.has(room)) {
@@ -158,7 +158,7 @@ export class TerminalView implements ChatView {
     }
     this.#told.add(room);
     const what = room.startsWith("@") ? "has written to you alone" : `speaks of you in ${room}`;
-    // The status that counts it, and numbers its room, follows.
+    // The next status shows the count and the room's number.
     this.#toTell.push([room, `${message.from} ${what}`, ring]);
   }
 
@@ -231,7 +231,7 @@ export class TerminalView implements ChatView {
   }
 
   secret(question: string): Promise<string | null> {
-    // What was typed before the first question may have been meant for it: it must not be said.
+    // Text typed before the first question may be its answer (a passphrase): never send it to the room.
     if (this.#status.room === "") this.#line.exchange(null);
     return this.#line.secret(question);
   }
