@@ -10,7 +10,9 @@ import { generateX25519 } from "../../lib/crypto/x25519.ts";
 import { makeCard, roles } from "../../lib/protocol/identity/card.ts";
 import { closeReasons, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
 import { boxHash, sealBox } from "../../lib/protocol/group/box.ts";
-import { makeLeave } from "../../lib/protocol/group/commit.ts";
+import { compareBytes } from "../../lib/crypto/bytes.ts";
+import { directRoomId, makeLeave } from "../../lib/protocol/group/commit.ts";
+import { policies } from "../../lib/protocol/group/roster.ts";
 import { makePrekey, parsePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { genesis, headOf, member, successor, zeros } from "../fakes/commits.ts";
@@ -126,6 +128,29 @@ worldTest(
   },
   { limits: { directRoomsPerHour: 2 } },
 );
+worldTest("nobody asks to be let in to a room of two", async (world) => {
+  const [client, other, stranger] = [
+    await RawClient.open(world.port, "ira"),
+    await RawClient.open(world.port, "sahnawaz"),
+    await RawClient.open(world.port, "dana"),
+  ];
+  const [lo, hi] = [ira.card.id, sam.card.id].sort(compareBytes);
+  const id = directRoomId(world.server.rooms.serverId, lo, hi);
+  const roster = [member(ira), member(sam)];
+  const two = {
+    room: id,
+    prev: zeros,
+    view: { pos: 0, hash: id },
+    policy: policies.direct,
+    roomName: "",
+    roster,
+  };
+  assertEquals(await commit(client, genesis(ira, two).bytes), "STORED 1");
+  await stranger.publishPrekey("dana");
+  const join = () => stranger.ask((ref) => ({ type: "JOIN", ref, room: id, kind: 1, pos: 0 }), "DONE");
+  assertEquals(await join(), "DENIED");
+  for (const each of [client, other, stranger]) each.close();
+});
 worldTest("nobody joins a room that was retired, not even a member", async (world) => {
   const client = await room(world);
   await world.server.rooms.propose({ kind: "retire", room: head.room });
