@@ -9,7 +9,7 @@ import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
 import { makeCard, roles } from "../../lib/protocol/identity/card.ts";
 import { closeReasons, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
-import { boxHash, sealBox } from "../../lib/protocol/group/box.ts";
+import { boxBytes, boxHash, sealBox } from "../../lib/protocol/group/box.ts";
 import { compareBytes } from "../../lib/crypto/bytes.ts";
 import { directRoomId, makeLeave } from "../../lib/protocol/group/commit.ts";
 import { policies } from "../../lib/protocol/group/roster.ts";
@@ -128,6 +128,29 @@ worldTest(
   },
   { limits: { directRoomsPerHour: 2 } },
 );
+worldTest("a wish to leave a room that is not there is NO_ROOM", async (world) => {
+  const client = await RawClient.open(world.port, "ira");
+  const leave = makeLeave(ira.card.id, zeros, 0, ira.identity.signing);
+  const { signature } = leave;
+  assertEquals(
+    await client.ask((ref) => ({ type: "LEAVE", ref, room: zeros, epoch: 0, signature }), "DONE"),
+    "NO_ROOM",
+  );
+  client.close();
+});
+worldTest("the server holds 512 boxes for a commit, and one more is LIMIT", async (world) => {
+  const client = await RawClient.open(world.port, "ira");
+  const put = (n: number) => {
+    const box = new Uint8Array(boxBytes);
+    new DataView(box.buffer).setUint32(boxBytes - 4, n);
+    box[0] = 1;
+    return client.ask((ref) => ({ type: "BOX_PUT", ref, box }), "DONE");
+  };
+  const answers = await Promise.all(Array.from({ length: 513 }, (_, n) => put(n)));
+  assertEquals(answers.filter((answer) => answer === "DONE 0").length, 512);
+  assertEquals(answers.at(-1), "LIMIT");
+  client.close();
+});
 worldTest("nobody asks to be let in to a room of two", async (world) => {
   const [client, other, stranger] = [
     await RawClient.open(world.port, "ira"),
