@@ -95,6 +95,20 @@ worldTest("commit: a room begins once, goes on from its last epoch, and only by 
   );
 });
 
+worldTest(
+  "commit: a retired room goes on no more, and a room does not begin where a key-file room is",
+  async (world) => {
+    await begin(world);
+    const next = commit(successor(head, ira).bytes);
+    assertEquals(await outcomes(world, { kind: "retire", room: head.room }, next), ["done", "DENIED"]);
+    const other = genesis(sam);
+    assertEquals(await outcomes(world, { kind: "key-file room", room: other.room }, commit(other.bytes)), [
+      "done",
+      "DENIED",
+    ]);
+  },
+);
+
 worldTest("message: in order, once, and only where it belongs", async (world) => {
   await begin(world);
   const one = message(0);
