@@ -64,3 +64,13 @@ export class Malformed extends ChatError {
     super(what, "the other side may be broken, of another version, or hostile");
   }
 }
+
+/** What `act` returns, or null when it refuses its input with a {@link ChatError}; a bug of ours still throws. */
+export function unlessRefused<T>(act: () => T): T | null {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof ChatError) return null;
+    throw error;
+  }
+}

@@ -5,9 +5,14 @@
 
 import { commandLines, consoleLines, exitLines, keyLines, optionLines } from "../lib/cli/pages/tables.ts";
 import { joinSpec, keygenSpec, serveSpec } from "../lib/cli/command_specs.ts";
-import { isAboutAccounts, isLimit } from "../lib/cli/option_groups.ts";
+import { limitOptions } from "../lib/cli/limit_options.ts";
+import type { Option } from "../lib/cli/options.ts";
 
 const pages = ["lib/client/README.md", "lib/server/README.md"];
+
+const accountOptions = new Set(["registration", "print-schema", "audit"]);
+const isLimit = (option: Option) => limitOptions.includes(option);
+const isAboutAccounts = ({ name }: Option) => name.startsWith("accounts") || accountOptions.has(name);
 
 const made: Record<string, () => string[]> = {
   "options join": () => optionLines(joinSpec.options),

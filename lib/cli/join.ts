@@ -82,8 +82,8 @@ async function joinWith(parsed: Parsed, process: Process, program: JsonView | nu
   };
   const interrupt = (again: boolean) => {
     if (again) stop();
-    else if (chat.conversation.questions.cancel()) interrupted = chat.conversation.room === null; // at the first question it ends all
-    else return false;
+    else if (!chat.conversation.questions.cancel()) return false;
+    else interrupted = chat.conversation.room === null; // no to the first question of all ends the program
     return true;
   };
   let warned = false;

@@ -10,7 +10,14 @@ import { type Commit, type CommitBody, makeCommit, parseCommit } from "../../lib
 import { contentTypes } from "../../lib/protocol/group/content.ts";
 import type { Effect, Processed } from "../../lib/protocol/group/effects.ts";
 import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
-import type { Entry, Facts, GroupState, Opened, Waiting } from "../../lib/protocol/group/group_state.ts";
+import {
+  type Entry,
+  type Facts,
+  type GroupState,
+  newGroupState,
+  type Opened,
+  type Waiting,
+} from "../../lib/protocol/group/group_state.ts";
 import { entryHash, entryKinds, History, type HistoryView } from "../../lib/protocol/group/history.ts";
 import { process } from "../../lib/protocol/group/process.ts";
 import { keyFileFlag, type Member } from "../../lib/protocol/group/roster.ts";
@@ -26,22 +33,7 @@ const [ira, sam, dana, mallory, server] = await Promise.all(
 const cards = await cardBook();
 const random = seededRandom("process");
 const first = genesis(ira);
-const waiting: GroupState = {
-  id: first.room,
-  name: "lobby",
-  status: "waiting",
-  history: null,
-  head: null,
-  commitTime: 0,
-  readable: false,
-  chains: {},
-  epochMessages: 0,
-  seen: [[], []],
-  pendingCommit: null,
-  leaves: [],
-  leaving: false,
-  suspect: false,
-};
+const waiting = newGroupState(first.room, "lobby");
 const facts = (over: Partial<Facts> = {}): Facts => ({
   own: sam.card.id,
   serverId: server.card.id,

@@ -10,9 +10,9 @@ import { equals } from "@std/bytes/equals";
 import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { type Card, parseCard, roles } from "../../protocol/identity/card.ts";
-import { encodeName, skeleton } from "../../protocol/identity/name.ts";
+import { encodeName } from "../../protocol/identity/name.ts";
 import { isPrekeyUsable, parsePrekey, type Prekey, verifyPrekey } from "../../protocol/identity/prekey.ts";
-import { ChatError } from "../../errors.ts";
+import { unlessRefused } from "../../errors.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";
 import type { Connection } from "./connection.ts";
 import { decodeState, encodeState } from "../../storage/state_json.ts";
@@ -48,11 +48,6 @@ export class Directory {
     return this.#cards.get(key);
   }
 
-  /** A card that is here, by name, in any spelling that is the same name. */
-  cardNamed(name: string): Card | undefined {
-    return [...this.#cards.values()].find((card) => skeleton(card.name) === skeleton(name));
-  }
-
   /** Those of `ids` whose cards are not here. */
   missing(ids: readonly Bytes[]): Bytes[] {
     const unknown = new Map(ids.map((id) => [encodeHex(id), id]));
@@ -81,7 +76,7 @@ export class Directory {
       (ref) => ({ type: "NAME_GET", ref, name: encodeName(name) }),
       "CARD",
     );
-    const card = answer.cards.length === 1 ? tryParse(answer.cards[0]) : null;
+    const card = answer.cards.length === 1 ? unlessRefused(() => parseCard(answer.cards[0])) : null;
     if (!card || card.role !== roles.user) return null;
     this.#take(card.id, card.bytes);
     this.save();
@@ -89,7 +84,7 @@ export class Directory {
   }
 
   #take(id: Bytes | undefined, bytes: Bytes): void {
-    const card = tryParse(bytes);
+    const card = unlessRefused(() => parseCard(bytes));
     if (!id || !card || !equals(card.id, id)) return; // a card is checked against its id
     const key = encodeHex(id);
     if (this.#cards.has(key)) return;
@@ -122,20 +117,15 @@ export class Directory {
     const card = this.card(id);
     const key = encodeHex(id);
     if (!bytes || bytes.length === 0 || !card) return null;
-    try {
-      const prekey = parsePrekey(bytes);
-      const good = equals(prekey.id, id) && verifyPrekey(prekey, card.verifying) &&
-        isPrekeyUsable(prekey, seconds(this.clock)) && prekey.prekeyId >= (this.#kept.prekeyIds[key] ?? 0);
-      if (!good) return null;
-      if (this.#kept.prekeyIds[key] !== prekey.prekeyId) {
-        this.#kept.prekeyIds[key] = prekey.prekeyId;
-        this.#dirty = true;
-      }
-      return prekey;
-    } catch (error) {
-      if (error instanceof ChatError) return null;
-      throw error;
+    const prekey = unlessRefused(() => parsePrekey(bytes));
+    const good = prekey && equals(prekey.id, id) && verifyPrekey(prekey, card.verifying) &&
+      isPrekeyUsable(prekey, seconds(this.clock)) && prekey.prekeyId >= (this.#kept.prekeyIds[key] ?? 0);
+    if (!good) return null;
+    if (this.#kept.prekeyIds[key] !== prekey.prekeyId) {
+      this.#kept.prekeyIds[key] = prekey.prekeyId;
+      this.#dirty = true;
     }
+    return prekey;
   }
 
   /** Writes what is new. @throws FileTrouble */
@@ -143,14 +133,5 @@ export class Directory {
     if (!this.#dirty) return;
     this.files.write(file, encodeState(this.#kept));
     this.#dirty = false;
-  }
-}
-
-function tryParse(bytes: Uint8Array): Card | null {
-  try {
-    return parseCard(bytes);
-  } catch (error) {
-    if (error instanceof ChatError) return null;
-    throw error;
   }
 }

@@ -7,7 +7,7 @@
 
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
-import type { GroupState, Waiting } from "../../protocol/group/group_state.ts";
+import { type GroupState, newGroupState, type Waiting } from "../../protocol/group/group_state.ts";
 import { History, historyKept, type HistoryView } from "../../protocol/group/history.ts";
 import type { MessageEvent } from "../room_events.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";
@@ -61,25 +61,7 @@ export interface RoomState extends StreamState, Omit<Writable<GroupState>, keyof
 
 /** A room that is not entered yet. */
 export function newRoomState(id: Bytes, name: string): RoomState {
-  return {
-    id,
-    name,
-    status: "waiting",
-    history: null,
-    head: null,
-    commitTime: 0,
-    readable: false,
-    chains: {},
-    epochMessages: 0,
-    seen: [[], []],
-    outbox: [],
-    pendingCommit: null,
-    leaves: [],
-    leaving: false,
-    suspect: false,
-    ignoredViews: [],
-    alarm: null,
-  };
+  return { ...newGroupState(id, name), outbox: [], ignoredViews: [], alarm: null };
 }
 
 const segment = 1024;

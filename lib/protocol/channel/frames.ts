@@ -87,11 +87,6 @@ export class FrameReader {
     return frame;
   }
 
-  /** Whether a whole frame may be in the buffer already, so that more work is at hand without waiting. */
-  get hasMore(): boolean {
-    return this.#end - this.#start >= 4;
-  }
-
   /** Reads and forgets everything until the stream ends: what a silent failure does with its peer. */
   async discard(): Promise<void> {
     this.#start = this.#end = 0;

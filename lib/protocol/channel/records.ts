@@ -25,7 +25,7 @@ const recordsPerKey = 65_536;
 /** Most plaintext bytes in one record. */
 export const maxRecordBytes = 65_536;
 /** What a record is longer than its plaintext: length and tag. */
-export const recordOverheadBytes: number = 4 + 32;
+export const recordOverheadBytes: number = 4 + tagBytes;
 
 /** Counter, keys and IVs of one direction. */
 class RecordKeys {
@@ -121,7 +121,7 @@ export class RecordSealer {
     if (this.#keys.advance()) this.#cipher = null;
   }
 
-  /** Seals 1 to 65 536 bytes; the wire bytes are 36 longer. */
+  /** Seals 1 to 65 536 bytes; the wire bytes are {@link recordOverheadBytes} longer. */
   seal(plaintext: Uint8Array): Bytes {
     const length = plaintext.length;
     if (length < 1 || length > maxRecordBytes) throw new Error(`a record cannot hold ${length} bytes`);

@@ -69,6 +69,26 @@ export interface GroupState {
   readonly withId?: Bytes;
 }
 
+/** The state of a room that is not entered yet. @param name as it was asked for; empty for a direct room */
+export function newGroupState(id: Bytes, name: string): GroupState {
+  return {
+    id,
+    name,
+    status: "waiting",
+    history: null,
+    head: null,
+    commitTime: 0,
+    readable: false,
+    chains: {},
+    epochMessages: 0,
+    seen: [[], []],
+    pendingCommit: null,
+    leaves: [],
+    leaving: false,
+    suspect: false,
+  };
+}
+
 /** One entry of the log, as it came. */
 export interface Entry {
   /** Its position. */

@@ -6,7 +6,7 @@
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import { type Bytes, equalSecret } from "../../crypto/bytes.ts";
-import { ChatError } from "../../errors.ts";
+import { unlessRefused } from "../../errors.ts";
 import { skeleton } from "../identity/name.ts";
 import { type Commit, parseCommit } from "./commit.ts";
 import {
@@ -35,7 +35,7 @@ export function processCommit<State extends GroupState>(
   const ignored = (why: string): Processed<State> => {
     return { type: "done", state: { ...state, history }, effects: [{ type: "commit refused", why }] };
   };
-  const commit = parse(bytes);
+  const commit = unlessRefused(() => parseCommit(bytes));
   if (!commit) return ignored("not a commit");
   // A forged commit must not keep the room waiting for cards.
   const forged = checkBeforeCards(commit, pos, head, facts.cards);
@@ -79,7 +79,7 @@ export function processAdmission<State extends GroupState>(
   facts: Facts,
 ): Processed<State> {
   const fault = (why: string): Processed<State> => ({ type: "fault", why });
-  const commit = parse(bytes);
+  const commit = unlessRefused(() => parseCommit(bytes));
   if (!commit || !equals(commit.room, state.id)) return fault("a room begins with no commit");
   // Removed members still have the old keys, so they must never come back into use.
   if (state.head && commit.epoch <= state.head.epoch) return fault("an admission from before the removal");
@@ -131,15 +131,6 @@ export function processAdmission<State extends GroupState>(
   effects.push({ type: "admitted", commit, own: equals(commit.author, facts.own) });
   const isConfirmed = after.inviter && equals(after.inviter, commit.author);
   return { type: "done", state: isConfirmed ? { ...after, inviter: null } : after, effects };
-}
-
-function parse(bytes: Bytes): Commit | null {
-  try {
-    return parseCommit(bytes);
-  } catch (error) {
-    if (error instanceof ChatError) return null;
-    throw error;
-  }
 }
 
 function missingCards(

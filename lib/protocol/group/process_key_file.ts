@@ -6,7 +6,7 @@
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { ChatError } from "../../errors.ts";
+import { unlessRefused } from "../../errors.ts";
 import { type Card, roles } from "../identity/card.ts";
 import { type Named, skeleton } from "../identity/name.ts";
 import type { CardOf } from "./commit_rules.ts";
@@ -108,7 +108,7 @@ export function processKeyFileEntry<State extends KeyFileState>(
   if (message.n <= (state.last[key] ?? -1)) return refused("out of order", card);
   if (!isKeyFileMessageSigned(message, card.verifying)) return refused("not signed", card);
   // A message from somebody without the key counts as unsaid: it sets no pin, raises no alarm, claims no name.
-  const opened = open(message, facts.key);
+  const opened = unlessRefused(() => openKeyFileMessage(message, facts.key));
   if (!opened) return refused("does not open", card);
   const own = equals(card.id, facts.own.id);
   if (!own && skeleton(card.name) === skeleton(facts.own.name)) return refused("our name", card);
@@ -143,7 +143,7 @@ export function processAnswer<State extends KeyFileState>(
   if (there && !equals(there, message.view.hash)) {
     return { type: "fault", why: "an answer to another history" };
   }
-  const opened = open(message, key);
+  const opened = unlessRefused(() => openKeyFileMessage(message, key));
   if (!opened) return refused("does not open");
   return {
     type: "done",
@@ -153,20 +153,6 @@ export function processAnswer<State extends KeyFileState>(
 }
 
 function parsed(bytes: Bytes, room: Bytes): Message | null {
-  try {
-    const message = parseKeyFileMessage(bytes);
-    return equals(message.room, room) ? message : null;
-  } catch (error) {
-    if (error instanceof ChatError) return null;
-    throw error;
-  }
-}
-
-function open(message: Message, key: Bytes): { time: number; text: string } | null {
-  try {
-    return openKeyFileMessage(message, key);
-  } catch (error) {
-    if (error instanceof ChatError) return null;
-    throw error;
-  }
+  const message = unlessRefused(() => parseKeyFileMessage(bytes));
+  return message && equals(message.room, room) ? message : null;
 }

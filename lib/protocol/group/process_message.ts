@@ -6,7 +6,7 @@
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { ChatError } from "../../errors.ts";
+import { unlessRefused } from "../../errors.ts";
 import type { Named } from "../identity/name.ts";
 import { type Content, contentTypes } from "./content.ts";
 import type { Effect, MessageFault, Processed } from "./effects.ts";
@@ -43,7 +43,7 @@ export function processMessage<State extends GroupState>(
     return done();
   };
 
-  const message = parse(bytes);
+  const message = unlessRefused(() => parseMessage(bytes));
   if (!message) return refused("no message", null);
   const wrong = checkPlace(message, head);
   if (wrong) return refused(misplaced[wrong], null);
@@ -108,15 +108,6 @@ export function processMessage<State extends GroupState>(
   });
 }
 
-function parse(bytes: Bytes): Message | null {
-  try {
-    return parseMessage(bytes);
-  } catch (error) {
-    if (error instanceof ChatError) return null;
-    throw error;
-  }
-}
-
 /** Walks the chain to the message and opens it. @returns null when it does not open: then no chain moves */
 function open(
   message: Message,
@@ -126,12 +117,8 @@ function open(
   let { key } = chain;
   for (let n = chain.n; n < message.n; n++) key = chainStep(key).next;
   const { messageKey, next } = chainStep(key);
-  try {
-    return { content: openMessage(message, messageKey, commitHash), chain: { key: next, n: message.n + 1 } };
-  } catch (error) {
-    if (error instanceof ChatError) return null;
-    throw error;
-  }
+  const content = unlessRefused(() => openMessage(message, messageKey, commitHash));
+  return content && { content, chain: { key: next, n: message.n + 1 } };
 }
 
 /** What was seen, with this message. @returns null when (sender, msg_id) was there before: a resend is shown once */

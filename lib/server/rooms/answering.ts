@@ -12,7 +12,7 @@ import { labelledHash } from "../../crypto/hash.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { Identity } from "../../crypto/identity.ts";
 import type { RandomSource } from "../../crypto/random.ts";
-import { ChatError } from "../../errors.ts";
+import { unlessRefused } from "../../errors.ts";
 import { maxTextBytes } from "../../protocol/group/content.ts";
 import {
   isKeyFileMessageSigned,
@@ -104,15 +104,13 @@ export class Answering {
     const [entry] = room.read(pos, 1);
     const card = entry && this.#rooms!.card(entry.sender);
     if (!entry?.bytes || !card) return null;
-    try {
-      const message = parseKeyFileMessage(entry.bytes);
+    const { bytes } = entry;
+    return unlessRefused(() => {
+      const message = parseKeyFileMessage(bytes);
       return isKeyFileMessageSigned(message, card.verifying)
         ? openKeyFileMessage(message, this.parts.key)
         : null;
-    } catch (error) {
-      if (error instanceof ChatError) return null;
-      throw error;
-    }
+    });
   }
 
   #hear(room: KeyFileLog, pos: number, peer: Peer): void {
