@@ -13,6 +13,11 @@ const maxMarks = 8;
 const marks = new RegExp(`([\\p{M}\u200c\u200d]{${maxMarks}})[\\p{M}\u200c\u200d]+`, "gu");
 const replacement = "\ufffd";
 
+/** A name as somebody typed it, for an error: cut, and what is no printable ASCII as "?". */
+export function typedName(text: string): string {
+  return text.slice(0, 40).replace(/[^\x21-\x7e]/g, "?");
+}
+
 /** One line of remote text: control, format and separator characters replaced, combining marks capped. */
 export function sanitizeLine(text: string): string {
   return text.replaceAll("\t", " ").replace(hidden, (c) => kept.has(c) ? c : replacement)

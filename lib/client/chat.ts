@@ -98,8 +98,10 @@ export class Chat implements Receiver {
     const set = this.#set = new RoomSet(options);
     const wanted = this.#wanted = new WantedRooms(options);
     const unsent = this.#unsent = new Unsent(main, profile.name, (event) => view.event(event));
+    const shared = { profile, clock, random, view, signal, claims, set, wanted, unsent, connection };
     const rooms: ServerRooms = this.#rooms = new ServerRooms({
-      ...{ profile, clock, random, view, shown, set, wanted, unsent, connection },
+      ...shared,
+      shown,
       keepsHistory: options.history,
       direct: (other) => direct.with(other),
       jobDone: (room) => this.#afterJob(room),
@@ -113,25 +115,22 @@ export class Chat implements Receiver {
       addRoom: (room) => void rooms.add(room),
     });
     const entrances = this.#entrances = new Entrances({
-      ...{ main, fernetKey, clock, view, signal, claims, set, rooms, wanted, direct },
+      ...shared,
+      main,
+      fernetKey,
+      rooms,
+      direct,
       take: (room, isMain) => this.#take(room, isMain),
     });
     this.conversation = new Conversation({
-      ...{
-        profile,
-        view,
-        seams,
-        login,
-        questions,
-        shown,
-        set,
-        rooms,
-        wanted,
-        unsent,
-        direct,
-        entrances,
-        claims,
-      },
+      ...shared,
+      seams,
+      login,
+      questions,
+      shown,
+      rooms,
+      direct,
+      entrances,
       target: options,
       connection,
       hasAccount: () => this.#hasAccount,
@@ -301,7 +300,7 @@ export class Chat implements Receiver {
       if (room === this.#set.shown) this.#outOf(room);
     }
     // A program cannot judge a warning: it ends, and a person looks.
-    if (room.state.alarm && !this.view.interactive) this.fail(notStored(true));
+    if (room.alarm.isRaised && !this.view.interactive) this.fail(notStored(true));
     this.#showStatus();
     if (this.#isInputOver && this.#isEntered && this.#isQuiet) this.#stop.abort();
   }
@@ -370,7 +369,7 @@ export class Chat implements Receiver {
   #quitWhenQuiet(): void {
     this.#isInputOver = true;
     this.#cancelGiveUp = this.seams.clock.after(this.options.joinTimeoutMs, () => {
-      if (this.#isEntered) this.fail(notStored(this.#all.some((room) => room.state.alarm !== null)));
+      if (this.#isEntered) this.fail(notStored(this.#all.some((room) => room.alarm.isRaised)));
     });
     if (this.#set.shown) this.#afterJob(this.#set.shown);
   }

@@ -196,7 +196,7 @@ export class Conversation implements ChatApi {
 
   sayIn(room: RoomStream, text: string, action = false): string {
     const msgId = this.#counted(() => room.lines.say(checkedText(text), action));
-    if (room.state.alarm) {
+    if (room.alarm.isRaised) {
       this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
     }
     if (room instanceof MemberRoom && room.isDirect) this.parts.entrances.beginDirect(room);

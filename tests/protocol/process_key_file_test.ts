@@ -66,13 +66,13 @@ test("a message moves its sender's number and the history, and is told", () => {
 
 const ahead: HistoryView = { pos: 1, hash: random(32) };
 const refusals: [why: string, bytes: Bytes, extra?: { kind?: number; last?: number; forked?: true }][] = [
-  ["no message", random(200)],
-  ["no message", said({ room: random(32) })],
-  ["no message", said(), { kind: entryKinds.commit }],
+  ["no message of this room", random(200)],
+  ["no message of this room", said({ room: random(32) })],
+  ["no message of this room", said(), { kind: entryKinds.commit }],
   ["of the server", said({ by: server })],
   ["out of order", said({ n: 3 }), { last: 3 }],
   ["not signed", said({ signedBy: sam })],
-  ["does not open", said({ key: otherKey })],
+  ["does not open with the file", said({ key: otherKey })],
   ["our name", said({ by: impostor })],
   ["view of what follows", said({ view: ahead }), { forked: true }],
 ];
@@ -140,5 +140,7 @@ test("an answer is the server's alone, to our own history, once; it is no part o
   ];
   for (const [bytes, pos] of faults) assertEquals(processAnswer(state, pos, bytes, facts()).type, "fault");
   const sealed = said({ by: server, key: otherKey });
-  assertObjectMatch(done(processAnswer(state, 0, sealed, facts())).effects[0], { why: "does not open" });
+  assertObjectMatch(done(processAnswer(state, 0, sealed, facts())).effects[0], {
+    why: "does not open with the file",
+  });
 });

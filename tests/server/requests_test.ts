@@ -57,6 +57,17 @@ const commit = (client: RawClient, bytes: Bytes) =>
 /** A room takes one commit a second. */
 const nextSecond = (clock: JumpingClock) => clock.jump(1_050);
 
+/** A room that ira has made and let sahnawaz in to; the next commit may come at once. */
+async function roomOfTwo(world: World, clock: JumpingClock) {
+  const client = await room(world);
+  const other = await RawClient.open(world.port, "sahnawaz");
+  nextSecond(clock);
+  const adds = successor(head, ira, { roster: [...head.roster, member(sam, 1)] });
+  assertEquals(await commit(client, adds.bytes), "STORED 2");
+  nextSecond(clock);
+  return { client, other, adds };
+}
+
 worldTest(
   "messages are taken in order, and a repeated one is answered with its first position",
   async (world) => {
@@ -392,12 +403,7 @@ worldTest(
   },
 );
 clockTest("a removed member gets the entry that removes, and none after it", async (world, clock) => {
-  const client = await room(world);
-  const other = await RawClient.open(world.port, "sahnawaz");
-  nextSecond(clock);
-  const adds = successor(head, ira, { roster: [...head.roster, member(sam, 1)] });
-  assertEquals(await commit(client, adds.bytes), "STORED 2");
-  nextSecond(clock);
+  const { client, other, adds } = await roomOfTwo(world, clock);
   const removes = successor(headOf(adds, 2), ira, { roster: head.roster, view: { pos: 2, hash: zeros } });
   assertEquals(await commit(client, removes.bytes), "STORED 3");
   const later = message(0, { epoch: 2, view: { pos: 3, hash: zeros } });
@@ -417,12 +423,7 @@ clockTest("a removed member gets the entry that removes, and none after it", asy
 clockTest(
   "a member cannot hand in another member's commit or message, however valid",
   async (world, clock) => {
-    const client = await room(world);
-    const other = await RawClient.open(world.port, "sahnawaz");
-    nextSecond(clock);
-    const adds = successor(head, ira, { roster: [...head.roster, member(sam, 1)] });
-    assertEquals(await commit(client, adds.bytes), "STORED 2");
-    nextSecond(clock);
+    const { client, other, adds } = await roomOfTwo(world, clock);
     const byIra = successor(headOf(adds, 2), ira);
     assertEquals(await commit(other, byIra.bytes), "DENIED");
     const said = message(0, { epoch: 1, view: { pos: 2, hash: zeros } });

@@ -29,7 +29,7 @@ import { makePrivateDir, readPrivate, writeAtomically } from "../../storage/priv
 import { isLoopback } from "../../loopback.ts";
 import { formatInvite } from "../../protocol/identity/invite.ts";
 import { maxTextBytes } from "../../protocol/group/content.ts";
-import { sanitizeLine } from "../../sanitize.ts";
+import { sanitizeLine, typedName } from "../../sanitize.ts";
 import { limitsOf } from "../limit_options.ts";
 import { openLog, type ServeLog } from "./serve_log.ts";
 import { openMetrics, type ServeMetrics } from "./serve_metrics.ts";
@@ -112,9 +112,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
         ? `[+] Invite: chat join -u NAME ${
           formatInvite({ host: reachable(host), port, room, serverId: identity.id, pins: null })
         }`
-        : `error: "${
-          room.slice(0, 40).replace(/[^\x21-\x7e]/g, "?")
-        }" cannot be a room name\nhint: 1 to 24 letters, digits, - and _`;
+        : `error: "${typedName(room)}" cannot be a room name\nhint: 1 to 24 letters, digits, - and _`;
     const closeMetrics = metrics ? await serveOrStop(metrics, server) : null;
     log.log?.say("info", "started", { version, host, port, id: encodeHex(identity.id.subarray(0, 4)) });
     print(`[+] Running on host: ${host}`);

@@ -6,6 +6,9 @@
 import { encodeHex } from "@std/encoding/hex";
 import type { StreamState } from "./room_state.ts";
 
+// In the place of a member's name.
+const theServer = "the server";
+
 /** What an alarm needs of its room. */
 export interface AlarmRoom {
   /** Where it is kept. */
@@ -46,9 +49,19 @@ export class Alarm {
 
   /** The server's history is not the one that it showed us before. */
   raiseAgainstServer(text: string): void {
-    this.room.state.alarm = "the server";
+    this.serverLost();
     this.room.changed();
     this.room.news.warn(text);
+  }
+
+  /** The server has lost its data: told once for all its rooms, and kept with what is kept of the server. */
+  serverLost(): void {
+    this.room.state.alarm = theServer;
+  }
+
+  /** It is the known server again; its streams will show whether it has lost anything. */
+  serverIsBack(): void {
+    if (this.room.state.alarm === theServer) this.room.state.alarm = null;
   }
 
   /** The person goes on all the same: histories that have parted stay apart, and are not told of again. */

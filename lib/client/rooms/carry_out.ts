@@ -8,11 +8,12 @@ import { encodeHex } from "@std/encoding/hex";
 import type { Commit } from "../../protocol/group/commit.ts";
 import type { RoomHead } from "../../protocol/group/commit_rules.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
-import type { Effect, MessageFault, NoKey } from "../../protocol/group/effects.ts";
+import type { Effect, NoKey } from "../../protocol/group/effects.ts";
 import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { Named } from "../../protocol/identity/name.ts";
 import { shownTime } from "../../timestamp.ts";
 import type { Alarm } from "./alarm.ts";
+import { faultInWords, notOurs } from "./message_fault.ts";
 import type { RoomNews } from "./room_news.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { RoomContext } from "./room_context.ts";
@@ -55,7 +56,7 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
     case "message":
       return showMessage(room, effect, address);
     case "message refused":
-      return room.news.warn(messageFault(effect.why, effect.sender?.name ?? ""));
+      return room.news.warn(faultInWords(effect.why, effect.sender?.name ?? ""));
     case "commit refused":
       return room.news.warn(`The server sent a commit that is not valid (${effect.why}); it is ignored.`);
     case "missing":
@@ -72,10 +73,7 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
     case "uncovered":
       return room.confirmations.needs(effect.pos, effect.author, effect.timeMs);
     case "not ours":
-      return room.news.warnOnce(
-        `The server returned a ${effect.what} of yours that this machine does not know: its state was restored from ` +
-          "a backup, or somebody else holds your keys. New keys are made before you send.",
-      );
+      return room.news.warnOnce(`${notOurs(effect.what)} New keys are made before you send.`);
     case "inviter seen":
       return room.news.notice(
         `The room is confirmed: ${room.nameOf(effect.inviter)}, who invited you, is in it.`,
@@ -96,29 +94,6 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
     case "spent":
       for (const secret of effect.secrets) secret.fill(0);
       return;
-  }
-}
-
-function messageFault(why: MessageFault, name: string): string {
-  switch (why) {
-    case "no message":
-      return "The server sent an entry that is no message.";
-    case "another room":
-      return "The server put a message of another room here.";
-    case "another epoch":
-      return "The server kept a message of another epoch.";
-    case "no member":
-      return "The server kept a message of somebody who is not in this room.";
-    case "out of order":
-      return `A message of ${name} was repeated or out of order, and is not shown.`;
-    case "not signed":
-      return `A message said to be of ${name} is not signed by ${name}.`;
-    case "impossible view":
-      return `A message of ${name} claims an impossible view.`;
-    case "view of what follows":
-      return `A message of ${name} claims to follow what you were not shown.`;
-    case "does not open":
-      return `A message of ${name} does not open.`;
   }
 }
 

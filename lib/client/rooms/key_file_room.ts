@@ -25,6 +25,7 @@ import {
 } from "../../protocol/group/process_key_file.ts";
 import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
 import type { Sealed } from "./outbox.ts";
+import { faultInWords, notOurs } from "./message_fault.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
 import { expiredText, RoomStream } from "./room_stream.ts";
@@ -83,7 +84,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   }
   get worry(): string {
     if (this.trust.conflict) return `key changed: ${this.trust.conflict.name}`;
-    if (this.state.alarm) return "sending stopped";
+    if (this.alarm.isRaised) return "sending stopped";
     if (this.state.retired) return "ended by the operator";
     return this.#isReadByServer ? "the server reads this room" : "key file";
   }
@@ -234,13 +235,10 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
         return this.alarm.raise(effect.author);
       case "refused":
         return news.warn(
-          pos === null ? answerFault(effect.why) : messageFault(effect.why, effect.sender?.name ?? ""),
+          pos === null ? answerFault(effect.why) : faultInWords(effect.why, effect.sender?.name ?? ""),
         );
       case "not ours":
-        return news.warnOnce(
-          "The server returned a message of yours that this machine does not know: its state was restored from a " +
-            "backup, or somebody else holds your keys.",
-        );
+        return news.warnOnce(notOurs("message"));
       case "message": {
         const { sender, own, waited, n, text } = effect;
         if (waited) state.outbox = state.outbox.filter((item) => item.msgId !== waited);
@@ -264,25 +262,6 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
 }
 
 type Kept = Extract<KeyFileProcessed<KeyFileRoomState>, { readonly type: "done" }>;
-
-function messageFault(why: KeyFileFault, name: string): string {
-  switch (why) {
-    case "no message":
-      return "The server sent an entry that is no message of this room.";
-    case "of the server":
-      return "The server put words of its own into the room.";
-    case "out of order":
-      return `A message of ${name} was repeated or out of order, and is not shown.`;
-    case "not signed":
-      return `A message said to be of ${name} is not signed by ${name}.`;
-    case "does not open":
-      return `A message of ${name} does not open with your key file.`;
-    case "our name":
-      return `Somebody with another key speaks as ${name}, which is you; it is not shown.`;
-    case "view of what follows":
-      return `A message of ${name} claims to follow what you were not shown.`;
-  }
-}
 
 function answerFault(why: KeyFileFault): string {
   return why === "out of order"

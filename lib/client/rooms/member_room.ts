@@ -76,7 +76,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     const { state } = this;
     if (this.trust.conflict) return `key changed: ${this.trust.conflict.name}`;
     if (this.isReplaced) return "not sent: another key is known by the name";
-    if (state.alarm) return "sending stopped";
+    if (this.alarm.isRaised) return "sending stopped";
     if (state.retired) return "ended by the operator";
     if (state.status === "gone") return "left";
     if (state.status === "waiting" && !this.isDirect) return "waiting to be let in";
@@ -205,8 +205,7 @@ export class MemberRoom extends RoomStream<RoomState> {
   get canSpeak(): boolean {
     const { state } = this;
     return this.connection !== null && this.isCaughtUp && state.readable && !state.leaving &&
-      state.alarm === null &&
-      !state.retired;
+      !this.alarm.isRaised && !state.retired;
   }
 
   seal(item: OutboxItem): Sealed {

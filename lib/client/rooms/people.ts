@@ -5,6 +5,7 @@
 
 import { ChatError } from "../../errors.ts";
 import type { Card } from "../../protocol/identity/card.ts";
+import { typedName } from "../../sanitize.ts";
 import { isName, skeleton } from "../../protocol/identity/name.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { RoomContext } from "./room_context.ts";
@@ -13,9 +14,8 @@ import type { RoomContext } from "./room_context.ts";
 export class NobodyThere extends ChatError {
   /** @param name as the person typed it */
   constructor(name: string) {
-    const shown = name.slice(0, 40).replace(/[^\x21-\x7e]/g, "?");
     super(
-      `There is nobody called "${shown}" on this server`,
+      `There is nobody called "${typedName(name)}" on this server`,
       "check the spelling; /who shows who is in the room",
     );
   }

@@ -210,12 +210,11 @@ export class ServerRooms {
       view.warning(
         "The server has lost its data, or is not the one it was; nothing is sent into known rooms.",
       );
-      for (const room of this.#all) room.state.alarm = "the server";
+      for (const room of this.#all) room.alarm.serverLost();
     } else if (set.all.size === 0) this.#open();
     for (const room of set.withMembers) this.parts.wanted.giveRoomKey(room);
     for (const room of this.#all) {
-      // The known server is back; its streams will show whether it has lost anything.
-      if (change === "same" && room.state.alarm === "the server") room.state.alarm = null;
+      if (change === "same") room.alarm.serverIsBack();
       room.connect(connection);
       if (room instanceof MemberRoom && !this.#isFollowed(room)) room.refuse(null);
     }

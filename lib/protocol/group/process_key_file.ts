@@ -47,11 +47,11 @@ export interface KeyFileFacts {
 
 /** Why something is fed to the history, if it is an entry, and changes nothing else. */
 export type KeyFileFault =
-  | "no message"
+  | "no message of this room"
   | "of the server"
   | "out of order"
   | "not signed"
-  | "does not open"
+  | "does not open with the file"
   | "our name"
   | "view of what follows";
 
@@ -100,7 +100,7 @@ export function processKeyFileEntry<State extends KeyFileState>(
   };
 
   const message = kind === entryKinds.message ? parsed(bytes, state.id) : null;
-  if (!message) return refused("no message", null);
+  if (!message) return refused("no message of this room", null);
   const card = facts.cards(message.sender);
   if (!card) return { type: "need", need: { type: "cards", ids: [message.sender] } };
   if (card.role !== roles.user) return refused("of the server", card);
@@ -109,7 +109,7 @@ export function processKeyFileEntry<State extends KeyFileState>(
   if (!isKeyFileMessageSigned(message, card.verifying)) return refused("not signed", card);
   // A message from somebody without the key counts as unsaid: it sets no pin, raises no alarm, claims no name.
   const opened = unlessRefused(() => openKeyFileMessage(message, facts.key));
-  if (!opened) return refused("does not open", card);
+  if (!opened) return refused("does not open with the file", card);
   const own = equals(card.id, facts.own.id);
   if (!own && skeleton(card.name) === skeleton(facts.own.name)) return refused("our name", card);
   if (facts.conflicts(card)) return { type: "need", need: { type: "trust", people: [card] } };
@@ -144,7 +144,7 @@ export function processAnswer<State extends KeyFileState>(
     return { type: "fault", why: "an answer to another history" };
   }
   const opened = unlessRefused(() => openKeyFileMessage(message, key));
-  if (!opened) return refused("does not open");
+  if (!opened) return refused("does not open with the file");
   return {
     type: "done",
     state: { ...state, last: { ...state.last, [id]: message.n } },

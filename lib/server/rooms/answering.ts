@@ -25,6 +25,7 @@ import { skeleton } from "../../protocol/identity/name.ts";
 import type { KeyFileLog } from "./key_file_log.ts";
 import type { Peer } from "./peer.ts";
 import type { Rooms } from "./rooms.ts";
+import { typedName } from "../../sanitize.ts";
 
 /** What an answering server is made of. */
 export interface AnsweringParts {
@@ -158,7 +159,7 @@ export class Answering {
     }
     const asked = name === null ? this.#partner() : this.#asked.get(skeleton(name));
     if (!asked) {
-      const shown = (name ?? "").slice(0, 40).replace(/[^\x21-\x7e]/g, "?");
+      const shown = typedName(name ?? "");
       const who = name === null
         ? "Nobody who has said something is here"
         : this.#rooms!.peerNamed(name)

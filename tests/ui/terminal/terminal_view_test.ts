@@ -589,6 +589,8 @@ test("names have a colour that follows the key, and nothing else has; without co
   assertEquals(codes[0], codes[2]);
   assert(codes[0][1] !== codes[1][1]);
   for (const [, code] of codes) assert(["31", "32", "35", "36"].includes(code));
+  const allColours = bench.tty.written.match(new RegExp(`${esc}\\[\\d+m`, "g")) ?? [];
+  assertEquals(allColours.length, 2 * codes.length, "a colour and its end for each name, and nothing else");
   const plain = new TerminalBench();
   plain.hears("one");
   plain.view.warning("careful");
