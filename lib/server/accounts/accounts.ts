@@ -71,12 +71,12 @@ export interface AccountsParts {
 
 /** The accounts of a running server. All methods may throw AccountsUnavailable. */
 export class Accounts {
-  readonly #doors: LoginThrottle;
+  readonly #throttle: LoginThrottle;
   #running = new Map<string, Promise<unknown>>();
 
   /** @param parts passed in */
   constructor(private readonly parts: AccountsParts) {
-    this.#doors = new LoginThrottle(parts.clock);
+    this.#throttle = new LoginThrottle(parts.clock);
   }
 
   /** Who may register. */
@@ -88,7 +88,7 @@ export class Accounts {
   async enter(attempt: Attempt): Promise<Verdict> {
     const { cardName, address, identity } = attempt;
     const name = skeleton(cardName);
-    if (!this.#doors.begin(name, address)) return "refused";
+    if (!this.#throttle.begin(name, address)) return "refused";
     const { verdict, outcome } = await this.#atDoor(name, address, async () => {
       const judged = await this.#judge(attempt);
       // The client left before the answer, so this attempt has told it nothing.
@@ -110,15 +110,15 @@ export class Accounts {
     return verdict;
   }
 
-  /** Counts what somebody tries at a door that was begun. */
+  /** Counts an attempt that the throttle has let begin. */
   async #atDoor(name: string, address: string, act: () => Promise<Judgement>): Promise<Judgement> {
     let judged: Judgement | null = null;
     try {
       judged = await act();
     } finally {
       if (judged?.outcome !== "refused") {
-        this.#doors.ended(name, address, judged?.outcome === "logged in");
-      } else if (this.#doors.failed(name, address)) judged = { ...judged, outcome: "door closed" };
+        this.#throttle.ended(name, address, judged?.outcome === "logged in");
+      } else if (this.#throttle.failed(name, address)) judged = { ...judged, outcome: "door closed" };
     }
     return judged;
   }
@@ -249,7 +249,7 @@ export class Accounts {
   ): Promise<boolean> {
     const { store, passwords } = this.parts;
     const key = skeleton(name);
-    if (!this.#doors.begin(key, address)) return false;
+    if (!this.#throttle.begin(key, address)) return false;
     const { verdict } = await this.#atDoor(key, address, async () => {
       const account = await store.find(key);
       const isRight = await passwords.verify(password, account?.credential ?? null);

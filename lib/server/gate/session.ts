@@ -75,11 +75,11 @@ export interface Ends {
   readonly remote: string;
   /** What its limits count by. */
   readonly address: string;
-  /** Its place at the door. */
+  /** Its place among those that have not proved who they are. */
   readonly slot: PendingSlot;
 }
 
-/** Runs a connection that the connectionLimiter has admitted; never throws for anything a peer does. */
+/** Runs a connection that the ConnectionLimiter has admitted; never throws for anything a peer does. */
 export async function runSession(conn: ByteConn, ends: Ends, context: SessionContext): Promise<void> {
   const { connectionLimiter, rooms } = context;
   let established: { link: Link; hello: MessageOf<"HELLO">; peer: Established } | null = null;
