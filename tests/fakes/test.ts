@@ -1,6 +1,6 @@
 /** Test: every test has a bound, after which it fails and says what it waited for. */
 
-import { waitedFor } from "./until.ts";
+import { forgetWaits, waitedFor } from "./until.ts";
 
 const boundMs = 120_000;
 /** For what blocks the event loop, and so cannot say what it waits for. */
@@ -28,6 +28,7 @@ export function test(given: string | Omit<Definition, "fn"> | Definition, fn?: D
 }
 
 async function within(ms: number, act: () => void | Promise<void>): Promise<void> {
+  forgetWaits();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(

@@ -7,6 +7,11 @@ export function waitedFor(): string {
   return [...waits].join("; ") || "nothing by name";
 }
 
+/** A test begins: what one that failed is still waiting for is not this one's. */
+export function forgetWaits(): void {
+  waits.clear();
+}
+
 /** Waits until `condition` holds. @param what is told when it never does */
 export async function until(
   what: string,

@@ -3,6 +3,7 @@
 import type { Link } from "../../lib/protocol/channel/link.ts";
 import { SignIn } from "../../lib/server/gate/sign_in.ts";
 import { systemClock } from "../../lib/clock.ts";
+import type { Peer } from "../../lib/server/rooms/peer.ts";
 import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import type { Connection, Credentials } from "../../lib/client/connection/connection.ts";
@@ -188,5 +189,30 @@ for (const outcome of ["accepted", "refused"] as const) {
     await ended.promise;
     session.left();
     assertEquals(said.password, new Uint8Array(said.password.length));
+  });
+}
+
+const typed = () => encodePassword(password);
+for (
+  const message of [
+    { type: "PASSWORD", ref: 1, old: typed(), next: typed() },
+    { type: "RELEASE", ref: 1, password: typed() },
+  ] as const
+) {
+  test(`what ${message.type} says is overwritten on the server, once it is answered`, async () => {
+    const { card } = await person("ira");
+    const signIn = new SignIn(testAccounts(), systemClock, { tell: () => {} });
+    const answers: string[] = [];
+    const peer = {
+      card,
+      send: () => answers.push("done"),
+      refuse: () => answers.push("refused"),
+      link: { drop: () => answers.push("dropped") },
+    };
+    assertEquals(signIn.request(peer as unknown as Peer, "192.0.2.1", message), true);
+    const secrets = message.type === "PASSWORD" ? [message.old, message.next] : [message.password];
+    await until("answered", () => answers.length > 0);
+    await until("overwritten", () => secrets.every((secret) => secret.every((byte) => byte === 0)));
+    assertEquals(answers, ["refused"], "there is no account of hers");
   });
 }
