@@ -2,6 +2,7 @@
 
 import { logFormats, logLevels } from "../server/operator/log.ts";
 import { bells } from "../ui/bell.ts";
+import { timeStyles } from "../ui/time_column.ts";
 import { limitOptions } from "./limit_options.ts";
 import type { CommandSpec, Option } from "./options.ts";
 
@@ -179,7 +180,19 @@ export const joinSpec: CommandSpec = {
       help: "With --register: the token that the operator has given you",
     },
     { name: "join-timeout", value: "SECONDS", help: "How long a pipe waits to be let in (default: 60)" },
-    { name: "history", help: "Keep what is said on this machine, sealed: for /history and /search" },
+    {
+      name: "history",
+      value: "TIME",
+      choices: ["30d", "off", "all"],
+      help:
+        "How long what is said is kept on this machine, sealed: 30d (days), off or all (default: 30d; off for pipes)",
+    },
+    {
+      name: "time",
+      value: "STYLE",
+      choices: timeStyles,
+      help: "Times before lines: short, full or off (default: short in windows under 60 columns, else full)",
+    },
     { name: "listen", help: "Stay when the input has ended, and show what is said: for services" },
     { name: "json", help: "For programs: one JSON object a line, in and out; asks nothing" },
     { name: "plain", help: "Only append lines: for screen readers and slow links" },

@@ -13,6 +13,8 @@ import type { Bytes } from "../crypto/bytes.ts";
 import { InputHistory } from "../client/profile/input_history.ts";
 import { completion } from "../client/commands/completion.ts";
 import { parseLine, wordsOf } from "../client/commands/commands.ts";
+import { kept } from "../client/commands/recall.ts";
+import { parseKeptDays } from "../client/profile/history_choice.ts";
 import { ChatError, exitCodes, inWords } from "../errors.ts";
 import { BadName, isName } from "../protocol/identity/name.ts";
 import { encodePassword } from "../protocol/identity/password.ts";
@@ -21,6 +23,7 @@ import { profilesDir } from "../storage/home.ts";
 import { JsonView } from "../ui/json/json_view.ts";
 import { LinesView } from "../ui/lines_view.ts";
 import { type Bell, bells } from "../ui/bell.ts";
+import { type TimeStyle, timeStyles } from "../ui/time_column.ts";
 import { type Person, TerminalView } from "../ui/terminal/terminal_view.ts";
 import { parseInvite } from "../protocol/identity/invite.ts";
 import { type Parsed, parsePort, UsageError } from "./options.ts";
@@ -44,7 +47,7 @@ export async function join(parsed: Parsed, process: Process): Promise<number> {
 async function joinWith(parsed: Parsed, process: Process, program: JsonView | null): Promise<number> {
   const { values } = parsed;
   const name = userName(values.user ?? askName(parsed, process), process.env);
-  const options = optionsOf(parsed);
+  const options = optionsOf(parsed, process);
   const { clock, random } = process;
   // Read in any case, so that a wrong path is noticed.
   const newSecret = values["passphrase-file"] === undefined
@@ -64,6 +67,7 @@ async function joinWith(parsed: Parsed, process: Process, program: JsonView | nu
     says: (line) => parseLine(line).kind === "say",
     complete: (before) => completion(before, wordsOf(chat.conversation)),
     switchTo: (number) => chat.conversation.switchToNumber(number),
+    kept: (n) => kept(chat.conversation, n),
     entered: (line) => keepTyped(line),
   };
   const view = program ?? viewFor(parsed, process, profile.name, options, typed, person);
@@ -119,7 +123,10 @@ function askName({ values, switches }: Parsed, process: Process): string | undef
   return (asks && process.ask(isName(login) ? `Name [${login}]:` : "Name:")?.trim()) || undefined;
 }
 
-function optionsOf({ values, switches, positionals }: Parsed): ChatOptions & EntryOptions {
+function optionsOf(
+  { values, switches, positionals }: Parsed,
+  process: Process,
+): ChatOptions & EntryOptions {
   const invite = positionals.length > 0 ? parseInvite(positionals[0]) : null;
   if (invite && (values.server !== undefined || values.port !== undefined || values.room !== undefined)) {
     throw new UsageError("An invite says host, port and room already", "leave out -s, -p and --room");
@@ -160,7 +167,10 @@ function optionsOf({ values, switches, positionals }: Parsed): ChatOptions & Ent
     pins: invite?.pins ?? null,
     login: loginOf(values, switches),
     listen: switches.has("listen"),
-    history: switches.has("history"),
+    history: {
+      days: values.history === undefined ? null : parseKeptDays(values.history),
+      isPersons: isForPerson(values, process) && !switches.has("json"),
+    },
   };
 }
 
@@ -178,17 +188,23 @@ function loginOf(values: Parsed["values"], switches: Parsed["switches"]): LoginO
   };
 }
 
+/** Whether somebody reads along and types. */
+function isForPerson({ message }: Parsed["values"], process: Process): boolean {
+  return process.inputIsTerminal && process.outputIsTerminal && message === undefined;
+}
+
 function viewFor(
   { values, switches }: Parsed,
   process: Process,
   name: string,
-  { room, message }: ChatOptions & EntryOptions,
+  { room }: ChatOptions & EntryOptions,
   { all: history }: InputHistory,
   person: Person,
 ): ChatView {
   const { clock, env, tty } = process;
-  const interactive = process.inputIsTerminal && process.outputIsTerminal && message === null;
+  const interactive = isForPerson(values, process);
   const bell = bellOf(values.bell);
+  const time = timeOf(values.time);
   if (!interactive || switches.has("plain") || env("TERM") === "dumb") {
     const columns = process.outputIsTerminal ? () => tty.size().columns : undefined;
     return new LinesView(Object.create(process, { columns: { value: columns } }), {
@@ -197,16 +213,23 @@ function viewFor(
       clock,
       name,
       bell,
+      time,
     });
   }
   const colours = (env("NO_COLOR") ?? "") === "";
-  return new TerminalView({ room, tty, clock, name, bell, colours, history, person });
+  return new TerminalView({ room, tty, clock, name, bell, colours, time, history, person });
 }
 
 function bellOf(text = "mentions"): Bell {
   const bell = bells.find((each) => each === text);
   if (bell) return bell;
   throw new UsageError(`--bell cannot be "${text}"`, `give ${bells.join(", ")}`);
+}
+
+function timeOf(text: string | undefined): TimeStyle | null {
+  const style = timeStyles.find((each) => each === text);
+  if (style || text === undefined) return style ?? null;
+  throw new UsageError(`--time cannot be "${text}"`, `give ${timeStyles.join(", ")}`);
 }
 
 function readToken(path: string | undefined): Bytes {

@@ -4,14 +4,19 @@ import type { Environment } from "../storage/home.ts";
 import type { Reflow } from "../ui/terminal/screen.ts";
 import type { Tty } from "../ui/terminal/tty.ts";
 
+const secondScreen = (on: boolean) => `\x1b[?1049${on ? "h" : "l"}`;
 const bracketedPaste = (on: boolean) => `\x1b[?2004${on ? "h" : "l"}`;
 
 /** @param write to standard output, whole @param env tells which terminal it is */
 export function systemTty(write: (text: string) => void, env: Environment): Tty {
   const hasJobs = Deno.build.os !== "windows";
   let isEditing = false;
+  let isAlternate = false;
   // Restores the terminal on every exit that can be caught; the runtime itself undoes raw mode.
-  globalThis.addEventListener("unload", () => isEditing && write(bracketedPaste(false)));
+  globalThis.addEventListener("unload", () => {
+    if (isAlternate) write(secondScreen(false));
+    if (isEditing) write(bracketedPaste(false));
+  });
   const onSignal = (signal: Deno.Signal, act: () => void) => {
     if (!hasJobs) return () => {};
     Deno.addSignalListener(signal, act);
@@ -42,6 +47,11 @@ export function systemTty(write: (text: string) => void, env: Environment): Tty 
         // The terminal is gone: what is written to it goes nowhere, and the end of input comes next.
       }
       write(bracketedPaste(on));
+    },
+    alternate(on) {
+      if (on === isAlternate) return;
+      isAlternate = on;
+      write(secondScreen(on));
     },
     onResize: (act) => onSignal("SIGWINCH", act),
     onContinue: (act) => onSignal("SIGCONT", act),

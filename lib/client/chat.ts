@@ -102,7 +102,7 @@ export class Chat implements Receiver {
     const rooms: ServerRooms = this.#rooms = new ServerRooms({
       ...shared,
       shown,
-      keepsHistory: options.history,
+      history: options.history,
       direct: (other) => direct.with(other),
       jobDone: (room) => this.#afterJob(room),
       fail: (error) => this.fail(error),
@@ -309,6 +309,7 @@ export class Chat implements Receiver {
     this.#isEntered = true;
     this.#whenEntered.resolve();
     this.view.progress("Now you can start to exchange messages");
+    if (this.view.interactive) this.#rooms.tellOfHistory();
     const { trust } = this.options;
     if (trust !== null && !this.#claims.hasAccepted) {
       this.view.notice(`There was nothing to accept: no key of ${trust} has changed.`);
@@ -330,7 +331,10 @@ export class Chat implements Receiver {
     const isNew = this.#set.shown !== room;
     this.#set.shown = room;
     this.#showStatus();
-    if (isNew) room.lines.showUnsent();
+    if (isNew) {
+      this.#rooms.recall(room);
+      room.lines.showUnsent();
+    }
     room.looked();
   }
 

@@ -7,6 +7,7 @@ import type { FrameWatcher } from "../protocol/channel/link.ts";
 import type { Dial } from "./connection/connection.ts";
 import type { LoginOptions } from "./connection/login.ts";
 import type { ServerTrust } from "./connection/server_gate.ts";
+import type { HistoryWish } from "./profile/history_choice.ts";
 import type { InputHistory } from "./profile/input_history.ts";
 
 /** Where to go, and how. */
@@ -19,8 +20,8 @@ export interface ChatOptions extends ServerTrust {
   readonly token: Bytes;
   /** After how long somebody who is not there to wait gives up. */
   readonly joinTimeoutMs: number;
-  /** Keep what is said on this machine, sealed. */
-  readonly history: boolean;
+  /** How long what is said is kept on this machine, sealed. */
+  readonly history: HistoryWish;
   /** 32 bytes of the room's key file, which is mixed into its keys; null for none. */
   readonly roomKey: Bytes | null;
   /** 32 bytes of a key file whose Fernet room is entered instead of an ordinary one. */

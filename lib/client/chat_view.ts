@@ -4,7 +4,7 @@
  */
 
 import type { ChatError } from "../errors.ts";
-import type { RoomEvent } from "./room_events.ts";
+import type { KeptMessage, RoomEvent } from "./room_events.ts";
 import type { Status } from "./status.ts";
 
 /** Something to be said as it stands, whatever it looks like: what was pasted, or what a program says. */
@@ -44,6 +44,8 @@ export interface ChatView {
   warning(text: string): void;
   /** An answer to what the person asked for. */
   answer(lines: readonly string[]): void;
+  /** Lines that were said before and are kept here, oldest first; never to be taken for new ones. */
+  recalled(title: string, lines: readonly KeptMessage[]): void;
   /** Where we are, what waits elsewhere, and what is not as it should be. */
   status(status: Status): void;
   /** A question that the next line answers; null when it is answered. */

@@ -40,6 +40,12 @@ export interface MessageEvent {
   readonly late?: boolean;
 }
 
+/** A line as it is kept on this machine. */
+export type KeptMessage = Pick<
+  MessageEvent,
+  "room" | "from" | "fromId" | "msgId" | "timeMs" | "text" | "action" | "pos"
+>;
+
 /** One thing that happened; `room` is the room's name. */
 export type RoomEvent =
   | MessageEvent

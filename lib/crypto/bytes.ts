@@ -36,3 +36,8 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   for (let i = 0; i < shared; i++) if (a[i] !== b[i]) return a[i] - b[i];
   return a.length - b.length;
 }
+
+/** A number as four bytes, big-endian. @param n below 2^32 */
+export function u32(n: number): Bytes {
+  return Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
+}

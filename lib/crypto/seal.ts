@@ -6,7 +6,7 @@
  */
 
 import { Malformed } from "../errors.ts";
-import { type Bytes, concat, equalSecret } from "./bytes.ts";
+import { type Bytes, concat, equalSecret, u32 } from "./bytes.ts";
 import { CfbDecryptor, CfbEncryptor } from "./cfb.ts";
 import { hmac, kdf } from "./kdf.ts";
 
@@ -64,8 +64,4 @@ export function open(
 function keys(secret: Uint8Array, label: string, salt: Uint8Array) {
   const k = kdf(secret, label, salt, 80);
   return { ke: k.subarray(0, 32), km: k.subarray(32, 64), iv: k.subarray(64) };
-}
-
-function u32(n: number): Bytes {
-  return Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
 }

@@ -14,6 +14,7 @@ import type { Identity } from "../crypto/identity.ts";
 import { importRsaPublic, oaepDecrypt, oaepEncrypt, oaepLabel } from "../crypto/oaep.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { open, seal, TagMismatch } from "../crypto/seal.ts";
+import { SealedLog } from "./sealed_log.ts";
 import { FileTrouble, makePrivateDir, readPrivate, trouble, writeAtomically } from "./private_file.ts";
 
 const label = oaepLabel("chat1 state");
@@ -53,6 +54,12 @@ export class SealedFiles {
     return new SealedFiles(dir, this.key, this.random);
   }
 
+  /** The files of this folder that only grow. */
+  log(): SealedLog {
+    const { dir, key, random } = this;
+    return new SealedLog({ dir, key, random, context: (name) => this.#context(name) });
+  }
+
   /** Replaces a file in one step. @throws FileTrouble */
   write(name: string, content: Uint8Array): void {
     const salt = this.random(16);
@@ -86,6 +93,16 @@ export class SealedFiles {
       );
     } catch (error) {
       throw trouble("read", this.dir, error);
+    }
+  }
+
+  /** When a file was last written, in milliseconds since 1970. @throws FileTrouble */
+  changedMs(name: string): number {
+    const path = join(this.dir, name);
+    try {
+      return Deno.statSync(path).mtime?.getTime() ?? 0;
+    } catch (error) {
+      throw trouble("read", path, error);
     }
   }
 

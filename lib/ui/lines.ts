@@ -1,6 +1,6 @@
 /** Lines: room events as text, one wording for terminals, pipes and screen readers. */
 
-import type { RoomEvent } from "../client/room_events.ts";
+import type { KeptMessage, MessageEvent, RoomEvent } from "../client/room_events.ts";
 import { timestamp } from "../timestamp.ts";
 import { sanitize } from "../sanitize.ts";
 
@@ -16,29 +16,35 @@ export interface Line {
 export type Paint = (name: string, id: string) => string;
 const plain: Paint = (name) => name;
 
-/** The prefix of news; no message can begin with it, since all begin with their time. */
+/** The prefix of news; no message can begin with it: all begin with their time, or with a name or room. */
 export const newsPrefix = "[+]";
 /** The prefix of warnings. */
 export const warningPrefix = "[!]";
+/** The prefix of what was said before and is shown again. */
+const keptPrefix = "|";
 
-/**
- * The line of an event, or null for one that is not shown by itself.
- *
- * @param currentRoom lines of other rooms say which
- * @param paint how names look
- */
-export function lineOf(event: RoomEvent, currentRoom: string, paint: Paint = plain): Line | null {
-  const where = event.room === currentRoom || event.room === "" ? "" : `[${event.room}] `;
+/** How lines look. */
+export interface Look {
+  /** On the screen: lines of other rooms say which. */
+  readonly room: string;
+  /** How names look. */
+  readonly paint?: Paint;
+  /** What stands before a message, with the blank after it. @param timeMs milliseconds since 1970 */
+  time?(timeMs: number): string;
+}
+
+const fullTime = (timeMs: number) => `${timestamp(timeMs)} `;
+
+/** The line of an event, or null for one that is not shown by itself. */
+export function lineOf(
+  event: RoomEvent,
+  { room: currentRoom, paint = plain, time = fullTime }: Look,
+): Line | null {
+  const where = placeOf(event.room, currentRoom);
   const news = (text: string): Line => ({ kind: "notice", text: `${newsPrefix} ${where}${text}` });
   switch (event.type) {
-    case "message": {
-      const address = event.address === "" ? "" : `${sanitize(event.address)} `;
-      // No name has brackets: nobody can pass for the server.
-      const name = paint(event.from, event.fromId);
-      const from = event.answer ? `(${name})` : name;
-      const said = event.action ? `* ${from} ${sanitize(event.text)}` : `${from}: ${sanitize(event.text)}`;
-      return { kind: "message", text: `${timestamp(event.timeMs)} ${where}${address}${said}` };
-    }
+    case "message":
+      return { kind: "message", text: messageText(event, where, time(event.timeMs), paint) };
     case "pending":
     case "withdrawn":
     case "held":
@@ -73,4 +79,32 @@ export function lineOf(event: RoomEvent, currentRoom: string, paint: Paint = pla
     case "warning":
       return { kind: "warning", text: `${warningPrefix} ${where}${sanitize(event.text)}` };
   }
+}
+
+function placeOf(room: string, currentRoom: string): string {
+  return room === currentRoom || room === "" ? "" : `[${room}] `;
+}
+
+function messageText(event: MessageEvent, where: string, time: string, paint: Paint): string {
+  // An address is the server's claim and may be anything: without a time before it, it must not begin the line.
+  const shown = sanitize(event.address);
+  const address = shown === "" ? "" : time === "" ? `(${shown}) ` : `${shown} `;
+  // No name has brackets: nobody can pass for the server.
+  const name = paint(event.from, event.fromId);
+  const from = event.answer ? `(${name})` : name;
+  return `${time}${where}${address}${saidText(from, event)}`;
+}
+
+function saidText(from: string, { action, text }: Pick<MessageEvent, "action" | "text">): string {
+  return action ? `* ${from} ${sanitize(text)}` : `${from}: ${sanitize(text)}`;
+}
+
+/** The line above lines that were said before. */
+export function keptTitle(title: string): string {
+  return `${newsPrefix} ---- ${sanitize(title)} ----`;
+}
+
+/** A line that was said before. @param time before it, with the blank after it */
+export function keptLine(message: KeptMessage, currentRoom: string, time: string): string {
+  return `${keptPrefix} ${time}${placeOf(message.room, currentRoom)}${saidText(message.from, message)}`;
 }

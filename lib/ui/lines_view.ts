@@ -4,16 +4,16 @@
  * Messages go to stdout; everything else goes to stderr, unless a person reads along on a terminal.
  */
 
-import type { RoomEvent } from "../client/room_events.ts";
+import type { KeptMessage, RoomEvent } from "../client/room_events.ts";
 import type { Clock } from "../clock.ts";
 import { noStatus, type Status } from "../client/status.ts";
 import type { ChatView } from "../client/chat_view.ts";
 import { sanitize } from "../sanitize.ts";
 import { type Bell, rings } from "./bell.ts";
-import { DayChange } from "./day_change.ts";
-import { lineOf, newsPrefix, warningPrefix } from "./lines.ts";
+import { keptLine, keptTitle, lineOf, newsPrefix, warningPrefix } from "./lines.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { PresenceFold } from "./presence_fold.ts";
+import { TimeColumn, type TimeStyle } from "./time_column.ts";
 import { wrap } from "./wrap.ts";
 
 /** Where lines come from and go. */
@@ -42,6 +42,8 @@ export interface LinesParts {
   readonly name: string;
   /** When to ring, if a person is there. */
   readonly bell: Bell;
+  /** How times are shown; null: as the window is wide. */
+  readonly time?: TimeStyle | null;
 }
 
 /** A view without cursor movements. */
@@ -49,15 +51,24 @@ export class LinesView implements ChatView {
   readonly holds = false;
   readonly interactive: boolean;
   #status: Status;
-  #days: DayChange;
+  #times: TimeColumn;
   #presence: PresenceFold;
 
   /** @param streams where lines come from and go */
   constructor(private readonly streams: Streams, private readonly parts: LinesParts) {
     this.interactive = parts.interactive;
     this.#status = { ...noStatus, room: parts.room };
-    this.#days = new DayChange(parts.clock);
+    this.#times = this.#newTimes();
     this.#presence = new PresenceFold(parts.clock, (text) => this.#aside(text));
+  }
+
+  #newTimes(): TimeColumn {
+    const { interactive, streams, parts: { clock, time } } = this;
+    return new TimeColumn(
+      clock,
+      time ?? null,
+      interactive ? () => streams.columns?.() ?? Infinity : undefined,
+    );
   }
 
   /** Lines of the input, split at line feeds; the last one may lack its own. */
@@ -112,11 +123,12 @@ export class LinesView implements ChatView {
   event(event: RoomEvent): void {
     const { bell, name } = this.parts;
     if (this.interactive && this.#presence.take(event)) return;
-    const line = lineOf(event, this.#status.room);
+    const shown = event.type === "message" ? this.#times.before(event.timeMs) : null;
+    const line = lineOf(event, { room: this.#status.room, time: () => shown!.time });
     if (!line) return;
-    if (event.type !== "message") return this.#aside(line.text);
-    const day = this.interactive ? this.#days.before(event.timeMs) : null;
-    if (day !== null) this.#aside(day);
+    if (!shown) return this.#aside(line.text);
+    // For a program a time is whole, and a line is a message.
+    if (this.interactive && shown.day !== null) this.#aside(shown.day);
     const ring = this.interactive && rings(event, bell, name) ? "\x07" : "";
     this.streams.out(`${this.#wrapped(line.text)}${ring}\n`);
   }
@@ -139,6 +151,15 @@ export class LinesView implements ChatView {
   }
   answer(lines: readonly string[]): void {
     this.#aside(lines.map(sanitize).join("\n"));
+  }
+  recalled(title: string, lines: readonly KeptMessage[]): void {
+    this.#aside(keptTitle(title));
+    const times = this.#newTimes();
+    for (const line of lines) {
+      const { day, time } = times.before(line.timeMs);
+      if (this.interactive && day !== null) this.#aside(day);
+      this.#aside(keptLine(line, this.#status.room, time));
+    }
   }
   status(status: Status): void {
     const { room, worry, offline } = this.#status;

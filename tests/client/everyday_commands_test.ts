@@ -80,20 +80,20 @@ worldTest(
   },
 );
 
-worldTest("without --history nothing is kept, and /history says how to", async (world) => {
+worldTest("with --history off nothing is kept, and /history says how to", async (world) => {
   const ira = await world.enter("ira");
   ira.view.type("gone");
   await ira.view.hears("ira: gone");
   assertEquals(await ask(ira, "/history"), [
     "Nothing of lobby is kept here.",
-    "Lines are kept with chat join --history.",
+    "Nothing is kept now; chat join --history 30d keeps what is said.",
   ]);
 });
 worldTest(
   "--history keeps what is said, sealed; /history, /search over all rooms, /forget wipes",
   async (world) => {
     const ira = await world.enter("ira");
-    const sam = await world.enter("sahnawaz", { history: true });
+    const sam = await world.enter("sahnawaz", { history: { days: 30, isPersons: true } });
     for (let i = 0; i < 300; i++) ira.view.type(`the number ${i}`);
     await sam.view.hears("ira: the number 299");
     sam.view.type("/msg ira a Secret plan");
@@ -111,17 +111,21 @@ worldTest(
       }
     };
     walk(`${world.dir}/profiles/sahnawaz`);
-    assert(files.length >= 4);
+    assertEquals(files.length, 2); // a room and day each
     for (const path of files) {
       const bytes = new TextDecoder("latin1").decode(Deno.readFileSync(path));
       assert(!/number|Secret|ira/.test(bytes), "a line lies open");
       assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
     }
 
-    const back = await world.enter("sahnawaz", { history: true });
+    const back = await world.enter("sahnawaz", { history: { days: 30, isPersons: true } });
     await back.view.hears("ira: said while sam was away");
     await until("entered", () => back.view.room === "lobby");
+    assertEquals(back.view.titles, ["lobby: said before, kept here"]);
+    assertEquals(back.view.answers.length, 20);
+    assertStringIncludes(back.view.answers.at(-1)!, "ira: the number 299");
     const last = await ask(back, "/history 3");
+    assertEquals(back.view.titles.at(-1), "lobby: the last 3 kept here");
     assertEquals(last.map((line) => line.slice(20)), [
       "ira: the number 298",
       "ira: the number 299",
@@ -132,7 +136,8 @@ worldTest(
     assertEquals((await ask(back, "/search secret PLAN")).map((line) => line.slice(20)), [
       "[@ira] sahnawaz: a Secret plan",
     ]);
-    assertEquals((await ask(back, "/search number 1")).length, 51);
+    assertEquals((await ask(back, "/search number 1")).length, 50);
+    assertStringIncludes(back.view.titles.at(-1)!, "more words find fewer");
     assertEquals(await ask(back, "/search zebra"), ['No line that is kept here has "zebra" in it.']);
     for (const bad of ["/history 0", "/history many", "/search"]) {
       assert(
@@ -152,7 +157,7 @@ worldTest(
 );
 worldTest("--history keeps a line once that was held, and one that a cut brings again", async (world) => {
   const ira = await world.enter("ira");
-  const sam = await world.join("sahnawaz", { history: true });
+  const sam = await world.join("sahnawaz", { history: { days: 30, isPersons: true } });
   sam.view.holds = true;
   await sam.view.until((event) => event.type === "entered");
   ira.view.type("/msg sahnawaz held");
@@ -216,9 +221,11 @@ worldTest(
 );
 worldTest("a history file that is damaged is told once, and keeps nobody from reading", async (world) => {
   const ira = await world.enter("ira");
-  const sam = await world.enter("sahnawaz", { history: true });
+  const sam = await world.enter("sahnawaz", { history: { days: 30, isPersons: true } });
   ira.view.type("kept");
   await sam.view.hears("ira: kept");
+  ira.view.type("kept too");
+  await sam.view.hears("ira: kept too");
   sam.view.type("EXIT");
   await sam.done;
   const [profile] = [...Deno.readDirSync(`${world.dir}/profiles/sahnawaz`)].filter((e) => e.isDirectory);
@@ -231,14 +238,18 @@ worldTest("a history file that is damaged is told once, and keeps nobody from re
         return false;
       }
     })!;
-  for (const { name } of Deno.readDirSync(folder)) Deno.truncateSync(`${folder}/${name}`, 40);
-  const back = await world.enter("sahnawaz", { history: true });
+  for (const { name } of Deno.readDirSync(folder)) {
+    const bytes = Deno.readFileSync(`${folder}/${name}`);
+    bytes[30] ^= 1;
+    Deno.writeFileSync(`${folder}/${name}`, bytes);
+  }
+  const back = await world.enter("sahnawaz", { history: { days: 30, isPersons: true } });
   ira.view.type("one", "two");
   await back.view.hears("ira: two");
   assertEquals(back.view.warnings.length, 1);
   assertMatch(
     back.view.warnings[0],
-    /^What is said is not kept any more: Cannot open .* \/forget begins the history anew\.$/,
+    /^What was said cannot be shown: Cannot open .* \/forget begins the history anew\.$/,
   );
   back.view.type("/forget");
   await until("asked", () => back.view.promptText.includes("Go on?"));

@@ -48,6 +48,9 @@ export class EmulatedTerminal implements Tty {
     this.isEditing = on;
     this.write(`\x1b[?2004${on ? "h" : "l"}`);
   }
+  alternate(on: boolean): void {
+    this.write(`\x1b[?1049${on ? "h" : "l"}`);
+  }
   onResize(act: () => void): () => void {
     this.#resized.add(act);
     return () => this.#resized.delete(act);

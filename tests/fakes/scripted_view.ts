@@ -1,9 +1,11 @@
 /** A view that remembers what it was shown and types what a test tells it. */
 
 import { until } from "./until.ts";
-import type { RoomEvent } from "../../lib/client/room_events.ts";
+import type { KeptMessage, RoomEvent } from "../../lib/client/room_events.ts";
 import { noStatus, type Status } from "../../lib/client/status.ts";
 import type { ChatView, Entered } from "../../lib/client/chat_view.ts";
+import { timestamp } from "../../lib/timestamp.ts";
+import { keptLine } from "../../lib/ui/lines.ts";
 import { promptOf } from "../../lib/ui/prompt.ts";
 
 export class ScriptedView implements ChatView {
@@ -62,6 +64,12 @@ export class ScriptedView implements ChatView {
   }
   answer(lines: readonly string[]): void {
     this.answers.push(...lines);
+  }
+  readonly titles: string[] = [];
+  recalled(title: string, lines: readonly KeptMessage[]): void {
+    this.titles.push(title);
+    const texts = lines.map((line) => keptLine(line, this.room, `${timestamp(line.timeMs)} `).slice(2));
+    this.answers.push(...texts);
   }
   status(status: Status): void {
     this.shown = status;

@@ -1,10 +1,11 @@
 /** A terminal view on an emulated terminal, with a person who presses keys. */
 
-import type { MessageEvent } from "../../lib/client/room_events.ts";
+import type { KeptMessage, MessageEvent } from "../../lib/client/room_events.ts";
 import { noStatus, type Status } from "../../lib/client/status.ts";
 import type { Entered } from "../../lib/client/chat_view.ts";
 import type { Bell } from "../../lib/ui/bell.ts";
 import type { Reflow } from "../../lib/ui/terminal/screen.ts";
+import type { TimeStyle } from "../../lib/ui/time_column.ts";
 import { TerminalView } from "../../lib/ui/terminal/terminal_view.ts";
 import { EmulatedTerminal } from "./emulated_terminal.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -19,16 +20,26 @@ export class TerminalBench {
   readonly interrupts: boolean[] = [];
   ended = false;
   completions: readonly string[] = [];
+  kept: readonly KeptMessage[] = [];
   #status: Status = { ...noStatus, room: "lobby", rooms: [{ label: "lobby", unread: 0 }] };
 
   constructor(
-    { columns = 60, rows = 14, bell = "mentions", colours = false, history = [], reflow = "all" }: {
+    {
+      columns = 60,
+      rows = 14,
+      bell = "mentions",
+      colours = false,
+      history = [],
+      reflow = "all",
+      time = "full",
+    }: {
       columns?: number;
       rows?: number;
       bell?: Bell;
       colours?: boolean;
       history?: string[];
       reflow?: Reflow;
+      time?: TimeStyle | null;
     } = {},
   ) {
     this.tty = new EmulatedTerminal(columns, rows, reflow);
@@ -39,6 +50,7 @@ export class TerminalBench {
       name: "sam",
       bell,
       colours,
+      time,
       history,
       person: {
         interrupt: (again) => {
@@ -48,6 +60,7 @@ export class TerminalBench {
         says: (line) => !line.startsWith("/"),
         complete: (before) => ({ from: before.search(/\S*$/), words: this.completions }),
         switchTo: (number) => void this.switched.push(number),
+        kept: (n) => this.kept.length > 0 ? this.kept.slice(-n) : null,
         entered: (line) => void this.remembered.push(line),
       },
     });

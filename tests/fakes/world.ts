@@ -175,7 +175,7 @@ export class World {
       joinTimeoutMs: 20_000,
       message: null,
       listen: false,
-      history: false,
+      history: { days: 0, isPersons: interactive },
       roomKey: null,
       fernetKey: null,
       pins: null,

@@ -55,7 +55,7 @@ test("no text, in any number of lines, makes a line that begins like one of ours
       ),
       (parts) => {
         for (const action of [false, true]) {
-          const { text } = lineOf(said(parts.join(""), { action }), "lobby")!;
+          const { text } = lineOf(said(parts.join(""), { action }), { room: "lobby" })!;
           const [first, ...rest] = text.split("\n");
           assert(/^\d{4}-/.test(first));
           assert(rest.every((line) => line.startsWith("    ")));
@@ -102,7 +102,7 @@ test("lines are in the product's wording", () => {
     [{ type: "presence", room: "lobby", who: "ira", here: false }, "[+] ira left the server."],
     [{ type: "warning", room: "lobby", text: "careful" }, "[!] careful"],
   ];
-  for (const [event, expected] of lines) assertEquals(lineOf(event, "lobby")!.text, expected);
+  for (const [event, expected] of lines) assertEquals(lineOf(event, { room: "lobby" })!.text, expected);
 });
 
 function streams(chunks: string[]) {

@@ -119,14 +119,14 @@ export const commands: readonly Command[] = [
   {
     name: "history",
     args: "[N]",
-    help: "The last N lines of the room that are kept here (with join --history)",
-    run: (chat, rest) => chat.view.answer(recall(chat, rest)),
+    help: "The last N lines of the room that are kept here; PageUp and PageDown turn its pages",
+    run: recall,
   },
   {
     name: "search",
     args: "WORDS",
     help: "Lines kept here in which all the WORDS occur, names included",
-    run: (chat, rest) => chat.view.answer(search(chat, rest)),
+    run: search,
   },
   { name: "forget", args: "", help: "Wipe the lines kept here, and those you have typed", run: forget },
   { name: "clear", args: "", help: "Clear the screen (also Ctrl+L)", run: (chat) => chat.view.clear() },

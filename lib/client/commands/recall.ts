@@ -1,35 +1,53 @@
 /** Recall: /history, /search and /forget, over what is kept on this machine. */
 
-import { ChatError } from "../../errors.ts";
-import { timestamp } from "../../timestamp.ts";
+import { ChatError, inWords } from "../../errors.ts";
+import type { KeptMessage } from "../room_events.ts";
 import type { ChatApi } from "./chat_api.ts";
-import type { KeptMessage } from "../profile/local_history.ts";
 
 const lastLines = 20;
 const maxLines = 1000;
 const maxFound = 50;
 
 /** `/history [N]`: the last lines of the room on the screen. @throws ChatError */
-export function recall(chat: ChatApi, rest: string): string[] {
+export function recall(chat: ChatApi, rest: string): void {
   const n = rest === "" ? lastLines : Number(rest);
   if (!Number.isInteger(n) || n < 1 || n > maxLines) {
     throw new ChatError(`How many lines? /history, or /history N with N up to ${maxLines}`, "/history 50");
   }
   const { room } = chat;
   if (!room) throw new ChatError("You are in no room yet", "/rooms shows where you are");
-  return told(chat, chat.history.last(room.state.id, n), `Nothing of ${room.label} is kept here.`);
+  const lines = chat.history.last(room.state.id, n);
+  if (lines.length === 0) return nothing(chat, `Nothing of ${room.label} is kept here.`);
+  chat.view.recalled(`${room.label}: the last ${lines.length} kept here`, lines);
+}
+
+/** PageUp: the last `n` lines of the room on the screen; null for nothing, which is said. */
+export function kept(chat: ChatApi, n: number): readonly KeptMessage[] | null {
+  const { room, view } = chat;
+  if (!room) return null;
+  try {
+    const lines = chat.history.last(room.state.id, n);
+    if (lines.length > 0) return lines;
+    view.notice(`Nothing of ${room.label} is kept here.`);
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    view.warning(inWords(error));
+  }
+  return null;
 }
 
 /** `/search WORDS`: lines of all rooms in which all of the words occur. @throws ChatError */
-export function search(chat: ChatApi, rest: string): string[] {
+export function search(chat: ChatApi, rest: string): void {
   if (rest === "") {
     throw new ChatError("For what? /search WORDS", "lines are shown in which all of them occur");
   }
   const found = chat.history.search(rest.split(/\s+/), maxFound);
-  const lines = told(chat, found, `No line that is kept here has "${rest}" in it.`);
-  return found.length < maxFound
-    ? lines
-    : [...lines, `These are the last ${maxFound}; more words find fewer.`];
+  if (found.length === 0) return nothing(chat, `No line that is kept here has "${rest}" in it.`);
+  const isAll = found.length < maxFound;
+  chat.view.recalled(
+    isAll ? `found: ${rest}` : `the last ${maxFound} of: ${rest}; more words find fewer`,
+    found,
+  );
 }
 
 /** `/forget`: wipes it, and the lines that the arrow keys bring back. */
@@ -45,12 +63,8 @@ export async function forget(chat: ChatApi): Promise<void> {
   );
 }
 
-function told(chat: ChatApi, lines: readonly KeptMessage[], nothing: string): string[] {
-  if (lines.length > 0) return lines.map((line) => lineOf(line, chat.room?.label ?? ""));
-  return chat.history.isOn ? [nothing] : [nothing, "Lines are kept with chat join --history."];
-}
-
-function lineOf({ timeMs, room, from, text, action }: KeptMessage, here: string): string {
-  const where = room === here ? "" : `[${room}] `;
-  return `${timestamp(timeMs)} ${where}${action ? `* ${from} ${text}` : `${from}: ${text}`}`;
+function nothing(chat: ChatApi, text: string): void {
+  chat.view.answer(
+    chat.history.isOn ? [text] : [text, "Nothing is kept now; chat join --history 30d keeps what is said."],
+  );
 }

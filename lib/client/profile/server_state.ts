@@ -12,6 +12,7 @@ import { Directory } from "../connection/directory.ts";
 import { OwnPrekeys } from "../connection/own_prekeys.ts";
 import type { Profile } from "./profile.ts";
 import { Ignored } from "./ignored.ts";
+import { HistoryChoice, type HistoryWish } from "./history_choice.ts";
 import { LocalHistory } from "./local_history.ts";
 import { RoomOrder } from "../rooms/room_order.ts";
 import { RoomFiles } from "../rooms/room_state.ts";
@@ -39,16 +40,19 @@ export class ServerState {
   readonly ignored: Ignored;
   /** The numbers of rooms. */
   readonly order: RoomOrder;
-  /** What was said, if the person wants it kept. */
+  /** How long what is said is kept. */
+  readonly choice: HistoryChoice;
+  /** What was said. */
   readonly history: LocalHistory;
   #files: SealedFiles;
 
-  /** Opens it. @param keepsHistory whether what is said is kept */
-  constructor(profile: Profile, serverId: Bytes, clock: Clock, keepsHistory: boolean) {
+  /** Opens it. @param history how long what is said is to be kept */
+  constructor(profile: Profile, serverId: Bytes, clock: Clock, history: HistoryWish) {
     this.#files = profile.files.folder(encodeHex(serverId).slice(0, 32));
     this.directory = new Directory(this.#files, profile.card, clock);
     this.prekeys = new OwnPrekeys(this.#files, profile.identity, clock);
-    this.history = new LocalHistory(this.#files, keepsHistory);
+    this.choice = new HistoryChoice(this.#files, history);
+    this.history = new LocalHistory(this.#files, this.choice.days, clock);
     this.order = new RoomOrder(this.#files);
     this.ignored = new Ignored(this.#files);
     const bytes = this.#files.read(file);

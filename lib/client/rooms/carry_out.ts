@@ -142,7 +142,9 @@ function showAdmission(room: EffectsRoom, { author }: Commit): void {
   if (room.isDirect) {
     return room.news.notice(`${by} (${verified}) has written to you alone; /query ${by} shows it.`);
   }
-  room.news.notice(`You were admitted by ${by} (${verified}); what was said before stays closed to you.`);
+  room.news.notice(
+    `You were admitted by ${by} (${verified}); what was said before stays closed to you, since your keys begin here.`,
+  );
   if (room.state.inviter) {
     room.news.notice("Whoever invited you has not been seen here yet: until then the room is unconfirmed.");
   }

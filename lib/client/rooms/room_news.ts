@@ -75,6 +75,11 @@ export class RoomNews {
     return this.#unread.count;
   }
 
+  /** Whether a line is one of them. @param fromId id of its sender @param msgId its own; both in hex */
+  isUnread(fromId: string, msgId: string): boolean {
+    return this.#unread.has(fromId, msgId);
+  }
+
   /** The next line of others was, or was not, said while we were away. */
   marksNext(marks: boolean): void {
     this.#unread.marksNext(marks);

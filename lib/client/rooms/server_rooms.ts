@@ -21,6 +21,7 @@ import { TokenBucket } from "../../token_bucket.ts";
 import type { ChatOutput } from "../chat_view.ts";
 import type { Connection } from "../connection/connection.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
+import type { HistoryWish } from "../profile/history_choice.ts";
 import type { Profile } from "../profile/profile.ts";
 import { ServerState } from "../profile/server_state.ts";
 import type { ShownMessages } from "../profile/shown_messages.ts";
@@ -36,6 +37,7 @@ import type { WantedRooms } from "./wanted_rooms.ts";
 const maxUnaskedRooms = 1024;
 const maxListedRooms = 1024;
 const settleMs = 2_000;
+const recalledLines = 20;
 
 /** What the rooms of a server need of their chat. */
 export interface ServerRoomsParts {
@@ -47,8 +49,8 @@ export interface ServerRoomsParts {
   readonly random: RandomSource;
   /** Shows. */
   readonly view: ChatOutput;
-  /** Whether what is said is kept on this machine. */
-  readonly keepsHistory: boolean;
+  /** How long what is said is kept on this machine. */
+  readonly history: HistoryWish;
   /** What `/why` tells of. */
   readonly shown: ShownMessages;
   /** All rooms. */
@@ -75,7 +77,8 @@ export class ServerRooms {
   #serverId: Bytes | null = null;
   #context: RoomContext | null = null;
   #sending: TokenBucket;
-  #historyFails = false;
+  #historyFails = new Set<string>();
+  #recalled: RoomStream | null = null;
 
   /** @param parts of the chat */
   constructor(private readonly parts: ServerRoomsParts) {
@@ -106,10 +109,10 @@ export class ServerRooms {
 
   /** A server has proved its key: its rooms are opened, unless they are. */
   begin(serverId: Bytes): void {
-    const { profile, clock, keepsHistory, set } = this.parts;
+    const { profile, clock, history, set } = this.parts;
     if (!this.#serverId || !equals(this.#serverId, serverId)) {
       this.#serverId = serverId;
-      this.#server = new ServerState(profile, serverId, clock, keepsHistory);
+      this.#server = new ServerState(profile, serverId, clock, history);
       this.#open();
     }
     for (const room of set.withMembers) this.parts.wanted.giveRoomKey(room);
@@ -272,24 +275,55 @@ export class ServerRooms {
   }
 
   /** Keeps what was said. What cannot be kept is shown all the same. */
-  #record(room: Bytes, events: readonly RoomEvent[]): void {
+  #record(id: Bytes, events: readonly RoomEvent[]): void {
+    const { set } = this.parts;
+    const room = set.all.get(encodeHex(id));
+    const isNews = events.some(({ type }) => type === "message" || type === "unread");
+    // What was missed comes before the room is entered: what is kept stands above it.
+    if (isNews && room && !set.shown && set.isNamed(room)) this.recall(room);
+    this.#keeping("What is said is not kept any more", () => this.server.history.record(id, events));
+  }
+
+  /** Shows the last lines of a room that are kept, above what is new in it; for a person, on coming to it. */
+  recall(room: RoomStream): void {
+    const { view } = this.parts;
+    if (!view.interactive || this.#recalled === room) return;
+    this.#recalled = room;
+    const { history, ignored } = this.server;
+    if (!history.isOn) return;
+    this.#keeping("What was said cannot be shown", () => {
+      const lines = history.last(room.state.id, recalledLines + room.news.unread)
+        .filter(({ fromId, msgId }) => !ignored.has(fromId) && !room.news.isUnread(fromId, msgId))
+        .slice(-recalledLines);
+      if (lines.length > 0) view.recalled(`${room.label}: said before, kept here`, lines);
+    });
+  }
+
+  /** Tells, once, what is kept. */
+  tellOfHistory(): void {
+    this.#keeping("Cannot keep what is said", () => {
+      const text = this.server.choice.takeNotice();
+      if (text !== null) this.parts.view.notice(text);
+    });
+  }
+
+  /** What cannot be kept is told once, and keeps nobody from talking. */
+  #keeping(what: string, act: () => void): void {
     try {
-      this.server.history.record(room, events);
+      act();
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
-      if (!this.#historyFails) {
-        this.parts.view.warning(
-          `What is said is not kept any more: ${error.message}. /forget begins the history anew.`,
-        );
+      if (!this.#historyFails.has(what)) {
+        this.parts.view.warning(`${what}: ${error.message}. /forget begins the history anew.`);
       }
-      this.#historyFails = true;
+      this.#historyFails.add(what);
     }
   }
 
   /** Wipes what is kept of what was said, and begins anew. @throws FileTrouble */
   forgetHistory(): void {
     this.server.history.forget();
-    this.#historyFails = false;
+    this.#historyFails.clear();
   }
 
   /** The connection is over. */

@@ -35,6 +35,11 @@ export class Unread {
     return this.room.state.held?.length ?? 0;
   }
 
+  /** Whether a line is one of them. @param fromId id of its sender @param msgId its own; both in hex */
+  has(fromId: string, msgId: string): boolean {
+    return this.room.state.held?.some((each) => each.fromId === fromId && each.msgId === msgId) ?? false;
+  }
+
   /** The next line of others was, or was not, said while we were away. */
   marksNext(marks: boolean): void {
     this.#marksNext = marks;

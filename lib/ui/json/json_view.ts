@@ -3,10 +3,12 @@
  * nothing, and every line of its output is data.
  */
 
-import type { RoomEvent } from "../../client/room_events.ts";
+import type { KeptMessage, RoomEvent } from "../../client/room_events.ts";
 import { noStatus, type Status } from "../../client/status.ts";
 import type { ChatView, Entered } from "../../client/chat_view.ts";
 import { ChatError } from "../../errors.ts";
+import { timestamp } from "../../timestamp.ts";
+import { keptLine } from "../lines.ts";
 import { LineSplitter } from "../line_splitter.ts";
 import { BadInput, parseInput } from "./input.ts";
 
@@ -130,6 +132,11 @@ export class JsonView implements ChatView {
   }
   answer(lines: readonly string[]): void {
     this.#put("answer", { lines });
+  }
+  recalled(_title: string, lines: readonly KeptMessage[]): void {
+    this.answer(
+      lines.map((line) => keptLine(line, this.#status.room, `${timestamp(line.timeMs)} `).slice(2)),
+    );
   }
   status(status: Status): void {
     const told = ({ room, worry, offline, rooms }: Status) => ({

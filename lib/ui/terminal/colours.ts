@@ -16,3 +16,8 @@ export function nameColour(name: string, id: string): string {
 export function bold(text: string): string {
   return sgr(1, text, 22);
 }
+
+/** Text dimmed. */
+export function dim(text: string): string {
+  return sgr(2, text, 22);
+}

@@ -69,7 +69,16 @@ function line(prompt: string, state: EditorState | null, width: number): Frame {
     row += visible;
     column += columns;
   };
-  for (const grapheme of graphemes(prompt)) put(grapheme);
+  // A question is broken between words; a word that is wider than the window, anywhere.
+  for (const word of prompt.match(/\s+|\S+/gu) ?? []) {
+    const columns = [...graphemes(word)].reduce((sum, each) => sum + columnsOf(shown(each)), 0);
+    if (column > 0 && column + columns > width && columns <= width && word.trim() !== "") {
+      rows.push(row);
+      row = "";
+      column = 0;
+    }
+    for (const grapheme of graphemes(word)) put(grapheme);
+  }
   let index = 0;
   const note = () => {
     if (index === cursor) at = { row: rows.length, column };

@@ -12,6 +12,7 @@ export const keyHelp: readonly (readonly [keys: string, does: string])[] = [
   ["Ctrl+R", "look for an earlier line: again for an older one, Esc to change it, Ctrl+G to give up"],
   ["Tab, Shift+Tab", "complete a command, name or room; the next, the one before"],
   ["Alt+1 to Alt+9", "show a room by its number"],
+  ["PageUp, PageDown", "page through what is kept of the room; Esc returns"],
   ["Ctrl+L", "clear the screen"],
   ["Ctrl+C", "clear the line; twice within 5 seconds on an empty line: leave"],
   ["Ctrl+D", "leave, on an empty line; else delete to the right"],

@@ -10,6 +10,7 @@ import { boundaryBefore } from "../graphemes.ts";
 import { complete, type EditorState, emptyLine, press } from "./editor.ts";
 import { type Frame, frameOf } from "./frame.ts";
 import { type Key, KeyReader } from "./keys.ts";
+import { Pager, type Pages } from "./pager.ts";
 import { Screen } from "./screen.ts";
 import type { Tty } from "./tty.ts";
 
@@ -17,6 +18,7 @@ const escapeMs = 50;
 const earlyMs = 150;
 const againMs = 5000;
 const resumeMs = 100;
+const bell = "\x07";
 
 /** What a person does at a prompt. */
 export interface PromptEvents {
@@ -34,6 +36,8 @@ export interface PromptEvents {
   complete?(before: string): { readonly from: number; readonly words: readonly string[] };
   /** Alt+1 to Alt+9. */
   switchTo?(number: number): void;
+  /** PageUp: what is paged through; null when there is nothing, which it says. */
+  pages?(): Pages | null;
   /** It was not taken, in words. */
   refused?(why: string): void;
 }
@@ -65,6 +69,9 @@ export class PromptLine {
   #above: readonly string[] = [];
   #frame: Frame | null = null;
   #secret: Secret | null = null;
+  #pager: Pager | null = null;
+  /** Lines that came while the pager was open. */
+  #behind: string[] = [];
   /** Keys that came with an answer: for the next question, and never for the room. */
   #early: Key[] | null = null;
   #interrupted = false;
@@ -85,7 +92,7 @@ export class PromptLine {
     this.#state = emptyLine(parts.history);
     this.#tty.edit(true);
     this.#undo.push(
-      this.#tty.onResize(() => this.#draw()),
+      this.#tty.onResize(() => this.#pager ? this.#drawPager() : this.#draw()),
       this.#tty.onContinue(() => this.#continue()),
     );
     this.#draw();
@@ -118,7 +125,8 @@ export class PromptLine {
   #take(keys: readonly Key[]): void {
     for (const key of keys) {
       if (this.#ended) return;
-      if (this.#secret) this.#takeSecret(this.#secret, key);
+      if (this.#pager) this.#turnPage(this.#pager, key);
+      else if (this.#secret) this.#takeSecret(this.#secret, key);
       else if (this.#early) this.#early.push(key);
       else this.#press(key);
     }
@@ -126,6 +134,7 @@ export class PromptLine {
   }
 
   #press(key: Key): void {
+    if (key.kind === "key" && key.name === "page-up") return this.#openPager();
     const isEnter = key.kind === "key" && key.name === "enter" && !this.#state.held;
     if (isEnter && this.events.mayEnter?.(this.#state.text) === false) return;
     const { state, effect } = press(this.#state, key, this.parts.limitBytes);
@@ -160,11 +169,42 @@ export class PromptLine {
     }
   }
 
+  // ---- what was said before
+
+  #openPager(): void {
+    const pages = this.events.pages?.();
+    if (!pages) return;
+    this.#pager = new Pager(pages);
+    this.#tty.alternate(true);
+    this.#drawPager();
+  }
+
+  #turnPage(pager: Pager, key: Key): void {
+    const { columns, rows } = this.#tty.size();
+    if (pager.press(key, columns, rows)) return this.#drawPager();
+    this.closePager();
+    if (key.kind === "key" && key.name === "c-z") this.#suspend();
+  }
+
+  #drawPager(): void {
+    const { columns, rows } = this.#tty.size();
+    if (this.#pager) this.#tty.write(this.#pager.draw(columns, rows));
+  }
+
+  /** Back to the prompt, and to what came meanwhile. */
+  closePager(): void {
+    if (!this.#pager) return;
+    this.#pager = null;
+    this.#tty.alternate(false);
+    this.#screen.draw(this.#current(), this.#behind.splice(0));
+  }
+
   // ---- secrets
 
   /** Asks for a secret: nothing that is typed is shown or remembered. @returns null for Ctrl+C, Ctrl+D */
   secret(question: string): Promise<string | null> {
     if (this.#ended) return Promise.resolve(null);
+    this.closePager();
     this.#answer(null);
     const { promise, resolve } = Promise.withResolvers<string | null>();
     this.#secret = { question, typed: "", resolve };
@@ -210,6 +250,10 @@ export class PromptLine {
   /** Takes the prompt off the screen, prints, and puts it back. */
   print(...lines: string[]): void {
     this.#endEarly(); // an answer has been answered: what is typed from now on is meant for the line
+    if (this.#pager) {
+      if (lines.some((line) => line.includes(bell))) this.#tty.write(bell);
+      return void this.#behind.push(...lines.map((line) => line.replaceAll(bell, "")));
+    }
     if (this.#stopped) return this.#screen.leave(lines);
     this.#screen.draw(this.#current(), lines);
   }
@@ -241,6 +285,7 @@ export class PromptLine {
 
   /** Clears the window; what has scrolled off it stays. */
   clear(): void {
+    this.closePager();
     this.#screen.clear(this.#current());
   }
 
@@ -265,7 +310,7 @@ export class PromptLine {
   }
 
   #draw(): void {
-    if (this.#ended || this.#stopped) return;
+    if (this.#ended || this.#stopped || this.#pager) return;
     this.#screen.draw(this.#current());
   }
 
@@ -284,6 +329,7 @@ export class PromptLine {
   /** The shell has had the terminal meanwhile, and may have left it in its own way. */
   #continue(): void {
     if (this.#ended) return;
+    this.closePager(); // stopped from outside
     this.#stopped = false;
     this.#tty.edit(false);
     this.#tty.edit(true);
@@ -293,6 +339,7 @@ export class PromptLine {
 
   /** Gives the terminal back. */
   close(): void {
+    this.closePager();
     const wasThere = !this.#stopped;
     this.#ended = true;
     this.#stopped = true;

@@ -1,24 +1,26 @@
 /** TerminalView: a chat for a person at a terminal: lines above, one prompt line below. */
 
 import type { Clock } from "../../clock.ts";
-import type { RoomEvent } from "../../client/room_events.ts";
+import type { KeptMessage, RoomEvent } from "../../client/room_events.ts";
 import { noStatus, type Status } from "../../client/status.ts";
 import type { ChatView, Entered } from "../../client/chat_view.ts";
 import { maxTextBytes } from "../../protocol/group/content.ts";
 import { sanitize, sanitizeLine } from "../../sanitize.ts";
 import { type Bell, rings } from "../bell.ts";
 import { wrap } from "../wrap.ts";
-import { DayChange } from "../day_change.ts";
-import { lineOf, newsPrefix, warningPrefix } from "../lines.ts";
+import { keptLine, keptTitle, lineOf, newsPrefix, warningPrefix } from "../lines.ts";
 import { PresenceFold } from "../presence_fold.ts";
 import { promptOf } from "../prompt.ts";
-import { bold, nameColour } from "./colours.ts";
+import { TimeColumn, type TimeStyle } from "../time_column.ts";
+import { bold, dim, nameColour } from "./colours.ts";
 import type { EditorState } from "./editor.ts";
+import type { Pages } from "./pager.ts";
 import { PendingLines } from "./pending_lines.ts";
 import { PromptLine } from "./prompt_line.ts";
 import type { Tty } from "./tty.ts";
 
 const tickMs = 1000;
+const asIs = (text: string) => text;
 
 /** What the person at the terminal can do beside typing lines. */
 export interface Person {
@@ -30,6 +32,8 @@ export interface Person {
   complete(before: string): { readonly from: number; readonly words: readonly string[] };
   /** Alt+1 to Alt+9. */
   switchTo(number: number): void;
+  /** The last `n` lines of the room on the screen that are kept; null for nothing, which is said. */
+  kept(n: number): readonly KeptMessage[] | null;
   /** A line was entered: it can be had back with the arrow keys, also in the next run. */
   entered(line: string): void;
 }
@@ -48,6 +52,8 @@ export interface TerminalParts {
   readonly bell: Bell;
   /** Whether names have colours. */
   readonly colours: boolean;
+  /** How times are shown; null: as the window is wide. */
+  readonly time: TimeStyle | null;
   /** Earlier lines, oldest first. */
   readonly history: readonly string[];
   /** Who sits there. */
@@ -59,7 +65,7 @@ export class TerminalView implements ChatView {
   readonly interactive = true;
   readonly holds = true;
   readonly #line: PromptLine;
-  readonly #days: DayChange;
+  readonly #times: TimeColumn;
   readonly #presence: PresenceFold;
   readonly #pending = new PendingLines();
   #drafts = new Map<string, EditorState>();
@@ -74,7 +80,7 @@ export class TerminalView implements ChatView {
 
   constructor(private readonly parts: TerminalParts) {
     const { tty, clock, history, person } = parts;
-    this.#days = new DayChange(clock);
+    this.#times = this.#newTimes();
     this.#presence = new PresenceFold(clock, (text) => this.#print(text));
     this.#line = new PromptLine("> ", { tty, clock, history, limitBytes: maxTextBytes }, {
       line: (text) => {
@@ -95,6 +101,7 @@ export class TerminalView implements ChatView {
       },
       complete: (before) => person.complete(before),
       switchTo: (number) => person.switchTo(number),
+      pages: () => this.#pages(),
       mayEnter: (text) => this.#mayEnter(text),
       refused: (why) => this.warning(why),
     });
@@ -133,12 +140,43 @@ export class TerminalView implements ChatView {
     if (event.type === "held") return this.#tellOfHeld(event);
     if (this.#presence.take(event)) return;
     const paint = this.parts.colours ? nameColour : undefined;
-    const line = lineOf(event, this.#shownRoom, paint);
+    const shown = event.type === "message" ? this.#times.before(event.timeMs) : null;
+    const line = lineOf(event, { room: this.#shownRoom, paint, time: () => shown!.time });
     if (!line) return;
-    const day = event.type === "message" ? this.#days.before(event.timeMs) : null;
+    const day = shown?.day ?? null;
     const ring = rings(event, this.parts.bell, this.parts.name) ? "\x07" : "";
     const text = line.kind === "warning" ? this.#warned(line.text) : line.text;
     this.#print(...(day === null ? [] : [day]), text + ring);
+  }
+
+  #newTimes(): TimeColumn {
+    const { clock, time, tty } = this.parts;
+    return new TimeColumn(clock, time, () => tty.size().columns);
+  }
+
+  recalled(title: string, lines: readonly KeptMessage[]): void {
+    this.#print(keptTitle(title), ...this.#kept(lines, this.parts.colours ? dim : asIs));
+  }
+
+  #kept(lines: readonly KeptMessage[], look: (text: string) => string): string[] {
+    const times = this.#newTimes();
+    return lines.flatMap((line) => {
+      const { day, time } = times.before(line.timeMs);
+      const text = look(keptLine(line, this.#shownRoom, time));
+      return day === null ? [text] : [look(day), text];
+    });
+  }
+
+  #pages(): Pages | null {
+    const { person } = this.parts;
+    if (person.kept(1) === null) return null;
+    return {
+      title: `${this.#shownRoom}, kept here`,
+      last: (n) => {
+        const messages = person.kept(n) ?? [];
+        return { lines: this.#kept(messages, asIs), isAll: messages.length < n };
+      },
+    };
   }
 
   get #shownRoom(): string {
@@ -214,6 +252,7 @@ export class TerminalView implements ChatView {
   }
 
   question(text: string | null): void {
+    if (text !== null) this.#line.closePager();
     this.#question = text;
     this.#draw();
   }

@@ -8,6 +8,8 @@ export interface Tty extends ScreenOutput {
   readonly input: ReadableStream<Uint8Array>;
   /** Takes over key by key, with pasted text marked as such; or gives the terminal back. */
   edit(on: boolean): void;
+  /** Shows the terminal's second screen, or gives the first one back as it was. */
+  alternate(on: boolean): void;
   /** Calls `act` when its size changes. @returns undoes it */
   onResize(act: () => void): () => void;
   /** Stops this program until it is continued, as Ctrl+Z does; where nobody could continue it, nothing happens. */

@@ -596,3 +596,82 @@ test("names have a colour that follows the key, and nothing else has; without co
   plain.view.warning("careful");
   assertEquals(await plain.tty.isPlain(), true);
 });
+
+test("a narrow window shows hours and minutes, and the day once", async () => {
+  const bench = new TerminalBench({ columns: 40, time: null });
+  bench.hears("Hi");
+  bench.hears("Ho");
+  assertEquals(await bench.last(4), [
+    "[+] ---- 2026-11-21 ----",
+    "12:00 ira: Hi",
+    "12:00 ira: Ho",
+    "lobby> ",
+  ]);
+  bench.view.question("The key of bob has changed. Do you accept it as the new one? (yes or no) ");
+  assertEquals(await bench.last(2), [
+    "The key of bob has changed. Do you ",
+    "accept it as the new one? (yes or no) ",
+  ]);
+});
+test("what is kept stands under a title, dimmed and marked, and never looks like a new line", async () => {
+  const bench = new TerminalBench({ columns: 60, colours: true });
+  const kept = [
+    said("before", { timeMs: bench.clock.now() - 24 * 3600_000 }),
+    said("[+] x\n[!] y", { room: "dev" }),
+  ];
+  bench.view.recalled("lobby: said before", kept);
+  const rows = await bench.last(6);
+  assertEquals(rows.slice(0, 3), [
+    "[+] ---- lobby: said before ----",
+    "[+] ---- 2026-11-20 ----",
+    "| 2026-11-20 12:00:00 ira: before",
+  ]);
+  assertMatch(rows[3], /^\| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[dev\] ira: \[\+\] x$/);
+  assertEquals(rows[4], "    [!] y");
+  assertStringIncludes(bench.tty.written, "\x1b[2m| 2026-11-20 12:00:00 ira: before\x1b[22m");
+});
+test("PageUp turns the pages of what is kept; Esc gives the screen back, with what came meanwhile", async () => {
+  const bench = new TerminalBench({ columns: 60, rows: 8 });
+  await bench.tty.press("\x1b[5~");
+  assertEquals((await bench.last(1))[0], "lobby> ");
+  bench.hears("seen before");
+  bench.kept = Array.from({ length: 3000 }, (_, i) => said(`line ${i}`));
+  await bench.tty.press("typed", "\x1b[5~");
+  const screen = async () => (await bench.tty.all()).map((row) => row.replace(/^\| [-\d]+ [:\d]+ /, ""));
+  assertEquals((await screen()).slice(-3), [
+    "ira: line 2998",
+    "ira: line 2999",
+    "-- lobby, kept here: the end; PageUp, PageDown, Esc returns",
+  ]);
+  await bench.tty.press("\x1b[5~");
+  assertEquals((await screen())[0], "ira: line 2987");
+  bench.hears("meanwhile, sam", {});
+  await bench.tty.settle();
+  assertEquals(bench.tty.bells, 1);
+  await bench.tty.press("\x1b[H");
+  assertEquals((await screen()).slice(0, 2), ["[+] ---- 1970-01-01 ----", "ira: line 0"]);
+  await bench.tty.press("x", "\x1b[6~");
+  assertEquals((await screen())[0], "ira: line 5");
+  await bench.tty.resize(30, 6);
+  assertEquals((await screen()).length, 6);
+  await bench.tty.resize(60, 8);
+  await bench.tty.press("\x1b[F", "\x1b[6~");
+  const after = await bench.last(3);
+  assertMatch(after[0], /ira: seen before$/);
+  assertMatch(after[1], /ira: meanwhile, sam$/);
+  assertEquals(after[2], "lobby> typed");
+  assertEquals(bench.entered, []);
+});
+test("a question, a secret and the end close the pager", async () => {
+  for (const end of ["question", "secret", "close"] as const) {
+    const bench = new TerminalBench({ columns: 60, rows: 8 });
+    bench.kept = [said("before")];
+    await bench.tty.press("\x1b[5~");
+    if (end === "question") bench.view.question("Go on?");
+    else if (end === "secret") void bench.view.secret("Password: ");
+    else bench.view.close();
+    await bench.tty.settle();
+    assertEquals(bench.tty.written.match(/\?1049[hl]/g), ["?1049h", "?1049l"]);
+    bench.view.close();
+  }
+});
