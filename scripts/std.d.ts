@@ -61,9 +61,6 @@ declare module "@std/cli/parse-args" {
     _: (string | number)[];
   };
 }
-declare module "@std/cli/prompt-secret" {
-  export function promptSecret(message?: string, options?: { mask?: string; clear?: boolean }): string | null;
-}
 declare module "@std/encoding/base64" {
   export function encodeBase64(data: Uint8Array | ArrayBuffer | string): string;
   export function decodeBase64(b64: string): Uint8Array<ArrayBuffer>;
@@ -83,6 +80,9 @@ declare module "@std/path" {
   export function resolve(...paths: string[]): string;
   export function fromFileUrl(url: string | URL): string;
 }
-declare module "@std/text/closest-string" {
-  export function closestString(givenWord: string, possibleWords: readonly string[]): string;
+declare module "@std/text/levenshtein-distance" {
+  export function levenshteinDistance(str1: string, str2: string): number;
+}
+declare module "@std/toml/parse" {
+  export function parse(tomlString: string): Record<string, unknown>;
 }

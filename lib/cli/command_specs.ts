@@ -57,6 +57,22 @@ export const serveSpec: CommandSpec = {
   options: [
     { name: "host", value: "HOST", help: "Address to listen on (default: 127.0.0.1, this machine only)" },
     { name: "port", short: "p", value: "PORT", help: "Port to listen on (default: 9443)" },
+    {
+      name: "public-host",
+      value: "HOST",
+      help: "How others reach this server, for invites: HOST or HOST:PORT, with chats:// before it for TLS",
+    },
+    {
+      name: "tls-cert",
+      value: "FILE",
+      help: "Wrap the port in TLS: the certificate chain (PEM), read anew when it changes",
+    },
+    { name: "tls-key", value: "FILE", help: "Its private key (PEM)" },
+    {
+      name: "proxy",
+      value: "ADDRESS",
+      help: "Everybody behind this address comes through a proxy: no limits per address for it",
+    },
     { name: "data", value: "DIR", help: "Where keys and room logs are kept" },
     { name: "ephemeral", help: "Keep sealed messages in memory only; keys stay on disk" },
     {
@@ -141,7 +157,7 @@ export const joinSpec: CommandSpec = {
   name: "join",
   usage: "[-u NAME] [-s HOST] [-p PORT] [INVITE]",
   about: "Talk in a room, end to end encrypted.",
-  positionals: 1,
+  positionals: 16, // a shell makes words of an invite that was not quoted
   options: [
     { name: "user", short: "u", value: "NAME", help: "Your name (default: the login name)" },
     {
@@ -152,7 +168,18 @@ export const joinSpec: CommandSpec = {
       help: "The server (default: 127.0.0.1); also --host",
     },
     { name: "port", short: "p", value: "PORT", help: "Its port (default: 9443)" },
+    { name: "tls", help: "The server's port is wrapped in TLS (an invite says so by chats://)" },
+    {
+      name: "tls-ca",
+      value: "FILE",
+      help: "Also accept certificates that the authority in FILE (PEM) signed",
+    },
     { name: "room", value: "ROOM", help: "The room (default: lobby)" },
+    {
+      name: "invite-file",
+      value: "FILE",
+      help: "Read the invite from FILE: an argument is seen by all in ps",
+    },
     {
       name: "key",
       value: "FILE",

@@ -1,7 +1,8 @@
 /** Help: what "chat help", "chat help TOPIC" and "chat COMMAND --help" print. */
 
-import { closestString } from "@std/text/closest-string";
 import { exitCodes, exitMeanings } from "../errors.ts";
+import { didYouMean } from "../nearest.ts";
+import { command } from "../program.ts";
 import { specs } from "./command_specs.ts";
 import { type CommandSpec, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
@@ -20,11 +21,8 @@ export function help(word: string | undefined, process: Process): number {
     process.out(helpOfTopic(topic, process.outputIsTerminal ? process.tty.size().columns : undefined));
   } else if (word === undefined) process.out(helpOfAll());
   else {
-    const nearest = closestString(word, helpWords);
-    throw new UsageError(
-      `There is no help on "${word}"`,
-      `did you mean "chat help ${nearest}"? "chat help" lists all`,
-    );
+    const meant = didYouMean(word, helpWords, (name) => `"${command(`help ${name}`)}"`);
+    throw new UsageError(`There is no help on "${word}"`, `${meant}"${command("help")}" lists all`);
   }
   return exitCodes.done;
 }
@@ -37,15 +35,20 @@ export function helpOf(spec: CommandSpec): string {
   return [
     spec.about,
     "",
-    `Usage: chat ${spec.name} ${spec.usage}`,
+    `Usage: ${command(`${spec.name} ${spec.usage}`)}`,
     "",
     "Options:",
     ...optionLines(spec.options, "  "),
     "",
     "Examples:",
-    ...spec.examples.map((example) => `  ${example}`),
+    ...spec.examples.map((example) => `  ${asTyped(example)}`),
     "",
   ].join("\n");
+}
+
+/** An example of the table, as this person can type it. */
+function asTyped(example: string): string {
+  return example.replace(/\bchat (?=[a-z])(.*)$/, (_, words) => command(words));
 }
 
 /** A topic, as plain text. @param columns of the terminal, if it is one */
@@ -58,20 +61,22 @@ export function helpOfAll(): string {
   return [
     "End-to-end-encrypted group chat for the terminal that anyone can host.",
     "",
-    "Usage: chat COMMAND [OPTIONS]",
+    `Usage: ${command("COMMAND [OPTIONS]")}`,
     "",
     "Commands:",
     ...specs.map((spec) => `  ${spec.name.padEnd(11)} ${spec.about}`),
     "",
-    'Topics, with "chat help TOPIC":',
+    `Topics, with "${command("help TOPIC")}":`,
     ...topics.map(({ name, about }) => `  ${name.padEnd(11)} ${about}`),
     "",
     "Five minutes:",
-    "  chat serve            # one terminal",
-    "  chat join -u ira      # another",
-    "  chat join -u sam      # and one more",
+    `  ${command("serve").padEnd(20)}  # one terminal`,
+    `  ${command("join -u ira").padEnd(20)}  # another`,
+    `  ${command("join -u sam").padEnd(20)}  # and one more`,
     "",
-    'Each command has its own help: "chat join --help". "chat --version" prints the version.',
+    `Each command has its own help: "${command("join --help")}". "${
+      command("--version")
+    }" prints the version.`,
     `Exit codes: ${exitMeanings.map(([code, what]) => `${code} ${what.split(/[;:]/)[0]}`).join(", ")}.`,
     "",
   ].join("\n");

@@ -6,7 +6,9 @@ import {
   decodePrivatePem,
   decodePublicPem,
   encodePrivatePem,
+  isEncryptedForeignPem,
   isEncryptedPem,
+  OpenSshKey,
 } from "../crypto/identity_pem.ts";
 import { fingerprint, generateIdentity, identityId, type IdentitySecrets } from "../crypto/identity.ts";
 import { signingKey } from "../crypto/ed25519.ts";
@@ -26,7 +28,8 @@ import {
   setAside,
   writeKeys,
 } from "../storage/key_files.ts";
-import { FileTrouble, readPrivate, trouble, writeAtomically } from "../storage/private_file.ts";
+import { FileTrouble, trouble, writeAtomically } from "../storage/private_file.ts";
+import { readSecretBytes, refuseExposed } from "../storage/secret_file.ts";
 import { type Parsed, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
 import { existingPassphrase, newPassphrase } from "./secrets.ts";
@@ -55,7 +58,7 @@ export async function keygen({ values, switches }: Parsed, process: Process): Pr
       "run them one after the other",
     );
   }
-  if (values.show !== undefined) show(values.show, values["passphrase-file"], process);
+  if (values.show !== undefined) await show(values.show, values["passphrase-file"], process);
   else if (values.room !== undefined) writeRoomKey(values.room, switches.has("force"), process);
   else if (switches.has("passphrase")) await changePassphrase(values, switches, process);
   else await writePair(values, switches, process);
@@ -90,7 +93,12 @@ async function writePair(values: Values, switches: Switches, process: Process): 
   for (const path of [paths.private, paths.public]) refuseExisting(path, force);
   const foreign = values.from === undefined ? null : await takeOver(values, process);
   const none = switches.has("no-passphrase");
-  const passphrase = newPassphrase(process, values["passphrase-file"], none, foreign?.encrypted === true);
+  const passphrase = await newPassphrase(
+    process,
+    values["passphrase-file"],
+    none,
+    foreign?.encrypted === true,
+  );
   const secrets: IdentitySecrets = foreign
     ? { rsaPkcs8: foreign.rsaPkcs8, rsaSpki: foreign.rsaSpki, seed: process.random(32) }
     : await withProgress(process, () => generateIdentity(process.random));
@@ -102,13 +110,19 @@ async function writePair(values: Values, switches: Switches, process: Process): 
 async function takeOver(values: Values, process: Process) {
   const path = values.from!;
   const text = readText(path);
-  const encrypted = inFile(path, () => isEncryptedPem(text));
-  const passphrase = encrypted
-    ? existingPassphrase(process, values["old-passphrase-file"], `"${path}"`, "--old-passphrase-file")
-    : null;
   try {
+    const encrypted = isEncryptedForeignPem(text);
+    const passphrase = encrypted
+      ? await existingPassphrase(process, values["old-passphrase-file"], `"${path}"`, "--old-passphrase-file")
+      : null;
     return { ...await decodeForeignRsa(text, passphrase), encrypted };
   } catch (error) {
+    if (error instanceof OpenSshKey) {
+      throw new FileTrouble(
+        `Cannot take over "${path}": ${error.message}`,
+        `on a copy of it, run "ssh-keygen -p -m PEM -f COPY" first`,
+      );
+    }
     if (!(error instanceof MalformedPem)) throw error;
     throw new FileTrouble(`Cannot take over "${path}": ${error.message}`, "give a private RSA key as PEM");
   }
@@ -134,11 +148,11 @@ async function changePassphrase(values: Values, switches: Switches, process: Pro
   const { dir, owner, what } = place(values, switches, process);
   const { text, encrypted } = readPrivateKey(dir, owner);
   const old = encrypted
-    ? existingPassphrase(process, values["old-passphrase-file"], what, "--old-passphrase-file")
+    ? await existingPassphrase(process, values["old-passphrase-file"], what, "--old-passphrase-file")
     : null;
   const secrets = openKeys(dir, owner, text, old);
   const none = switches.has("no-passphrase");
-  const passphrase = newPassphrase(process, values["passphrase-file"], none, encrypted);
+  const passphrase = await newPassphrase(process, values["passphrase-file"], none, encrypted);
   // Replaced in one step, and no copy stays that opens with the old passphrase, or with none.
   const text2 = await encodePrivatePem(secrets, passphrase, process.random);
   writeAtomically(keyPaths(dir, owner).private, new TextEncoder().encode(text2));
@@ -153,23 +167,22 @@ function writeRoomKey(path: string, force: boolean, process: Process): void {
   process.err("Give it only to people who shall read the room: whoever has it reads everything.\n");
 }
 
-function show(path: string, passphraseFile: string | undefined, process: Process): void {
+async function show(path: string, passphraseFile: string | undefined, process: Process): Promise<void> {
   const bytes = readAny(path);
   const text = new TextDecoder().decode(bytes);
   if (!text.includes("-----BEGIN")) {
     const key = inFile(path, () => decodeRoomKey(bytes));
     // The digits of a hash: those of the key itself would be part of the secret.
-    process.out(`kind         room key file\nbits         256\ndigits       ${digits(sha256(key))}\n`);
-    return;
+    return printKey(process, "room key file", "256", digits(sha256(key)));
   }
   const [first] = inFile(path, () => decodePem(text));
   if (first.label === "PUBLIC KEY") {
     const { rsaSpki, edPublic } = inFile(path, () => decodePublicPem(text));
     return printIdentity(process, "public keys: RSA and Ed25519", identityId(rsaSpki, edPublic));
   }
-  readPrivate(path); // a private file that others can read is refused
+  refuseExposed(path);
   const encrypted = inFile(path, () => isEncryptedPem(text));
-  const passphrase = encrypted ? existingPassphrase(process, passphraseFile, `"${path}"`) : null;
+  const passphrase = encrypted ? await existingPassphrase(process, passphraseFile, `"${path}"`) : null;
   const secrets = inFile(path, () => decodePrivatePem(text, passphrase));
   printIdentity(
     process,
@@ -179,10 +192,11 @@ function show(path: string, passphraseFile: string | undefined, process: Process
 }
 
 function printIdentity(process: Process, kind: string, id: Uint8Array): void {
-  const hex = Array.from(id.subarray(0, 8), (b) => b.toString(16).padStart(2, "0")).join("");
-  process.out(
-    `kind         ${kind}\nbits         3072 and 256\nfingerprint  ${hex}\ndigits       ${fingerprint(id)}\n`,
-  );
+  printKey(process, kind, "3072 and 256", fingerprint(id));
+}
+
+function printKey(process: Process, kind: string, bits: string, fingerprint: string): void {
+  process.out(`kind         ${kind}\nbits         ${bits}\nfingerprint  ${fingerprint}\n`);
 }
 
 function idOf(secrets: IdentitySecrets): Uint8Array {
@@ -191,8 +205,8 @@ function idOf(secrets: IdentitySecrets): Uint8Array {
 
 function readAny(path: string): Uint8Array {
   try {
-    const { isFile, size } = Deno.statSync(path);
-    if (!isFile || size > 65_536) {
+    const { isDirectory, size } = Deno.statSync(path);
+    if (isDirectory || size > 65_536) {
       throw new FileTrouble(`"${path}" is not a key file`, "give the path of a PEM or room key file");
     }
     return Deno.readFileSync(path);
@@ -202,8 +216,7 @@ function readAny(path: string): Uint8Array {
 }
 
 function readText(path: string): string {
-  const bytes = readPrivate(path);
-  if (bytes === null) throw new FileTrouble(`Cannot read "${path}": there is no such file`, "check the path");
+  const bytes = readSecretBytes(path);
   if (bytes[0] === 0x30) {
     throw new FileTrouble(
       `"${path}" is DER, not PEM`,

@@ -1,8 +1,9 @@
 /** Options: what a command line may say, and how it is read. The table of all commands is command_specs.ts. */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { closestString } from "@std/text/closest-string";
 import { ChatError, exitCodes } from "../errors.ts";
+import { didYouMean } from "../nearest.ts";
+import { command } from "../program.ts";
 
 /** One flag. */
 export interface Option {
@@ -55,10 +56,11 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
     const others = [option.short, option.alias].filter((other) => other !== undefined);
     if (others.length > 0) alias[option.name] = others;
   }
+  const help = `see "${command(`${spec.name} --help`)}"`;
   const withValue = spec.options.filter((option) => option.value !== undefined);
-  const parsed = parseArgs(args, {
+  const parsed = parseArgs(boundValues(spec, args), {
     alias,
-    string: withValue.map((option) => option.name),
+    string: [...withValue.map((option) => option.name), "_"],
     boolean: spec.options.filter((option) => option.value === undefined).map((option) => option.name),
     collect: withValue.map((option) => option.name),
     unknown: (arg, key) => {
@@ -67,12 +69,12 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
   });
   const values: Record<string, string> = {};
   for (const { name, value } of withValue) {
-    const given = parsed[name] as string[];
+    const all = parsed[name] as string[];
+    // Whoever copies a whole line keeps its NAME beside her own.
+    const given = all.length > 1 ? all.filter((each) => each !== value) : all;
     if (given.length > 1) throw new UsageError(`--${name} is given ${given.length} times`, "give it once");
     if (given.length === 0) continue;
-    if (given[0] === "") {
-      throw new UsageError(`--${name} needs a value: ${value}`, `see "chat ${spec.name} --help"`);
-    }
+    if (given[0] === "") throw new UsageError(`--${name} needs a value: ${value}`, help);
     values[name] = given[0];
   }
   const switches = new Set(
@@ -80,21 +82,57 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
   );
   const positionals = parsed._.map(String);
   if (positionals.length > spec.positionals) {
-    throw new UsageError(
-      `"${positionals[spec.positionals]}" is one argument too many`,
-      `see "chat ${spec.name} --help"`,
-    );
+    throw new UsageError(`"${positionals[spec.positionals]}" is one argument too many`, help);
   }
   return { values, switches, positionals };
 }
 
+/**
+ * Binds each value to its flag: what follows a flag that takes a value is its value, whatever it looks like. `-uira` is
+ * `-u ira`, as everywhere. What comes after `--` is left alone.
+ */
+function boundValues({ options }: CommandSpec, args: readonly string[]): string[] {
+  const withValue = options.filter((option) => option.value !== undefined);
+  const bound: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    if (arg === "--") return [...bound, ...args.slice(i)];
+    const long = withValue.find(({ name, alias }) => arg === `--${name}` || (alias && arg === `--${alias}`));
+    const short = withValue.find((option) => option.short && arg.startsWith(`-${option.short}`));
+    if (long || (short && arg.length === 2)) {
+      if (i + 1 < args.length) bound.push(`--${(long ?? short)!.name}=${args[++i]}`);
+      else bound.push(`--${(long ?? short)!.name}=`);
+    } else if (short) bound.push(`--${short.name}=${arg.slice(2).replace(/^=/, "")}`);
+    else bound.push(arg);
+  }
+  return bound;
+}
+
 function unknownFlag(spec: CommandSpec, flag: string): UsageError {
   const known = spec.options.flatMap((o) => [o.name, ...(o.alias ? [o.alias] : [])]);
-  const nearest = closestString(flag.replace(/^-+/, "").replace(/^no-/, ""), known);
+  const meant = didYouMean(flag.replace(/^-+/, "").replace(/^no-/, ""), known, (name) => `--${name}`);
   return new UsageError(
     `"chat ${spec.name}" has no flag ${flag}`,
-    `did you mean --${nearest}? See "chat ${spec.name} --help"`,
+    `${meant}${meant === "" ? "see" : "See"} "${command(`${spec.name} --help`)}"`,
   );
+}
+
+const paths = ["FILE", "DIR"];
+
+/** Paths with the home directory in place of `~`, which a shell leaves alone after `=`. @param home of the user */
+export function withHome(spec: CommandSpec, parsed: Parsed, home: string | undefined): Parsed {
+  if (home === undefined) return parsed;
+  const isPath = (name: string) =>
+    name === "accounts" || paths.includes(spec.options.find((o) => o.name === name)?.value ?? "");
+  const values = Object.entries(parsed.values).map((
+    [name, value],
+  ) => [name, value !== undefined && isPath(name) ? expanded(value, home) : value]);
+  return { ...parsed, values: Object.fromEntries(values) };
+}
+
+/** A path, with the home directory in place of `~`. */
+function expanded(path: string, home: string): string {
+  return path.replace(/^(sqlite:)?~(?=\/|$)/, (_, kind = "") => kind + home);
 }
 
 /** A port from a flag or an invite. @throws UsageError */

@@ -1,6 +1,7 @@
 /** Process: the parts of the operating system that a command uses, passed in by main.ts. */
 
 import type { Clock } from "../clock.ts";
+import type { Bytes } from "../crypto/bytes.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import type { Environment } from "../storage/home.ts";
 import type { Tty } from "../ui/terminal/tty.ts";
@@ -26,9 +27,11 @@ export interface Process {
   /** Standard input and output as a terminal whose cursor moves; only if they are one. */
   readonly tty: Tty;
   /** Asks for a line; null when nobody is there. */
-  ask(question: string): string | null;
-  /** Asks for a secret without echo; null when nobody is there. */
-  askSecret(question: string): string | null;
+  ask(question: string): Promise<string | null>;
+  /** Asks for a secret without echo; null when nobody is there, or gives up. */
+  askSecret(question: string): Promise<string | null>;
+  /** All of standard input, which is a secret. @throws UsageError when it is a terminal, or was taken before */
+  takeInput(): Bytes;
   /** Calls `act` on Ctrl+C and on the system's request to end. @returns undoes it */
   onStop(act: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void): () => void;
   /** Ends at once. */

@@ -1,6 +1,7 @@
 /** Report: an error as one sentence and a hint on stderr, and the exit code it means. */
 
 import { ChatError, exitCodes } from "../errors.ts";
+import { systemTrouble } from "../storage/private_file.ts";
 import { sanitize } from "../sanitize.ts";
 
 /**
@@ -10,11 +11,12 @@ import { sanitize } from "../sanitize.ts";
  * @returns the exit code
  */
 export function report(error: unknown, err: (text: string) => void, debug: boolean): number {
-  if (error instanceof ChatError) {
-    err(`error: ${sanitize(error.message)}\n`);
-    if (error.hint !== "") err(`hint: ${sanitize(error.hint)}\n`);
-    if (debug) err(`${error.stack}\n`);
-    return error.exitCode;
+  const told = error instanceof ChatError ? error : systemTrouble(error);
+  if (told) {
+    err(`error: ${sanitize(told.message)}\n`);
+    if (told.hint !== "") err(`hint: ${sanitize(told.hint)}\n`);
+    if (debug) err(`${(error as Error).stack}\n`);
+    return told.exitCode;
   }
   err("error: chat has a fault and cannot go on\n");
   err("hint: run it again with CHAT_DEBUG=1 and report what it prints\n");

@@ -1,48 +1,91 @@
-/** Secrets of a command line: read from files or asked for without echo, never taken as arguments. */
+/**
+ * Secrets of a command line: read from files or asked for without echo, never taken as arguments.
+ *
+ * Secrets are bytes: what is not text is refused, since two files that cannot be told apart after decoding would open
+ * each other's doors.
+ */
 
 import type { Bytes } from "../crypto/bytes.ts";
 import { decodeRoomKey } from "../crypto/room_key.ts";
 import { ChatError } from "../errors.ts";
+import { command } from "../program.ts";
 import { inFile } from "../storage/key_files.ts";
-import { FileExposed, FileTrouble, readPrivate } from "../storage/private_file.ts";
+import { FileExposed, FileTrouble } from "../storage/private_file.ts";
+import { isStandardInput, readSecretBytes } from "../storage/secret_file.ts";
 import { UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
 
-/** The first line of a secret file. @throws FileExposed, FileTrouble */
-export function readSecretFile(path: string): string {
-  const bytes = readPrivate(path);
-  if (bytes === null) throw new FileTrouble(`Cannot read "${path}": there is no such file`, "check the path");
-  return new TextDecoder().decode(bytes).split(/\r?\n/, 1)[0];
+/** The one line of a secret file. @throws FileExposed, FileTrouble; UsageError for a terminal as the file */
+export function readSecretFile(path: string, process: Process): string {
+  return secretLine(path, secretBytes(path, process));
+}
+
+/** A file as text, of any number of lines. @throws FileExposed, FileTrouble */
+export function readTextFile(path: string, process: Process): string {
+  return decoded(path, secretBytes(path, process));
+}
+
+function secretBytes(path: string, process: Process): Bytes {
+  return isStandardInput(path) ? process.takeInput() : readSecretBytes(path);
+}
+
+function secretLine(path: string, bytes: Bytes): string {
+  const lines = decoded(path, bytes).replace(/(\r?\n)+$/, "").split(/\r?\n/);
+  if (lines.length > 1) {
+    throw new FileTrouble(
+      `"${path}" holds ${lines.length} lines, and a secret is one`,
+      `keep the one that is meant, for example: head -n 1 "${path}" > FILE`,
+    );
+  }
+  if (lines[0] === "") {
+    throw new FileTrouble(`"${path}" holds no secret: its first line is empty`, "put it there");
+  }
+  return lines[0];
+}
+
+/** Editors of Windows write UTF-16, or mark UTF-8 at its beginning. */
+function decoded(path: string, bytes: Bytes): string {
+  const [first, second] = bytes;
+  const encoding = first === 0xff && second === 0xfe
+    ? "utf-16le"
+    : first === 0xfe && second === 0xff
+    ? "utf-16be"
+    : "utf-8";
+  try {
+    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    if (!text.includes("\0")) return text;
+  } catch {
+    // Told below.
+  }
+  throw new FileTrouble(
+    `"${path}" is not text: a secret is one line of UTF-8`,
+    'for random bytes as text: "head -c 24 /dev/urandom | base64"; another encoding: iconv -f latin1 -t utf-8',
+  );
 }
 
 /** The 32 bytes of a room key file. @throws FileExposed, FileTrouble */
-export function readRoomKey(path: string): Bytes {
-  let bytes: Bytes | null;
+export function readRoomKey(path: string, process: Process): Bytes {
+  let bytes: Bytes;
   try {
-    bytes = readPrivate(path);
+    bytes = secretBytes(path, process);
   } catch (error) {
     // A file that holds no key must not have its mode changed.
     if (error instanceof FileExposed) inFile(path, () => decodeRoomKey(Deno.readFileSync(path)));
-    throw error;
-  }
-  if (bytes === null) {
-    throw new FileTrouble(
-      `Cannot read "${path}": there is no such file`,
-      `make one: chat keygen --room ${path}`,
-    );
+    if (!(error instanceof FileTrouble) || !error.message.includes("no such file")) throw error;
+    throw new FileTrouble(error.message, `make one: ${command(`keygen --room ${path}`)}`);
   }
   return inFile(path, () => decodeRoomKey(bytes));
 }
 
 /** The passphrase of an existing key: from a file, else asked for. @throws ChatError when nobody can be asked */
-export function existingPassphrase(
+export async function existingPassphrase(
   process: Process,
   file: string | undefined,
   what: string,
   flag = "--passphrase-file",
-): string {
-  if (file !== undefined) return readSecretFile(file);
-  const typed = process.inputIsTerminal ? process.askSecret(`Passphrase of ${what}: `) : null;
+): Promise<string> {
+  if (file !== undefined) return readSecretFile(file, process);
+  const typed = await process.askSecret(`Passphrase of ${what}: `);
   if (typed === null) {
     throw new ChatError(
       `The key of ${what} is protected by a passphrase`,
@@ -52,34 +95,24 @@ export function existingPassphrase(
   return typed;
 }
 
-/** A passphrase from a file, which must hold one. @throws FileExposed, FileTrouble */
-export function passphraseFile(path: string): string {
-  const passphrase = readSecretFile(path);
-  if (passphrase !== "") return passphrase;
-  throw new FileTrouble(
-    `The first line of "${path}" is empty`,
-    "put the passphrase there, or give --no-passphrase",
-  );
-}
-
 /**
  * The passphrase for a new key: from a file, or asked for twice on a terminal, else none.
  *
  * @param protectedBefore the key had a passphrase: going without must be asked for
  * @returns null for none
- * @throws ChatError when the two differ; UsageError when the flags contradict each other
+ * @throws UsageError when the flags contradict each other; ChatError when the person gives up
  */
-export function newPassphrase(
+export async function newPassphrase(
   process: Process,
   file: string | undefined,
   none: boolean,
   protectedBefore = false,
-): string | null {
+): Promise<string | null> {
   if (none && file !== undefined) {
     throw new UsageError("--no-passphrase and --passphrase-file contradict each other", "give one of them");
   }
   if (none) return null;
-  if (file !== undefined) return passphraseFile(file);
+  if (file !== undefined) return readSecretFile(file, process);
   if (!process.inputIsTerminal) {
     if (!protectedBefore) return null;
     throw new UsageError(
@@ -87,13 +120,18 @@ export function newPassphrase(
       "give --passphrase-file FILE or --no-passphrase",
     );
   }
-  const first = process.askSecret("Passphrase (Enter for none): ");
-  if (first === null || first === "") {
-    process.err("No passphrase: whoever gets the file can use the key.\n");
-    return null;
+  for (;;) {
+    const first = answered(await process.askSecret("Passphrase (Enter for none): "));
+    if (first === "") {
+      process.err("No passphrase: whoever gets the file can use the key.\n");
+      return null;
+    }
+    if (answered(await process.askSecret("The same again: ")) === first) return first;
+    process.err("The two differ; once more.\n");
   }
-  if (process.askSecret("The same again: ") !== first) {
-    throw new ChatError("The two passphrases differ; nothing was written", "run the command again");
-  }
-  return first;
+}
+
+function answered(typed: string | null): string {
+  if (typed !== null) return typed;
+  throw new ChatError("No passphrase was given; nothing was written", "run the command again");
 }

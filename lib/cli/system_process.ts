@@ -2,13 +2,31 @@
 
 import { systemClock } from "../clock.ts";
 import { systemRandom } from "../crypto/random.ts";
+import { type Bytes, concat } from "../crypto/bytes.ts";
 import { exitCodes } from "../errors.ts";
+import { UsageError } from "./options.ts";
+import { TerminalQuestions } from "./questions.ts";
+import type { StartedAs } from "../program.ts";
+import type { Environment } from "../storage/home.ts";
 import type { Process } from "./process.ts";
 import { systemTty } from "./system_tty.ts";
 
-/** @param askSecret reads a line without echo */
-export function systemProcess(askSecret: (question: string) => string | null): Process {
+/** How this program was started: by a shell head that says so, or as one compiled file. */
+export function howStarted(env: Environment): StartedAs {
+  const said = env("CHAT_STARTED_AS") ?? "";
+  if (said !== "") return { path: said, isTask: said.endsWith(" task") };
+  return { path: Deno.build.standalone ? Deno.execPath() : "chat", isTask: false };
+}
+
+/** The system's. */
+export function systemProcess(): Process {
   const env = (name: string) => Deno.env.get(name);
+  const questions = new TerminalQuestions({
+    isThere: Deno.stdin.isTerminal(),
+    read: readInput,
+    setRaw,
+    err: (text) => writeQuietly(Deno.stderr, text),
+  });
   return {
     env,
     get input() {
@@ -35,8 +53,9 @@ export function systemProcess(askSecret: (question: string) => string | null): P
     log: (text) => writeQuietly(Deno.stdout, text),
     err: (text) => writeQuietly(Deno.stderr, text),
     echo: (on) => Deno.stdin.isTerminal() && Deno.stdin.setRaw(!on, { cbreak: Deno.build.os !== "windows" }),
-    ask: (question) => Deno.stdin.isTerminal() ? prompt(question) : null,
-    askSecret,
+    ask: (question) => questions.line(question),
+    askSecret: (question) => questions.secret(question),
+    takeInput,
     onStop(act) {
       const signals = Deno.build.os === "windows"
         ? ["SIGINT"] as const
@@ -52,6 +71,54 @@ export function systemProcess(askSecret: (question: string) => string | null): P
     clock: systemClock,
     random: systemRandom,
   };
+}
+
+async function readInput(): Promise<Uint8Array | null> {
+  const bytes = new Uint8Array(4096);
+  const n = await Deno.stdin.read(bytes);
+  return n === null ? null : bytes.subarray(0, n);
+}
+
+/** A process that is ended while it asks must not leave the terminal without echo. */
+function setRaw(on: boolean): void {
+  Deno.stdin.setRaw(on);
+  if (Deno.build.os === "windows") return;
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+    if (on) Deno.addSignalListener(signal, endRaw);
+    else Deno.removeSignalListener(signal, endRaw);
+  }
+}
+function endRaw(): never {
+  Deno.stdin.setRaw(false);
+  Deno.exit(exitCodes.interrupted);
+}
+
+const maxInputBytes = 64 * 1024;
+let isInputTaken = false;
+
+function takeInput(): Bytes {
+  if (isInputTaken) {
+    throw new UsageError(
+      "Standard input can hold one secret, and two are to be read from it",
+      "put one into a file",
+    );
+  }
+  if (Deno.stdin.isTerminal()) {
+    throw new UsageError(
+      "A secret is to be read from standard input, which is a terminal",
+      "leave the flag out, and you are asked for it",
+    );
+  }
+  isInputTaken = true;
+  const parts: Uint8Array[] = [];
+  for (let size = 0; size <= maxInputBytes;) {
+    const part = new Uint8Array(4096);
+    const n = Deno.stdin.readSync(part);
+    if (n === null) return concat(...parts);
+    parts.push(part.subarray(0, n));
+    size += n;
+  }
+  throw new UsageError("What comes from standard input is too large for a secret", "check what is piped in");
 }
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {

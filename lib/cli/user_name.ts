@@ -7,6 +7,9 @@ import { UsageError } from "./options.ts";
 /** The name to use. @throws BadName, UsageError when there is none */
 export function userName(given: string | undefined, env: Environment): string {
   if (given !== undefined) {
+    if (given === "NAME") {
+      throw new UsageError('"NAME" stands for your own name', "put it there, as in -u ira");
+    }
     if (!isName(given)) throw new BadName("name", given);
     return given;
   }

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import type { FrameWatcher } from "../protocol/channel/link.ts";
-import type { Dial } from "./connection/connection.ts";
+import type { Dial } from "./connection/dial.ts";
 import type { LoginOptions } from "./connection/login.ts";
 import type { ServerTrust } from "./connection/server_gate.ts";
 import type { HistoryWish } from "./profile/history_choice.ts";
@@ -12,6 +12,8 @@ import type { InputHistory } from "./profile/input_history.ts";
 
 /** Where to go, and how. */
 export interface ChatOptions extends ServerTrust {
+  /** Whether the port is wrapped in TLS. */
+  readonly tls: boolean;
   /** Room name. */
   readonly room: string;
   /** What the command line says of accounts. */

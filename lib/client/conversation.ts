@@ -38,7 +38,7 @@ export interface ConversationParts {
     readonly typed?: Pick<InputHistory, "forget">;
   };
   /** Where we are connected to. */
-  readonly target: { readonly host: string; readonly port: number };
+  readonly target: { readonly host: string; readonly port: number; readonly tls: boolean };
   /** What we log in with. */
   readonly login: Login;
   /** What the person is asked. */
@@ -91,7 +91,7 @@ export class Conversation implements ChatApi {
   get profile(): Profile {
     return this.parts.profile;
   }
-  get target(): { readonly host: string; readonly port: number } {
+  get target(): { readonly host: string; readonly port: number; readonly tls: boolean } {
     return this.parts.target;
   }
   get login(): Login {

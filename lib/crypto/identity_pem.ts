@@ -5,6 +5,7 @@
  * then held against protocol §3, and the public part is always recomputed from the private one.
  */
 
+import { command } from "../program.ts";
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { ChatError, exitCodes } from "../errors.ts";
 import { type Bytes, plain } from "./bytes.ts";
@@ -19,7 +20,7 @@ import {
   oaepEncrypt,
   oaepLabel,
 } from "./oaep.ts";
-import { decodePem, encodePem, MalformedPem, type PemBlock } from "./pem.ts";
+import { decodeForeignPem, decodePem, encodePem, MalformedPem, type PemBlock } from "./pem.ts";
 import { encryptPkcs8, passphraseBytes } from "./pbes2.ts";
 import type { RandomSource } from "./random.ts";
 
@@ -43,6 +44,14 @@ export class BadPassphrase extends ChatError {
       'try again; a key of another program may need "openssl pkcs8 -topk8 -scrypt" first',
       exitCodes.failed,
     );
+  }
+}
+
+/** A key in the format of OpenSSH, which the runtime does not read. */
+export class OpenSshKey extends MalformedPem {
+  /** Who catches it knows the path. */
+  constructor() {
+    super("it is in OpenSSH's own format");
   }
 }
 
@@ -72,6 +81,20 @@ export function isEncryptedPem(text: string): boolean {
   return decodePem(text).some(needsPassphrase);
 }
 
+/** Whether the RSA key of another program's file needs a passphrase. @throws MalformedPem */
+export function isEncryptedForeignPem(text: string): boolean {
+  return needsPassphrase(foreignKey(text));
+}
+
+/** The private key among the blocks of a file of another program. @throws MalformedPem */
+function foreignKey(text: string): PemBlock {
+  const blocks = decodeForeignPem(text);
+  const block = blocks.find((b) => /^(ENCRYPTED |RSA )?PRIVATE KEY$/.test(b.label));
+  if (block) return block;
+  if (blocks.some((b) => b.label === "OPENSSH PRIVATE KEY")) throw new OpenSshKey();
+  throw new MalformedPem(`it holds no private key, only "${blocks[0].label}"`);
+}
+
 /**
  * Reads a private key file of ours: RSA first, Ed25519 second, nothing else.
  *
@@ -81,7 +104,9 @@ export function decodePrivatePem(text: string, passphrase: string | null): Ident
   const blocks = decodePem(text);
   if (blocks.length === 1) {
     throw new MalformedPem(
-      'it holds one key where two belong (RSA, then Ed25519); "chat keygen --from FILE" adds the second',
+      `it holds one key where two belong (RSA, then Ed25519); "${
+        command("keygen --from FILE")
+      }" adds the second`,
     );
   }
   if (blocks.length !== 2) throw new MalformedPem(`it holds ${blocks.length} keys where two belong`);
@@ -101,12 +126,7 @@ export async function decodeForeignRsa(
   text: string,
   passphrase: string | null,
 ): Promise<{ rsaPkcs8: Bytes; rsaSpki: Bytes }> {
-  const blocks = decodePem(text);
-  const block = blocks.find((b) => /^(ENCRYPTED |RSA )?PRIVATE KEY$/.test(b.label));
-  if (!block) {
-    throw new MalformedPem(`it holds no private key, only "${blocks[0].label}"`);
-  }
-  const rsa = rsaFrom(openBlock(block, passphrase));
+  const rsa = rsaFrom(openBlock(foreignKey(text), passphrase));
   const probe = new Uint8Array(32).fill(7);
   const label = oaepLabel("chat1 keygen probe");
   try {

@@ -1,5 +1,6 @@
 /** KeyRefused: a key that is well-formed but breaks a rule of protocol §3. */
 
+import { command } from "../program.ts";
 import { ChatError, exitCodes } from "../errors.ts";
 
 /** Says which rule the key breaks. */
@@ -8,7 +9,7 @@ export class KeyRefused extends ChatError {
   constructor(readonly rule: string) {
     super(
       `The key is refused: ${rule}`,
-      'make one that fits with "chat keygen", or with "openssl genrsa 3072"',
+      `make one that fits with "${command("keygen")}", or with "openssl genrsa 3072"`,
       exitCodes.failed,
     );
   }

@@ -61,6 +61,27 @@ export function decodePem(text: string): PemBlock[] {
   return blocks;
 }
 
+/**
+ * Reads the blocks of a file of another program: whatever stands around them, with any line ends and blanks.
+ *
+ * @throws MalformedPem when a block is not whole, or there is none
+ */
+export function decodeForeignPem(text: string): PemBlock[] {
+  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/).map((line) => line.trim());
+  const kept: string[] = [];
+  let label: string | null = null;
+  for (const line of lines) {
+    label ??= /^-----BEGIN ([A-Z0-9 ]{1,40})-----$/.exec(line)?.[1] ?? null;
+    if (label === null) continue;
+    // The blank line after OpenSSL's headers ends them; others mean nothing.
+    if (line !== "" || kept.at(-1)?.includes(": ")) {
+      kept.push(/^-----|: /.test(line) ? line : line.replaceAll(/\s/g, ""));
+    }
+    if (line === `-----END ${label}-----`) label = null;
+  }
+  return decodePem(kept.join("\n"));
+}
+
 function decodeBody(label: string, body: string[]): Bytes {
   const joined = body.join("");
   if (joined === "" || joined.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(joined)) {

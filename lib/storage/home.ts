@@ -11,7 +11,7 @@ export type Environment = (name: string) => string | undefined;
 
 /** The directory that holds one folder per name. @param home `--home`, if given */
 export function profilesDir(home: string | undefined, env: Environment, os: string = Deno.build.os): string {
-  const root = home ?? env("CHAT_HOME");
+  const root = home ?? chatHome(env);
   if (root) return join(root, "profiles");
   if (os === "windows") return join(need(env("APPDATA"), "APPDATA"), "chat", "profiles");
   if (os === "darwin") {
@@ -27,7 +27,7 @@ export function profilesDir(home: string | undefined, env: Environment, os: stri
 
 /** The server's data directory. @param home `--home`, if given */
 export function serverDir(home: string | undefined, env: Environment, os: string = Deno.build.os): string {
-  const root = home ?? env("CHAT_HOME");
+  const root = home ?? chatHome(env);
   if (root) return join(root, "server");
   if (os === "windows") return join(need(env("LOCALAPPDATA"), "LOCALAPPDATA"), "chat", "server");
   if (os === "darwin") {
@@ -39,6 +39,12 @@ export function serverDir(home: string | undefined, env: Environment, os: string
     "chat",
     "server",
   );
+}
+
+/** `CHAT_HOME`: a service file or an .env has no shell that would know `~`. */
+function chatHome(env: Environment): string | undefined {
+  const [root, own] = [env("CHAT_HOME"), env("HOME")];
+  return root !== undefined && own !== undefined && /^~(\/|$)/.test(root) ? own + root.slice(1) : root;
 }
 
 function need(value: string | undefined, name: string): string {

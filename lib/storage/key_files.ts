@@ -5,16 +5,19 @@
  * is noticed. Nothing is overwritten unless told to, and then the old file stays as `.bak`.
  */
 
+import { equals } from "@std/bytes/equals";
 import { join } from "@std/path";
 import type { RandomSource } from "../crypto/random.ts";
 import {
   decodePrivatePem,
+  decodePublicPem,
   encodePrivatePem,
   encodePublicPem,
   isEncryptedPem,
 } from "../crypto/identity_pem.ts";
 import type { IdentitySecrets } from "../crypto/identity.ts";
-import { ChatError, Malformed } from "../errors.ts";
+import { ChatError, Malformed, unlessRefused } from "../errors.ts";
+import { command } from "../program.ts";
 import {
   exists,
   FileTrouble,
@@ -127,8 +130,8 @@ export function readPrivateKey(dir: string, owner: KeyOwner): { text: string; en
   const { private: path } = keyPaths(dir, owner);
   const bytes = readPrivate(path);
   if (bytes === null) {
-    const flag = owner === "server" ? " --server" : "";
-    throw new FileTrouble(`There is no key file "${path}"`, `make one with "chat keygen${flag}"`);
+    const words = owner === "server" ? "keygen --server" : "keygen";
+    throw new FileTrouble(`There is no key file "${path}"`, `make one with "${command(words)}"`);
   }
   const text = new TextDecoder().decode(bytes);
   return { text, encrypted: inFile(path, () => isEncryptedPem(text)) };
@@ -155,13 +158,20 @@ export function openKeys(
     if (!(error instanceof Deno.errors.NotFound)) throw trouble("read", paths.public, error);
   }
   if (published === null) writeAtomically(paths.public, new TextEncoder().encode(expected), 0o644);
-  else if (published !== expected) {
+  else if (!isSamePublic(published, expected)) {
     throw new FileTrouble(
       `"${paths.public}" does not belong to "${paths.private}"`,
       "remove the public file: it is made anew from the private one",
     );
   }
   return secrets;
+}
+
+/** By their keys: another program may have given the text other line ends. */
+function isSamePublic(published: string, expected: string): boolean {
+  if (published === expected) return true;
+  const [theirs, ours] = [published, expected].map((text) => unlessRefused(() => decodePublicPem(text)));
+  return theirs !== null && equals(theirs.rsaSpki, ours!.rsaSpki) && equals(theirs.edPublic, ours!.edPublic);
 }
 
 /** Names the file in the errors of a parser that does not know it. */

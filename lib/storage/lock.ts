@@ -31,11 +31,16 @@ export class Lock {
     } catch (error) {
       throw trouble("write", path, error);
     }
-    if (!file.tryLockSync(true)) {
+    let isTaken: boolean;
+    try {
+      isTaken = file.tryLockSync(true);
+    } catch (error) {
       file.close();
-      throw new InUse(what, hint);
+      throw trouble("lock", path, error);
     }
-    return new Lock(file);
+    if (isTaken) return new Lock(file);
+    file.close();
+    throw new InUse(what, hint);
   }
 
   /** Lets go. */

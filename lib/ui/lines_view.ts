@@ -14,6 +14,8 @@ import { keptLine, keptTitle, lineOf, newsPrefix, warningPrefix } from "./lines.
 import { LineSplitter } from "./line_splitter.ts";
 import { PresenceFold } from "./presence_fold.ts";
 import { TimeColumn, type TimeStyle } from "./time_column.ts";
+import { SecretLine } from "./secret_line.ts";
+import { KeyReader } from "./terminal/keys.ts";
 import { wrap } from "./wrap.ts";
 
 /** Where lines come from and go. */
@@ -74,40 +76,37 @@ export class LinesView implements ChatView {
   /** Lines of the input, split at line feeds; the last one may lack its own. */
   async *lines(): AsyncGenerator<string> {
     const splitter = new LineSplitter();
-    for await (const text of this.streams.input.pipeThrough(new TextDecoderStream())) {
-      if (this.#secret) {
-        // Lines that arrive together with an answer are kept for the next question, never sent to the room.
-        await this.#hear(text);
-        continue;
-      }
-      yield* splitter.feed(text);
+    const decoder = new TextDecoder();
+    for await (const bytes of this.streams.input) {
+      // Lines that arrive together with an answer are kept for the next question, never sent to the room.
+      if (this.#secret) await this.#hear(bytes);
+      else yield* splitter.feed(decoder.decode(bytes, { stream: true }));
     }
+    yield* splitter.feed(decoder.decode());
     yield* splitter.end();
     this.#ended = true;
     this.#answer(null);
   }
 
   #ended = false;
-  #secret: { typed: string[]; resolve: (typed: string | null) => void } | null = null;
+  #secret: { line: SecretLine; keys: KeyReader; resolve: (typed: string | null) => void } | null = null;
 
   secret(question: string): Promise<string | null> {
     if (!this.interactive || this.#ended) return Promise.resolve(null);
     this.streams.out(question);
     this.streams.echo(false);
-    return new Promise((resolve) => this.#secret = { typed: [], resolve });
+    return new Promise((resolve) =>
+      this.#secret = { line: new SecretLine(), keys: new KeyReader(), resolve }
+    );
   }
 
   /** Takes what is typed for a secret; without echo the terminal edits nothing either. */
-  async #hear(text: string): Promise<void> {
-    for (const char of text) {
+  async #hear(bytes: Uint8Array): Promise<void> {
+    const { keys } = this.#secret!;
+    for (const key of [...keys.feed(bytes), ...keys.isWaiting ? keys.flush() : []]) {
       if (!this.#secret) await new Promise((resolve) => setTimeout(resolve)); // it may be asked again
-      if (!this.#secret) return;
-      const { typed } = this.#secret;
-      if (char === "\r" || char === "\n") this.#answer(typed.join(""));
-      else if (char === "\x7f" || char === "\b") typed.pop();
-      else if (char === "\x15") typed.length = 0;
-      else if (char === "\x04" && typed.length === 0) this.#answer(null);
-      else if (char >= " ") typed.push(char);
+      const typed = this.#secret?.line.take(key);
+      if (typed !== undefined) this.#answer(typed);
     }
   }
 

@@ -57,7 +57,7 @@ test("an invite says host, port, room and server, also for IPv6", () => {
     for (
       const pins of [null, { roomId: new Uint8Array(32).fill(9), inviterId: new Uint8Array(32).fill(8) }]
     ) {
-      const invite = { host, port: 9443, room: "lobby", serverId, pins };
+      const invite = { host, port: 9443, tls: pins !== null, room: "lobby", serverId, pins };
       assertEquals(parseInvite(formatInvite(invite)), invite);
     }
   }
@@ -72,7 +72,9 @@ for (
     "http://h/lobby#x",
     `chat://h/lobby#${"A".repeat(42)}`,
     "chat://h/lobby",
-    `chat://h/bad name#${"A".repeat(43)}`,
+    `chat://h/bad%name#${"A".repeat(43)}`,
+    `chat://h/lobby#${"A".repeat(43)}.${"A".repeat(43)}`,
+    `chat://::1/lobby#${"A".repeat(43)}`,
     `chat://h:0/lobby#${"A".repeat(43)}`,
   ]
 ) {
@@ -136,7 +138,9 @@ test("every way to run the program gives it the permissions of the executable, a
     "--allow-read",
     "--allow-write",
     "--allow-env",
+    "--allow-sys",
   ]);
+  assertStringIncludes(permissions.join(" "), "--allow-sys=uid");
   for (const { command } of Object.values(tasks)) {
     assertEquals(/(^| )(-A|--allow-all)( |$)/.test(command), false, command);
   }

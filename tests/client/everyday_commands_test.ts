@@ -86,7 +86,7 @@ worldTest("with --history off nothing is kept, and /history says how to", async 
   await ira.view.hears("ira: gone");
   assertEquals(await ask(ira, "/history"), [
     "Nothing of lobby is kept here.",
-    "Nothing is kept now; chat join --history 30d keeps what is said.",
+    'Nothing is kept now; "chat join --history 30d" keeps what is said.',
   ]);
 });
 worldTest(

@@ -8,7 +8,9 @@ import {
   decodePublicPem,
   encodePrivatePem,
   encodePublicPem,
+  isEncryptedForeignPem,
   isEncryptedPem,
+  OpenSshKey,
   PassphraseNeeded,
 } from "../../lib/crypto/identity_pem.ts";
 import { encodePem, MalformedPem } from "../../lib/crypto/pem.ts";
@@ -64,16 +66,39 @@ const forms: [string, string[]][] = [
   ["PKCS#8 with scrypt", ["pkcs8", "-topk8", "-scrypt", "-passout", "pass:abc"]],
   ["encrypted PKCS#1", ["rsa", "-traditional", "-aes256", "-passout", "pass:abc"]],
 ];
+const surroundings: [how: string, around: (text: string) => string][] = [
+  ["as it is", (text) => text],
+  [
+    "attributes of a bag, and a certificate behind",
+    (text) =>
+      `Bag Attributes\n    localKeyID: 01 02\nKey Attributes: <No Attributes>\n${text}subject=CN = ira\n` +
+      encodePem("CERTIFICATE", new Uint8Array(9)),
+  ],
+  ["line ends of Windows", (text) => text.replaceAll("\n", "\r\n")],
+  ["line ends of old Macs", (text) => text.replaceAll("\n", "\r")],
+  ["blanks around each line", (text) => text.replaceAll("\n", " \t\n  ")],
+  ["a mark of Windows in front, no line end behind", (text) => `\ufeff${text.trimEnd()}`],
+];
 for (const [what, args] of forms) {
   test({ name: `OpenSSL's ${what} is taken over`, ...openssl }, async () => {
     const rsaOnly = encodePem("PRIVATE KEY", ira.secrets.rsaPkcs8);
     const { out } = await run("openssl", args, rsaOnly);
     const text = new TextDecoder().decode(out);
-    const passphrase = isEncryptedPem(text) ? "abc" : null;
-    assertEquals((await decodeForeignRsa(text, passphrase)).rsaSpki, ira.secrets.rsaSpki);
+    const passphrase = isEncryptedForeignPem(text) ? "abc" : null;
+    for (const [how, around] of surroundings) {
+      const { rsaSpki } = await decodeForeignRsa(around(text), passphrase);
+      assertEquals(rsaSpki, ira.secrets.rsaSpki, how);
+    }
     if (passphrase) await assertRejects(() => decodeForeignRsa(text, "no"), BadPassphrase);
   });
 }
+
+test("a key in OpenSSH's own format says so, and half a block is none", async () => {
+  const text = encodePem("OPENSSH PRIVATE KEY", new Uint8Array(99));
+  await assertRejects(() => decodeForeignRsa(text, null), OpenSshKey);
+  const half = encodePem("PRIVATE KEY", ira.secrets.rsaPkcs8).slice(0, -40);
+  await assertRejects(() => decodeForeignRsa(half, null), MalformedPem, "no closing line");
+});
 
 const recorded: { what: string; pem: string }[] = vectors("refused_rsa").keys;
 const weak = (what: string) => recorded.find((key) => key.what === what)!.pem;

@@ -1,7 +1,8 @@
 /** A link to a server under test, over a real socket, at the point where the client has not entered yet. */
 
 import { systemClock } from "../../lib/clock.ts";
-import { Connection, type Credentials, dialTcp } from "../../lib/client/connection/connection.ts";
+import { Connection, type Credentials } from "../../lib/client/connection/connection.ts";
+import { dialTcp } from "../../lib/client/connection/dial.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import type { Identity } from "../../lib/crypto/identity.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";

@@ -11,7 +11,7 @@ import { systemRandom } from "../../lib/crypto/random.ts";
 import { Chat } from "../../lib/client/chat.ts";
 import type { ChatOptions } from "../../lib/client/chat_options.ts";
 import { type EntryOptions, talk } from "../../lib/client/commands/line_entry.ts";
-import { type Dial, dialTcp } from "../../lib/client/connection/connection.ts";
+import { type Dial, dialTcp } from "../../lib/client/connection/dial.ts";
 import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import type { RoomHead } from "../../lib/protocol/group/commit_rules.ts";
 import { openProfile, type Profile } from "../../lib/client/profile/profile.ts";
@@ -167,6 +167,7 @@ export class World {
     const all = {
       host: "127.0.0.1",
       port: this.port,
+      tls: false,
       room: "lobby",
       token: new Uint8Array(0),
       expectServer: null,

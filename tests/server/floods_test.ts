@@ -3,7 +3,7 @@
 import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { identityFrom } from "../../lib/crypto/identity.ts";
-import { dialTcp } from "../../lib/client/connection/connection.ts";
+import { dialTcp } from "../../lib/client/connection/dial.ts";
 import { roomId } from "../../lib/protocol/group/commit.ts";
 import { closeReasons, type LinkMessage, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
 import { makeCard, roles } from "../../lib/protocol/identity/card.ts";

@@ -1,5 +1,5 @@
 import { test } from "../fakes/test.ts";
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { History, historyKept } from "../../lib/protocol/group/history.ts";
 import { newRoomState, RoomFiles } from "../../lib/client/rooms/room_state.ts";
@@ -14,7 +14,15 @@ import {
   writeKeys,
 } from "../../lib/storage/key_files.ts";
 import { InUse, Lock } from "../../lib/storage/lock.ts";
-import { FileExposed, FileTrouble, readPrivate, writeAtomically } from "../../lib/storage/private_file.ts";
+import {
+  FileExposed,
+  FileTrouble,
+  readPrivate,
+  refuseForeign,
+  systemTrouble,
+  trouble,
+  writeAtomically,
+} from "../../lib/storage/private_file.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { FakeClock } from "../fakes/fake_clock.ts";
 import { person } from "../fakes/people.ts";
@@ -207,3 +215,75 @@ inDir("a prekey that cannot be stored is not used", async (dir) => {
   const made = await prekeys.newest();
   assertEquals(new OwnPrekeys(files, ira.identity, clock).find(made.prekeyId)?.prekeyId, made.prekeyId);
 });
+
+inDir(
+  "a public file that another program has given other line ends still belongs to its private one",
+  async (dir) => {
+    await writeKeys(dir, "client", ira.secrets, null, systemRandom, false);
+    const { public: path } = keyPaths(dir, "client");
+    Deno.writeTextFileSync(path, Deno.readTextFileSync(path).replaceAll("\n", "\r\n"));
+    const { text } = readPrivateKey(dir, "client");
+    assertEquals(openKeys(dir, "client", text, null).seed, ira.secrets.seed);
+    Deno.writeTextFileSync(path, "something else");
+    assertThrows(() => openKeys(dir, "client", text, null), FileTrouble, "does not belong");
+  },
+);
+
+const errors: [what: string, error: Error, message: RegExp][] = [
+  [
+    "no locks",
+    new Error("No locks available (os error 37)"),
+    /Cannot lock "\/p": the disk that it is on does not/,
+  ],
+  [
+    "no such operation",
+    new Deno.errors.NotSupported("Operation not supported (os error 95)"),
+    /does not support/,
+  ],
+  ["not implemented", new Error("Function not implemented (os error 38)"), /does not support/],
+  ["a used-up share", new Error("Disk quota exceeded (os error 122)"), /your share of the disk/],
+  ["a failing disk", new Error("Input/output error (os error 5): open '/p'"), /"\/p": Input\/output error$/],
+  ["a stale mount", new Error("Stale file handle (os error 116)"), /"\/p": Stale file handle$/],
+];
+for (const [what, error, message] of errors) {
+  test(`an error of the system (${what}) is a sentence with the path and a hint, without numbers`, () => {
+    const told = trouble("lock", "/p", error);
+    assertMatch(told.message, message);
+    assertEquals(/os error/.test(told.message + told.hint) || told.hint === "", false);
+  });
+}
+test("an error that nobody has put into words is still told as the system's, and a fault of ours is not", () => {
+  const told = systemTrouble(new Deno.errors.Busy("Device busy (os error 16): rename '/a/b' -> '/a/c'"))!;
+  assertEquals(told.message, 'Cannot use "/a/b": Device busy');
+  assertMatch(
+    systemTrouble(new Error("Broken (os error 99)"))!.message,
+    /^The system refused something: Broken$/,
+  );
+  for (const bug of [new TypeError("x is not a function"), new Error("a bug"), "text"]) {
+    assertEquals(systemTrouble(bug), null);
+  }
+});
+inDir(
+  "a folder that somebody else owns is named, with the chown; folders above ours are not asked for",
+  (dir) => {
+    const own = `${dir}/chat/profiles/ira`;
+    Deno.mkdirSync(`${dir}/chat`);
+    const asUser = (uid: number, act: () => void) => {
+      const { uid: real } = Deno;
+      Deno.uid = () => uid;
+      try {
+        act();
+      } finally {
+        Deno.uid = real;
+      }
+    };
+    const ownUid = Deno.uid()!;
+    asUser(ownUid + 7, () => {
+      const error = assertThrows(() => refuseForeign("The profile", own, `${dir}/chat`), FileTrouble);
+      assertMatch(error.hint, new RegExp(`chown -R "\\$\\(id -un\\)" "${dir}/chat"`));
+      assertMatch(error.message, ownUid === 0 ? /belongs to root/ : /belongs to another user/);
+      refuseForeign("The profile", `${dir}/other/x`, `${dir}/other`);
+    });
+    asUser(ownUid, () => refuseForeign("The profile", own, `${dir}/chat`));
+  },
+);

@@ -1,7 +1,7 @@
 /** `chat serve`: runs the room until it is told to stop. */
 
 import { debugLog } from "../debug_log.ts";
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { setImmediate } from "node:timers";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
@@ -25,7 +25,10 @@ import { serverDir } from "../../storage/home.ts";
 import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../../storage/key_files.ts";
 import { Lock } from "../../storage/lock.ts";
 import { PromptLine } from "../../ui/terminal/prompt_line.ts";
-import { makePrivateDir, readPrivate, writeAtomically } from "../../storage/private_file.ts";
+import { makePrivateDir, readPrivate, refuseForeign, writeAtomically } from "../../storage/private_file.ts";
+import { canonicalHost } from "../../canonical_host.ts";
+import type { RegistrationMode } from "../../server/accounts/accounts.ts";
+import { command } from "../../program.ts";
 import { isLoopback } from "../../loopback.ts";
 import { formatInvite } from "../../protocol/identity/invite.ts";
 import { maxTextBytes } from "../../protocol/group/content.ts";
@@ -43,17 +46,19 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
   const { values, switches } = parsed;
   const host = values.host ?? "127.0.0.1";
   const port = parsePort(values.port);
+  const place = publicPlace(values, host, port);
   const dir = values.data ?? serverDir(values.home, process.env);
-  const token = values["token-file"] === undefined ? null : readToken(values["token-file"]);
+  const token = values["token-file"] === undefined ? null : readToken(values["token-file"], process);
   const retention = retentionOf(values);
   const limits = limitsOf(values);
-  const answerKey = values.answer === undefined ? null : readRoomKey(values.answer);
+  const answerKey = values.answer === undefined ? null : readRoomKey(values.answer, process);
   if (switches.has("answer-ack") && !answerKey) {
     throw new UsageError("--answer-ack needs a key to answer with", "add --answer FILE");
   }
   const accountsAsked = accountsOptions(parsed);
   if (accountsAsked && switches.has("print-schema")) return printSchema(accountsAsked, process);
   const metrics = await openMetrics(values.metrics, process);
+  refuseForeign("The data directory", dir, dirname(dir));
   makePrivateDir(dir);
   if (accountsAsked && switches.has("audit")) return await printAudit(accountsAsked, dir, process);
   const lock = Lock.take(
@@ -107,23 +112,24 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       accounts,
       defer: (act) => void setImmediate(act),
     });
-    const invite = (room: string) =>
-      isName(room)
-        ? `[+] Invite: chat join -u NAME ${
-          formatInvite({ host: reachable(host), port, room, serverId: identity.id, pins: null })
-        }`
-        : `error: "${typedName(room)}" cannot be a room name\nhint: 1 to 24 letters, digits, - and _`;
+    const invite = (room: string) => {
+      if (!isName(room)) {
+        return `error: "${typedName(room)}" cannot be a room name\nhint: 1 to 24 letters, digits, - and _`;
+      }
+      const invited = formatInvite({ ...place, room, serverId: identity.id, pins: null });
+      return `[+] Invite: ${command(`join -u NAME ${invited}`)}`;
+    };
     const closeMetrics = metrics ? await serveOrStop(metrics, server) : null;
     log.log?.say("info", "started", { version, host, port, id: encodeHex(identity.id.subarray(0, 4)) });
     print(`[+] Running on host: ${host}`);
     print(`[+] Running on port: ${port}`);
     print(`[+] Server fingerprint: ${fingerprint(identity.id)}`);
     print(invite("lobby"));
-    if (reachable(host) === "HOST") {
+    if (place.host === "HOST") {
       print("[+] In the invite, put this machine's name or address in place of HOST");
     }
     if (token) print("[+] Whoever joins needs the access token too: --token-file FILE");
-    if (accountsAsked) print(`[+] ${registrationWords[accountsAsked.registration]}`);
+    if (accountsAsked) print(`[+] ${registrationWords(accountsAsked.registration)}`);
     if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
     if (answering) print("[+] Rooms of your key file are read by this server, and their members are told so");
     if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");
@@ -165,11 +171,17 @@ async function serveOrStop(metrics: ServeMetrics, server: ChatServer): Promise<(
   }
 }
 
-const registrationWords = {
-  open: "People log in; whoever is new registers: chat join --register",
-  token: "People log in; whoever is new registers with a token that TOKEN makes: chat join --register",
-  closed: "People log in; nobody can register",
-} as const;
+function registrationWords(mode: RegistrationMode): string {
+  const register = command("join --register");
+  switch (mode) {
+    case "open":
+      return `People log in; whoever is new registers: ${register}`;
+    case "token":
+      return `People log in; whoever is new registers with a token that TOKEN makes: ${register}`;
+    case "closed":
+      return "People log in; nobody can register";
+  }
+}
 
 /** For the audit trail: at most 64 characters. */
 function operatorName({ env }: Process): string {
@@ -283,7 +295,7 @@ async function openIdentity(
     await writeKeys(dir, "server", await generateIdentity(process.random), null, process.random, false);
   }
   const { text, encrypted } = readPrivateKey(dir, "server");
-  const passphrase = encrypted ? existingPassphrase(process, passphraseFile, "the server") : null;
+  const passphrase = encrypted ? await existingPassphrase(process, passphraseFile, "the server") : null;
   return await identityFrom(openKeys(dir, "server", text, passphrase));
 }
 
@@ -314,8 +326,8 @@ function listen(host: string, port: number): Deno.TcpListener {
     if (error instanceof Deno.errors.AddrInUse) {
       throw new ChatError(
         `Port ${port} on "${host}" is in use`,
-        `end the program that uses it, or choose another port: chat serve -p ${
-          port === 65_535 ? 9443 : port + 1
+        `end the program that uses it, or choose another port: ${
+          command(`serve -p ${port === 65_535 ? 9443 : port + 1}`)
         }`,
       );
     }
@@ -338,8 +350,8 @@ function listen(host: string, port: number): Deno.TcpListener {
   }
 }
 
-function readToken(path: string): Bytes {
-  const token = new TextEncoder().encode(readSecretFile(path)) as Bytes;
+function readToken(path: string, process: Process): Bytes {
+  const token = new TextEncoder().encode(readSecretFile(path, process)) as Bytes;
   if (token.length >= 1 && token.length <= maxTokenBytes) return token;
   throw new ChatError(
     `The access token in "${path}" has ${token.length} bytes`,
@@ -379,7 +391,25 @@ function retentionOf(values: Parsed["values"]): Retention {
   };
 }
 
-/** What others can dial: nobody dials 0.0.0.0. */
-function reachable(host: string): string {
-  return host === "0.0.0.0" || host === "::" ? "HOST" : host;
+/** Where others dial: `--public-host`, else the address that is listened on; nobody dials 0.0.0.0. @throws UsageError */
+function publicPlace(
+  { "public-host": given, "tls-cert": certificate }: Parsed["values"],
+  host: string,
+  port: number,
+): { host: string; port: number; tls: boolean } {
+  const tls = certificate !== undefined;
+  if (given === undefined) return { host: host === "0.0.0.0" || host === "::" ? "HOST" : host, port, tls };
+  const [, scheme, name, ownPort] = /^(chats?:\/\/)?(\[[^\]]+\]|[^:/#]+)(?::(\d{1,5}))?$/i.exec(given) ?? [];
+  const canonical = name === undefined ? null : canonicalHost(name);
+  if (canonical === null) {
+    throw new UsageError(
+      `--public-host cannot be "${given}"`,
+      "give HOST or HOST:PORT as others dial it, with chats:// before it where they need TLS",
+    );
+  }
+  return {
+    host: canonical,
+    port: ownPort === undefined ? port : parsePort(ownPort),
+    tls: scheme === undefined ? tls : scheme.toLowerCase() === "chats://",
+  };
 }

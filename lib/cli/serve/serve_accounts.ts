@@ -8,9 +8,10 @@ import { auditLine } from "../../server/accounts/audit.ts";
 import { openAccounts, sqliteFile } from "../../server/accounts/open_accounts.ts";
 import { Passwords } from "../../server/accounts/passwords.ts";
 import { printedSchema } from "../../server/accounts/printed_schema.ts";
-import { exists, trouble, writeAtomically } from "../../storage/private_file.ts";
+import { exists, writeAtomically } from "../../storage/private_file.ts";
 import { type Parsed, UsageError } from "../options.ts";
 import type { Process } from "../process.ts";
+import { readCertificates } from "../certificates.ts";
 import { readSecretFile } from "../secrets.ts";
 
 const passwordBytes = 24;
@@ -130,7 +131,7 @@ function open(options: AccountsOptions, dir: string, process: Process) {
   return openAccounts(url, {
     dir,
     password: url.kind === "mysql" ? databasePassword(options, process) : null,
-    ca: caFile === undefined ? null : readAuthority(caFile),
+    ca: caFile === undefined ? null : readCertificates(caFile),
     insecure,
     clock: process.clock,
   });
@@ -138,23 +139,7 @@ function open(options: AccountsOptions, dir: string, process: Process) {
 
 function databasePassword({ passwordFile }: AccountsOptions, process: Process): string | null {
   if (passwordFile !== undefined) {
-    const password = readSecretFile(passwordFile);
-    if (password !== "") return password;
-    throw new UsageError(`"${passwordFile}" holds no password`, "put one into its first line");
+    return readSecretFile(passwordFile, process);
   }
   return process.env("CHAT_ACCOUNTS_PASSWORD") ?? null;
-}
-
-function readAuthority(path: string): string {
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(path);
-  } catch (error) {
-    throw trouble("read", path, error);
-  }
-  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw new UsageError(
-    `"${path}" holds no certificate`,
-    "give a PEM file that begins with BEGIN CERTIFICATE",
-  );
 }

@@ -5,6 +5,7 @@
 
 import { isLoopback } from "../../loopback.ts";
 import { ChatError } from "../../errors.ts";
+import { command } from "../../program.ts";
 import { formatInvite } from "../../protocol/identity/invite.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
@@ -15,12 +16,17 @@ import type { MemberRoom } from "../rooms/member_room.ts";
 /** `/invite`: the link that pins server, room and us; `/invite NAME`: lets somebody in. */
 export async function invite(chat: ChatApi, name: string): Promise<void> {
   const room = namedRoom(chat);
-  const { host, port } = chat.target;
+  const { host, port, tls } = chat.target;
   if (name === "") {
     const pins = { roomId: room.state.id, inviterId: chat.context.card.id };
-    const link = formatInvite({ host, port, room: room.state.name, serverId: chat.context.serverId, pins });
-    const reach = isLoopback(host) ? [`"${host}" is this machine: put the server's address there`] : [];
-    return chat.view.answer([`chat join -u NAME '${link}'`, ...reach]);
+    // Nobody else reaches this machine by such a name.
+    const isOnlyHere = isLoopback(host);
+    const shown = isOnlyHere ? "HOST" : host;
+    const invited = { host: shown, port, tls, room: room.state.name, serverId: chat.context.serverId, pins };
+    const reach = isOnlyHere
+      ? [`Put the server's name or address in place of HOST; on this machine it is ${host}.`]
+      : [];
+    return chat.view.answer([command(`join -u NAME '${formatInvite(invited)}'`), ...reach]);
   }
   if (basePolicy(room.state.head!.policy) === policies.closed) needAdmin(room, "let anyone in");
   const card = await findPerson(chat.context, chat.connection, name);
@@ -34,6 +40,7 @@ export async function invite(chat: ChatApi, name: string): Promise<void> {
 /** `/kick NAME`: puts a member out. */
 export function kick(chat: ChatApi, name: string): void {
   const room = namedRoom(chat);
+  if (name === "") throw new ChatError("Whom? /kick NAME", "/who shows all members");
   const member = room.state.head!.roster.find((m) => skeleton(m.name) === skeleton(name));
   if (!member) throw new ChatError(`"${name}" is no member of ${room.label}`, "/who shows all members");
   if (skeleton(name) === skeleton(chat.context.card.name)) throw new ChatError("That is you", "/leave goes");

@@ -20,7 +20,7 @@ export interface ChatApi {
   /** Who we are. */
   readonly profile: Pick<Profile, "name" | "card">;
   /** Where we are connected to. */
-  readonly target: { readonly host: string; readonly port: number };
+  readonly target: { readonly host: string; readonly port: number; readonly tls: boolean };
   /** What all rooms share. @throws LinkLost before the first connection */
   readonly context: RoomContext;
   /** While there is one. */

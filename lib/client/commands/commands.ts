@@ -1,8 +1,8 @@
 /** Commands: what a person can type in a room, as one table that drives parsing and /help. */
 
 import { encodeHex } from "@std/encoding/hex";
-import { closestString } from "@std/text/closest-string";
 import { ChatError } from "../../errors.ts";
+import { nearest } from "../../nearest.ts";
 import { changePassword, releaseKey } from "./account.ts";
 import { close, invite, kick, open } from "./administration.ts";
 import { rooms, who, whois } from "./answers.ts";
@@ -159,26 +159,33 @@ export const commands: readonly Command[] = [
   },
 ];
 
+/** Words of other programs for the same thing. */
+const meant: Record<string, string> = { exit: "quit", bye: "quit", part: "leave", names: "who", dm: "msg" };
+
 /** What a typed line means. */
 export type Meaning =
   | { readonly kind: "nothing" }
   | { readonly kind: "quit" }
+  /** Other programs end with that word: a person is asked to mean it. */
+  | { readonly kind: "maybe quit"; readonly text: string }
   | { readonly kind: "say"; readonly text: string }
   | { readonly kind: "command"; readonly command: Command; readonly rest: string }
-  | { readonly kind: "unknown"; readonly word: string; readonly nearest: string };
+  | { readonly kind: "unknown"; readonly word: string; readonly nearest: string | null };
 
 /** Reads one line; an unknown `/word` is never text. */
 export function parseLine(line: string): Meaning {
   const trimmed = line.trim();
   if (trimmed === "") return { kind: "nothing" };
   if (trimmed === "EXIT" || trimmed === "exit") return { kind: "quit" };
+  if (/^(quit|QUIT|:q!?|:wq)$/.test(trimmed)) return { kind: "maybe quit", text: line };
   // A leading blank must not turn a command into a message.
   if (trimmed.startsWith("//")) return { kind: "say", text: line.replace("/", "") };
   if (!trimmed.startsWith("/")) return { kind: "say", text: line };
   const [, word, rest] = /^\/(\S*)\s*(.*)$/s.exec(line.trimStart())!;
-  const command = commands.find((c) => c.name === word.toLowerCase());
+  const name = meant[word.toLowerCase()] ?? word.toLowerCase();
+  const command = commands.find((c) => c.name === name);
   if (command) return { kind: "command", command, rest: rest.trim() };
-  return { kind: "unknown", word, nearest: closestString(word.toLowerCase(), commands.map((c) => c.name)) };
+  return { kind: "unknown", word, nearest: nearest(word, commands.map((c) => c.name)) };
 }
 
 /** `/help`: all commands, or the one named. */

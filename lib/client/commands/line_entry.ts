@@ -35,6 +35,9 @@ class LineEntry {
     private readonly options: EntryOptions,
   ) {}
 
+  /** A word that ends other programs was entered, and told of. */
+  #isMeant = false;
+
   /** Takes all that comes, and lets the chat end when the input has. */
   async run(): Promise<void> {
     const { chat, view, options: { message, listen } } = this;
@@ -80,6 +83,15 @@ class LineEntry {
           return;
         case "quit":
           return this.#leave();
+        case "maybe quit":
+          if (chat.view.interactive && !this.#isMeant) {
+            this.#isMeant = true;
+            return chat.view.warning(
+              `"${line.trim()}" was not said: EXIT or /quit leaves. Enter it once more to say it.`,
+            );
+          }
+          this.#isMeant = false;
+          return chat.say(meaning.text);
         case "say":
           return chat.say(meaning.text);
         case "command":
@@ -93,8 +105,11 @@ class LineEntry {
         case "unknown":
           chat.lineLost();
           return chat.view.warning(
-            `There is no command /${meaning.word}; did you mean /${meaning.nearest}? Nothing was sent; a line that ` +
-              "starts with // is said as it stands.",
+            `There is no command /${meaning.word}; ${
+              meaning.nearest === null ? "/help lists all" : `did you mean /${meaning.nearest}?`
+            }${
+              meaning.nearest === null ? "." : ""
+            } Nothing was sent; a line that starts with // is said as it stands.`,
           );
       }
     } catch (error) {

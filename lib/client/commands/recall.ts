@@ -1,5 +1,6 @@
 /** Recall: /history, /search and /forget, over what is kept on this machine. */
 
+import { command } from "../../program.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import type { KeptMessage } from "../room_events.ts";
 import type { ChatApi } from "./chat_api.ts";
@@ -65,6 +66,8 @@ export async function forget(chat: ChatApi): Promise<void> {
 
 function nothing(chat: ChatApi, text: string): void {
   chat.view.answer(
-    chat.history.isOn ? [text] : [text, "Nothing is kept now; chat join --history 30d keeps what is said."],
+    chat.history.isOn
+      ? [text]
+      : [text, `Nothing is kept now; "${command("join --history 30d")}" keeps what is said.`],
   );
 }

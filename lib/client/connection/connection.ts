@@ -27,6 +27,7 @@ import {
   welcomeFlags,
 } from "../../protocol/channel/link_messages.ts";
 import { encodeName } from "../../protocol/identity/name.ts";
+import type { Dial } from "./dial.ts";
 import {
   AskedTooLong,
   dialError,
@@ -41,16 +42,6 @@ import {
 const dialDeadlineMs = 10_000;
 const tickMs = 1_000;
 const acceptedDeadlineMs = 120_000;
-
-/** Dials `host:port`. */
-export type Dial = (host: string, port: number) => Promise<ByteConn>;
-
-/** TCP, without delay for small writes. */
-export const dialTcp: Dial = async (host, port) => {
-  const conn = await Deno.connect({ hostname: host, port });
-  conn.setNoDelay(true);
-  return conn;
-};
 
 type Answer = Extract<LinkMessage, { ref: number }>;
 type Pending = { resolve(answer: Answer): void; reject(error: Error): void } | { stream: Bytes };

@@ -1,5 +1,6 @@
 /** What can go wrong between a client and its server, each as a sentence and a hint. */
 
+import { command } from "../../program.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import { closeReasons, errorCodes } from "../../protocol/channel/link_messages.ts";
 
@@ -28,7 +29,7 @@ export function dialError(target: string, host: string, error: unknown): Unreach
   if (error instanceof Deno.errors.ConnectionRefused) {
     return new Unreachable(
       `Nothing answers at "${target}": the connection was refused`,
-      'check host and port, and that "chat serve" runs there',
+      `check host and port, and that "${command("serve")}" runs there`,
     );
   }
   if (/lookup|resolve|No such host|Name or service|nodename/i.test(text)) {

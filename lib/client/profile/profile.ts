@@ -3,7 +3,7 @@
  * (protocol §4.1).
  */
 
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { type Clock, seconds } from "../../clock.ts";
 import { generateIdentity, type Identity, identityFrom } from "../../crypto/identity.ts";
 import type { RandomSource } from "../../crypto/random.ts";
@@ -16,6 +16,7 @@ import {
   FileTrouble,
   makePrivateDir,
   readPrivate,
+  refuseForeign,
   tightenDir,
   writeAtomically,
 } from "../../storage/private_file.ts";
@@ -59,6 +60,7 @@ export async function openProfile(
   { clock, random }: { clock: Clock; random: RandomSource },
 ): Promise<Profile> {
   const own = join(dir, name);
+  refuseForeign(`The profile "${name}"`, own, dirname(dir));
   makePrivateDir(own);
   tightenDir(own);
   const lock = Lock.take(

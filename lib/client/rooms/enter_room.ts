@@ -5,6 +5,7 @@
  * room's stream.
  */
 
+import { command } from "../../program.ts";
 import { equals } from "@std/bytes/equals";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
@@ -146,7 +147,7 @@ function isPinned(entrance: Entrance, id: Bytes, name: string): boolean {
 function roomGone(name: string): ChatError {
   return new ChatError(
     `The server does not know the room "${name}" that you know by that name`,
-    `ask its operator; "chat join --room ${name} --trust ${name}" makes a new room of that name`,
+    `ask its operator; "${command(`join --room ${name} --trust ${name}`)}" makes a new room of that name`,
     exitCodes.trust,
   );
 }
@@ -185,7 +186,7 @@ async function joinRoom(
   if (skeleton(name) !== skeleton(asked) || !isInvited || !isPinned(entrance, info.room, name)) {
     throw new ChatError(
       `The room "${asked}" is not the one you knew by that name`,
-      `ask its members by another way; "chat join --room ${asked} --trust ${asked}" accepts it, ` +
+      `ask its members by another way; "${command(`join --room ${asked} --trust ${asked}`)}" accepts it, ` +
         "--room NAME chooses another",
       exitCodes.trust,
     );

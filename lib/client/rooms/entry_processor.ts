@@ -3,6 +3,7 @@
  * the next state rests on, takes that state over, and carries out what follows.
  */
 
+import { command } from "../../program.ts";
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import { seconds } from "../../clock.ts";
@@ -129,7 +130,9 @@ function notEntered(why: NotEntered, name: string): string {
     case "another room has its name":
       return `Another room than the known one is called ${name}; it is not entered.`;
     case "needs its key file":
-      return `The room ${name} needs its key file; it is not entered. "chat join --room ${name} --key FILE" enters it.`;
+      return `The room ${name} needs its key file; it is not entered. "${
+        command(`join --room ${name} --key FILE`)
+      }" enters it.`;
     case "has no key file":
       return `The room ${name} has no key file, but you gave one; it is not entered.`;
   }

@@ -12,7 +12,9 @@ import { join } from "@std/path";
 import { type Clock, seconds, systemClock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint } from "../../crypto/identity.ts";
+import { canonicalHost } from "../../canonical_host.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
+import { hostPort } from "../../host_port.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { appendLine, readPrivate, writeAtomically } from "../../storage/private_file.ts";
 
@@ -184,7 +186,15 @@ export class KnownKeys {
 }
 
 function key(kind: string, where: string, name = ""): string {
+  // Hosts were kept as they were typed once: an impostor under "VM" for "vm" must not go unnoticed.
+  if (kind === "server") return `${kind} ${canonicalPlace(where)} `;
   return `${kind} ${where} ${name}`;
+}
+
+function canonicalPlace(where: string): string {
+  const colon = where.lastIndexOf(":");
+  const host = canonicalHost(where.slice(0, colon));
+  return host === null ? where : hostPort(host, Number(where.slice(colon + 1)));
 }
 
 function asId(line: Line | undefined): Bytes | null {

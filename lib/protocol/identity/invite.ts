@@ -1,11 +1,17 @@
 /**
  * Invites (protocol §4.3): `chat://host:port/room#SERVERID[.ROOMID.INVITERID]`, ids in base64url. They pin the
- * server, and with three ids the room and a member of it, before the first connection.
+ * server, and with three ids the room and a member of it, before the first connection. `chats://` says that the port is
+ * wrapped in TLS.
+ *
+ * They reach people through mails, chats and paper, so what those add is taken away again: line breaks and blanks
+ * within, the command in front, quotes around, a full stop behind.
  */
 
 import { decodeBase64Url, encodeBase64Url } from "@std/encoding/base64url";
 import type { Bytes } from "../../crypto/bytes.ts";
+import { canonicalHost } from "../../canonical_host.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
+import { hostPort } from "../../host_port.ts";
 import { isName } from "./name.ts";
 
 /** What an invite says. */
@@ -14,6 +20,8 @@ export interface Invite {
   readonly host: string;
   /** TCP port. */
   readonly port: number;
+  /** Whether the port is wrapped in TLS. */
+  readonly tls: boolean;
   /** Room name. */
   readonly room: string;
   /** 32 bytes. */
@@ -25,40 +33,75 @@ export interface Invite {
 /** What was given as an invite is none. */
 export class BadInvite extends ChatError {
   /** Exit code 2. */
-  constructor() {
-    super(
-      "That is not an invite",
-      "an invite looks like chat://HOST:PORT/ROOM#SERVERID; copy all of it, in quotes",
-      exitCodes.usage,
-    );
+  constructor(
+    message = "That is not an invite",
+    hint = "an invite looks like chat://HOST:PORT/ROOM#SERVERID; copy all of it, in quotes",
+  ) {
+    super(message, hint, exitCodes.usage);
   }
 }
 
-const form = /^chat:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?\/([^#/]*)#([A-Za-z0-9_.-]+)$/;
+const start = /chats?:\/\//i;
+const form = /^(chats?):\/\/(\[[^\]/#]+\]|[^:/#[\]]+)(?::(\d{1,5}))?\/([^#/]*)#([A-Za-z0-9_.-]+)$/i;
 const defaultPort = 9443;
+const quoted = /\n[ \t]*>[> \t]*/g;
+const behind = /[.,;:!?)>\]}'"`’”»]+$/u;
 
 /** Writes an invite. */
-export function formatInvite({ host, port, room, serverId, pins }: Invite): string {
-  const where = host.includes(":") ? `[${host}]` : host;
+export function formatInvite({ host, port, tls, room, serverId, pins }: Invite): string {
   const ids = pins ? [serverId, pins.roomId, pins.inviterId] : [serverId];
-  return `chat://${where}:${port}/${room}#${ids.map((id) => encodeBase64Url(id)).join(".")}`;
+  const where = hostPort(host, port);
+  return `${tls ? "chats" : "chat"}://${where}/${room}#${ids.map((id) => encodeBase64Url(id)).join(".")}`;
 }
 
-/** Reads an invite. @throws BadInvite */
+/** Whether there is something that looks like an invite in a text. */
+export function hasInvite(text: string): boolean {
+  return start.test(text);
+}
+
+/** Reads an invite, whatever people and mail programs have put around and into it. @throws BadInvite */
 export function parseInvite(text: string): Invite {
+  const at = text.search(start);
+  if (at < 0) throw new BadInvite();
+  const words = text.slice(at).replace(quoted, "\n").trim().split(/\s+/);
+  for (let n = words.length; n > 0; n--) {
+    const invite = parseExact(words.slice(0, n).join("").replace(behind, ""));
+    if (invite) return checkedHost(invite);
+  }
+  const isCut = /^chats?:\/\/[^#]+(#[A-Za-z0-9_.-]*)?$/i.test(words.join("").replace(behind, ""));
+  if (!isCut) throw new BadInvite();
+  throw new BadInvite(
+    "The invite is not whole: something of its end is missing",
+    "copy all of it, in quotes",
+  );
+}
+
+function parseExact(text: string): Invite | null {
   const match = form.exec(text);
-  const ids = (match?.[4] ?? "").split(".").map(decodeId);
-  const port = Number(match?.[2] ?? defaultPort);
+  if (!match) return null;
+  const ids = match[5].split(".").map(decodeId);
+  const host = canonicalHost(match[2]);
+  const port = Number(match[3] ?? defaultPort);
+  const isWhole = (ids.length === 1 || ids.length === 3) && !ids.includes(null);
+  if (!isWhole || host === null || !isName(match[4]) || port < 1 || port > 65_535) return null;
   const [serverId, roomId, inviterId] = ids;
-  const wellFormed = match && (ids.length === 1 || ids.length === 3) && !ids.includes(null);
-  if (!wellFormed || !isName(match[3]) || port < 1 || port > 65_535) throw new BadInvite();
   return {
-    host: match[1].replace(/^\[|\]$/g, ""),
+    host,
     port,
-    room: match[3],
+    tls: match[1].toLowerCase() === "chats",
+    room: match[4],
     serverId: serverId!,
     pins: ids.length === 3 ? { roomId: roomId!, inviterId: inviterId! } : null,
   };
+}
+
+/** The operator's line has HOST where only he knows what belongs. */
+function checkedHost(invite: Invite): Invite {
+  if (invite.host !== "host") return invite;
+  throw new BadInvite(
+    "HOST in the invite stands for the name or address of the server",
+    "put that in its place; whoever sent you the invite knows it",
+  );
 }
 
 /** 32 bytes in the one spelling that they have. */

@@ -6,7 +6,7 @@
  * answer to the last speaker, and `@NAME TEXT` one to NAME.
  */
 
-import { closestString } from "@std/text/closest-string";
+import { didYouMean } from "../../nearest.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import {
@@ -203,8 +203,8 @@ function unknown(upper: string, word: string, rest: string): string[] {
       `hint: type ${upper} alone; "${printable(rest)}" did nothing`,
     ];
   }
-  const nearest = closestString(upper, consoleWords.map((c) => c.word));
-  return [`error: "${printable(word)}" is not a command`, `hint: did you mean ${nearest}? HELP lists all`];
+  const meant = didYouMean(upper, consoleWords.map((c) => c.word));
+  return [`error: "${printable(word)}" is not a command`, `hint: ${meant}HELP lists all`];
 }
 
 function help({ answering }: ConsoleContext): string[] {

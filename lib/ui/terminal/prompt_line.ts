@@ -6,7 +6,7 @@
  */
 
 import type { Clock } from "../../clock.ts";
-import { boundaryBefore } from "../graphemes.ts";
+import { SecretLine } from "../secret_line.ts";
 import { complete, type EditorState, emptyLine, press } from "./editor.ts";
 import { type Frame, frameOf } from "./frame.ts";
 import { type Key, KeyReader } from "./keys.ts";
@@ -56,7 +56,7 @@ export interface PromptParts {
 
 interface Secret {
   readonly question: string;
-  typed: string;
+  readonly line: SecretLine;
   readonly resolve: (typed: string | null) => void;
 }
 
@@ -207,7 +207,7 @@ export class PromptLine {
     this.closePager();
     this.#answer(null);
     const { promise, resolve } = Promise.withResolvers<string | null>();
-    this.#secret = { question, typed: "", resolve };
+    this.#secret = { question, line: new SecretLine(), resolve };
     const early = this.#early ?? [];
     this.#endEarly();
     this.#draw();
@@ -216,15 +216,9 @@ export class PromptLine {
   }
 
   #takeSecret(secret: Secret, key: Key): void {
-    if (key.kind === "text") secret.typed += key.text;
-    // A pasted password may end with a line feed; the person still presses Enter.
-    else if (key.kind === "paste") secret.typed += key.text.split("\n", 1)[0];
-    else if (key.name === "enter") this.#answer(secret.typed);
-    else if (key.name === "c-c" || (key.name === "c-d" && secret.typed === "")) this.#answer(null);
-    else if (key.name === "c-u") secret.typed = "";
-    else if (key.name === "backspace") {
-      secret.typed = secret.typed.slice(0, boundaryBefore(secret.typed, secret.typed.length));
-    } else if (key.name === "c-z") this.#suspend();
+    if (key.kind === "key" && key.name === "c-z") return this.#suspend();
+    const typed = secret.line.take(key);
+    if (typed !== undefined) this.#answer(typed);
   }
 
   #answer(typed: string | null): void {

@@ -1,0 +1,23 @@
+/**
+ * CanonicalHost: one spelling for one host, so that a pin holds whatever way its host is typed.
+ *
+ * Host names are case-insensitive (RFC 4343); names in other scripts are one with their ASCII form (RFC 5891), and
+ * addresses have one shortest form (RFC 5952). The runtime's URL parser knows all of it.
+ */
+
+/** The host in its one spelling, without brackets; null when the text is no host. */
+export function canonicalHost(text: string): string | null {
+  const bare = text.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
+  if (bare === "" || /[\s/?#@\\[\]]/.test(bare)) return null;
+  const [address, zone] = bare.split("%", 2);
+  if (address.includes(":")) {
+    const host = hostOf(`[${address}]`)?.replace(/^\[|\]$/g, "") ?? null;
+    return host === null ? null : zone === undefined ? host : `${host}%${zone}`;
+  }
+  return zone === undefined ? hostOf(bare) : null;
+}
+
+function hostOf(text: string): string | null {
+  const url = URL.parse(`http://${text}/`);
+  return url && url.port === "" && url.hostname !== "" ? url.hostname : null;
+}

@@ -1,0 +1,178 @@
+/** What people type on a command line, what they meant, and what they are told. */
+
+import { test } from "../fakes/test.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { joinSpec, keygenSpec, serveSpec, specs } from "../../lib/cli/command_specs.ts";
+import { parseOptions, UsageError, withHome } from "../../lib/cli/options.ts";
+import { canonicalHost } from "../../lib/canonical_host.ts";
+import { nearest } from "../../lib/nearest.ts";
+import { command, startedAs } from "../../lib/program.ts";
+import { BadInvite, formatInvite, parseInvite } from "../../lib/protocol/identity/invite.ts";
+import { commands, parseLine } from "../../lib/client/commands/commands.ts";
+
+const valued = specs.flatMap((spec) =>
+  spec.options.flatMap((o) => o.value === undefined ? [] : [{ spec, o }])
+);
+for (const value of ["-5 degrees", "--help", "--", "-m", "--json", "a=b", "-", "two\nlines", "-é"]) {
+  test(`"${value.replace("\n", "\\n")}" after a flag that takes a value is its value, for every such flag`, () => {
+    for (const { spec, o } of valued) {
+      for (
+        const flag of [`--${o.name}`, ...o.alias ? [`--${o.alias}`] : [], ...o.short ? [`-${o.short}`] : []]
+      ) {
+        const { values, switches } = parseOptions(spec, [flag, value]);
+        assertEquals([values[o.name], switches.size], [value, 0], `${spec.name} ${flag}`);
+        if (flag.startsWith("--")) {
+          assertEquals(parseOptions(spec, [`${flag}=${value}`]).values[o.name], value);
+        } else if (!value.startsWith("=")) {
+          assertEquals(parseOptions(spec, [`${flag}${value}`]).values[o.name], value);
+        }
+      }
+    }
+  });
+}
+test("a flag at the end, or with nothing after =, needs its value", () => {
+  for (const args of [["-m"], ["--message"], ["--message="], ["-m", ""]]) {
+    assertStringIncludes(
+      assertThrows(() => parseOptions(joinSpec, args), UsageError).message,
+      "needs a value: TEXT",
+    );
+  }
+});
+test("what comes after -- is no flag", () => {
+  assertEquals(parseOptions(joinSpec, ["-u", "ira", "--", "-x"]).positionals, ["-x"]);
+});
+test("NAME that was copied along gives way to one's own name, wherever it stands", () => {
+  assertEquals(parseOptions(joinSpec, ["-u", "ira", "-u", "NAME"]).values.user, "ira");
+  assertEquals(parseOptions(joinSpec, ["-u", "NAME"]).values.user, "NAME");
+  assertThrows(() => parseOptions(joinSpec, ["-u", "ira", "-u", "sam"]), UsageError, "2 times");
+});
+test("~ is the home directory in every path, also after =, and nowhere else", () => {
+  const at = (spec: typeof joinSpec, ...args: string[]) =>
+    withHome(spec, parseOptions(spec, args), "/h").values;
+  assertEquals(at(joinSpec, "--home=~/x").home, "/h/x");
+  assertEquals(at(serveSpec, "--data=~", "--accounts", "sqlite:~/a.db"), {
+    data: "/h",
+    accounts: "sqlite:/h/a.db",
+  });
+  assertEquals(at(keygenSpec, "--show", "~root/x").show, "~root/x");
+  assertEquals(at(joinSpec, "-m", "~/x").message, "~/x");
+});
+
+const near: [typed: string, known: string[], expected: string | null][] = [
+  ["prot", ["port", "room"], "port"],
+  ["sreve", ["serve", "join"], "serve"],
+  ["whosi", ["whois", "who"], "whois"],
+  ["acc", ["accounts", "data"], "accounts"],
+  ["quit", ["serve", "join", "keygen"], null],
+  ["x", ["home"], null],
+  ["color", ["bell", "port", "plain"], null],
+];
+for (const [typed, known, expected] of near) {
+  test(`the nearest to "${typed}" is ${expected ?? "nothing"}`, () =>
+    assertEquals(nearest(typed, known), expected));
+}
+
+const id = (n: number) => new Uint8Array(32).fill(n);
+const whole = { host: "chat.example.org", port: 9443, tls: false, room: "lobby", serverId: id(7) };
+const invite = { ...whole, pins: { roomId: id(9), inviterId: id(8) } };
+const link = formatInvite(invite);
+const short = formatInvite({ ...whole, pins: null });
+const survived: [how: string, text: string][] = [
+  ["as it is", link],
+  ["with the command in front", `chat join -u NAME '${link}'`],
+  ["as a whole sentence", `Join with: scripts/deno task join -u ira ${link}. See you!`],
+  ["broken by a mail program", `${link.slice(0, 60)}\n${link.slice(60, 120)}\r\n   ${link.slice(120)}`],
+  ["broken at each dot", link.replaceAll(".", ".\n")],
+  ["quoted in an answer", `> ${link.slice(0, 70)}\n> ${link.slice(70)}\n`],
+  ["with a full stop, a comma, quotes and brackets behind", `("<${link}>").,”`],
+  ["with blanks within", link.replace("#", "# ").replace("//", "// ")],
+  ["with the scheme and host in capitals", link.replace("chat://chat.example", "CHAT://Chat.Example")],
+];
+for (const [how, text] of survived) {
+  test(`an invite is read ${how}`, () => assertEquals(parseInvite(text), invite));
+}
+test("an invite with one id is not mixed up with what stands behind it", () => {
+  for (const behind of [" ", ".", " thanks", "\n-- \nira"]) {
+    assertEquals(parseInvite(short + behind), { ...whole, pins: null });
+  }
+});
+test("an invite that lacks its end says so, at every length; HOST says whose name belongs there", () => {
+  for (let n = "chat://c".length; n < link.length; n++) {
+    if (link[n] === "." && n > short.length - 1) continue; // a whole one with one id
+    const told = () => parseInvite(link.slice(0, n));
+    if (n >= short.length && link.slice(0, n).replace(/[.]$/, "").length === short.length) continue;
+    assert(assertThrows(told, BadInvite).hint.startsWith("copy all of it") || n < short.length);
+  }
+  assertThrows(() => parseInvite(link.replace("chat.example.org", "HOST")), BadInvite, "HOST in the invite");
+});
+
+const hosts: [typed: string, canonical: string | null][] = [
+  ["VM", "vm"],
+  ["Chat.Example.ORG.", "chat.example.org"],
+  ["BÜCHER.example", "xn--bcher-kva.example"],
+  ["ＶＭ", "vm"],
+  ["::1", "::1"],
+  ["[::1]", "::1"],
+  ["2001:DB8:0:0::1", "2001:db8::1"],
+  ["fe80::1%eth0", "fe80::1%eth0"],
+  ["127.1", "127.0.0.1"],
+  ["under_score", "under_score"],
+  ["", null],
+  ["a b", null],
+  ["h:9443", null],
+  ["u@h", null],
+  ["h/p", null],
+];
+for (const [typed, canonical] of hosts) {
+  test(`the host "${typed}" is ${canonical ?? "none"}`, () => assertEquals(canonicalHost(typed), canonical));
+}
+
+test("a command that is printed is one that this person has", () => {
+  const cases: [path: string, isTask: boolean, PATH: string[], join: string, keygen: string][] = [
+    ["chat", false, [], "chat join -u x", "chat keygen"],
+    ["/usr/local/bin/chat", false, ["/bin", "/usr/local/bin"], "chat join -u x", "chat keygen"],
+    ["dist/chat", false, ["/bin"], "dist/chat join -u x", "dist/chat keygen"],
+    ["/my files/chat", false, [], "'/my files/chat' join -u x", "'/my files/chat' keygen"],
+    ["scripts/deno task", true, [], "scripts/deno task join -u x", "scripts/deno task chat keygen"],
+  ];
+  try {
+    for (const [path, isTask, searched, join, keygen] of cases) {
+      startedAs({ path, isTask }, searched);
+      assertEquals([command("join -u x"), command("keygen")], [join, keygen]);
+    }
+  } finally {
+    startedAs({ path: "chat", isTask: false });
+  }
+});
+test("no text of the program has a command that only some people have", () => {
+  const found: string[] = [];
+  const walk = (dir: string) => {
+    for (const { name, isDirectory } of Deno.readDirSync(dir)) {
+      const path = `${dir}/${name}`;
+      if (isDirectory) walk(path);
+      else if (name.endsWith(".ts")) {
+        // The tables are shown through command(); completions and the manual are for what is installed.
+        if (/command_specs|completions\//.test(path)) continue;
+        for (const line of Deno.readTextFileSync(path).split("\n")) {
+          if (/^\s*(\*|\/\*|\/\/)/.test(line)) continue;
+          if (/["'`][^"'`]*\bchat (join|serve|keygen|completions|help)\b/.test(line)) {
+            found.push(`${path}: ${line}`);
+          }
+        }
+      }
+    }
+  };
+  walk(new URL("../../lib", import.meta.url).pathname);
+  assertEquals(found, []);
+});
+
+test("words of other programs: /exit leaves; quit alone is asked about; an unknown one gets a near one or none", () => {
+  for (const line of ["/exit", "/bye", "/QUIT"]) {
+    const meaning = parseLine(line);
+    assertEquals(meaning.kind === "command" && meaning.command.name, "quit");
+  }
+  for (const line of ["quit", ":q", " QUIT "]) assertEquals(parseLine(line).kind, "maybe quit");
+  for (const line of ["quit smoking", "I quit"]) assertEquals(parseLine(line).kind, "say");
+  assertEquals(parseLine("/zzzz"), { kind: "unknown", word: "zzzz", nearest: null });
+  assert(commands.every(({ name }) => parseLine(`/${name}`).kind === "command"));
+});
