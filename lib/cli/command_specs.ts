@@ -222,6 +222,10 @@ export const joinSpec: CommandSpec = {
     },
     { name: "listen", help: "Stay when the input has ended, and show what is said: for services" },
     { name: "json", help: "For programs: one JSON object a line, in and out; asks nothing" },
+    {
+      name: "raw-tokens",
+      help: "With --json and --fernet: Fernet tokens as they are, for programs that open and make them",
+    },
     { name: "plain", help: "Only append lines: for screen readers and slow links" },
     {
       name: "bell",

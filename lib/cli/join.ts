@@ -39,7 +39,7 @@ import { userName } from "./user_name.ts";
 /** Runs it until the person goes. @returns the exit code @throws ChatError */
 export async function join(parsed: Parsed, process: Process): Promise<number> {
   if (!parsed.switches.has("json")) return await joinWith(parsed, process, null);
-  const view = new JsonView(process);
+  const view = new JsonView(process, parsed.switches.has("raw-tokens"));
   try {
     // A program is asked nothing, whatever terminal it was started from.
     return await joinWith(parsed, Object.create(process, { inputIsTerminal: { value: false } }), view);
@@ -150,6 +150,12 @@ function optionsOf(
     throw new UsageError(
       "--key and --fernet contradict each other",
       "--key FILE mixes a key file into an ordinary room; --fernet FILE enters a room of everybody who has it",
+    );
+  }
+  if (switches.has("raw-tokens") && !(switches.has("json") && values.fernet !== undefined)) {
+    throw new UsageError(
+      "--raw-tokens is for programs in a key-file room",
+      "add --json and --fernet FILE",
     );
   }
   const timeout = Number(values["join-timeout"] ?? 60);

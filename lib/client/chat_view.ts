@@ -13,6 +13,8 @@ export interface Said {
   readonly texts: readonly string[];
   /** "/me" */
   readonly action?: boolean;
+  /** Each text is a Fernet token, for a key-file room. */
+  readonly isToken?: boolean;
   /** A room's label; without it, the room on the screen. */
   readonly room?: string;
   /** To this person alone. */

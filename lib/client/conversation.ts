@@ -194,8 +194,8 @@ export class Conversation implements ChatApi {
     }
   }
 
-  sayIn(room: RoomStream, text: string, action = false): string {
-    const msgId = this.#counted(() => room.lines.say(checkedText(text), action));
+  sayIn(room: RoomStream, text: string, action = false, isToken = false): string {
+    const msgId = this.#counted(() => room.lines.say(isToken ? text : checkedText(text), action, isToken));
     if (room.alarm.isRaised) {
       this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
     }

@@ -6,6 +6,8 @@ export interface Readers {
   readonly epoch: number;
   /** Names of its members. */
   readonly names: readonly string[];
+  /** Those of them who have not shown yet to have the room's key file, without which nothing can be read. */
+  readonly unproven?: readonly string[];
 }
 
 /** Somebody said something, or we did and the server has stored it. */
@@ -32,6 +34,8 @@ export interface MessageEvent {
   readonly address: string;
   /** The server answers us alone (protocol §8.5): `from` is the server. */
   readonly answer?: boolean;
+  /** The Fernet token that it came in, in a key-file room. */
+  readonly token?: string;
   /** Its position in the room's log; 0 for an answer. */
   readonly pos: number;
   /** Null where nobody can say: all holders of the key file. */
@@ -92,7 +96,14 @@ export type RoomEvent =
     readonly left: boolean;
   }
   /** The server's claim of who is linked. */
-  | { readonly type: "presence"; readonly room: string; readonly who: string; readonly here: boolean }
+  | {
+    readonly type: "presence";
+    readonly room: string;
+    readonly who: string;
+    readonly here: boolean;
+    /** A room without a roster: nothing but the server's word stands behind it. */
+    readonly isClaim?: boolean;
+  }
   /** News in words. */
   | { readonly type: "notice"; readonly room: string; readonly text: string }
   /** Something that the person must know for safety. */

@@ -73,12 +73,19 @@ export function lineOf(
         event.left ? `${event.who} left the room.` : `${event.by} removed ${event.who} from the room.`,
       );
     case "presence":
-      return news(event.here ? `${event.who} is here.` : `${event.who} left the server.`);
+      return news(presenceText(event));
     case "notice":
       return news(sanitize(event.text));
     case "warning":
       return { kind: "warning", text: `${warningPrefix} ${where}${sanitize(event.text)}` };
   }
+}
+
+/** Who came or went, in words. */
+export function presenceText(event: Extract<RoomEvent, { readonly type: "presence" }>): string {
+  const { who, here, isClaim } = event;
+  if (isClaim) return `${who} ${here ? "has come" : "has gone"}, says the server.`;
+  return here ? `${who} is here.` : `${who} left the server.`;
 }
 
 function placeOf(room: string, currentRoom: string): string {

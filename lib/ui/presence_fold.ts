@@ -5,7 +5,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { RoomEvent } from "../client/room_events.ts";
-import { newsPrefix } from "./lines.ts";
+import { newsPrefix, presenceText } from "./lines.ts";
 
 const latelyMs = 10 * 60 * 1000;
 const foldMs = 10_000;
@@ -16,7 +16,7 @@ const sameMs = 3000;
 export class PresenceFold {
   #spoke = new Map<string, number>();
   #last = new Map<string, { here: boolean; atMs: number }>();
-  #changed = new Map<string, { who: string; here: boolean; wasHere: boolean }>();
+  #changed = new Map<string, { who: string; here: boolean; wasHere: boolean; isClaim: boolean }>();
   #cancel: (() => void) | null = null;
 
   /** @param show prints a line */
@@ -35,10 +35,11 @@ export class PresenceFold {
     const before = this.#changed.get(who);
     // Somebody whose coming was not shown needs no line for leaving.
     if (!before && now - (this.#spoke.get(who) ?? -Infinity) < latelyMs) {
-      this.show(`${newsPrefix} ${here ? `${who} is here.` : `${who} left the server.`}`);
+      this.show(`${newsPrefix} ${presenceText(event)}`);
       return true;
     }
-    this.#changed.set(who, { who, here, wasHere: before?.wasHere ?? !here });
+    const isClaim = event.isClaim === true && before?.isClaim !== false;
+    this.#changed.set(who, { who, here, wasHere: before?.wasHere ?? !here, isClaim });
     this.#cancel ??= this.clock.after(foldMs, () => this.#flush());
     return true;
   }
@@ -48,10 +49,15 @@ export class PresenceFold {
     // Who came and went again has changed nothing.
     const changed = [...this.#changed.values()].filter(({ here, wasHere }) => here !== wasHere);
     this.#changed.clear();
-    const came = changed.filter(({ here }) => here), went = changed.filter(({ here }) => !here);
+    const some = (isHere: boolean, claimed: boolean) =>
+      changed.filter(({ here, isClaim }) => here === isHere && isClaim === claimed);
+    const told = (people: readonly { readonly who: string }[], one: string, many: string) =>
+      people.length > 0 ? [`${namesOf(people)} ${people.length === 1 ? one : many}.`] : [];
     const parts = [
-      ...(came.length > 0 ? [`${namesOf(came)} ${came.length === 1 ? "is" : "are"} here.`] : []),
-      ...(went.length > 0 ? [`${namesOf(went)} left the server.`] : []),
+      ...told(some(true, false), "is here", "are here"),
+      ...told(some(false, false), "left the server", "left the server"),
+      ...told(some(true, true), "has come, says the server", "have come, says the server"),
+      ...told(some(false, true), "has gone, says the server", "have gone, says the server"),
     ];
     if (parts.length > 0) this.show(`${newsPrefix} ${parts.join(" ")}`);
   }

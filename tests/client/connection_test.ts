@@ -1,7 +1,14 @@
 /** Dialling and the client's side of failure (protocol §13), with a fake clock and a fake wire. */
 
 import { test } from "../fakes/test.ts";
-import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { Connection, type ConnectionConfig, type Receiver } from "../../lib/client/connection/connection.ts";
 import {
@@ -25,6 +32,8 @@ import {
   welcomeFlags,
 } from "../../lib/protocol/channel/link_messages.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
+import { JumpingClock } from "../fakes/jumping_clock.ts";
+import { worldTest } from "../fakes/world.ts";
 import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
 import { type MemoryConn, memoryConnPair } from "../fakes/memory_conn.ts";
 
@@ -264,3 +273,20 @@ test("only one room at a time has the link's commit lock; a cut ends the waiting
   server.close();
   await assertRejects(() => stuck, LinkLost);
 });
+
+for (const [days, words] of [[21, "21 days ahead of"], [-45, "45 days behind"]] as const) {
+  worldTest(
+    `a clock that is ${words} the server's ends a join at once, with the clock named`,
+    async (world) => {
+      const clock = new JumpingClock();
+      clock.jump(days * 86_400_000);
+      world.clientClock = clock;
+      const { done, view } = await world.join("ira", {}, false);
+      const error = await done;
+      assert(error instanceof ChatError);
+      assertStringIncludes(error.message, `this machine's is ${words}`);
+      assertMatch(error.hint, /set it right .*join again/);
+      assertStringIncludes(view.warnings.join(), words);
+    },
+  );
+}

@@ -3,6 +3,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
 import { headIn, worldTest } from "../fakes/world.ts";
+import { sealToken } from "../../lib/crypto/fernet.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { lineOf } from "../../lib/ui/lines.ts";
 import { until } from "../fakes/until.ts";
 
 const key = new Uint8Array(32).fill(7);
@@ -132,5 +135,75 @@ worldTest(
     await ira.view.hears("ira: xyzzy");
     const stored = world.server.rooms.keyFileRooms()[0].read(1, 1)[0].bytes!;
     assertEquals(new TextDecoder("latin1").decode(stored).includes("xyzzy"), false);
+  },
+);
+
+worldTest(
+  "in a key-file room who comes and goes is told as far as the server can say, and marked so",
+  async (world) => {
+    const ira = await world.enter("ira", { fernetKey: key });
+    const sam = await world.enter("sahnawaz", { fernetKey: key });
+    const came = await ira.view.until((e) => e.type === "presence" && e.here);
+    assertEquals(came, { type: "presence", room: "lobby", who: "sahnawaz", here: true, isClaim: true });
+    assertEquals(lineOf(came, { room: "lobby" })!.text, "[+] sahnawaz has come, says the server.");
+    sam.view.type("EXIT");
+    await sam.done;
+    const went = await ira.view.until((e) => e.type === "presence" && !e.here);
+    assertEquals(lineOf(went, { room: "lobby" })!.text, "[+] sahnawaz has gone, says the server.");
+    assertEquals(
+      sam.view.events.some((e) => e.type === "presence"),
+      false,
+      "who was there before is no news",
+    );
+  },
+);
+worldTest(
+  "/why in a room with a key file names who has shown to have it, and apart who has not",
+  async (world) => {
+    const roomKey = new Uint8Array(32).fill(5);
+    const ira = await world.enter("ira", { roomKey });
+    const dana = await world.enter("dana", { room: "other" });
+    ira.view.type("/invite dana");
+    await ira.view.until((e) => e.type === "added" && e.who === "dana");
+    const sam = await world.enter("sahnawaz", { roomKey });
+    sam.view.type("hello");
+    await ira.view.hears("sahnawaz: hello");
+    ira.view.type("answer");
+    await ira.view.hears("ira: answer");
+    ira.view.type("/why");
+    await until("told", () => ira.view.answers.some((line) => line.includes("Could be read by")));
+    const at = ira.view.answers.findIndex((line) => line.includes("Could be read by"));
+    assertEquals(ira.view.answers.slice(at, at + 2), [
+      "  Could be read by: ira, sahnawaz; not by the server.",
+      "  dana has not shown yet to have the key file: without it nobody can read it.",
+    ]);
+    dana.chat.quit();
+  },
+);
+worldTest(
+  "a token that another program has made is said as it is; one that does not open is refused",
+  async (world) => {
+    const ira = await world.enter("ira", { fernetKey: key });
+    const sam = await world.enter("sahnawaz", { fernetKey: key });
+    const token = (with_: Uint8Array<ArrayBuffer>, text: string) =>
+      new TextDecoder().decode(
+        sealToken(with_, 1_700_000_000, systemRandom(16), new TextEncoder().encode(text)),
+      );
+    const own = token(key, "by Python");
+    const refused: string[] = [];
+    ira.view.type({ texts: [own], isToken: true });
+    const other = token(new Uint8Array(32).fill(9), "other key");
+    ira.view.type({ texts: [other], isToken: true, refused: (error) => void refused.push(error.message) });
+    const long = token(key, "x".repeat(17_000));
+    ira.view.type({ texts: [long], isToken: true, refused: (error) => void refused.push(error.message) });
+    await sam.view.hears("ira: by Python");
+    const heard = await sam.view.until((e) => e.type === "message");
+    assertEquals(heard.type === "message" && heard.token, own);
+    await until("both refused", () => refused.length === 2);
+    assertEquals(refused[0], "The token does not open with the key file of this room");
+    const dana = await world.enter("dana");
+    dana.view.type({ texts: [own], isToken: true, refused: (error) => void refused.push(error.message) });
+    await until("refused", () => refused.length === 3);
+    assertEquals(refused[2], "A token is for key-file rooms");
   },
 );

@@ -206,3 +206,26 @@ e2e("a program in the background of a shell that has a terminal goes on", async 
   assertStringIncludes(out, "ira: background");
   assertStringIncludes(out, "code 0");
 });
+
+e2e(
+  "the Python example of the page joins a key-file room, opens what is said, answers, and goes",
+  async (home) => {
+    const page = Deno.readTextFileSync(new URL("../../lib/ui/json/README.md", import.meta.url));
+    const code = /```python\n([\s\S]*?)```/.exec(page)![1];
+    assert(code.trim().split("\n").length <= 35, "short enough to be read");
+    Deno.writeTextFileSync(`${home.dir}/bot.py`, code);
+    const { port } = await serve(home);
+    assertEquals((await shell(home, "CHAT keygen --room secret.key")).code, 0);
+    const ira = home.start("join", "-u", "ira", "-p", port, "--fernet", `${home.dir}/secret.key`);
+    await ira.shows("A key-file room", "err");
+    const bot = shell(home, `/usr/bin/python3 bot.py secret.key CHAT join -u python -p ${port}`);
+    await ira.shows("python: Python is here");
+    await ira.shows("python has come, says the server", "err");
+    await ira.type("how are you\n");
+    await ira.shows("python: heard: how are you");
+    await ira.type("bye\n");
+    assertEquals(await bot, { code: 0, out: "ira said how are you\nira said bye\n", err: (await bot).err });
+    await ira.closeInput();
+    assertEquals(await ira.code, 0, ira.err);
+  },
+);

@@ -68,6 +68,8 @@ export interface Client {
 export class World {
   server!: ChatServer;
   port = 0;
+  /** The clock of whoever joins next, if it is not the server's. */
+  clientClock: Clock | null = null;
   /** How clients reach a host: tests of names that are not loopback lead them here all the same. */
   dial: Dial = dialTcp;
   readonly log: string[] = [];
@@ -154,7 +156,7 @@ export class World {
         : makeCard(keys.identity, roles.user, name, 1_700_000_000);
       writeAtomically(join(own, "card"), card);
     }
-    const clock = this.#options.clock ?? systemClock;
+    const clock = this.clientClock ?? this.#options.clock ?? systemClock;
     const profile = await openProfile(profiles, name, {
       passphrase: () => Promise.reject(new Error("no passphrase")),
       making: () => {

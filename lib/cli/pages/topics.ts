@@ -39,7 +39,12 @@ export const topics: readonly Topic[] = [
     page: talking,
     headings: ["Trust"],
   },
-  { name: "programs", about: "Pipes, bots and --json", page: programs, headings: ["Pipes", "JSON"] },
+  {
+    name: "programs",
+    about: "Pipes, bots and --json",
+    page: programs,
+    headings: ["Pipes", "JSON", "Python in a key-file room"],
+  },
   {
     name: "hosting",
     about: "Running a server: console, logs, metrics, systemd",

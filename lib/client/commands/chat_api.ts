@@ -64,7 +64,7 @@ export interface ChatApi {
   /** Says something in the room on the screen, now or as soon as it is entered. */
   say(text: string, action?: boolean): void;
   /** Says something in one of the rooms. @returns its message id in hex */
-  sayIn(room: RoomStream, text: string, action?: boolean): string;
+  sayIn(room: RoomStream, text: string, action?: boolean, isToken?: boolean): string;
   /** Says something to one person alone. */
   tell(name: string, text: string): Promise<void>;
   /** A line was not said or done: a program is told at the end. */

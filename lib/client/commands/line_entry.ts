@@ -118,7 +118,7 @@ class LineEntry {
   }
 
   /** What is said as it stands, wherever it is to go. */
-  async #said({ texts, action = false, room, to, pending, refused }: Said): Promise<void> {
+  async #said({ texts, action = false, isToken, room, to, pending, refused }: Said): Promise<void> {
     const { chat } = this;
     if (chat.questions.isOpen) {
       return chat.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
@@ -132,7 +132,7 @@ class LineEntry {
       for (const text of texts) {
         const there = await this.#place(room, to);
         if (there) {
-          const msgId = chat.sayIn(there, text, action);
+          const msgId = chat.sayIn(there, text, action, isToken);
           pending?.(msgId);
         } else chat.say(text, action);
       }

@@ -6,7 +6,7 @@ import { ChatError } from "../../errors.ts";
 import { timestamp } from "../../timestamp.ts";
 import type { ChatApi } from "./chat_api.ts";
 import { MemberRoom } from "../rooms/member_room.ts";
-import type { MessageEvent } from "../room_events.ts";
+import type { MessageEvent, Readers } from "../room_events.ts";
 
 const excerptCharacters = 60;
 
@@ -43,9 +43,17 @@ export function why(chat: ChatApi, rest: string): string[] {
   return [
     ...lines,
     `  Sealed with the keys of epoch ${readers.epoch}, at position ${pos} of ${room.label}.`,
-    `  Could be read by: ${readers.names.join(", ")}; not by the server.`,
+    ...readersLines(readers),
     confirmedLine(room, pos),
   ];
+}
+
+function readersLines({ names, unproven = [] }: Readers): string[] {
+  const proven = names.filter((name) => !unproven.includes(name));
+  const lines = [`  Could be read by: ${proven.join(", ")}; not by the server.`];
+  if (unproven.length === 0) return lines;
+  const who = unproven.length === 1 ? `${unproven[0]} has` : `${unproven.join(", ")} have`;
+  return [...lines, `  ${who} not shown yet to have the key file: without it nobody can read it.`];
 }
 
 function signedLine(chat: ChatApi, { own, from, fromId }: MessageEvent): string {

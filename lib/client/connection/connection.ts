@@ -5,7 +5,7 @@
  * their place in a room's stream. Everything else resolves the promise of its request.
  */
 
-import { type Clock, systemClock } from "../../clock.ts";
+import { type Clock, seconds, systemClock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, exitCodes, Malformed } from "../../errors.ts";
 import { hostPort } from "../../host_port.ts";
@@ -92,10 +92,16 @@ export class Connection {
   #login: { welcome: MessageOf<"WELCOME">; ref: number; accepted: () => void } | null = null;
   #receiver: Receiver | null = null;
   #cancelTick: () => void = () => {};
+  #clockDifference: number | null = null;
   #over!: () => void;
   #commitLock: Promise<void> = Promise.resolve();
   /** Resolves when the link has ended. */
   readonly over: Promise<void> = new Promise((resolve) => this.#over = resolve);
+
+  /** Our clock less the server's, in seconds, at WELCOME; null before. */
+  get clockDifference(): number | null {
+    return this.#clockDifference;
+  }
 
   private constructor(
     private readonly link: Link,
@@ -229,6 +235,7 @@ export class Connection {
   #dispatch(message: LinkMessage): void {
     if (this.#welcomed) {
       if (message.type !== "WELCOME") throw new Malformed("the server spoke before WELCOME");
+      this.#clockDifference = seconds(this.config.clock) - message.time;
       if ((message.flags & welcomeFlags.accounts) === 0) this.#receiver!.welcome(message);
       else this.#login = { welcome: message, ref: 0, accepted: () => {} };
       this.#welcomed();

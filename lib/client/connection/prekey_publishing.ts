@@ -6,7 +6,8 @@
 import { equals } from "@std/bytes/equals";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { ChatError } from "../../errors.ts";
+import { ChatError, inWords } from "../../errors.ts";
+import { isWrongClock, keysRefused } from "./clock_difference.ts";
 import type { Connection } from "./connection.ts";
 import { RequestRefused } from "./connection_errors.ts";
 import type { OwnPrekeys } from "./own_prekeys.ts";
@@ -31,6 +32,7 @@ export interface PrekeyHolder {
 export class PrekeyPublishing {
   #published: Bytes | null = null;
   #eraseDue = false;
+  #clockDifference: number | null = null;
 
   /** @param holder whose prekeys they are */
   constructor(private readonly holder: PrekeyHolder) {}
@@ -49,9 +51,14 @@ export class PrekeyPublishing {
     return () => cancel();
   }
 
-  /** Publishes the newest, whatever was published before: the server may have forgotten it. @throws LinkLost */
+  /**
+   * Publishes the newest, whatever was published before: the server may have forgotten it.
+   *
+   * @throws LinkLost; ChatError when our clock makes our keys worthless
+   */
   async begin(connection: Connection): Promise<void> {
     this.#published = null;
+    this.#clockDifference = connection.clockDifference;
     await this.#publish(connection);
   }
 
@@ -68,9 +75,10 @@ export class PrekeyPublishing {
       this.#eraseDue = true;
     } catch (error) {
       if (!(error instanceof RequestRefused)) throw error;
-      this.holder.warn(
-        "The server refused your prekey: your clock is wrong, or this profile is an old copy.",
-      );
+      const refusal = keysRefused(this.#clockDifference);
+      // Nobody could let us in with such keys: better said now than after a minute at the door.
+      if (!this.#published && isWrongClock(this.#clockDifference)) throw refusal;
+      this.holder.warn(inWords(refusal));
     }
   }
 

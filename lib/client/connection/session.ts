@@ -8,6 +8,7 @@ import type { FrameWatcher, LinkEnd } from "../../protocol/channel/link.ts";
 import { closeReasons, type MessageOf, welcomeFlags } from "../../protocol/channel/link_messages.ts";
 import type { ChatOutput } from "../chat_view.ts";
 import type { Profile } from "../profile/profile.ts";
+import { clockWarning } from "./clock_difference.ts";
 import { Connection, type Receiver } from "./connection.ts";
 import type { Dial } from "./dial.ts";
 import { isTransient, LinkLost, refusedBy } from "./connection_errors.ts";
@@ -16,7 +17,6 @@ import type { PrekeyPublishing } from "./prekey_publishing.ts";
 import type { ServerGate } from "./server_gate.ts";
 
 const renewalMs = 24 * 3600 * 1000;
-const clockSkewSeconds = 300;
 
 /** What a session needs of its chat. */
 export interface SessionParts {
@@ -140,9 +140,8 @@ function warnOfClock(
   { view, clock }: Pick<SessionParts, "view" | "clock">,
   { time }: MessageOf<"WELCOME">,
 ): void {
-  if (Math.abs(seconds(clock) - time) > clockSkewSeconds) {
-    view.warning("Your clock and the server's differ by more than 5 minutes: others may refuse your keys.");
-  }
+  const text = clockWarning(seconds(clock) - time);
+  if (text !== null) view.warning(text);
 }
 
 function showStep(view: ChatOutput, step: string): void {

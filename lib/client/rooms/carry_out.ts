@@ -14,6 +14,7 @@ import type { Named } from "../../protocol/identity/name.ts";
 import { shownTime } from "../../timestamp.ts";
 import type { Alarm } from "./alarm.ts";
 import { faultInWords, notOurs } from "./message_fault.ts";
+import type { Readers } from "../room_events.ts";
 import type { RoomNews } from "./room_news.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { RoomContext } from "./room_context.ts";
@@ -31,6 +32,10 @@ export interface EffectsRoom {
   readonly isDirect: boolean;
   /** Names of its members. */
   readonly memberNames: readonly string[];
+  /** Members who have not shown yet to have the room's key file; none where there is no such file. */
+  readonly unprovenNames: readonly string[];
+  /** Somebody has shown to have it. */
+  hasKeyFile(id: Uint8Array): void;
   /** Whose views have confirmed what. */
   readonly confirmations: Confirmations;
   /** Ids in hex of members whom the server claims to be linked. */
@@ -54,6 +59,7 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
   const { state } = room;
   switch (effect.type) {
     case "message":
+      room.hasKeyFile(effect.sender.id);
       return showMessage(room, effect, address);
     case "message refused":
       return room.news.warn(faultInWords(effect.why, effect.sender?.name ?? ""));
@@ -120,7 +126,7 @@ function showMessage(
         fromId: encodeHex(sender.id),
         own,
         pos,
-        readers: { epoch, names: room.memberNames },
+        readers: readersOf(room, epoch),
         msgId: encodeHex(content.msgId),
         timeMs: shownTime(content.timeMs),
         text: new TextDecoder().decode(content.body),
@@ -134,6 +140,11 @@ function showMessage(
     default:
       return room.news.notice(`${sender.name} sent something that this version does not know.`);
   }
+}
+
+function readersOf(room: EffectsRoom, epoch: number): Readers {
+  const { memberNames: names, unprovenNames: unproven } = room;
+  return unproven.length > 0 ? { epoch, names, unproven } : { epoch, names };
 }
 
 function showAdmission(room: EffectsRoom, { author }: Commit): void {

@@ -10,11 +10,12 @@ import { encodeHex } from "@std/encoding/hex";
 import { contentTypes } from "../../protocol/group/content.ts";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { ChatError } from "../../errors.ts";
+import { openToken } from "../../crypto/fernet.ts";
+import { ChatError, unlessRefused } from "../../errors.ts";
 import type { Entry } from "../../protocol/group/group_state.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import { History } from "../../protocol/group/history.ts";
-import { sealKeyFileMessage } from "../../protocol/group/key_file_message.ts";
+import { sealKeyFileMessage, signKeyFileMessage } from "../../protocol/group/key_file_message.ts";
 import {
   type KeyFileEffect,
   type KeyFileFacts,
@@ -28,6 +29,7 @@ import type { Sealed } from "./outbox.ts";
 import { faultInWords, notOurs } from "./message_fault.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
+import { checkedText } from "./unsent.ts";
 import { expiredText, RoomStream } from "./room_stream.ts";
 import { shownTime } from "../../timestamp.ts";
 
@@ -59,6 +61,8 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   protected override readonly hasRoster = false;
   #isReadByServer = false;
   #warnedOfKey = false;
+  readonly #present = new Set<string>();
+  #isPresenceKnown = false;
 
   /**
    * @param key 32 bytes of the file
@@ -92,14 +96,32 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     return this.context.directory.card(id)?.name ?? "somebody";
   }
 
+  override disconnect(): void {
+    super.disconnect();
+    this.#present.clear();
+    this.#isPresenceKnown = false;
+  }
+
   /** @throws ChatError for an action too: a token holds bare text */
   override checkSayable(item: OutboxItem): void {
     super.checkSayable(item);
+    if (item.isToken) this.#checkToken(item.body);
     if (item.type !== contentTypes.action) return;
     throw new ChatError(
       "/me is not possible in a key-file room: what is said there is bare text, as other programs read it",
       "say it as a line",
     );
+  }
+
+  #checkToken(token: Bytes): void {
+    const opened = unlessRefused(() => openToken(this.key, token));
+    if (!opened) {
+      throw new ChatError(
+        "The token does not open with the key file of this room",
+        "make it with Fernet and the same key",
+      );
+    }
+    checkedText(new TextDecoder().decode(opened.plaintext));
   }
 
   seal(item: OutboxItem): Sealed {
@@ -110,7 +132,9 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     state.next++;
     const header = { room: state.id, sender: card.id, n, view: this.history!.view };
     const text = new TextDecoder().decode(item.body);
-    const bytes = sealKeyFileMessage(header, text, this.key, seconds(clock), random(16), identity.signing);
+    const bytes = item.isToken
+      ? signKeyFileMessage(header, item.body, identity.signing)
+      : sealKeyFileMessage(header, text, this.key, seconds(clock), random(16), identity.signing);
     return { epoch: 0, n, bytes };
   }
   isCurrent(): boolean {
@@ -144,6 +168,8 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
         return void this.messageRefused(message);
       case "ANSWER":
         return this.#onAnswer(message);
+      case "PRESENCE":
+        return await this.#onPresence(message);
     }
   }
 
@@ -240,11 +266,11 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
       case "not ours":
         return news.warnOnce(notOurs("message"));
       case "message": {
-        const { sender, own, waited, n, text } = effect;
+        const { sender, own, waited, n, text, token } = effect;
         if (waited) state.outbox = state.outbox.filter((item) => item.msgId !== waited);
         const fromId = encodeHex(sender.id);
         const msgId = waited ? encodeHex(waited) : `${fromId.slice(0, 8)}-${n}`;
-        const common = { room: this.label, from: sender.name, fromId, own, msgId, text, address };
+        const common = { room: this.label, from: sender.name, fromId, own, msgId, text, token, address };
         const shown = { ...common, timeMs: shownTime(effect.time * 1000), action: false, readers: null };
         return news.event(
           pos === null
@@ -253,6 +279,23 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
         );
       }
     }
+  }
+
+  /** Who has joined, as far as the server says; the first list is no news. */
+  async #onPresence({ what, ids }: MessageOf<"PRESENCE">): Promise<void> {
+    const { card: own, directory, known, serverId } = this.context;
+    const here = what === 1;
+    const changed = ids.filter((id) => !equals(id, own.id) && this.#present.has(encodeHex(id)) !== here);
+    await this.trust.needCards(changed);
+    for (const id of changed) {
+      if (here) this.#present.add(encodeHex(id));
+      else this.#present.delete(encodeHex(id));
+      const card = directory.card(id);
+      // A name with another key than the known one has not come: somebody else has.
+      if (!card || !this.#isPresenceKnown || known.conflicts(serverId, card.name, id)) continue;
+      this.news.event({ type: "presence", room: this.label, who: card.name, here, isClaim: true });
+    }
+    this.#isPresenceKnown = true;
   }
 
   protected settle(): Promise<void> {

@@ -43,8 +43,9 @@ export class Lines {
   }
 
   /** Says something. @returns its message id in hex @throws ChatError when it cannot be said */
-  say(text: string, action = false): string {
-    const item = newLine(text, action, this.room.context);
+  say(text: string, action = false, isToken = false): string {
+    const line = newLine(text, action, this.room.context);
+    const item = isToken ? { ...line, isToken } : line;
     this.room.checkSayable(item);
     this.#queue(item);
     this.room.schedule();

@@ -100,6 +100,30 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   // ---- what the chat does with it
 
+  /** Members who have not shown yet to have the room's key file; none where there is no such file. */
+  get unprovenNames(): readonly string[] {
+    const { state, context: { card } } = this;
+    if (!state.keyFile) return [];
+    return (state.head?.roster ?? []).flatMap(({ id, name }) =>
+      equals(id, card.id) || state.fileHolders?.includes(encodeHex(id)) ? [] : [name]
+    );
+  }
+
+  /** Somebody has sealed something with the room's keys, for which the key file is needed. */
+  hasKeyFile(id: Uint8Array): void {
+    const key = encodeHex(id);
+    if (!this.state.keyFile || this.state.fileHolders?.includes(key)) return;
+    this.state.fileHolders = [...this.state.fileHolders ?? [], key];
+    this.changed();
+  }
+
+  override checkSayable(item: OutboxItem): void {
+    super.checkSayable(item);
+    if (item.isToken) {
+      throw new ChatError("A token is for key-file rooms", "enter one with join --fernet FILE");
+    }
+  }
+
   override disconnect(): void {
     super.disconnect();
     this.#committer.reset();

@@ -17,6 +17,8 @@ import { decodeState, encodeState } from "../../storage/state_json.ts";
 export interface OutboxItem extends Waiting {
   /** As it was sealed for the current epoch; null while it still has to be. */
   sealed: { epoch: number; n: number; bytes: Bytes } | null;
+  /** The body is a Fernet token that another program has made, and is sent as it is. */
+  readonly isToken?: boolean;
   /** The server refused it for good. */
   failed: boolean;
 }
@@ -55,6 +57,8 @@ export interface RoomState extends StreamState, Omit<Writable<GroupState>, keyof
   with?: string;
   /** Which key file the room was entered with: a hash that tells another one, and nothing else. */
   keyFile?: Bytes | null;
+  /** In a room with a key file, ids in hex of those who have shown that they have it. */
+  fileHolders?: string[];
   /** How far others have confirmed what we see: a position, and when its entry was made, in milliseconds. */
   confirmed?: { pos: number; timeMs: number } | null;
 }

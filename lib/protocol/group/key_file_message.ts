@@ -85,8 +85,11 @@ export function isKeyFileMessageSigned(message: Message, sender: VerifyingKey): 
 }
 
 /** Opens a message whose signature holds. @throws TokenRefused, Malformed for what is no text */
-export function openKeyFileMessage(message: Message, key: Uint8Array): { time: number; text: string } {
+export function openKeyFileMessage(
+  message: Message,
+  key: Uint8Array,
+): { time: number; text: string; token: string } {
   const { time, plaintext } = openToken(key, message.sealed);
   if (plaintext.length > maxTextBytes) throw new Malformed("a text is too long");
-  return { time, text: decodeUtf8(plaintext) };
+  return { time, text: decodeUtf8(plaintext), token: decodeUtf8(message.sealed) };
 }

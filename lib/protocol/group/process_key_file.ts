@@ -66,6 +66,8 @@ export type KeyFileEffect =
     readonly n: number;
     readonly time: number;
     readonly text: string;
+    /** As it was sent: padded base64url. */
+    readonly token: string;
   }
   /** It changes nothing; `sender` as far as it is known. */
   | { readonly type: "refused"; readonly why: KeyFileFault; readonly sender: Named | null }

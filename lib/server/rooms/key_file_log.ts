@@ -13,9 +13,10 @@ import { messageBefore } from "./message_before.ts";
 import type { Peer } from "./peer.ts";
 import type { RoomInfo } from "./room_info.ts";
 import { type Own, type RoomHost, RoomLog } from "./room_log.ts";
-import type { Stretch } from "./subscription.ts";
+import type { Stretch, Subscription } from "./subscription.ts";
 
 const zeros = new Uint8Array(32);
+const maxListed = 255;
 
 /** One room without a roster. */
 export class KeyFileLog extends RoomLog {
@@ -77,6 +78,12 @@ export class KeyFileLog extends RoomLog {
     if (peer.subscriptions.has(this.key) || !this.mayJoin(peer)) return;
     const first = pos === 0 ? this.firstKept : Math.min(pos, this.flushed) + 1;
     this.open(peer, [{ first, whole: first, until: null }]).pump();
+    this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [peer.card.id] }, peer);
+  }
+
+  override unsubscribe(subscription: Subscription): void {
+    super.unsubscribe(subscription);
+    this.broadcast({ type: "PRESENCE", room: this.id, what: 0, ids: [subscription.peer.card.id] });
   }
 
   infoOf(_peer: unknown, { first }: Stretch): RoomInfo {
@@ -95,7 +102,11 @@ export class KeyFileLog extends RoomLog {
     };
   }
 
-  caughtUp(): void {
-    // Nothing is said of who else is here.
+  /** Who else has joined by now; who holds the key, nobody can say. */
+  caughtUp({ peer }: Subscription): void {
+    const joined = [...this.subscriptions].map((subscription) => subscription.peer.card.id);
+    for (let i = 0; i < joined.length; i += maxListed) {
+      peer.send({ type: "PRESENCE", room: this.id, what: 1, ids: joined.slice(i, i + maxListed) });
+    }
   }
 }

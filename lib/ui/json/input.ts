@@ -18,9 +18,22 @@ export interface SayInput {
   readonly ref?: string;
 }
 
+/** A Fernet token that the program has made with the room's key file. */
+export interface TokenInput {
+  /** What it is. */
+  readonly type: "token";
+  /** Padded base64url. */
+  readonly token: string;
+  /** In this room. */
+  readonly room?: string;
+  /** Comes back with what becomes of it. */
+  readonly ref?: string;
+}
+
 /** All of it. */
 export type Input =
   | SayInput
+  | TokenInput
   /** A command as a person types it, with its slash. */
   | { readonly type: "command"; readonly line: string }
   | { readonly type: "quit" };
@@ -35,10 +48,16 @@ export class BadInput extends ChatError {
 
 const fields: Record<Input["type"], Record<string, "string" | "boolean">> = {
   say: { text: "string", room: "string", to: "string", action: "boolean", ref: "string" },
+  token: { token: "string", room: "string", ref: "string" },
   command: { line: "string" },
   quit: {},
 };
-const needed: Record<Input["type"], string | null> = { say: "text", command: "line", quit: null };
+const needed: Record<Input["type"], string | null> = {
+  say: "text",
+  token: "token",
+  command: "line",
+  quit: null,
+};
 
 /** Reads one line. @throws BadInput */
 export function parseInput(line: string): Input {

@@ -31,8 +31,8 @@ export class JsonView implements ChatView {
   #pending = new Map<string, string | undefined>();
   #status: Status = noStatus;
 
-  /** @param streams where lines come from and go */
-  constructor(private readonly streams: JsonStreams) {}
+  /** @param streams where lines come from and go @param rawTokens whether Fernet tokens are shown and taken as they are */
+  constructor(private readonly streams: JsonStreams, private readonly rawTokens = false) {}
 
   #put(type: string, fields: Record<string, unknown>): void {
     this.streams.out(`${harmless(JSON.stringify({ v: schemaVersion, type, ...fields }))}\n`);
@@ -62,12 +62,15 @@ export class JsonView implements ChatView {
     const input = parseInput(line);
     if (input.type === "quit") return "/quit";
     if (input.type === "command") return input.line;
-    const { text, room, to, action, ref } = input;
+    const { ref } = input;
+    if (input.type === "token" && !this.rawTokens) {
+      throw new BadInput('"token" is for --raw-tokens', ref);
+    }
+    const said = input.type === "token"
+      ? { texts: [input.token], isToken: true, room: input.room }
+      : { texts: [input.text], room: input.room, to: input.to, action: input.action };
     return {
-      texts: [text],
-      room,
-      to,
-      action,
+      ...said,
       pending: (msgId) => {
         this.#pending.set(msgId, ref);
         this.#put("pending", { id: msgId, ...this.#ref(msgId) });
@@ -91,10 +94,12 @@ export class JsonView implements ChatView {
         const { room, from, fromId, own, msgId, timeMs, text, action, address, answer = false, pos } = event;
         const { readers } = event;
         const sent = { room, from, fromId, own, id: msgId, ...(own ? this.#ref(msgId) : {}) };
+        const raw = this.rawTokens && event.token !== undefined ? { token: event.token } : {};
         const said = { time: new Date(timeMs).toISOString(), text, action, answer, address, pos };
         this.#put("message", {
           ...sent,
           ...said,
+          ...raw,
           epoch: readers?.epoch ?? null,
           readers: readers?.names ?? null,
         });
@@ -112,6 +117,10 @@ export class JsonView implements ChatView {
       case "entered": {
         const { type, speakers = false, ...rest } = event;
         return this.#put(type, { ...rest, speakers });
+      }
+      case "presence": {
+        const { isClaim: _isClaim, type, ...rest } = event; // it always is one
+        return this.#put(type, rest);
       }
       case "pending": // told with its ref, once it is known
       case "held":
