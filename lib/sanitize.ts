@@ -32,5 +32,5 @@ export function sanitize(text: string): string {
   const lines = text.split(/\r\n|\r|\n|\u2028|\u2029/);
   const isEmpty = (i: number) => lines[i].trim() === "";
   return lines.filter((_, i) => i < 2 || !(isEmpty(i) && isEmpty(i - 1) && isEmpty(i - 2)))
-    .map(sanitizeLine).join("\n    ");
+    .map((line) => sanitizeLine(line.replaceAll("\t", "    "))).join("\n    ");
 }

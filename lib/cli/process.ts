@@ -12,6 +12,8 @@ export interface Process {
   readonly env: Environment;
   /** Standard input as a stream; read by at most one. */
   readonly input: ReadableStream<Uint8Array>;
+  /** The next bytes of standard input; null at its end. @throws when it cannot be read at the moment */
+  readInput(): Promise<Uint8Array | null>;
   /** Whether standard input is a terminal. */
   readonly inputIsTerminal: boolean;
   /** Whether standard output is a terminal. */

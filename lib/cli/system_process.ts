@@ -32,6 +32,7 @@ export function systemProcess(): Process {
     get input() {
       return Deno.stdin.readable;
     },
+    readInput,
     inputIsTerminal: Deno.stdin.isTerminal(),
     outputIsTerminal: Deno.stdout.isTerminal(),
     out(text) {

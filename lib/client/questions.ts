@@ -5,6 +5,7 @@ import type { ChatOutput } from "./chat_view.ts";
 /** What is asked of a person. */
 export class Questions {
   #answer: ((answer: boolean) => void) | null = null;
+  #question: string | null = null;
 
   /** @param over ends a question as a no */
   constructor(private readonly view: ChatOutput, private readonly over: AbortSignal) {}
@@ -19,14 +20,21 @@ export class Questions {
     if (!this.view.interactive || this.#answer) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#answer = resolve;
-    this.view.question(`${question} (yes or no) `);
+    this.#question = `${question} (yes or no) `;
+    this.view.question(this.#question);
     const stopped = () => resolve(false);
     this.over.addEventListener("abort", stopped);
     const answer = await promise;
     this.over.removeEventListener("abort", stopped);
     this.#answer = null;
+    this.#question = null;
     this.view.question(null);
     return answer;
+  }
+
+  /** Puts the question once more: what came was no answer. */
+  again(): void {
+    if (this.#question !== null) this.view.question(this.#question);
   }
 
   /** Asks for a secret; going ends the question. @returns null when nobody answers */

@@ -56,6 +56,8 @@ export interface ServerParts {
   readonly accessToken?: Bytes | null;
   /** Who may enter, when people must log in; closed when the server stops. */
   readonly accounts?: Accounts | null;
+  /** Addresses, as limits count them, of proxies: behind one are many people. */
+  readonly proxies?: ReadonlySet<string>;
   /** Members see each sender's address. */
   readonly showAddresses?: boolean;
   /** How long sealed messages wait. */
@@ -101,7 +103,7 @@ export class ChatServer {
     });
     parts.answering?.begin(this.rooms);
     this.signIn = parts.accounts ? new SignIn(parts.accounts, clock, events) : null;
-    const connectionLimiter = this.#connectionLimiter = new ConnectionLimiter(limits, clock);
+    const connectionLimiter = this.#connectionLimiter = new ConnectionLimiter(limits, clock, parts.proxies);
     const rsa = this.#rsa = new RsaQueue(limits.rsaAtOnce, limits.rsaQueued);
     const context: SessionContext = {
       rooms: this.rooms,
@@ -142,6 +144,10 @@ export class ChatServer {
     this.#cancelTick = clock.after(tickMs, tick);
   }
 
+  /** Whether an address, as limits count it, is a proxy's. */
+  isProxy(address: string): boolean {
+    return this.parts.proxies?.has(address) ?? false;
+  }
   /** How many are linked. */
   get linked(): number {
     return this.rooms.peers.size;

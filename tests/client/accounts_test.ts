@@ -212,6 +212,36 @@ accountsTest(
   },
   { registration: "token" },
 );
+accountsTest(
+  "TOKEN 30 makes thirty that differ; where a log would see them they go into a file",
+  async (world, enter) => {
+    const lines = await enter("TOKEN 30");
+    assertEquals(lines.length, 31);
+    assertEquals(new Set(lines.slice(1)).size, 30);
+    for (const bad of ["0", "x", "1001", "1.5"]) {
+      assertStringIncludes(
+        (await enter(`TOKEN ${bad}`))[0],
+        "no number of tokens",
+      );
+    }
+    const kept: string[] = [];
+    const console = new Console({
+      server: world.server,
+      invite: () => "",
+      now: () => 0,
+      keepTokens: (tokens) => {
+        kept.push(...tokens);
+        return "/data/registration-tokens";
+      },
+    });
+    const told = await console.enter("TOKEN 2").later!;
+    assertEquals(told, ['[+] For 2 registrations, one each: added to "/data/registration-tokens"']);
+    assertEquals(kept.length, 2);
+    const register = { register: true, password, registrationToken: kept[1] };
+    await world.enter("ira", { login: register });
+  },
+  { registration: "token" },
+);
 accountsTest("closed registration is told before a password is asked for", async (world, enter) => {
   const ira = await world.join("ira", { login: { register: true, password: null, registrationToken: null } });
   assertEquals(await endOf(ira), [

@@ -44,6 +44,7 @@ export interface ServerOptions {
   /** Where its files are made. */
   dir?: string;
   showAddresses?: boolean;
+  proxies?: ReadonlySet<string>;
   retention?: Retention;
   answering?: Answering | null;
   accounts?: Accounts | null;
@@ -99,6 +100,11 @@ export class World {
     return world;
   }
 
+  /** The server's time, in milliseconds since 1970. */
+  clockNow(): number {
+    return (this.#options.clock ?? systemClock).now();
+  }
+
   get storePath(): string {
     return join(this.dir, "rooms.db");
   }
@@ -130,6 +136,7 @@ export class World {
       ),
       accessToken: options.accessToken ?? null,
       showAddresses: options.showAddresses,
+      proxies: options.proxies,
       retention: options.retention,
       answering: options.answering,
       accounts: options.accounts,

@@ -215,3 +215,23 @@ test("a user's rate is the user's, whatever link it comes by, and the memory of 
   for (let i = 0; i < 30_000; i++) rates.of(`u${i}`);
   assertEquals(rates.of("ira").sends.take(), true);
 });
+
+test("behind a proxy nobody is counted by address: only the limits over all hold", () => {
+  const few = {
+    linksPerAddress: 1,
+    pendingPerAddress: 1,
+    handshakeBurst: 1,
+    identitiesPerHour: 1,
+    links: 5,
+    pending: 5,
+  };
+  const limiter = new ConnectionLimiter({ ...defaultLimits, ...few }, new FakeClock(), new Set(["10.0.0.1"]));
+  const from = (address: string) => {
+    const slot = limiter.admit(address, () => {});
+    return typeof slot === "string" ? slot : limiter.newcomer(address) && limiter.link(address);
+  };
+  for (let i = 0; i < 5; i++) assertEquals(from("10.0.0.1"), true);
+  assertEquals(from("10.0.0.1"), false, "the limit over all");
+  const others = new ConnectionLimiter({ ...defaultLimits, ...few }, new FakeClock(), new Set(["10.0.0.1"]));
+  assertEquals([1, 2].map(() => typeof others.admit("10.0.0.2", () => {})), ["object", "string"]);
+});

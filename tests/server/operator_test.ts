@@ -3,13 +3,21 @@
 import { test } from "../fakes/test.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
-import { banOf } from "../../lib/server/rooms/bans.ts";
+import { addressKey } from "../../lib/server/address_key.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { MemoryStore } from "../../lib/server/store/memory.ts";
+import { FakeClock } from "../fakes/fake_clock.ts";
+import { banOf, Bans } from "../../lib/server/rooms/bans.ts";
 import { Console } from "../../lib/server/operator/console.ts";
-import { type Client, type World, worldTest } from "../fakes/world.ts";
+import { type Client, clockTest, type World, worldTest } from "../fakes/world.ts";
 import { until } from "../fakes/until.ts";
 
 function consoleOf(world: World): (line: string) => Promise<string[]> {
-  const console = new Console({ server: world.server, invite: (room) => `invite ${room}`, now: () => 0 });
+  const console = new Console({
+    server: world.server,
+    invite: (room) => `invite ${room}`,
+    now: () => world.clockNow(),
+  });
   return async (line) => {
     const { lines, later } = console.enter(line);
     return later ? await later : lines;
@@ -70,7 +78,7 @@ worldTest("BAN by address keeps everybody from there out", async (world) => {
   await enter("UNBAN 127.0.0.1");
   await world.enter("ira");
   await world.enter("dana");
-  for (const bad of ["BAN not a name!", "BAN 127.0.0"]) {
+  for (const bad of ["BAN not,a,name", "BAN 127.0.0"]) {
     assertStringIncludes((await enter(bad))[0], "neither a name");
   }
 });
@@ -170,3 +178,61 @@ worldTest("RETIRE ends a key-file room by the digits that ROOMS shows", async (w
   assertStringIncludes((await enter(`RETIRE ${digits}`))[0], "is retired");
   await until("told", () => ira.view.warnings.some((text) => text.includes("operator has ended this room")));
 });
+
+const inRange: [range: string, inside: string[], outside: string[]][] = [
+  ["192.0.2.0/24", ["192.0.2.0", "192.0.2.255"], ["192.0.3.0", "192.0.1.255", "2001:db8::/64"]],
+  ["192.0.2.77/24", ["192.0.2.1"], ["192.0.3.1"]],
+  ["0.0.0.0/0", ["1.2.3.4", "255.255.255.255"], ["2001:db8::/64"]],
+  ["192.0.2.7/32", ["192.0.2.7"], ["192.0.2.6"]],
+  ["2001:db8::/32", [addressKey("2001:db8::1"), addressKey("2001:db8:ffff:1::9")], [
+    addressKey("2001:db9::1"),
+  ]],
+  ["2001:DB8:0:0:1::/64", [addressKey("2001:db8::1")], [addressKey("2001:db8:0:1::1")]],
+];
+for (const [range, inside, outside] of inRange) {
+  test(`a ban of ${range} is one of that range and of nothing else`, () => {
+    const bans = new Bans(new MemoryStore(systemRandom), new FakeClock(), () => Promise.resolve(true));
+    void bans.add(banOf(range)!);
+    for (const address of inside) assertEquals(bans.has("x", address), true, address);
+    for (const address of outside) assertEquals(bans.has("x", address), false, address);
+  });
+}
+test("what is no range, or less than a person's /64, is no ban", () => {
+  for (const bad of ["192.0.2.0/33", "192.0.2/24", "2001:db8::/65", "x/8", "1.2.3.4/", "/8"]) {
+    assertEquals(banOf(bad), null, bad);
+  }
+});
+clockTest(
+  "BAN --for ends by itself, has a reason, outlasts a restart, and UNBAN takes it back",
+  async (world, clock) => {
+    const enter = consoleOf(world);
+    const ira = await world.enter("ira");
+    assertMatch(
+      (await enter("BAN ira --for 7d spam, again"))[0],
+      /^\[\+\] ira is banned until .*; put out: ira$/,
+    );
+    await ira.done;
+    assertMatch((await enter("BAN"))[0], /^ira, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, spam, again$/);
+    await world.server.stop();
+    await world.startServer();
+    const again = consoleOf(world);
+    assertMatch((await again("BAN"))[0], /spam, again$/);
+    assertEquals(await endOf(await world.join("ira")), ["The operator has put you out", exitCodes.login]);
+    clock.jump(7 * 86_400_000 + 1000);
+    assertEquals(await again("BAN"), ["Nobody is banned."]);
+    await world.enter("ira");
+    await again("BAN 127.0.0.0/24 --for=12h");
+    assertStringIncludes((await again("UNBAN 127.0.0.9/24"))[0], "may come in again");
+    for (const bad of ["--for", "--for 0d", "--for 7", "--for 1y"]) {
+      assertStringIncludes((await again(`BAN sam ${bad}`))[0], "no time to ban for");
+    }
+  },
+);
+worldTest("a very wide BAN is asked about, and one of the proxy is refused", async (world) => {
+  const enter = consoleOf(world);
+  assertStringIncludes((await enter("BAN 0.0.0.0/0"))[0], "Type BAN 0.0.0.0/0 again");
+  assertEquals(await enter("BAN"), ["Nobody is banned."]);
+  assertStringIncludes((await enter("BAN 10.0.0.0/8"))[0], "very wide");
+  assertStringIncludes((await enter("BAN 10.0.0.0/8"))[0], "is banned");
+  assertStringIncludes((await enter("BAN 127.0.0.1"))[0], "is the proxy");
+}, { proxies: new Set(["127.0.0.1"]) });

@@ -117,12 +117,13 @@ for (const [kind, open] of kinds) {
     assertEquals(store.note("n"), bytes(2, 4));
   });
   storeTest("5. a ban is there once, and goes", (store) => {
-    store.putBan({ kind: "name", value: "lra", shown: "ira" });
-    store.putBan({ kind: "name", value: "lra", shown: "IRA" });
-    store.putBan({ kind: "address", value: "lra", shown: "lra" });
-    assertEquals(store.bans().length, 2);
+    const ended = { kind: "address", value: "lra", shown: "lra", until: 7, reason: "spam" } as const;
+    store.putBan({ kind: "name", value: "lra", shown: "ira", until: null, reason: "" });
+    store.putBan({ kind: "name", value: "lra", shown: "IRA", until: 5, reason: "" });
+    store.putBan(ended);
+    assertEquals(store.bans().map(({ until }) => until).toSorted(), [5, 7]);
     store.dropBan("name", "lra");
-    assertEquals(store.bans(), [{ kind: "address", value: "lra", shown: "lra" }]);
+    assertEquals(store.bans(), [ended]);
   });
   storeTest("5. the first card of an id and of a name stays", (store) => {
     store.putCard(ira, "lra", bytes(5));
@@ -318,7 +319,7 @@ test("sqlite store: a file of the first version is brought up to date, once, and
       assertEquals(store.rooms(), [{ id: room, kind: 1, name: "Lobby", retired: false }]);
       assertEquals(store.last(room), { pos: 1, history: bytes(7) });
       assertEquals(store.bans().length, i);
-      store.putBan({ kind: "name", value: "x", shown: "x" });
+      store.putBan({ kind: "name", value: "x", shown: "x", until: null, reason: "" });
       store.close();
     }
     const newer = new DatabaseSync(path);

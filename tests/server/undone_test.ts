@@ -4,7 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import type { ServerEvent } from "../../lib/server/events.ts";
-import { Bans } from "../../lib/server/rooms/bans.ts";
+import { banOf, Bans } from "../../lib/server/rooms/bans.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { SqliteStore } from "../../lib/server/store/sqlite.ts";
 import { StoreFailed } from "../../lib/server/store/store.ts";
@@ -187,7 +188,7 @@ heldTest(
     const release = hold();
     const dana = await world.join("dana");
     await until("the card waits to be kept", () => !world.server.rooms.store.idByName("dana") ? false : true);
-    const banned = world.server.rooms.bans.add({ kind: "name", value: "dana", shown: "dana" });
+    const banned = world.server.rooms.bans.add(banOf("dana")!);
     release();
     assertEquals(await banned, true);
     assert(await dana.done instanceof Error);
@@ -197,12 +198,12 @@ heldTest(
 
 test("a ban that never reached the disk outlives an UNBAN that fails", async () => {
   let isBad = true;
-  const bans: Bans = new Bans(new MemoryStore(systemRandom), (record) => {
+  const bans: Bans = new Bans(new MemoryStore(systemRandom), systemClock, (record) => {
     if (record.kind === "unban") bans.applyUnban(record.ban);
     if (isBad) bans.reload();
     return Promise.resolve(!isBad);
   });
-  const ban = { kind: "name", value: "mallory", shown: "Mallory" } as const;
+  const ban = banOf("Mallory")!;
   assertEquals(await bans.add(ban), false);
   assertEquals(await bans.remove(ban), false);
   assertEquals(bans.has("mallory", "192.0.2.1"), true);

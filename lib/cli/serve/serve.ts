@@ -3,13 +3,17 @@
 import { debugLog } from "../debug_log.ts";
 import { dirname, join } from "@std/path";
 import { setImmediate } from "node:timers";
-import { seconds } from "../../clock.ts";
+import { seconds, sleep } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint, generateIdentity, type Identity, identityFrom } from "../../crypto/identity.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import { maxTokenBytes } from "../../protocol/channel/handshake.ts";
 import { makeCard, parseCard, roles } from "../../protocol/identity/card.ts";
 import { isName } from "../../protocol/identity/name.ts";
+import { banOf } from "../../server/rooms/bans.ts";
+import { TlsListener } from "../../server/gate/tls_listener.ts";
+import { LineSplitter } from "../../ui/line_splitter.ts";
+import { listenTls, type TlsFiles, tlsFiles, TlsRenewal } from "./serve_tls.ts";
 import { Console } from "../../server/operator/console.ts";
 import { ChatServer } from "../../server/server.ts";
 import { Status } from "../../server/operator/status.ts";
@@ -25,7 +29,13 @@ import { serverDir } from "../../storage/home.ts";
 import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../../storage/key_files.ts";
 import { Lock } from "../../storage/lock.ts";
 import { PromptLine } from "../../ui/terminal/prompt_line.ts";
-import { makePrivateDir, readPrivate, refuseForeign, writeAtomically } from "../../storage/private_file.ts";
+import {
+  appendLine,
+  makePrivateDir,
+  readPrivate,
+  refuseForeign,
+  writeAtomically,
+} from "../../storage/private_file.ts";
 import { canonicalHost } from "../../canonical_host.ts";
 import type { RegistrationMode } from "../../server/accounts/accounts.ts";
 import { command } from "../../program.ts";
@@ -41,12 +51,16 @@ import { accountsFor, accountsOptions, printAudit, printSchema } from "./serve_a
 import type { Process } from "../process.ts";
 import { existingPassphrase, readRoomKey, readSecretFile } from "../secrets.ts";
 
+const consoleAgainMs = 2_000;
+
 /** Runs it until TERMINATE or a signal. @returns the exit code @throws ChatError */
 export async function serve(parsed: Parsed, process: Process): Promise<number> {
   const { values, switches } = parsed;
   const host = values.host ?? "127.0.0.1";
   const port = parsePort(values.port);
+  const tls = tlsFiles(values);
   const place = publicPlace(values, host, port);
+  const proxies = proxiesOf(values.proxy);
   const dir = values.data ?? serverDir(values.home, process.env);
   const token = values["token-file"] === undefined ? null : readToken(values["token-file"], process);
   const retention = retentionOf(values);
@@ -72,7 +86,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     const identity = await openIdentity(dir, values["passphrase-file"], process);
     const card = openCard(dir, identity, process);
     const accounts = accountsAsked && await accountsFor(accountsAsked, dir, process);
-    const listener = listen(host, port);
+    const listener = listen(host, port, tls, process);
     const store = openStore(dir, switches.has("ephemeral"), process, listener);
     const isConsole = process.inputIsTerminal && process.outputIsTerminal;
     const operator = answerKey && isConsole ? operatorLine(process) : null;
@@ -105,6 +119,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       random: process.random,
       events: tellAll(...listeners),
       watchLink: debug ? (session) => debug.watch(session) : undefined,
+      proxies,
       showAddresses: switches.has("show-addresses"),
       retention,
       answering,
@@ -145,8 +160,13 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       invite,
       now: () => process.clock.now(),
       operator: operatorName(process),
+      keepTokens: (tokens) => isConsole ? null : keepTokens(dir, tokens),
     });
-    const why = await untilStopped(process, console, print, operator);
+    const renewal = tls && listener instanceof TlsListener
+      ? new TlsRenewal(listener, tls, process, print)
+      : null;
+    const why = await untilStopped(process, console, print, operator, () => renewal?.renew());
+    renewal?.close();
     operator?.prompt.close();
     await server.stop();
     closeMetrics?.();
@@ -195,6 +215,7 @@ function untilStopped(
   console: Console,
   print: (line: string) => void,
   operator: OperatorLine | null,
+  renew: () => void,
 ): Promise<string> {
   return new Promise((resolve) => {
     let stopping = false;
@@ -202,7 +223,10 @@ function untilStopped(
       stopping = true;
       resolve(why);
     };
+    const hasWindow = process.inputIsTerminal && process.outputIsTerminal;
     const onSignal = (signal: string) => {
+      // A window that closes takes its server along; a service is told to read its files anew.
+      if (signal === "SIGHUP" && !hasWindow) return renew();
       if (stopping && signal === "SIGINT") process.exit(exitCodes.interrupted);
       if (!stopping) print("[+] Stopping: everybody is told, everything is saved");
       stop(signal);
@@ -269,19 +293,28 @@ function promptFor(name: string | null): string {
   return name === null ? "(nobody to answer)> " : `to ${name}> `;
 }
 
-async function readConsole(process: Process, enter: (line: string) => void, isOver: () => boolean) {
-  let rest = "";
-  try {
-    for await (const text of process.input.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!.slice(-4096);
-      for (const line of lines) {
-        enter(line);
-        if (isOver()) return;
-      }
+/** Reads the console; one that cannot be read now (a job in the background) is tried again. */
+async function readConsole(
+  process: Process,
+  enter: (line: string) => void,
+  isOver: () => boolean,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  const splitter = new LineSplitter();
+  while (!isOver()) {
+    let bytes: Uint8Array | null;
+    try {
+      bytes = await process.readInput();
+    } catch {
+      if (!process.inputIsTerminal) return; // no console: the server runs on, as under a service manager
+      await sleep(process.clock, consoleAgainMs, new AbortController().signal);
+      continue;
     }
-  } catch {
-    // No console: the server runs on, as under a service manager.
+    if (bytes === null) return;
+    for (const line of splitter.feed(decoder.decode(bytes, { stream: true }))) {
+      enter(line);
+      if (isOver()) return;
+    }
   }
 }
 
@@ -308,7 +341,7 @@ function openCard(dir: string, identity: Identity, process: Process): Bytes {
   return card;
 }
 
-function openStore(dir: string, ephemeral: boolean, process: Process, listener: Deno.Listener): Store {
+function openStore(dir: string, ephemeral: boolean, process: Process, listener: { close(): void }): Store {
   try {
     return ephemeral
       ? new MemoryStore(process.random)
@@ -319,10 +352,17 @@ function openStore(dir: string, ephemeral: boolean, process: Process, listener: 
   }
 }
 
-function listen(host: string, port: number): Deno.TcpListener {
+function listen(
+  host: string,
+  port: number,
+  tls: TlsFiles | null,
+  process: Process,
+): Deno.TcpListener | TlsListener {
+  const at = { hostname: host, port };
   try {
-    return Deno.listen({ hostname: host, port });
+    return tls ? listenTls(at, tls, process) : Deno.listen(at);
   } catch (error) {
+    if (error instanceof ChatError) throw error;
     if (error instanceof Deno.errors.AddrInUse) {
       throw new ChatError(
         `Port ${port} on "${host}" is in use`,
@@ -389,6 +429,24 @@ function retentionOf(values: Parsed["values"]): Retention {
       ? defaultRetention.bytes
       : amount("retain-bytes", /^(\d{1,12})([KMG]?)$/, 256 * 1024, 64 * 1024 ** 3, size),
   };
+}
+
+/** Registration tokens where no log is: beside the accounts, for the operator alone. @returns the path */
+function keepTokens(dir: string, tokens: readonly string[]): string {
+  const path = join(dir, "registration-tokens");
+  for (const token of tokens) appendLine(path, token);
+  return path;
+}
+
+/** `--proxy`: as limits count addresses. @throws UsageError */
+function proxiesOf(text: string | undefined): ReadonlySet<string> {
+  if (text === undefined) return new Set();
+  const made = banOf(text);
+  if (made?.kind === "address") return new Set([made.value]);
+  throw new UsageError(
+    `--proxy cannot be "${text}"`,
+    "give the address that the proxy connects from, as 127.0.0.1",
+  );
 }
 
 /** Where others dial: `--public-host`, else the address that is listened on; nobody dials 0.0.0.0. @throws UsageError */

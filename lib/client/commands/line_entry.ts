@@ -73,9 +73,10 @@ class LineEntry {
     const isGoing = meaning.kind === "quit" ||
       (meaning.kind === "command" && meaning.command.name === "quit");
     if (chat.questions.isOpen && !isGoing) {
-      return chat.view.warning(
+      chat.view.warning(
         'Please answer "yes" or "no" first; Ctrl+C is no. Nothing else was done with the line.',
       );
+      return chat.questions.again();
     }
     try {
       switch (meaning.kind) {
@@ -121,7 +122,8 @@ class LineEntry {
   async #said({ texts, action = false, isToken, room, to, pending, refused }: Said): Promise<void> {
     const { chat } = this;
     if (chat.questions.isOpen) {
-      return chat.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
+      chat.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
+      return chat.questions.again();
     }
     try {
       if (texts.every((text) => text.trim() === "")) throw this.#refusal("There is nothing in it to be said");

@@ -32,8 +32,15 @@ export class ConnectionLimiter {
   readonly #newcomers = new Map<string, TokenBucket>();
   readonly #hellos: TokenBucket;
 
-  /** @param limits of the server */
-  constructor(private readonly limits: Limits, private readonly clock: Clock) {
+  /**
+   * @param limits of the server
+   * @param proxies addresses, as limits count them, that many people come from: theirs say nothing
+   */
+  constructor(
+    private readonly limits: Limits,
+    private readonly clock: Clock,
+    private readonly proxies: ReadonlySet<string> = new Set(),
+  ) {
     this.#hellos = new TokenBucket(limits.hellosPerSecond, 1000 / limits.hellosPerSecond, clock);
   }
 
@@ -45,8 +52,9 @@ export class ConnectionLimiter {
    */
   admit(address: string, evict: () => void): PendingSlot | TurnedAwayFor {
     const { pending, pendingPerAddress } = this.limits;
-    if (this.#pending.of(address) >= pendingPerAddress) return "pending from address";
-    if (!this.#bucket(address).take()) return "handshakes from address";
+    const isOne = !this.proxies.has(address);
+    if (isOne && this.#pending.of(address) >= pendingPerAddress) return "pending from address";
+    if (isOne && !this.#bucket(address).take()) return "handshakes from address";
     if (this.#pending.total >= pending && !this.#evictOne()) return "pending";
     const slot: PendingSlot = { address, sinceMs: this.clock.now(), step: "nothing", evict };
     this.#slots.add(slot);
@@ -86,7 +94,8 @@ export class ConnectionLimiter {
   /** A handshake has proved its client. @returns false: too many links */
   link(address: string): boolean {
     const { links, linksPerAddress } = this.limits;
-    if (this.#linked.total >= links || this.#linked.of(address) >= linksPerAddress) return false;
+    if (this.#linked.total >= links) return false;
+    if (!this.proxies.has(address) && this.#linked.of(address) >= linksPerAddress) return false;
     this.#linked.add(address);
     return true;
   }
@@ -98,6 +107,7 @@ export class ConnectionLimiter {
 
   /** An identity never seen before asks to be kept. @returns false: too many from there this hour */
   newcomer(address: string): boolean {
+    if (this.proxies.has(address)) return true;
     let bucket = this.#newcomers.get(address);
     if (!bucket) {
       if (this.#newcomers.size >= maxBuckets) dropFullBuckets(this.#newcomers);

@@ -6,7 +6,7 @@
  */
 
 import { type Clock, sleep } from "../../clock.ts";
-import { closeQuietly } from "../../protocol/channel/conn.ts";
+import { type ByteConn, closeQuietly } from "../../protocol/channel/conn.ts";
 import type { ServerEvents } from "../events.ts";
 import { hostPort } from "../../host_port.ts";
 import { addressKey } from "../address_key.ts";
@@ -15,10 +15,20 @@ import type { Ends } from "./session.ts";
 
 const pauseMs = 50;
 
+/** A connection as it is accepted, with TLS around it or without. */
+export interface AcceptedConn extends ByteConn {
+  /** The other end. */
+  readonly remoteAddr: Deno.NetAddr;
+  /** Ours. */
+  readonly localAddr: Deno.NetAddr;
+  /** Sends small writes at once, where that can be chosen. */
+  setNoDelay?(noDelay: boolean): void;
+}
+
 /** The little of a Deno.Listener that is needed. */
 export interface Acceptor {
   /** The next connection; throws when the system has no room for it. */
-  accept(): Promise<Deno.TcpConn>;
+  accept(): Promise<AcceptedConn>;
   /** Ends accepting. */
   close(): void;
 }
@@ -30,10 +40,10 @@ export async function acceptConnections(
   events: ServerEvents,
   clock: Clock,
   signal: AbortSignal,
-  session: (conn: Deno.TcpConn, ends: Ends) => Promise<void>,
+  session: (conn: AcceptedConn, ends: Ends) => Promise<void>,
 ): Promise<void> {
   while (!signal.aborted) {
-    let conn: Deno.TcpConn;
+    let conn: AcceptedConn;
     try {
       conn = await listener.accept();
     } catch {
@@ -53,7 +63,7 @@ export async function acceptConnections(
       continue;
     }
     try {
-      conn.setNoDelay(true);
+      conn.setNoDelay?.(true);
     } catch {
       // Gone already: the session will see it.
     }

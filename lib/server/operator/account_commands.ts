@@ -14,17 +14,27 @@ export interface AccountsContext {
   readonly signIn: SignIn | null;
   /** Who types, for the audit trail. */
   readonly operator: string;
+  /** Where tokens go. */
+  readonly keepTokens: KeepTokens;
 }
 
-type AccountCommand = (signIn: SignIn, rest: string, by: string) => Promise<string[]>;
+/** Puts tokens where only the operator reads them. @returns the path; null when they may be printed */
+export type KeepTokens = (tokens: readonly string[]) => string | null;
+
+type AccountCommand = (
+  signIn: SignIn,
+  rest: string,
+  by: string,
+  keepTokens: KeepTokens,
+) => Promise<string[]>;
 
 /** Runs one, on a server that has accounts; what goes wrong is told. */
 export function onAccounts(
   act: AccountCommand,
 ): (context: AccountsContext, rest: string) => string[] | Promise<string[]> {
-  return ({ signIn, operator }, rest) => {
+  return ({ signIn, operator, keepTokens }, rest) => {
     if (!signIn) return ["error: This server has no accounts", "hint: start it with --accounts sqlite:"];
-    return act(signIn, rest, operator).catch((error) => {
+    return act(signIn, rest, operator, keepTokens).catch((error) => {
       if (!(error instanceof ChatError)) throw error;
       return [`error: ${sanitizeLine(error.message)}`, `hint: ${error.hint}`];
     });
@@ -70,12 +80,27 @@ export const enableAccount: AccountCommand = (signIn, name, by) =>
     `[+] ${account.name} may log in again`,
   ]);
 
-/** TOKEN: allows one registration. */
-export const mintToken: AccountCommand = async ({ accounts }, _rest, by) => {
-  const token = await accounts.mintToken(by);
-  const lines = [`[+] For one registration: ${token}`];
+const maxTokens = 1000;
+
+/** TOKEN: allows one registration each. */
+export const mintTokens: AccountCommand = async ({ accounts }, rest, by, keepTokens) => {
+  const count = rest === "" ? 1 : Number(rest);
+  if (!Number.isInteger(count) || count < 1 || count > maxTokens) {
+    return [
+      `error: "${sanitizeLine(rest).slice(0, 40)}" is no number of tokens`,
+      `hint: TOKEN 30; at most ${maxTokens}`,
+    ];
+  }
+  const tokens: string[] = [];
+  for (let i = 0; i < count; i++) tokens.push(await accounts.mintToken(by));
+  const path = keepTokens(tokens);
+  const each = count === 1 ? "For one registration" : `For ${count} registrations, one each`;
+  const lines = path === null
+    ? count === 1 ? [`[+] ${each}: ${tokens[0]}`] : [`[+] ${each}:`, ...tokens]
+    : [`[+] ${each}: added to "${path}"`];
   if (accounts.registration === "token") return lines;
-  return [...lines, `[+] It is of no use while --registration is ${accounts.registration}`];
+  const they = count === 1 ? "It is" : "They are";
+  return [...lines, `[+] ${they} of no use while --registration is ${accounts.registration}`];
 };
 
 async function withAccount(

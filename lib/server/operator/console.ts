@@ -12,13 +12,17 @@ import { sanitizeLine } from "../../sanitize.ts";
 import {
   disableAccount,
   enableAccount,
+  type KeepTokens,
   listAccounts,
-  mintToken,
+  mintTokens,
   onAccounts,
   releaseAccount,
 } from "./account_commands.ts";
 import type { Answering } from "../rooms/answering.ts";
 import { banOf } from "../rooms/bans.ts";
+import type { StoredBan } from "../store/store.ts";
+import { timestamp } from "../../timestamp.ts";
+import { networkFrom } from "../rooms/network.ts";
 import { addressKey } from "../address_key.ts";
 import type { KeyFileLog } from "../rooms/key_file_log.ts";
 import { ServerRoom } from "../rooms/room.ts";
@@ -36,6 +40,8 @@ export interface ConsoleAnswer {
   readonly terminate?: boolean;
 }
 
+const maxReason = 200;
+
 /** What the console can tell. */
 export interface ConsoleContext {
   /** The server it belongs to. */
@@ -50,6 +56,8 @@ export interface ConsoleContext {
   now(): number;
   /** Who types, for the audit trail. */
   readonly operator?: string;
+  /** Puts registration tokens where no log is; without it they are printed. */
+  readonly keepTokens?: KeepTokens;
 }
 
 /** One word of the console. */
@@ -67,7 +75,8 @@ export interface ConsoleCommand {
 /** A command on accounts, as a command of the console. */
 function account(act: Parameters<typeof onAccounts>[0]): ConsoleCommand["run"] {
   const run = onAccounts(act);
-  return ({ server, operator = "operator" }, rest) => run({ signIn: server.signIn, operator }, rest);
+  return ({ server, operator = "operator", keepTokens = () => null }, rest) =>
+    run({ signIn: server.signIn, operator, keepTokens }, rest);
 }
 
 /** All words, and what they do. */
@@ -80,11 +89,11 @@ export const consoleWords: readonly ConsoleCommand[] = [
   { word: "KICK", args: "NAME", help: "End the connection of NAME, who may come back", run: kick },
   {
     word: "BAN",
-    args: "[NAME|ADDRESS]",
-    help: "Let nobody of that name or address in; alone: who is banned",
+    args: "[NAME|ADDRESS|ADDRESS/BITS [--for 7d] [REASON]]",
+    help: "Let nobody of that name or address in, for good or for a time; alone: who is banned",
     run: ban,
   },
-  { word: "UNBAN", args: "NAME|ADDRESS", help: "Let in again", run: unban },
+  { word: "UNBAN", args: "NAME|ADDRESS|ADDRESS/BITS", help: "Let in again", run: unban },
   { word: "RETIRE", args: "ROOM", help: "End a room for good; its name is free for a new one", run: retire },
   {
     word: "ACCOUNTS",
@@ -105,7 +114,12 @@ export const consoleWords: readonly ConsoleCommand[] = [
     run: account(disableAccount),
   },
   { word: "ENABLE", args: "NAME", help: "Let in again", run: account(enableAccount) },
-  { word: "TOKEN", args: "", help: "Make a token that allows one registration", run: account(mintToken) },
+  {
+    word: "TOKEN",
+    args: "[N]",
+    help: "Make a token that allows one registration, or N of them",
+    run: account(mintTokens),
+  },
   { word: "STATS", args: "", help: "Connections, messages, memory, uptime", run: stats },
   { word: "TERMINATE", args: "", help: "Tell everybody, save everything, end the server", run: () => [] },
 ];
@@ -187,6 +201,8 @@ export class Console {
       const people = server.linked === 1 ? "1 person is" : `${server.linked} people are`;
       return `${people} connected. Type TERMINATE again to end the server.`;
     }
+    const wide = upper === "BAN" ? wideRange(rest) : null;
+    if (wide !== null) return `${wide} is a very wide range. Type BAN ${rest} again to keep all of it out.`;
     const room = upper === "RETIRE" ? roomNamed(this.context, rest) : undefined;
     if (!room) return null;
     const size = room instanceof ServerRoom ? `${room.head.roster.length} in it` : "a key file";
@@ -275,24 +291,58 @@ function kick({ server }: ConsoleContext, name: string): string[] {
   return [`[+] ${peer.card.name} was put out; BAN ${peer.card.name} keeps out for good`];
 }
 
-async function ban({ server }: ConsoleContext, rest: string): Promise<string[]> {
+/** A range that is more than a provider's: a mistyped /2 for /24 must not shut everybody out. */
+function wideRange(rest: string): string | null {
+  const made = banOf(rest.split(/\s+/, 1)[0]);
+  if (made?.kind !== "network") return null;
+  const { bits, prefix } = networkFrom(made.value);
+  return prefix < (bits === 128 ? 29 : 12) ? made.shown : null;
+}
+
+const banUnits: Record<string, number> = { m: 60, h: 3600, d: 86_400, w: 7 * 86_400 };
+
+/** `WHO [--for TIME] [REASON]` as a ban; else what is wrong with it. */
+function parseBan(rest: string, nowMs: number): StoredBan | string {
+  const words = rest.split(/\s+/);
+  const made = banOf(words[0]);
+  if (!made) return `"${printable(words[0])}" is neither a name nor an address`;
+  const at = words.findIndex((word) => word === "--for" || word.startsWith("--for="));
+  if (at < 0) return { ...made, reason: printable(words.slice(1).join(" "), maxReason) };
+  const isApart = words[at] === "--for";
+  const time = isApart ? words[at + 1] ?? "" : words[at].slice("--for=".length);
+  const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(time) ?? [];
+  if (!(Number(count) > 0)) return `"${printable(time)}" is no time to ban for`;
+  const reason = [...words.slice(1, at), ...words.slice(at + (isApart ? 2 : 1))].join(" ");
+  return {
+    ...made,
+    until: Math.floor(nowMs / 1000) + Number(count) * banUnits[unit],
+    reason: printable(reason, maxReason),
+  };
+}
+
+async function ban({ server, now }: ConsoleContext, rest: string): Promise<string[]> {
   const { bans, peers } = server.rooms;
   if (rest === "") {
     const all = bans.all();
     return all.length === 0 ? ["Nobody is banned."] : all;
   }
-  const made = banOf(rest);
-  if (!made) {
+  const made = parseBan(rest, now());
+  if (typeof made === "string") {
     return [
-      `error: "${printable(rest)}" is neither a name nor an address`,
-      "hint: BAN NAME, or BAN 192.0.2.7",
+      `error: ${made}`,
+      "hint: BAN NAME, BAN 192.0.2.7, BAN 192.0.2.0/24 or BAN 2001:db8::/48 (/64 at most), then maybe " +
+      "--for 90m, 12h, 7d or 2w, and a reason",
     ];
+  }
+  if (made.kind === "address" && server.isProxy(made.value)) {
+    return [`error: ${made.shown} is the proxy: everybody comes from there`, "hint: BAN NAME"];
   }
   const stored = bans.add(made); // in force at once
   const out = [...peers.values()].filter((peer) => bans.has(peer.card.name, addressOf(peer.address)));
   for (const peer of out) peer.link.close(closeReasons.putOut);
   const names = out.length > 0 ? `; put out: ${out.map((peer) => peer.card.name).join(", ")}` : "";
-  const lines = [`[+] ${rest} is banned${names}`];
+  const until = made.until === null ? "" : ` until ${timestamp(made.until * 1000)}`;
+  const lines = [`[+] ${made.shown} is banned${until}${names}`];
   return await stored
     ? lines
     : [...lines, "error: The ban could not be stored", "hint: it ends with this server; see above"];
@@ -357,6 +407,6 @@ function mib(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
-function printable(word: string): string {
-  return sanitizeLine(word).slice(0, 40).replace(/[^\x20-\x7e]/g, "?");
+function printable(word: string, most = 40): string {
+  return sanitizeLine(word).slice(0, most).replace(/[^\x20-\x7e]/g, "?");
 }

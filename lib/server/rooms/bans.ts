@@ -1,20 +1,30 @@
 /**
- * Bans: names and addresses that the operator keeps out, across restarts.
+ * Bans: names, addresses and ranges of addresses that the operator keeps out, across restarts, for good or for a time.
  *
  * A name is banned by its skeleton, so that no look-alike is let in; an address as limits count it, so that an
  * IPv6 user's whole /64 is.
  */
 
 import { isName, skeleton } from "../../protocol/identity/name.ts";
+import { type Clock, seconds } from "../../clock.ts";
+import { timestamp } from "../../timestamp.ts";
 import { addressKey } from "../address_key.ts";
+import { isIn, networkFrom, networkOf, networkText } from "./network.ts";
 import type { LogRecord } from "../store/journal.ts";
 import type { Store, StoredBan } from "../store/store.ts";
 
-/** What the operator typed, as a ban; null when it is neither a name nor an address. */
+/** What the operator typed, as a ban for good; null when it is no name, address or range of addresses. */
 export function banOf(shown: string): StoredBan | null {
-  if (isName(shown)) return { kind: "name", value: skeleton(shown), shown };
+  const always = { shown, until: null, reason: "" };
+  if (isName(shown)) return { kind: "name", value: skeleton(shown), ...always };
+  const range = /^(.+)\/(\d{1,3})$/.exec(shown);
+  if (range) {
+    const address = addressIn(range[1]);
+    const network = address === null ? null : networkOf(address, Number(range[2]));
+    return network && { kind: "network", value: networkText(network), ...always };
+  }
   const address = addressIn(shown);
-  return address === null ? null : { kind: "address", value: addressKey(address), shown };
+  return address === null ? null : { kind: "address", value: addressKey(address), ...always };
 }
 
 /** An address in its one spelling, with or without the port that WHO shows; null for anything else. */
@@ -41,26 +51,42 @@ function addressIn(shown: string): string | null {
 export class Bans {
   #bans: Map<string, StoredBan>;
 
-  /** @param store what is kept @param propose has it on disk when it resolves to true */
+  /** @param store what is kept @param clock for bans that end @param propose has it on disk when it resolves to true */
   constructor(
     private readonly store: Store,
+    private readonly clock: Clock,
     private readonly propose: (record: LogRecord) => Promise<boolean>,
   ) {
     this.#bans = new Map(store.bans().map((ban) => [keyOf(ban), ban]));
   }
 
-  /** As the operator typed them. */
+  get #current(): StoredBan[] {
+    return [...this.#bans.values()].filter((ban) => this.#isInForce(ban));
+  }
+  #isInForce({ until }: StoredBan): boolean {
+    return until === null || until > seconds(this.clock);
+  }
+
+  /** As the operator typed them, until when and why. */
   all(): string[] {
-    return [...this.#bans.values()].map((ban) => ban.shown);
+    return this.#current.map(({ shown, until, reason }) =>
+      [shown, ...until === null ? [] : [`until ${timestamp(until * 1000)}`], ...reason === "" ? [] : [reason]]
+        .join(", ")
+    );
   }
 
   /** Whether somebody with this name, from this address (as limits count it), stays out. */
   has(name: string, address: string): boolean {
-    return this.#bans.has(`name ${skeleton(name)}`) || this.#bans.has(`address ${address}`);
+    const exact = [`name ${skeleton(name)}`, `address ${address}`].map((key) => this.#bans.get(key));
+    if (exact.some((ban) => ban && this.#isInForce(ban))) return true;
+    return this.#current.some((ban) => ban.kind === "network" && isIn(networkFrom(ban.value), address));
   }
 
   /** Bans, at once and in any case: also while the disk refuses it. @returns whether it is on disk, to outlast a restart */
   async add(ban: StoredBan): Promise<boolean> {
+    for (const over of [...this.#bans.values()].filter((each) => !this.#isInForce(each))) {
+      void this.propose({ kind: "unban", ban: over });
+    }
     this.#bans.set(keyOf(ban), ban);
     return await this.propose({ kind: "ban", ban });
   }
@@ -68,7 +94,7 @@ export class Bans {
   /** Lets in again. @returns whether somebody was banned by it, and no longer is, also after a restart */
   async remove(ban: StoredBan): Promise<boolean> {
     const before = this.#bans.get(keyOf(ban));
-    if (!before) return false;
+    if (!before || !this.#isInForce(before)) return false;
     if (await this.propose({ kind: "unban", ban })) return true;
     this.#bans.set(keyOf(ban), before); // also one that has never reached the disk
     return false;

@@ -97,7 +97,11 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       showAddresses: this.showAddresses = false,
     } = parts);
     this.rates = new UserRates(this.limits, this.clock);
-    this.bans = new Bans(this.store, async (record) => (await this.propose(record)).type === "done");
+    this.bans = new Bans(
+      this.store,
+      this.clock,
+      async (record) => (await this.propose(record)).type === "done",
+    );
     parts.journal.follow(0, this);
     for (const stored of this.store.rooms()) {
       if (stored.kind === roomKinds.keyFile) this.addKeyFileRoom(stored);

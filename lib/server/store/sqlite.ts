@@ -67,6 +67,10 @@ export const migrations: readonly string[] = [
   DROP TABLE cards;
   ALTER TABLE cards_now RENAME TO cards;
   `,
+  `
+  ALTER TABLE bans ADD COLUMN until INTEGER;
+  ALTER TABLE bans ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+  `,
 ];
 
 type Row = Record<string, unknown>;
@@ -361,14 +365,17 @@ export class SqliteStore implements Store {
   }
 
   bans(): StoredBan[] {
-    return this.#all("SELECT kind, value, shown FROM bans ORDER BY kind, shown").map((row) => ({
+    const sql = "SELECT kind, value, shown, until, reason FROM bans ORDER BY kind, shown";
+    return this.#all(sql).map((row) => ({
       kind: row.kind as StoredBan["kind"],
       value: String(row.value),
       shown: String(row.shown),
+      until: row.until === null ? null : Number(row.until),
+      reason: String(row.reason),
     }));
   }
-  putBan({ kind, value, shown }: StoredBan) {
-    this.#run("INSERT OR REPLACE INTO bans VALUES (?, ?, ?)", kind, value, shown);
+  putBan({ kind, value, shown, until, reason }: StoredBan) {
+    this.#run("INSERT OR REPLACE INTO bans VALUES (?, ?, ?, ?, ?)", kind, value, shown, until, reason);
   }
   dropBan(kind: StoredBan["kind"], value: string) {
     this.#run("DELETE FROM bans WHERE kind = ? AND value = ?", kind, value);

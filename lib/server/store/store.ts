@@ -32,12 +32,16 @@ export type NewRoom = Omit<StoredRoom, "retired">;
 
 /** A ban by the operator. */
 export interface StoredBan {
-  /** By what: a name's skeleton, or an address without its port. */
-  readonly kind: "name" | "address";
-  /** The skeleton, or the address. */
+  /** By what: a name's skeleton, an address without its port, or a range of addresses. */
+  readonly kind: "name" | "address" | "network";
+  /** The skeleton, the address, or the range in its one spelling. */
   readonly value: string;
   /** As the operator typed it. */
   readonly shown: string;
+  /** Seconds since 1970 when it ends; null for never. */
+  readonly until: number | null;
+  /** Why, in the operator's words; may be empty. */
+  readonly reason: string;
 }
 
 /** One entry of a room's log. */

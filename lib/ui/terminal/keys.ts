@@ -135,7 +135,7 @@ export class KeyReader {
 
 /** Pasted text as text: line feeds of one kind, no control characters. */
 function cleaned(text: string): string {
-  return text.replace(/\r\n|\r/g, "\n").replaceAll("\t", "    ").replace(/[^\P{Cc}\n]/gu, "");
+  return text.replace(/\r\n|\r/g, "\n").replace(/[^\P{Cc}\n\t]/gu, "");
 }
 
 /** What begins with Esc. @returns length 0 when it is not whole yet */
@@ -150,20 +150,23 @@ function escape(text: string, isOver: boolean): { length: number; key: Key | nul
   };
   switch (text[1]) {
     case "[": {
+      // A key of rxvt with Shift ends in $, where all others have a letter.
+      const shifted = /^\[\d+\$/.exec(after);
+      if (shifted) return { length: 1 + shifted[0].length, key: null };
       const match = /^\[([0-?]*)([ -/]*)([@-~])/.exec(after);
       if (!match) {
         const broken = /^\[[ -?]*[^ -~]/.exec(after);
         return broken ? { length: broken[0].length, key: null } : incomplete();
       }
-      // The Linux console's F1 to F5 have one letter more.
+      // The Linux console's F1 to F5 have one letter more; a mouse of the first kind tells button and place.
       if (match[0] === "[[") return text.length < 4 ? incomplete() : { length: 4, key: null };
-      const name = csiName(match[1], match[3]);
-      return { length: 1 + match[0].length, key: name === null ? null : named(name) };
+      if (match[0] === "[M") return text.length < 6 ? incomplete() : { length: 6, key: null };
+      return { length: 1 + match[0].length, key: csiKey(match[1], match[3]) };
     }
     case "O": {
-      if (text.length < 3) return incomplete();
-      const name = finals[text[2]];
-      return { length: 3, key: name ? named(name) : null };
+      const match = /^O([\d;]*)([^\d;])/.exec(after);
+      if (!match) return incomplete();
+      return { length: 1 + match[0].length, key: ss3Key(match[1], match[2]) };
     }
     case "]":
     case "P":
@@ -186,12 +189,69 @@ function escape(text: string, isOver: boolean): { length: number; key: Key | nul
   }
 }
 
+/** The keypad of a terminal that was left in application mode (DECPAM): digits and signs. */
+const keypad = "jklmnopqrstuvwxyXM";
+const keypadText = "*+,-./0123456789=\r";
+
+/** A key in the form `ESC O`; a modifier may stand before the letter. */
+function ss3Key(parameters: string, final: string): Key | null {
+  const at = keypad.indexOf(final);
+  if (at < 0) return csiKey(parameters === "" ? "" : `1;${parameters.split(";").at(-1)}`, final);
+  return final === "M" ? { kind: "key", name: "enter" } : { kind: "text", text: keypadText[at] };
+}
+
+/** A key in the form `ESC [`, also of a terminal that was left with every key as a sequence (xterm, kitty). */
+function csiKey(parameters: string, final: string): Key | null {
+  if (/[<=>?]/.test(parameters)) return null; // a mouse, or what the terminal says of itself
+  const fields = parameters.split(";");
+  if (final === "u") return codeKey(fields[0].split(":")[0], fields[1] ?? "", fields[2] ?? "");
+  if (final === "~" && fields[0] === "27" && fields.length >= 3) return codeKey(fields[2], fields[1], "");
+  const name = csiName(fields, final);
+  return name === null ? null : { kind: "key", name };
+}
+
+const codeNames: Record<number, string> = {
+  9: "tab",
+  13: "enter",
+  27: "escape",
+  127: "backspace",
+  8: "backspace",
+  57414: "enter",
+};
+/** Kitty's numbers of the keypad's 0 to 9 and . / * - + = ,. */
+const firstKeypadCode = 57399;
+const keypadCodes = "0123456789./*-+\0=,";
+
+/** A key as its code point and modifiers. @param typed code points that it types, if the terminal says so */
+function codeKey(code: string, modifier: string, typed: string): Key | null {
+  const [bits, event = "1"] = modifier.split(":");
+  const modifiers = Math.max(0, Number(bits === "" ? 1 : bits) - 1);
+  const number = Number(code);
+  if (event === "3" || !Number.isInteger(modifiers) || !Number.isInteger(number)) return null; // let go, or nonsense
+  const prefix = `${modifiers & 4 ? "c-" : ""}${modifiers & 2 ? "m-" : ""}`;
+  if (codeNames[number]) {
+    const isBackTab = number === 9 && modifiers & 1;
+    return { kind: "key", name: isBackTab ? "s-tab" : prefix + codeNames[number] };
+  }
+  const pad = keypadCodes[number - firstKeypadCode];
+  const base = pad && pad !== "\0"
+    ? pad
+    : number >= 32 && number < 0xe000
+    ? String.fromCodePoint(number)
+    : null;
+  if (base === null || /\p{Cc}/u.test(base)) return null;
+  if (prefix !== "") return { kind: "key", name: prefix + (base === " " ? "space" : base.toLowerCase()) };
+  const points = typed.split(":").map(Number).filter((point) => point >= 32 && point <= 0x10ffff);
+  if (points.length > 0) return { kind: "text", text: String.fromCodePoint(...points) };
+  return { kind: "text", text: modifiers & 1 ? base.toUpperCase() : base };
+}
+
 /** Name of a CSI sequence; modifiers: 2 Shift, 3 Alt, 5 Ctrl, and their sums less one. */
-function csiName(parameters: string, final: string): string | null {
-  const [first, second] = parameters.split(";");
+function csiName([first, second = "1"]: readonly string[], final: string): string | null {
   const base = final === "~" ? tildes[first] : finals[final];
   if (!base) return null;
-  const modifiers = Math.max(0, Number(second ?? 1) - 1);
-  if (!Number.isInteger(modifiers)) return null;
+  const [bits, event = "1"] = second.split(":");
+  const modifiers = Math.max(0, Number(bits) - 1);
+  if (!Number.isInteger(modifiers) || event === "3") return null;
   return `${modifiers & 4 ? "c-" : ""}${modifiers & 2 ? "m-" : ""}${base}`;
 }
