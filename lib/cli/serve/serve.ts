@@ -165,7 +165,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     const renewal = tls && listener instanceof TlsListener
       ? new TlsRenewal(listener, tls, process, print)
       : null;
-    const why = await untilStopped(process, console, print, operator, () => renewal?.renew());
+    const why = await untilStopped(process, console, print, operator, () => void renewal?.renew());
     renewal?.close();
     operator?.prompt.close();
     await server.stop();

@@ -72,16 +72,16 @@ export class TlsRenewal {
 
   #watch(clock: Clock): void {
     this.#cancel = clock.after(lookEveryMs, () => {
-      if (stampOf(this.files) !== this.#seen) this.renew();
+      if (stampOf(this.files) !== this.#seen) void this.renew();
       this.#watch(clock);
     });
   }
 
   /** Reads the files now; what cannot be served leaves the old certificate in place, and is told. */
-  renew(): void {
+  async renew(): Promise<void> {
     this.#seen = stampOf(this.files);
     try {
-      this.listener.renew(readIdentity(this.files, this.process));
+      await this.listener.renew(readIdentity(this.files, this.process));
       this.print("[+] The TLS certificate was read anew");
     } catch (error) {
       const told = notServable(this.files, error);

@@ -61,7 +61,8 @@ export function notChat(target: string, beforeCard: boolean): HandshakeBroken {
   return beforeCard
     ? new HandshakeBroken(
       `What answers at "${target}" is not a chat server, or turned us away unheard`,
-      "check the port; if it is the right one, wait a minute: it may have too many connections from here",
+      "check the port, and whether it needs --tls; if it is the right one, wait a minute: it may have too many " +
+        "connections from here",
     )
     : new HandshakeBroken(
       `The handshake with "${target}" failed`,

@@ -2,8 +2,8 @@
  * TlsListener: a port wrapped in TLS, whose certificate can be exchanged while it serves. The link inside stays as it
  * is: TLS is for networks that let nothing else through, and nothing is trusted for it.
  *
- * A listener of the runtime keeps its certificate for good, so a new one takes its place: in one turn, after the new
- * certificate has been tried elsewhere. Who is connected stays so; who is just connecting may have to try again.
+ * A listener of the runtime keeps its certificate for good, so a new one takes its place, after the new certificate has
+ * been tried elsewhere. Who is connected stays so; who is just connecting may have to try again.
  */
 
 import type { AcceptedConn, Acceptor } from "./listener.ts";
@@ -16,42 +16,60 @@ export interface TlsIdentity {
   readonly key: string;
 }
 
+const againMs = 10;
+
 /** One port. */
 export class TlsListener implements Acceptor {
   #listener: Deno.TlsListener;
   #closed = false;
+  /** While one listener takes the place of another. */
+  #change: Promise<void> | null = null;
 
   /** @throws what the system says, or the runtime of a key that does not fit */
   constructor(private readonly at: { hostname: string; port: number }, identity: TlsIdentity) {
     this.#listener = Deno.listenTls({ ...at, ...identity });
   }
 
-  /** Where it listens. */
-  get addr(): Deno.NetAddr {
-    return this.#listener.addr as Deno.NetAddr;
-  }
-
   async accept(): Promise<AcceptedConn> {
     for (;;) {
-      const listener = this.#listener;
       try {
-        return await listener.accept() as unknown as AcceptedConn;
+        return await this.#listener.accept() as unknown as AcceptedConn;
       } catch (error) {
-        if (this.#closed || listener === this.#listener) throw error;
+        if (this.#closed || !this.#change) throw error;
+        await this.#change;
       }
     }
   }
 
   /** Serves another certificate from now on. @throws when it is none, and the old one stays */
-  renew(identity: TlsIdentity): void {
+  async renew(identity: TlsIdentity): Promise<void> {
+    await this.#change;
     Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...identity }).close();
-    const { port } = this.addr;
+    await (this.#change = this.#replace(identity));
+    this.#change = null;
+  }
+
+  async #replace(identity: TlsIdentity): Promise<void> {
+    const { port } = this.#listener.addr as Deno.NetAddr;
     this.#listener.close();
-    this.#listener = Deno.listenTls({ ...this.at, port, ...identity });
+    // The port is free once the runtime has let go of what waits there.
+    while (!this.#closed) {
+      try {
+        this.#listener = Deno.listenTls({ ...this.at, port, ...identity });
+        return;
+      } catch (error) {
+        if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, againMs));
+      }
+    }
   }
 
   close(): void {
     this.#closed = true;
-    this.#listener.close();
+    try {
+      this.#listener.close();
+    } catch {
+      // Closed already, for a new one that does not come any more.
+    }
   }
 }
