@@ -220,6 +220,12 @@ export const joinSpec: CommandSpec = {
       choices: timeStyles,
       help: "Times before lines: short, full or off (default: short in windows under 60 columns, else full)",
     },
+    {
+      name: "colours",
+      value: "WHEN",
+      choices: ["on", "off", "auto"],
+      help: "Whether names have colours: on, off, or auto, which NO_COLOR turns off (default: auto)",
+    },
     { name: "listen", help: "Stay when the input has ended, and show what is said: for services" },
     { name: "json", help: "For programs: one JSON object a line, in and out; asks nothing" },
     {

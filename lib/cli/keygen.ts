@@ -30,6 +30,7 @@ import {
 } from "../storage/key_files.ts";
 import { FileTrouble, trouble, writeAtomically } from "../storage/private_file.ts";
 import { readSecretBytes, refuseExposed } from "../storage/secret_file.ts";
+import { readConfig } from "./config_file.ts";
 import { type Parsed, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
 import { existingPassphrase, newPassphrase } from "./secrets.ts";
@@ -80,7 +81,7 @@ function place(
   }
   const name = values.out !== undefined && values.user === undefined
     ? ""
-    : userName(values.user, process.env);
+    : userName(values.user ?? readConfig(values.home, process.env).user, process.env);
   const dir = values.out ?? join(profilesDir(values.home, process.env), name);
   return { dir, owner: "client", what: name === "" ? `"${dir}"` : name };
 }

@@ -3,7 +3,7 @@
  * platform's directories.
  */
 
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { ChatError } from "../errors.ts";
 
 /** The environment, passed in. */
@@ -23,6 +23,11 @@ export function profilesDir(home: string | undefined, env: Environment, os: stri
     "chat",
     "profiles",
   );
+}
+
+/** `config.toml`, beside the profiles. @param home `--home`, if given */
+export function configPath(home: string | undefined, env: Environment, os: string = Deno.build.os): string {
+  return join(dirname(profilesDir(home, env, os)), "config.toml");
 }
 
 /** The server's data directory. @param home `--home`, if given */

@@ -1,0 +1,218 @@
+/** JoinOptions: what the command line of `chat join` says, and what somebody meant who says it otherwise. */
+
+import { canonicalHost } from "../canonical_host.ts";
+import type { ChatOptions } from "../client/chat_options.ts";
+import type { EntryOptions } from "../client/commands/line_entry.ts";
+import type { LoginOptions } from "../client/connection/login.ts";
+import { parseKeptDays } from "../client/profile/history_choice.ts";
+import type { Bytes } from "../crypto/bytes.ts";
+import { hostPort } from "../host_port.ts";
+import { command } from "../program.ts";
+import { maxTokenBytes } from "../protocol/channel/handshake.ts";
+import { BadInvite, hasInvite, type Invite, parseInvite } from "../protocol/identity/invite.ts";
+import { BadName, isName } from "../protocol/identity/name.ts";
+import { encodePassword } from "../protocol/identity/password.ts";
+import { isStandardInput } from "../storage/secret_file.ts";
+import { type Bell, bells } from "../ui/bell.ts";
+import { type TimeStyle, timeStyles } from "../ui/time_column.ts";
+import { type Parsed, parsePort, UsageError } from "./options.ts";
+import type { Process } from "./process.ts";
+import { readRoomKey, readSecretFile, readTextFile } from "./secrets.ts";
+
+/** Whether somebody reads along and types. */
+export function isForPerson({ values, switches }: Parsed, process: Process): boolean {
+  const isThere = process.inputIsTerminal && process.outputIsTerminal;
+  return isThere && values.message === undefined && !switches.has("json");
+}
+
+/** Reads the command line of join. @throws UsageError and what the files on it say */
+export function optionsOf(parsed: Parsed, process: Process): ChatOptions & EntryOptions {
+  const { values, switches, positionals } = parsed;
+  refuseSharedInput(parsed);
+  const invite = inviteOf(values, positionals, process);
+  if (invite && (values.server !== undefined || values.port !== undefined || values.room !== undefined)) {
+    throw new UsageError("An invite says host, port and room already", "leave out -s, -p and --room");
+  }
+  const room = invite?.room ?? values.room ?? "lobby";
+  if (!isName(room)) throw new BadName("room name", room);
+  if (values.key !== undefined && values.fernet !== undefined) {
+    throw new UsageError(
+      "--key and --fernet contradict each other",
+      "--key FILE mixes a key file into an ordinary room; --fernet FILE enters a room of everybody who has it",
+    );
+  }
+  if (switches.has("raw-tokens") && !(switches.has("json") && values.fernet !== undefined)) {
+    throw new UsageError(
+      "--raw-tokens is for programs in a key-file room",
+      "add --json and --fernet FILE",
+    );
+  }
+  const timeout = Number(values["join-timeout"] ?? 60);
+  if (!(timeout > 0 && timeout <= 86_400)) {
+    throw new UsageError(
+      `"${values["join-timeout"]}" is not a number of seconds`,
+      "give --join-timeout a number from 1 to 86400",
+    );
+  }
+  return {
+    host: invite?.host ?? hostOf(values.server),
+    tls: invite?.tls === true || switches.has("tls"),
+    port: invite?.port ?? parsePort(values.port),
+    room,
+    token: readToken(values["token-file"], process),
+    expectServer: invite?.serverId ?? null,
+    acceptNew: switches.has("accept-new"),
+    trust: values.trust === undefined ? null : trusted(values.trust),
+    joinTimeoutMs: timeout * 1000,
+    message: values.message ?? null,
+    roomKey: values.key === undefined ? null : readRoomKey(values.key, process),
+    fernetKey: values.fernet === undefined ? null : readRoomKey(values.fernet, process),
+    pins: invite?.pins ?? null,
+    login: loginOf(values, switches, process),
+    listen: switches.has("listen"),
+    history: {
+      days: values.history === undefined ? null : parseKeptDays(values.history),
+      isPersons: isForPerson(parsed, process),
+    },
+  };
+}
+
+/** The invite on the command line, whole or in the pieces that a shell makes of it; null without one. */
+function inviteOf(
+  values: Parsed["values"],
+  positionals: readonly string[],
+  process: Process,
+): Invite | null {
+  const file = values["invite-file"];
+  if (file !== undefined) {
+    if (positionals.length > 0) {
+      throw new UsageError("There is an invite file, and an argument beside it", "give one of them");
+    }
+    return parseInvite(readTextFile(file, process));
+  }
+  if (positionals.length === 0) return null;
+  const text = positionals.join(" ");
+  if (hasInvite(text)) return parseInvite(text);
+  const [first, second] = positionals;
+  if (values.message !== undefined) {
+    throw new UsageError(
+      `"${first}" does not belong to what is said`,
+      `put it in quotes: -m "${[values.message, ...positionals].join(" ")}"`,
+    );
+  }
+  const place = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(first);
+  if (place && !second) {
+    throw new UsageError(
+      `"${first}" is not an invite`,
+      `to join at that address: ${command(`join -s ${place[1].replace(/^\[|\]$/g, "")} -p ${place[2]}`)}`,
+    );
+  }
+  if (isName(first) && !second) {
+    throw new UsageError(
+      `"${first}" is not an invite`,
+      `as your name: ${command(`join -u ${first}`)}; as a room: ${command(`join --room ${first}`)}`,
+    );
+  }
+  if (canonicalHost(first) !== null && first.includes(".") && !second) {
+    throw new UsageError(
+      `"${first}" is not an invite`,
+      `to join at that address: ${command(`join -s ${first}`)}`,
+    );
+  }
+  throw new BadInvite();
+}
+
+/** A host in its one spelling. @throws UsageError */
+function hostOf(text: string | undefined): string {
+  if (text === undefined) return "127.0.0.1";
+  if (hasInvite(text)) {
+    throw new UsageError(
+      "-s takes a host, and that is an invite",
+      `give it alone: ${command("join INVITE")}`,
+    );
+  }
+  const place = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
+  if (place) {
+    throw new UsageError(
+      `"${text}" is a host and a port`,
+      `give them apart: -s ${place[1].replace(/^\[|\]$/g, "")} -p ${place[2]}`,
+    );
+  }
+  const host = canonicalHost(text);
+  if (host !== null) return host;
+  throw new UsageError(
+    `"${text}" is not a host name or address`,
+    "give the host alone, and the port with -p",
+  );
+}
+
+/** A name, or a server as pins have it. */
+function trusted(text: string): string {
+  const place = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
+  const host = place && canonicalHost(place[1]);
+  return host ? hostPort(host, Number(place[2])) : text;
+}
+
+/** Standard input cannot be a secret and what is said. */
+function refuseSharedInput({ values, switches }: Parsed): void {
+  const flag = secretFlags.find((name) => values[name] !== undefined && isStandardInput(values[name]));
+  if (flag === undefined || values.message !== undefined || switches.has("listen")) return;
+  throw new UsageError(
+    `--${flag} is to be read from standard input, from which what you say comes`,
+    "put the secret into a file; or say one thing with -m, or nothing with --listen",
+  );
+}
+const secretFlags = [
+  "token-file",
+  "passphrase-file",
+  "password-file",
+  "registration-token-file",
+  "key",
+  "fernet",
+  "invite-file",
+];
+
+function loginOf(
+  values: Parsed["values"],
+  switches: Parsed["switches"],
+  process: Process,
+): LoginOptions {
+  const { "password-file": passwordFile, "registration-token-file": tokenFile } = values;
+  if (tokenFile !== undefined && !switches.has("register")) {
+    throw new UsageError("--registration-token-file is for --register", "add --register, or leave it out");
+  }
+  const password = passwordFile === undefined ? null : readSecretFile(passwordFile, process);
+  if (password !== null) encodePassword(password);
+  return {
+    register: switches.has("register"),
+    password,
+    registrationToken: tokenFile === undefined ? null : readSecretFile(tokenFile, process),
+  };
+}
+
+/** `--bell`. @throws UsageError */
+export function bellOf(text = "mentions"): Bell {
+  const bell = bells.find((each) => each === text);
+  if (bell) return bell;
+  throw new UsageError(`--bell cannot be "${text}"`, `give ${bells.join(", ")}`);
+}
+
+/** `--colours`; null for as the terminal and NO_COLOR have it. @throws UsageError */
+export function coloursOf(text = "auto"): boolean | null {
+  if (text === "auto") return null;
+  if (text === "on" || text === "off") return text === "on";
+  throw new UsageError(`--colours cannot be "${text}"`, "give on, off or auto");
+}
+
+/** `--time`. @throws UsageError */
+export function timeOf(text: string | undefined): TimeStyle | null {
+  const style = timeStyles.find((each) => each === text);
+  if (style || text === undefined) return style ?? null;
+  throw new UsageError(`--time cannot be "${text}"`, `give ${timeStyles.join(", ")}`);
+}
+
+function readToken(path: string | undefined, process: Process): Bytes {
+  const token = new TextEncoder().encode(path === undefined ? "" : readSecretFile(path, process)) as Bytes;
+  if (token.length <= maxTokenBytes) return token;
+  throw new UsageError(`The access token in "${path}" is too long`, `it has at most ${maxTokenBytes} bytes`);
+}
