@@ -1,128 +1,48 @@
 /**
- * Makes the executables: `deno task compile` for this machine (dist/chat), `--all` for every target.
+ * Makes the executables: `deno task compile` for this machine (dist/chat), `--all` for every target, `--target NAME` for
+ * one (dist/chat-linux-arm64 …).
  *
- * `deno compile` needs a runtime stub that is fetched from the Deno download site. Where that cannot be
- * reached, the self-extracting form is made instead (self_extract.sh): same name, same behaviour, from the
- * Deno binary that npm carries. Windows has no such form, as it needs a POSIX shell.
+ * The program is bundled first; the bundle is compiled with the runtime's stub where that can be had. Where not, Linux
+ * and macOS get a self-extracting file, and Windows a zip, of the Deno binary that npm has: same behaviour.
  */
 
 import { encodeHex } from "@std/encoding/hex";
-import { permissions, runtimeFlags } from "./permissions.ts";
-
-interface Target {
-  readonly triple: string;
-  readonly name: string;
-  readonly npm: string;
-}
-
-const targets: readonly Target[] = [
-  { triple: "x86_64-unknown-linux-gnu", name: "chat-linux-x86_64", npm: "@deno/linux-x64-glibc" },
-  { triple: "aarch64-unknown-linux-gnu", name: "chat-linux-arm64", npm: "@deno/linux-arm64-glibc" },
-  { triple: "x86_64-apple-darwin", name: "chat-macos-x86_64", npm: "@deno/darwin-x64" },
-  { triple: "aarch64-apple-darwin", name: "chat-macos-arm64", npm: "@deno/darwin-arm64" },
-  { triple: "x86_64-pc-windows-msvc", name: "chat-windows-x86_64.exe", npm: "@deno/win32-x64" },
-  { triple: "aarch64-pc-windows-msvc", name: "chat-windows-arm64.exe", npm: "@deno/win32-arm64" },
-];
+import { fetchDeno, NoPackage } from "./executables/deno_package.ts";
+import { checkStub, compileNative, NoStub } from "./executables/native.ts";
+import { need } from "./executables/run_tool.ts";
+import { makeSelfExtracting } from "./executables/self_extracting.ts";
+import { isWindows, own, type Target, targets } from "./executables/targets.ts";
+import { makeWindowsZip } from "./executables/windows_zip.ts";
 
 const dist = "dist";
 
-async function run(
-  command: string,
-  args: string[],
-  cwd?: string,
-): Promise<{ ok: boolean; out: string; text: string }> {
-  const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd }).output();
-  const decoder = new TextDecoder();
-  const out = decoder.decode(stdout);
-  return { ok: success, out, text: out + decoder.decode(stderr) };
-}
-
-/** `deno compile` with the narrow permissions baked in. @returns false when there is no stub */
-async function compileNative(output: string, target: Target | null): Promise<boolean> {
-  // It would not replace a file that it did not make.
-  await Deno.remove(output).catch(() => {});
-  const args = ["compile", "--no-prompt", ...runtimeFlags, ...permissions, "-o", output];
-  if (target) args.push("--target", target.triple);
-  const { ok, text } = await run(Deno.execPath(), [...args, "main.ts"]);
-  if (!ok && !/denort|download|dns error|connect|status/i.test(text)) throw new Error(text);
-  return ok;
-}
-
-/** The self-extracting form around the Deno binary at `deno`. */
-async function selfExtracting(output: string, deno: string): Promise<void> {
-  const work = await Deno.makeTempDir({ dir: dist });
+/** Makes one executable. @param output without what Windows wants at its end @returns whether it was made */
+async function makeOne(output: string, bundle: string, target: Target, work: string): Promise<boolean> {
+  const native = isWindows(target) ? `${output}.exe` : output;
+  let why: string;
   try {
-    const bundled = await run(Deno.execPath(), [
-      "bundle",
-      "--platform=deno",
-      "-o",
-      `${work}/app.js`,
-      "main.ts",
-    ]);
-    if (!bundled.ok) throw new Error(bundled.text);
-    await Deno.copyFile(deno, `${work}/deno`);
-    const packed = await run("tar", ["-czf", "payload", "deno", "app.js"], work);
-    if (!packed.ok) throw new Error(packed.text);
-    const payload = await Deno.readFile(`${work}/payload`);
-    const sum = encodeHex(await crypto.subtle.digest("SHA-256", payload));
-    const head = await headFor(sum);
-    const file = await Deno.open(`${work}/chat`, { write: true, create: true, mode: 0o755 });
-    for (const part of [head, payload]) {
-      for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
-    }
-    file.close();
-    await Deno.rename(`${work}/chat`, output);
-  } finally {
-    await Deno.remove(work, { recursive: true });
-  }
-}
-
-/** The shell head, which must know its own length. */
-async function headFor(sum: string): Promise<Uint8Array> {
-  const template = (await Deno.readTextFile("scripts/self_extract.sh"))
-    .replace("@SUM@", sum).replace("@PERMISSIONS@", [...runtimeFlags, ...permissions].join(" "));
-  const skip = new TextEncoder().encode(template).length - "@SKIP@".length;
-  const digits = String(skip + 5).length;
-  return new TextEncoder().encode(template.replace("@SKIP@", String(skip + digits)));
-}
-
-/** The Deno binary of another platform, from npm. */
-async function fetchDeno(target: Target, work: string): Promise<string | null> {
-  const fetched = await run("npm", ["pack", "--silent", `${target.npm}@${Deno.version.deno}`], work);
-  if (!fetched.ok) return null;
-  const archive = fetched.out.trim().split("\n").at(-1)!;
-  const unpacked = await run("tar", ["-xzf", archive, "package/deno"], work);
-  return unpacked.ok ? `${work}/package/deno` : null;
-}
-
-async function makeOne(output: string, target: Target | null): Promise<boolean> {
-  if (await compileNative(output, target)) {
-    console.log(`${output}: compiled`);
+    await compileNative(native, bundle, target, work);
+    console.log(`${native}: compiled`);
     return true;
+  } catch (error) {
+    if (!(error instanceof NoStub)) throw error;
+    why = error.message;
   }
-  if (target?.triple.includes("windows")) {
-    console.log(`${target.name}: not made: its runtime stub cannot be fetched from here`);
+  try {
+    const deno = target === own ? Deno.execPath() : await fetchDeno(target, work);
+    if (isWindows(target)) {
+      await makeWindowsZip(`${output}.zip`, bundle, deno);
+      console.log(`${output}.zip: Deno and the program, since there is no runtime stub (${why})`);
+    } else {
+      await makeSelfExtracting(output, bundle, deno, work);
+      console.log(`${output}: self-extracting, since there is no runtime stub (${why})`);
+    }
+    return true;
+  } catch (error) {
+    if (!(error instanceof NoPackage)) throw error;
+    console.log(`${output}: not made: no runtime stub (${why}), and no Deno from npm (${error.message})`);
     return false;
   }
-  if (!target) {
-    await selfExtracting(output, Deno.execPath());
-  } else {
-    const work = await Deno.makeTempDir({ dir: dist });
-    try {
-      const deno = await fetchDeno(target, work);
-      if (deno === null) {
-        console.log(
-          `${target.name}: not made: neither its runtime stub nor its Deno can be fetched from here`,
-        );
-        return false;
-      }
-      await selfExtracting(output, deno);
-    } finally {
-      await Deno.remove(work, { recursive: true });
-    }
-  }
-  console.log(`${output}: self-extracting, since the runtime stub cannot be fetched from here`);
-  return true;
 }
 
 async function writeSums(): Promise<void> {
@@ -138,12 +58,29 @@ async function writeSums(): Promise<void> {
   await Deno.writeTextFile(`${dist}/SHA256SUMS`, lines.join(""));
 }
 
+/** What is asked for, and where it goes. */
+function asked(args: readonly string[]): [output: string, target: Target][] {
+  const named = args.flatMap((arg, i) => arg === "--target" ? [args[i + 1]] : []);
+  const some = args.includes("--all") ? targets : named.map((name) => {
+    const target = targets.find((each) => each.name === `chat-${name}`);
+    if (target) return target;
+    throw new Error(`there is no target "${name}": ${targets.map((each) => each.name.slice(5)).join(", ")}`);
+  });
+  return some.length > 0 ? some.map((target) => [`${dist}/${target.name}`, target]) : [[`${dist}/chat`, own]];
+}
+
+const outputs = asked(Deno.args);
+await checkStub();
 await Deno.mkdir(dist, { recursive: true });
-const own = Deno.build.os === "windows" ? "chat.exe" : "chat";
+const work = await Deno.makeTempDir({ dir: dist, prefix: ".work-" });
 let missing = 0;
-if (Deno.args.includes("--all")) {
-  for (const target of targets) if (!await makeOne(`${dist}/${target.name}`, target)) missing++;
-} else if (!await makeOne(`${dist}/${own}`, null)) missing++;
+try {
+  const bundle = `${work}/app.js`;
+  await need(Deno.execPath(), ["bundle", "--platform=deno", "-o", bundle, "main.ts"]);
+  for (const [output, target] of outputs) if (!await makeOne(output, bundle, target, work)) missing++;
+} finally {
+  await Deno.remove(work, { recursive: true });
+}
 await writeSums();
 console.log(`${dist}/SHA256SUMS`);
 if (missing > 0) Deno.exit(1);

@@ -1,5 +1,5 @@
 /**
- * Installs what the tests drive and the machine lacks (openssl, socat, tmux, other shells, groff, MariaDB and Python's
+ * Installs what the tests drive and the machine lacks (openssl, socat, tmux, other shells, ssh-keygen, pgrep, groff, MariaDB and Python's
  * cryptography) from Debian's packages where this is such a machine. Elsewhere it says what is missing, and the tests
  * that need it show as ignored; with CI=true that is an error.
  */
@@ -7,6 +7,8 @@
 const needed: readonly { check: string; pkg: string }[] = [
   { check: "command -v openssl", pkg: "openssl" },
   { check: "command -v socat", pkg: "socat" },
+  { check: "command -v ssh-keygen", pkg: "openssh-client" },
+  { check: "command -v pgrep", pkg: "procps" },
   { check: "command -v tmux", pkg: "tmux" },
   { check: "command -v zsh", pkg: "zsh" },
   { check: "command -v fish", pkg: "fish" },
