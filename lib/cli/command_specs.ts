@@ -191,6 +191,12 @@ export const joinSpec: CommandSpec = {
       help: "Enter the key-file room of FILE instead, where Python's Fernet reads along",
     },
     { name: "message", short: "m", value: "TEXT", help: "Say TEXT, wait until it is stored, and go" },
+    { name: "to", value: "NAME", help: "What is said goes to NAME alone, end to end; no room is entered" },
+    {
+      name: "quiet",
+      short: "q",
+      help: "For pipes and -m: no news on standard error, only warnings and errors",
+    },
     { name: "accept-new", help: "Accept the key of a server that is not known yet" },
     {
       name: "trust",

@@ -5,11 +5,12 @@ import type { ChatView } from "../client/chat_view.ts";
 import { Chat } from "../client/chat.ts";
 import { completion } from "../client/commands/completion.ts";
 import { parseLine, wordsOf } from "../client/commands/commands.ts";
-import { type EntryOptions, talk } from "../client/commands/line_entry.ts";
+import { type EntryOptions, takeLines } from "../client/commands/line_entry.ts";
 import { kept } from "../client/commands/recall.ts";
 import { dialTcp, dialTls } from "../client/connection/dial.ts";
 import { InputHistory } from "../client/profile/input_history.ts";
 import { openProfile } from "../client/profile/profile.ts";
+import type { Seat } from "../client/seat.ts";
 import { ServerNotAccepted } from "../client/trust/known_keys.ts";
 import { ChatError, exitCodes, inWords } from "../errors.ts";
 import { isName } from "../protocol/identity/name.ts";
@@ -66,13 +67,13 @@ async function joinWith(parsed: Parsed, process: Process, program: JsonView | nu
   const person: Person = {
     interrupt: (again) => interrupt(again),
     says: (line) => parseLine(line).kind === "say",
-    complete: (before) => completion(before, wordsOf(chat.conversation)),
-    switchTo: (number) => chat.conversation.switchToNumber(number),
-    kept: (n) => kept(chat.conversation, n),
+    complete: (before) => completion(before, wordsOf(seat.conversation)),
+    switchTo: (number) => seat.conversation.switchToNumber(number),
+    kept: (n) => kept(seat.conversation, n),
     entered: (line) => keepTyped(line),
   };
   const view = program ?? viewFor(parsed, process, profile.name, options, typed, person);
-  const chat: Chat = new Chat(profile, options, view, {
+  const chat = new Chat(profile, options, {
     clock,
     random,
     dial: options.tls ? dialTls(authorities(values["tls-ca"])) : dialTcp,
@@ -80,15 +81,16 @@ async function joinWith(parsed: Parsed, process: Process, program: JsonView | nu
     onBug: (error) => debug?.fault(error),
     onFrame: debug?.watch(),
   });
+  const seat: Seat = chat.seat(view);
   let interrupted = false;
   const stop = () => {
     interrupted = true;
-    chat.quit();
+    seat.quit();
   };
   const interrupt = (again: boolean) => {
     if (again) stop();
-    else if (!chat.conversation.questions.cancel()) return false;
-    else interrupted = chat.conversation.room === null; // no to the first question of all ends the program
+    else if (!seat.questions.cancel()) return false;
+    else interrupted = seat.rooms.shown === null; // no to the first question of all ends the program
     return true;
   };
   let warned = false;
@@ -103,7 +105,9 @@ async function joinWith(parsed: Parsed, process: Process, program: JsonView | nu
   };
   process.onStop(stop);
   try {
-    const code = await talk(chat, view, options);
+    takeLines(seat, view, options);
+    await chat.run();
+    const code = await seat.ended;
     return interrupted ? exitCodes.interrupted : code;
   } catch (error) {
     if (interrupted && error instanceof ServerNotAccepted) {

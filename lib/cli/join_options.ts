@@ -65,6 +65,7 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
     trust: values.trust === undefined ? null : trusted(values.trust),
     joinTimeoutMs: timeout * 1000,
     message: values.message ?? null,
+    to: personOf(values.to),
     roomKey: values.key === undefined ? null : readRoomKey(values.key, process),
     fernetKey: values.fernet === undefined ? null : readRoomKey(values.fernet, process),
     pins: invite?.pins ?? null,
@@ -75,6 +76,13 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
       isPersons: isForPerson(parsed, process),
     },
   };
+}
+
+/** `--to`. @throws BadName */
+function personOf(name: string | undefined): string | null {
+  if (name === undefined) return null;
+  if (!isName(name)) throw new BadName("name", name);
+  return name;
 }
 
 /** The invite on the command line, whole or in the pieces that a shell makes of it; null without one. */

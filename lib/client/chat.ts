@@ -1,15 +1,20 @@
 /**
- * Chat: one server's chat. It goes in, stays in over cuts and restarts of the server, and comes out with an exit code.
+ * Chat: one server's chat. It goes in, stays in over cuts and restarts of the server, and is over when nobody looks any
+ * more.
  *
- * It puts the parts together: one connection after the other (connection/session.ts), the rooms (rooms/), what was
- * given on trust (trust/). It shows nothing itself, decides nothing about keys, and reads no input: lines come by
- * commands/line_entry.ts, through the interface that commands see. Profile and view are its caller's.
+ * It puts the parts together: one connection after the other (connection/session.ts), the rooms (rooms/), what was given
+ * on trust (trust/), and the seats at which people and programs read and type (seat.ts). It shows nothing itself, decides
+ * nothing about keys, and reads no input. Profile and views are its caller's.
  */
 
+import { equals } from "@std/bytes/equals";
 import { sleep } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
-import { ChatError, exitCodes, inWords } from "../errors.ts";
+import { ChatError, inWords } from "../errors.ts";
+import { hostPort } from "../host_port.ts";
 import { closeReasons, type LinkMessage, type MessageOf } from "../protocol/channel/link_messages.ts";
+import { skeleton } from "../protocol/identity/name.ts";
+import type { ChatOptions, ChatSeams } from "./chat_options.ts";
 import type { ChatOutput } from "./chat_view.ts";
 import { Backoff } from "./connection/backoff.ts";
 import type { Connection, Receiver } from "./connection/connection.ts";
@@ -25,35 +30,32 @@ import { PrekeyPublishing } from "./connection/prekey_publishing.ts";
 import { retryWhileLimited } from "./connection/retry_while_limited.ts";
 import { ServerGate } from "./connection/server_gate.ts";
 import { runSession, welcomed } from "./connection/session.ts";
-import { notAdmitted, notMember, notSent, notStored } from "./exit_errors.ts";
+import { notAdmitted } from "./exit_errors.ts";
 import type { Profile } from "./profile/profile.ts";
-import { ShownMessages } from "./profile/shown_messages.ts";
-import { Questions } from "./questions.ts";
 import { DirectRooms } from "./rooms/direct_rooms.ts";
 import { Entrances } from "./rooms/entrances.ts";
+import { KeyFileRoom } from "./rooms/key_file_room.ts";
 import { RoomSet } from "./rooms/room_set.ts";
 import type { RoomStream } from "./rooms/room_stream.ts";
 import { ServerRooms } from "./rooms/server_rooms.ts";
 import { Unsent } from "./rooms/unsent.ts";
 import { WantedRooms } from "./rooms/wanted_rooms.ts";
+import { Seat } from "./seat.ts";
+import { Seats } from "./seats.ts";
 import type { Status } from "./status.ts";
 import { KeyClaims } from "./trust/key_claims.ts";
-import { ServerUnknown } from "./trust/known_keys.ts";
-import { Conversation } from "./conversation.ts";
-import type { ChatOptions, ChatSeams } from "./chat_options.ts";
+import { InviteMismatch, ServerUnknown } from "./trust/known_keys.ts";
 
-const lastWordsMs = 3_000;
-
-/** One run of `chat join` at one server. */
+/** One run at one server. */
 export class Chat implements Receiver {
-  /** What the person does: for commands and typed lines. */
-  readonly conversation: Conversation;
+  readonly #seats = new Seats();
   #login: Login;
   #hasAccount: boolean | null = null;
-  #set: RoomSet;
+  #set = new RoomSet();
   #rooms: ServerRooms;
-  #wanted: WantedRooms;
+  #wanted = new WantedRooms();
   #unsent: Unsent;
+  #direct: DirectRooms;
   #entrances: Entrances;
   #connection: Connection | null = null;
   #claims: KeyClaims;
@@ -63,107 +65,176 @@ export class Chat implements Receiver {
   #stop = new AbortController();
   /** Ends the waiting for the next attempt to connect. */
   #hurry = new AbortController();
-  #failure: ChatError | null = null;
   #lastTrouble: ChatError | null = null;
-  #cancelGiveUp: () => void = () => {};
-  #isInputOver = false;
-  #isEntered = false;
-  #whenEntered = Promise.withResolvers<void>();
+  #wasEntered = false;
   #offline: Status["offline"] = { retryMs: null };
 
-  /** @param view shows, and is asked; it is not read from, nor closed */
+  /** @param options where to go, and what was said of it first */
   constructor(
     readonly profile: Profile,
     private readonly options: ChatOptions,
-    readonly view: ChatOutput,
     private readonly seams: ChatSeams,
   ) {
     const { clock, random } = seams;
-    const { room: main, fernetKey } = options;
     const { signal } = this.#stop;
-    const shown = new ShownMessages();
-    const questions = new Questions(view, signal);
+    const seats = this.#seats;
     const connection = () => this.#connection;
     this.#backoff = new Backoff(clock, random);
     const claims = this.#claims = new KeyClaims(options.trust);
     this.#gate = new ServerGate(profile.known, options, claims, {
-      notice: (text) => view.notice(text),
-      ask: (question) => questions.ask(question),
+      notice: (text) => seats.notice(text),
+      ask: (question) => seats.ask(question),
     });
-    const login = this.#login = new Login(profile.name, options.login, {
-      interactive: view.interactive,
-      secret: (question) => questions.secret(question),
-      warning: (text) => view.warning(text),
+    this.#login = new Login(profile.name, options.login, {
+      get interactive() {
+        return seats.interactive;
+      },
+      secret: (question) => seats.secret(question),
+      warning: (text) => seats.warning(text),
     });
-    const set = this.#set = new RoomSet(options);
-    const wanted = this.#wanted = new WantedRooms(options);
-    const unsent = this.#unsent = new Unsent(main, profile.name, (event) => view.event(event));
-    const shared = { profile, clock, random, view, signal, claims, set, wanted, unsent, connection };
+    const set = this.#set;
+    const wanted = this.#wanted;
+    const unsent = this.#unsent = new Unsent(profile.name, (event) => seats.event(event));
+    const shared = { profile, clock, random, seats, signal, claims, set, wanted, unsent, connection };
     const rooms: ServerRooms = this.#rooms = new ServerRooms({
       ...shared,
-      shown,
-      history: options.history,
-      direct: (other) => direct.with(other),
+      history: () => this.#history(),
+      coming: (room) => [...seats].filter((seat) => seat.rooms.shown === null && seat.rooms.isNamed(room)),
+      begun: () => {
+        for (const seat of seats) seat.rooms.clear();
+      },
+      direct: (other) => this.#direct.with(other),
       jobDone: (room) => this.#afterJob(room),
-      fail: (error) => this.fail(error),
+      fail: (error) => this.#failAll(error),
       bug: (error) => seams.onBug?.(error),
     });
-    const direct = new DirectRooms({
+    this.#direct = new DirectRooms({
       context: () => rooms.context,
       connection,
       room: (key) => set.all.get(key),
       addRoom: (room) => void rooms.add(room),
     });
-    const entrances = this.#entrances = new Entrances({
+    this.#entrances = new Entrances({
       ...shared,
-      main,
-      fernetKey,
       rooms,
-      direct,
-      take: (room, isMain) => this.#take(room, isMain),
-    });
-    this.conversation = new Conversation({
-      ...shared,
-      seams,
-      login,
-      questions,
-      shown,
-      rooms,
-      direct,
-      entrances,
-      target: options,
-      connection,
-      hasAccount: () => this.#hasAccount,
-      whenEntered: this.#whenEntered.promise,
-      isOver: () => this.isOver,
-      show: (room) => this.#show(room),
-      hurry: () => this.#hurry.abort(),
-      quit: () => this.quit(),
-      quitWhenQuiet: () => this.#quitWhenQuiet(),
+      direct: this.#direct,
+      take: (room) => this.#take(room),
+      refused: (name, isKeyFileRoom, error) => this.#refused(name, isKeyFileRoom, error),
     });
     this.#publishing = new PrekeyPublishing({
       clock,
       prekeys: () => rooms.server.prekeys,
       retryWhileLimited: (request) => retryWhileLimited({ clock, signal }, request),
       allCaughtUp: () => set.withMembers.every((room) => room.isCaughtUp || room.state.status !== "in"),
-      warn: (text) => view.warning(text),
+      warn: (text) => seats.warning(text),
     });
+  }
+
+  // ---- seats
+
+  /** Somebody sits down. @param view shows, and is asked; it is not read from, nor closed */
+  seat(view: ChatOutput, options: ChatOptions = this.options): Seat {
+    const { profile, seams } = this;
+    const seat: Seat = new Seat(view, options, {
+      profile,
+      seams,
+      clock: seams.clock,
+      login: this.#login,
+      set: this.#set,
+      rooms: this.#rooms,
+      wanted: this.#wanted,
+      unsent: this.#unsent,
+      direct: this.#direct,
+      entrances: this.#entrances,
+      claims: this.#claims,
+      connection: () => this.#connection,
+      hasAccount: () => this.#hasAccount,
+      servers: () => seams.servers?.(this) ?? [this.place],
+      hurry: () => this.#hurry.abort(),
+      isQuiet: () => this.#isQuiet,
+      isAlone: () => this.#seats.count <= 1,
+      offline: () => this.#offline,
+      whyNotIn: () => this.#connection ? notAdmitted(options.room) : this.#lastTrouble ?? new LinkLost(),
+      recall: (each, room) => this.#rooms.recall(each, room),
+      tellOfHistory: () => this.#rooms.tellOfHistory(),
+      nothingAccepted: () => this.#nothingAccepted(),
+      tellOfUndone: (to) => this.#tellOfUndone(to),
+      left: (each, error) => this.#left(each, error),
+    });
+    this.#seats.add(seat);
+    try {
+      this.#want(options);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      seat.fail(error);
+      return seat;
+    }
+    if (this.#connection && !seat.isOver) this.#joins(seat, this.#connection);
+    return seat;
+  }
+
+  #want({ room, to, roomKey, fernetKey, pins }: ChatOptions): void {
+    if (to !== null) return;
+    if (fernetKey) return void this.#wanted.addKeyFileRoom(room, fernetKey);
+    const said = pins ? { inviter: pins.inviterId, roomId: pins.roomId } : {};
+    this.#wanted.add(room, { ...said, ...(roomKey ? { roomKey } : {}) });
+  }
+
+  /** Somebody sits down while the chat is on: what others have entered is there at once. */
+  #joins(seat: Seat, connection: Connection): void {
+    const { expectServer, room: name, to } = seat.options;
+    if (expectServer && !equals(expectServer, connection.server.id)) {
+      return seat.fail(new InviteMismatch(this.place, expectServer, connection.server.id));
+    }
+    seat.isGuest = true;
+    this.#rooms.wishes();
+    seat.showStatus();
+    if (to !== null) return seat.entered();
+    const there = [...this.#set.all.values()].find((room) => seat.rooms.isNamed(room) && room.isCaughtUp);
+    if (there) {
+      seat.take(there, true);
+      seat.event(there.enteredEvent, there, false);
+      return seat.jobDone(there);
+    }
+    const isKeyFileRoom = seat.options.fernetKey !== null;
+    this.#entrances.enterNamed(connection, name, isKeyFileRoom).catch((error) => {
+      if (!(error instanceof LinkLost)) throw error; // with the next connection
+    });
+  }
+
+  /** The longest that anybody wishes what is said to be kept. */
+  #history(): ChatOptions["history"] {
+    const wishes = [...this.#seats].map(({ options }) => options.history);
+    const isPersons = wishes.some((wish) => wish.isPersons);
+    const days = wishes.flatMap((wish) => wish.days ?? []);
+    return { isPersons, days: days.length > 0 ? Math.max(...days) : null };
+  }
+
+  #left(seat: Seat, error: ChatError | null): void {
+    this.#seats.remove(seat);
+    // A program that is told of a failure will say its lines again: they must not be said twice.
+    if (error && !seat.view.interactive) this.#forgetUnentered(seat);
+    if (this.#seats.count === 0) return this.#stop.abort();
+    for (const other of this.#seats) other.endWhenQuiet();
+  }
+
+  #failAll(error: ChatError): void {
+    for (const seat of this.#seats) seat.fail(error);
+  }
+
+  /** Where it is, as people write it. */
+  get place(): string {
+    return hostPort(this.options.host, this.options.port);
+  }
+  /** The id of the server; null before the first connection. */
+  get serverId(): Bytes | null {
+    return this.#rooms.serverId;
   }
 
   // ---- running
 
-  /**
-   * Runs until the person goes.
-   *
-   * @returns 0
-   * @throws ChatError with the exit code for everything that ends it otherwise
-   */
-  async run(): Promise<number> {
-    const { clock } = this.seams;
-    const giveUp = this.view.interactive ? () => {} : clock.after(this.options.joinTimeoutMs, () => {
-      if (this.#isEntered) return;
-      this.fail(this.#connection ? notAdmitted(this.options.room) : this.#lastTrouble ?? new LinkLost());
-    });
+  /** Runs until the last seat has gone. A fault that coming again cannot mend ends all of them. */
+  async run(): Promise<void> {
     try {
       let isFirst = true;
       while (!this.isOver) {
@@ -172,26 +243,22 @@ export class Chat implements Receiver {
         isFirst = again === "as first";
         if (again === "later") await this.#waitForNext();
       }
-      if (this.#failure) throw this.#failure;
-      const refused = this.#all.flatMap((room) => room.state.outbox).filter((item) => item.failed).length;
-      const lost = this.conversation.lost + refused;
-      if (lost > 0 && !this.view.interactive) throw notSent(lost);
-      return exitCodes.done;
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      this.#failAll(error);
     } finally {
-      giveUp();
-      this.#cancelGiveUp();
       this.#stop.abort();
-      this.#whenEntered.resolve();
       await this.#rooms.settle();
     }
   }
 
   /** One connection. @returns when to come again @throws ChatError when coming again cannot help */
   async #connect(isFirst: boolean): Promise<"as first" | "at once" | "later"> {
+    const seats = this.#seats;
     try {
       if (await this.#runSession()) this.#backoff.succeeded();
     } catch (error) {
-      if (error instanceof ServerUnknown && this.view.interactive) {
+      if (error instanceof ServerUnknown && seats.interactive) {
         await this.#gate.meet(error);
         return "as first";
       }
@@ -199,13 +266,13 @@ export class Chat implements Receiver {
       if (error instanceof AskedTooLong && !this.isOver) return next;
       const isLogin = error instanceof Refused && error.reason === closeReasons.loginRefused;
       if (isLogin && this.#login.refused()) {
-        this.view.warning(inWords(error));
+        seats.warning(inWords(error));
         return next;
       }
-      const isNoWayIn = isFirst && !this.#isEntered;
+      const isNoWayIn = isFirst && !this.#wasEntered;
       if (!(error instanceof ChatError) || isNoWayIn || !isTransient(error)) throw error;
       // The same trouble at each attempt is told once.
-      if (error.message !== this.#lastTrouble?.message) this.view.warning(error.message);
+      if (error.message !== this.#lastTrouble?.message) seats.warning(error.message);
       this.#lastTrouble = error;
       if (error instanceof HandshakeBroken) this.#backoff.handshakeFailed();
     }
@@ -213,19 +280,20 @@ export class Chat implements Receiver {
   }
 
   async #runSession(): Promise<boolean> {
-    const { options, profile, seams, view } = this;
+    const { options, profile, seams } = this;
     return await runSession({
       ...options,
       ...seams,
       profile,
-      view,
+      view: this.#seats,
       login: this.#login,
       gate: this.#gate,
       publishing: this.#publishing,
       signal: this.#stop.signal,
       receiver: this,
-      isEntered: () => this.#isEntered,
+      isEntered: () => this.#wasEntered,
       begins: (connection) => {
+        seams.claimServer?.(this, connection.server.id);
         // Pinned only now: the handshake has proved that the server holds the key of its card.
         this.#gate.keep(connection.server.id, connection.version);
         this.#connection = connection;
@@ -252,14 +320,16 @@ export class Chat implements Receiver {
 
   async #settleIn(connection: Connection): Promise<void> {
     await this.#publishing.begin(connection);
-    if (this.#isEntered) this.view.notice("Connected again.");
-    else this.view.progress("Initial set up had been completed!");
-    const { pins, room } = this.options;
-    // A memory-only server forgets its rooms, so the invite's room is not pinned there.
-    if (pins && this.#rooms.context.pinsRooms()) {
-      this.#gate.keepRoom(this.#rooms.serverId!, room, pins.roomId);
+    if (this.#wasEntered) this.#seats.notice("Connected again.");
+    else this.#seats.progress("Initial set up had been completed!");
+    for (const { options: { pins, room } } of this.#seats) {
+      // A memory-only server forgets its rooms, so the invite's room is not pinned there.
+      if (pins && this.#rooms.context.pinsRooms()) {
+        this.#gate.keepRoom(this.#rooms.serverId!, room, pins.roomId);
+      }
     }
     await this.#entrances.enterAll(connection);
+    for (const seat of this.#seats) if (seat.options.to !== null) seat.entered();
   }
 
   // ---- what comes
@@ -267,91 +337,58 @@ export class Chat implements Receiver {
   welcome(message: MessageOf<"WELCOME">): void {
     this.#lastTrouble = null;
     this.#setOffline(null);
-    const { view, profile, seams: { clock } } = this;
-    this.#hasAccount = welcomed({ view, login: this.#login, profile, clock }, message);
+    const { profile, seams: { clock } } = this;
+    this.#hasAccount = welcomed({ view: this.#seats, login: this.#login, profile, clock }, message);
     this.#rooms.welcome(message, this.#connection!);
   }
 
   receive(message: LinkMessage, room: Bytes | null): void {
-    if (message.type === "NOTICE") return this.view.notice(`The server says: ${message.text}`);
+    if (message.type === "NOTICE") return this.#seats.notice(`The server says: ${message.text}`);
     this.#rooms.receive(message, room);
   }
 
   /** A room that was meant is there: lines go there. */
-  #take(room: RoomStream, isMain: boolean): void {
-    const isFirst = this.#set.shown === null;
-    if (isMain) this.#set.main = room;
-    // After a reconnect the person stays in the room that was on the screen.
-    if (isFirst || !this.#isEntered) this.#show(room);
-    room.lines.adopt(this.#unsent.take(room.state.name, isMain));
+  #take(room: RoomStream): void {
+    for (const seat of this.#seats) if (seat.rooms.isNamed(room)) seat.take(room, true);
+    room.lines.adopt(this.#unsent.take(room.state.name, room instanceof KeyFileRoom));
     this.#afterJob(room);
+  }
+
+  /** A wanted room is not to be entered: told to whoever wants it. */
+  #refused(name: string, isKeyFileRoom: boolean, error: ChatError): void {
+    const theirs = [...this.#seats].filter(({ options }) =>
+      options.to === null && (options.fernetKey !== null) === isKeyFileRoom &&
+      skeleton(options.room) === skeleton(name)
+    );
+    if (theirs.length === 0) return this.#seats.warning(inWords(error));
+    for (const seat of theirs) seat.fail(error);
   }
 
   #afterJob(room: RoomStream): void {
     this.#entrances.jobDone(room);
     const { conflict } = room.trust;
     if (conflict) this.#claims.note(conflict);
-    if (conflict && this.#claims.names(conflict.name)) this.conversation.acceptKey(conflict);
+    if (conflict && this.#claims.names(conflict.name)) [...this.#seats][0]?.conversation.acceptKey(conflict);
     this.#publishing.eraseWhenDue();
-    if (room === this.#set.main && room.isCaughtUp && !this.#isEntered) this.#entered();
-    this.conversation.lost += room.lines.takeLost();
-    if (room.state.status === "gone" && this.#isEntered) {
-      this.#wanted.drop(room.state.name);
-      if (room === this.#set.shown) this.#outOf(room);
+    const lost = room.lines.takeLost();
+    const isMain = [...this.#seats].some((seat) => seat.rooms.main === room);
+    if (isMain && room.isCaughtUp) this.#wasEntered = true;
+    for (const seat of this.#seats) {
+      if (lost.length > 0) seat.lost(lost);
+      seat.jobDone(room);
     }
-    // A program cannot judge a warning: it ends, and a person looks.
-    if (room.alarm.isRaised && !this.view.interactive) this.fail(notStored(true));
-    this.#showStatus();
-    if (this.#isInputOver && this.#isEntered && this.#isQuiet) this.#stop.abort();
+    if (room.state.status === "gone" && this.#wasEntered) this.#wanted.drop(room.state.name);
   }
 
-  #entered(): void {
-    this.#isEntered = true;
-    this.#whenEntered.resolve();
-    this.view.progress("Now you can start to exchange messages");
-    if (this.view.interactive) this.#rooms.tellOfHistory();
+  #nothingAccepted(): string | null {
     const { trust } = this.options;
-    if (trust !== null && !this.#claims.hasAccepted) {
-      this.view.notice(`There was nothing to accept: no key of ${trust} has changed.`);
-    }
-  }
-
-  /** We are no longer in the room on the screen: another one takes its place, or it is over. */
-  #outOf(room: RoomStream): void {
-    const next = this.#set.next();
-    if (!next || (room === this.#set.main && !this.view.interactive)) return this.fail(notMember(room.label));
-    this.view.notice(
-      `You are no longer in ${room.label}; what you type is said in ${next.label} from now on.`,
-    );
-    this.#set.isDisplaced = true;
-    this.#show(next);
-  }
-
-  #show(room: RoomStream): void {
-    const isNew = this.#set.shown !== room;
-    this.#set.shown = room;
-    this.#showStatus();
-    if (isNew) {
-      this.#rooms.recall(room);
-      room.lines.showUnsent();
-    }
-    room.looked();
+    if (trust === null || this.#claims.hasAccepted) return null;
+    return `There was nothing to accept: no key of ${trust} has changed.`;
   }
 
   #setOffline(offline: Status["offline"]): void {
     this.#offline = offline;
-    this.#showStatus();
-  }
-
-  #showStatus(): void {
-    if (this.isOver) return;
-    const room = this.#set.shown;
-    this.view.status({
-      room: room?.label ?? "",
-      worry: room?.worry ?? "",
-      rooms: this.#rooms.numbered.map(({ label, news }) => ({ label, unread: news.unread })),
-      offline: this.#offline,
-    });
+    for (const seat of this.#seats) seat.showStatus();
   }
 
   get #all(): RoomStream[] {
@@ -369,53 +406,29 @@ export class Chat implements Receiver {
     return this.#unsent.count === 0 && this.#all.every((room) => !room.hasWork);
   }
 
-  /** For programs: goes once everything is stored, and says so when that does not come about. */
-  #quitWhenQuiet(): void {
-    this.#isInputOver = true;
-    this.#cancelGiveUp = this.seams.clock.after(this.options.joinTimeoutMs, () => {
-      if (this.#isEntered) this.fail(notStored(this.#all.some((room) => room.alarm.isRaised)));
-    });
-    if (this.#set.shown) this.#afterJob(this.#set.shown);
-  }
-
-  /** Goes; what is not stored yet has a moment, and is otherwise kept for the next time. */
-  quit(): void {
-    const mayStillGo = this.#all.some((room) =>
-      room.hasWork && !room.alarm.isRaised && room.trust.conflict === null
-    );
-    if (!this.#set.shown || !this.#connection || !(mayStillGo || this.#unsent.count > 0)) {
-      return this.#endNow();
-    }
-    this.#isInputOver = true;
-    this.seams.clock.after(lastWordsMs, () => this.#endNow());
-  }
-
-  #endNow(): void {
-    if (this.isOver) return;
+  #tellOfUndone(view: ChatOutput): void {
     const waiting = this.#all.reduce((sum, room) => sum + room.lines.unsent.length, 0);
     const undone = this.#all.filter((room) => room.hasWish).map((room) => room.label);
     if (undone.length > 0) {
-      this.view.warning(
+      view.warning(
         `The change that you asked for in ${undone.join(", ")} was not made; ask again next time.`,
       );
     }
     if (waiting > 0) {
       const lines = waiting === 1 ? "One line is" : `${waiting} lines are`;
-      this.view.warning(`${lines} not sent yet, and will be when you join again.`);
+      view.warning(`${lines} not sent yet, and will be when you join again.`);
     }
-    this.#stop.abort();
   }
 
-  /** Ends with an error. */
-  fail(error: ChatError): void {
-    this.#failure ??= error;
-    this.#stop.abort();
-    if (this.view.interactive) return;
+  #forgetUnentered(seat: Seat): void {
     try {
-      this.#rooms.forgetUnentered();
-    } catch (second) {
-      if (!(second instanceof ChatError)) throw second;
-      this.view.warning(inWords(second));
+      if (this.#seats.count === 0) return this.#rooms.forgetUnentered();
+      for (const room of this.#set.withMembers) {
+        if (room.state.status === "waiting") room.lines.dropThose(seat.unstored);
+      }
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      seat.view.warning(inWords(error));
     }
   }
 }

@@ -16,6 +16,8 @@ export interface ChatOptions extends ServerTrust {
   readonly tls: boolean;
   /** Room name. */
   readonly room: string;
+  /** Somebody who is written to alone; then no room is entered. */
+  readonly to: string | null;
   /** What the command line says of accounts. */
   readonly login: LoginOptions;
   /** Access token, maybe empty. */
@@ -42,6 +44,10 @@ export interface ChatSeams {
   readonly dial: Dial;
   /** What the person has typed, for `/forget`. */
   readonly typed?: Pick<InputHistory, "forget">;
+  /** The servers that this person is at, one a line. @param chat that asks */
+  readonly servers?: (chat: object) => readonly string[];
+  /** A server has proved its key: one chat for each. @throws ChatError when another has it */
+  readonly claimServer?: (chat: object, id: Bytes) => void;
   /** Told of faults of this program that did not end it. */
   readonly onBug?: (error: Error) => void;
   /** Told of what passes over the link. */

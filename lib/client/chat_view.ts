@@ -3,6 +3,7 @@
  * lib/ui implements this.
  */
 
+import type { Bytes } from "../crypto/bytes.ts";
 import type { ChatError } from "../errors.ts";
 import type { KeptMessage, RoomEvent } from "./room_events.ts";
 import type { Status } from "./status.ts";
@@ -15,6 +16,10 @@ export interface Said {
   readonly action?: boolean;
   /** Each text is a Fernet token, for a key-file room. */
   readonly isToken?: boolean;
+  /** 16 bytes for each text, under which it is said. */
+  readonly msgIds?: readonly Bytes[];
+  /** All of it was taken: said or refused. */
+  taken?(): void;
   /** A room's label; without it, the room on the screen. */
   readonly room?: string;
   /** To this person alone. */
@@ -25,8 +30,18 @@ export interface Said {
   refused?(error: ChatError): void;
 }
 
+/** A line as it was typed elsewhere, and what is to be known of it there. */
+export interface Typed {
+  /** The line. */
+  readonly line: string;
+  /** 16 bytes under which it is said, if it is said. */
+  readonly msgId: Bytes;
+  /** It was taken: said, or done, or refused in words. @param msgIds in hex, of what was said */
+  taken(msgIds: readonly string[]): void;
+}
+
 /** A line as it was typed, something to be said as it stands, or what could not be understood, and has been told. */
-export type Entered = string | Said | ChatError;
+export type Entered = string | Said | Typed | ChatError;
 
 /** One way of showing chats. */
 export interface ChatView {

@@ -1,8 +1,10 @@
 /** Conversation: what a person does in a chat, as commands and typed lines see it: rooms, saying, trust, going. */
 
+import { encodeHex } from "@std/encoding/hex";
 import type { Clock } from "../clock.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { type Named, skeleton } from "../protocol/identity/name.ts";
+import type { ChatOptions } from "./chat_options.ts";
 import type { ChatOutput } from "./chat_view.ts";
 import type { ChatApi } from "./commands/chat_api.ts";
 import type { Connection } from "./connection/connection.ts";
@@ -21,30 +23,51 @@ import type { RoomContext } from "./rooms/room_context.ts";
 import type { RoomSet } from "./rooms/room_set.ts";
 import type { RoomStream } from "./rooms/room_stream.ts";
 import type { ServerRooms } from "./rooms/server_rooms.ts";
-import { checkedText, newLine, type Unsent } from "./rooms/unsent.ts";
+import type { SeatRooms } from "./rooms/seat_rooms.ts";
+import { checkedText, type LineForm, newLine, type Unsent } from "./rooms/unsent.ts";
 import type { WantedRooms } from "./rooms/wanted_rooms.ts";
 import type { KeyClaims } from "./trust/key_claims.ts";
 
-/** The parts of a chat that are talked with. */
-export interface ConversationParts {
-  /** Who we are, and pins. */
-  readonly profile: Profile;
+/** The seat that a conversation is of. */
+export interface TalkingSeat {
   /** Shows. */
   readonly view: ChatOutput;
+  /** What is asked there. */
+  readonly questions: Questions;
+  /** What was shown there in this run. */
+  readonly shown: ShownMessages;
+  /** What is looked at. */
+  readonly rooms: SeatRooms;
+  /** Resolves when its room is entered, or it is over. */
+  readonly whenEntered: Promise<void>;
+  /** Whether it is over. */
+  readonly isOver: boolean;
+  /** Puts a room on the screen. */
+  show(room: RoomStream): void;
+  /** A line was said there. @param msgId in hex */
+  said(msgId: string): void;
+  /** Goes; what is not stored yet has a moment. */
+  quit(): void;
+  /** Goes once everything is stored. */
+  quitWhenQuiet(): void;
+}
+
+/** The parts of a chat that are talked with. */
+export interface ConversationParts {
+  /** Whose it is. */
+  readonly seat: TalkingSeat;
+  /** Who we are, and pins. */
+  readonly profile: Profile;
   /** Time and randomness, and what the person has typed. */
   readonly seams: {
     readonly clock: Clock;
     readonly random: RandomSource;
     readonly typed?: Pick<InputHistory, "forget">;
   };
-  /** Where we are connected to. */
-  readonly target: { readonly host: string; readonly port: number; readonly tls: boolean };
+  /** Where we are connected to, and which room was meant there. */
+  readonly target: ChatOptions;
   /** What we log in with. */
   readonly login: Login;
-  /** What the person is asked. */
-  readonly questions: Questions;
-  /** What was shown in this run. */
-  readonly shown: ShownMessages;
   /** All rooms. */
   readonly set: RoomSet;
   /** The server's. */
@@ -63,18 +86,10 @@ export interface ConversationParts {
   connection(): Connection | null;
   /** Whether the server has accounts; null before it has said so. */
   hasAccount(): boolean | null;
-  /** Resolves when the main room is entered, or the chat is over. */
-  readonly whenEntered: Promise<void>;
-  /** Whether it is over. */
-  isOver(): boolean;
-  /** Puts a room on the screen. */
-  show(room: RoomStream): void;
+  /** The servers that this person is at, one a line. */
+  servers(): readonly string[];
   /** Connects without waiting longer. */
   hurry(): void;
-  /** Goes; what is not stored yet has a moment. */
-  quit(): void;
-  /** Goes once everything is stored. */
-  quitWhenQuiet(): void;
 }
 
 /** One person's side of a chat. */
@@ -86,22 +101,22 @@ export class Conversation implements ChatApi {
   constructor(private readonly parts: ConversationParts) {}
 
   get view(): ChatOutput {
-    return this.parts.view;
+    return this.parts.seat.view;
   }
   get profile(): Profile {
     return this.parts.profile;
   }
-  get target(): { readonly host: string; readonly port: number; readonly tls: boolean } {
+  get target(): ChatOptions {
     return this.parts.target;
   }
   get login(): Login {
     return this.parts.login;
   }
   get questions(): Questions {
-    return this.parts.questions;
+    return this.parts.seat.questions;
   }
   get shown(): ShownMessages {
-    return this.parts.shown;
+    return this.parts.seat.shown;
   }
   get connection(): Connection | null {
     return this.parts.connection();
@@ -119,10 +134,10 @@ export class Conversation implements ChatApi {
     return this.parts.rooms.server.ignored;
   }
   get whenEntered(): Promise<void> {
-    return this.parts.whenEntered;
+    return this.parts.seat.whenEntered;
   }
   get isOver(): boolean {
-    return this.parts.isOver();
+    return this.parts.seat.isOver;
   }
 
   // ---- rooms
@@ -131,13 +146,14 @@ export class Conversation implements ChatApi {
     return this.parts.set.all;
   }
   get room(): RoomStream | null {
-    return this.parts.set.shown;
+    return this.parts.seat.rooms.shown;
   }
   get membersRoom(): MemberRoom {
-    return this.parts.set.membersRoom;
+    return this.parts.seat.rooms.membersRoom;
   }
   get numbered(): readonly RoomStream[] {
-    return this.parts.rooms.numbered;
+    const { rooms, seat } = this.parts;
+    return rooms.serverId === null ? [] : seat.rooms.numbered(rooms.server.order);
   }
   roomCalled(label: string): RoomStream | undefined {
     return this.parts.set.called(label);
@@ -146,8 +162,8 @@ export class Conversation implements ChatApi {
     return this.parts.set.known(label);
   }
   switchTo(room: RoomStream): void {
-    this.parts.set.isDisplaced = false;
-    this.parts.show(room);
+    this.parts.seat.rooms.isDisplaced = false;
+    this.parts.seat.show(room);
   }
   switchToNumber(number: number): void {
     const room = this.numbered[number - 1];
@@ -162,7 +178,7 @@ export class Conversation implements ChatApi {
     return this.parts.direct.with(await findPerson(this.context, this.connection, name));
   }
   async leave(): Promise<void> {
-    const { room, parts: { set, wanted } } = this;
+    const { room, parts: { seat, wanted } } = this;
     if (!room) return this.quit();
     if (room instanceof MemberRoom) {
       await room.leave();
@@ -170,32 +186,36 @@ export class Conversation implements ChatApi {
     }
     wanted.drop(room.state.name);
     const next = [...this.rooms.values()].find((other) => other !== room && other.isCaughtUp);
-    if (room === set.main || !next) return this.quit();
+    if (room === seat.rooms.main || !next) return this.quit();
     this.switchTo(next);
   }
 
   // ---- saying
 
-  say(text: string, action = false): void {
+  say(text: string, form: LineForm = {}): string | null {
     if (text.trim() === "") {
-      if (action) this.view.warning("What do you do? /me ACTION");
-      return;
+      if (form.action) this.view.warning("What do you do? /me ACTION");
+      return null;
     }
-    const { room, parts: { unsent, seams } } = this;
+    const { room, parts: { unsent, seams, seat, target } } = this;
     if (this.takeDisplaced()) {
-      return this.view.warning(
+      this.view.warning(
         `You are in ${room?.label} now: the line was not sent. Say it again if it is for there.`,
       );
+      return null;
     }
-    if (room) this.sayIn(room, text, action);
-    else {
-      const item = this.#counted(() => newLine(checkedText(text), action, seams));
-      unsent.keep({ item, room: null, to: null });
-    }
+    if (room) return this.sayIn(room, text, form);
+    const item = this.#counted(() => newLine(checkedText(text), form, seams));
+    const id = encodeHex(item.msgId);
+    seat.said(id);
+    unsent.keep({ item, room: target.room, to: null, isKeyFileRoom: target.fernetKey !== null });
+    return id;
   }
 
-  sayIn(room: RoomStream, text: string, action = false, isToken = false): string {
-    const msgId = this.#counted(() => room.lines.say(isToken ? text : checkedText(text), action, isToken));
+  sayIn(room: RoomStream, text: string, form: LineForm = {}): string {
+    const said = form.isToken ? text : this.#counted(() => checkedText(text));
+    const msgId = this.#counted(() => room.lines.say(said, form));
+    this.parts.seat.said(msgId);
     if (room.alarm.isRaised) {
       this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
     }
@@ -203,13 +223,13 @@ export class Conversation implements ChatApi {
     return msgId;
   }
 
-  async tell(name: string, text: string): Promise<void> {
+  async tell(name: string, text: string, form: LineForm = {}): Promise<string> {
     this.#counted(() => checkedText(text));
     const room = await this.directRoom(name).catch((error) => {
       this.lineLost();
       throw error;
     });
-    this.sayIn(room, text);
+    return this.sayIn(room, text, form);
   }
 
   /** A line that cannot be said counts as one that was lost. @throws what `act` throws */
@@ -227,9 +247,9 @@ export class Conversation implements ChatApi {
   }
 
   takeDisplaced(): boolean {
-    const { set } = this.parts;
-    const was = set.isDisplaced;
-    set.isDisplaced = false;
+    const { rooms } = this.parts.seat;
+    const was = rooms.isDisplaced;
+    rooms.isDisplaced = false;
     return was;
   }
 
@@ -274,10 +294,13 @@ export class Conversation implements ChatApi {
     this.parts.seams.typed?.forget();
     this.view.forgetTyped();
   }
+  servers(): readonly string[] {
+    return this.parts.servers();
+  }
   quit(): void {
-    this.parts.quit();
+    this.parts.seat.quit();
   }
   quitWhenQuiet(): void {
-    this.parts.quitWhenQuiet();
+    this.parts.seat.quitWhenQuiet();
   }
 }

@@ -78,7 +78,12 @@ export type RoomEvent =
     readonly speakers?: boolean;
   }
   /** What follows was said while we were away. */
-  | { readonly type: "unread"; readonly room: string }
+  | {
+    readonly type: "unread";
+    readonly room: string;
+    /** It was held: who does not wait for a room to be on the screen has seen it. */
+    readonly late?: boolean;
+  }
   /** A commit has added somebody. */
   | {
     readonly type: "added";

@@ -79,7 +79,7 @@ worldTest("/open lets anyone in again", async (world) => {
 });
 
 const nonsense: [string, RegExp][] = [
-  ["/kick", /no member/],
+  ["/kick", /Whom\? \/kick NAME/],
   ["/kick nobody", /no member/],
   ["/kick ira", /That is you/],
   ["/invite ira", /That is you/],

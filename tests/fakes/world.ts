@@ -9,8 +9,9 @@ import { join } from "@std/path";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { Chat } from "../../lib/client/chat.ts";
+import type { Seat } from "../../lib/client/seat.ts";
 import type { ChatOptions } from "../../lib/client/chat_options.ts";
-import { type EntryOptions, talk } from "../../lib/client/commands/line_entry.ts";
+import { type EntryOptions, takeLines } from "../../lib/client/commands/line_entry.ts";
 import { type Dial, dialTcp } from "../../lib/client/connection/dial.ts";
 import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import type { RoomHead } from "../../lib/protocol/group/commit_rules.ts";
@@ -57,7 +58,7 @@ export interface ServerOptions {
 export type JoinOptions = ChatOptions & EntryOptions;
 
 export interface Client {
-  readonly chat: Chat;
+  readonly chat: Seat;
   readonly view: ScriptedView;
   readonly profile: Profile;
   /** Resolves with the exit code, or the error that ended it. */
@@ -178,6 +179,7 @@ export class World {
       port: this.port,
       tls: false,
       room: "lobby",
+      to: null,
       token: new Uint8Array(0),
       expectServer: null,
       acceptNew: false,
@@ -192,8 +194,12 @@ export class World {
       login: { register: false, password: null, registrationToken: null },
       ...options,
     };
-    const chat = new Chat(profile, all, view, { clock, random: systemRandom, dial });
-    const done = talk(chat, view, all).catch((error: Error) => error).finally(() => profile.close());
+    const whole = new Chat(profile, all, { clock, random: systemRandom, dial });
+    const chat = whole.seat(view);
+    takeLines(chat, view, all);
+    const done = whole.run().then(() => chat.ended).catch((error: Error) => error).finally(() =>
+      profile.close()
+    );
     const cut = () => conn && closeQuietly(conn);
     const client = { chat, view, profile, done, cut };
     this.#clients.push(client);

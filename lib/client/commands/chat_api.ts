@@ -11,6 +11,7 @@ import type { ShownMessages } from "../profile/shown_messages.ts";
 import type { Questions } from "../questions.ts";
 import type { MemberRoom } from "../rooms/member_room.ts";
 import type { RoomContext } from "../rooms/room_context.ts";
+import type { LineForm } from "../rooms/unsent.ts";
 import type { RoomStream } from "../rooms/room_stream.ts";
 
 /** One server's chat, as commands and typed lines see it. Everything may throw ChatError. */
@@ -61,12 +62,12 @@ export interface ChatApi {
   /** Gives up the membership of the room on the screen. */
   leave(): Promise<void>;
 
-  /** Says something in the room on the screen, now or as soon as it is entered. */
-  say(text: string, action?: boolean): void;
+  /** Says something in the room on the screen, now or as soon as it is entered. @returns its id in hex, if it is said */
+  say(text: string, form?: LineForm): string | null;
   /** Says something in one of the rooms. @returns its message id in hex */
-  sayIn(room: RoomStream, text: string, action?: boolean, isToken?: boolean): string;
-  /** Says something to one person alone. */
-  tell(name: string, text: string): Promise<void>;
+  sayIn(room: RoomStream, text: string, form?: LineForm): string;
+  /** Says something to one person alone. @returns its id in hex */
+  tell(name: string, text: string, form?: LineForm): Promise<string>;
   /** A line was not said or done: a program is told at the end. */
   lineLost(): void;
   /** Whether the room on the screen has changed without the person's doing; says so once. */
@@ -83,6 +84,8 @@ export interface ChatApi {
   /** Accepts a changed key. */
   acceptKey(claim: Named): void;
 
+  /** The servers that this person is at, one a line. */
+  servers(): readonly string[];
   /** Wipes what is kept of what was said. */
   forgetHistory(): void;
   /** Clears the input history. */

@@ -132,12 +132,23 @@ export const commands: readonly Command[] = [
   { name: "clear", args: "", help: "Clear the screen (also Ctrl+L)", run: (chat) => chat.view.clear() },
   { name: "password", args: "", help: "Change the password of your account", run: changePassword },
   {
+    name: "servers",
+    args: "",
+    help: "The servers that you are at with this profile, and which one this is",
+    run: (chat) => chat.view.answer(chat.servers()),
+  },
+  {
     name: "release",
     args: "",
     help: "Let your account's next login come from another key, and go",
     run: releaseKey,
   },
-  { name: "me", args: "ACTION", help: "Say what you do", run: (chat, rest) => chat.say(rest, true) },
+  {
+    name: "me",
+    args: "ACTION",
+    help: "Say what you do",
+    run: (chat, rest) => void chat.say(rest, { action: true }),
+  },
   {
     name: "retry",
     args: "",

@@ -1,9 +1,10 @@
 /** LineEntry: what a person or a program enters, and what becomes of it. */
 
+import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import type { ChatView, Entered, Said } from "../chat_view.ts";
 import type { ChatApi } from "./chat_api.ts";
-import { type Command, parseLine } from "./commands.ts";
+import { type Command, type Meaning, parseLine } from "./commands.ts";
 
 /** What is entered, and when that is over. */
 export interface EntryOptions {
@@ -11,20 +12,23 @@ export interface EntryOptions {
   readonly message: string | null;
   /** Stay when the input has ended, and show what is said. */
   readonly listen: boolean;
+  /** What is said goes to this person alone; null: to the room. */
+  readonly to: string | null;
 }
 
-/** Runs a chat together with its input. @returns the exit code @throws ChatError with another one */
-export async function talk(
-  chat: { readonly conversation: ChatApi; run(): Promise<number>; fail(error: ChatError): void },
+/** Takes what is entered at a seat, until it is over. */
+export function takeLines(
+  seat: { readonly conversation: ChatApi; fail(error: ChatError): void },
   view: Pick<ChatView, "lines" | "interactive">,
   options: EntryOptions,
-): Promise<number> {
-  new LineEntry(chat.conversation, view, options).run().catch((error) => {
+): void {
+  new LineEntry(seat.conversation, view, options).run().catch((error) => {
     if (!(error instanceof ChatError)) throw error;
-    chat.fail(error);
+    seat.fail(error);
   });
-  return await chat.run();
 }
+
+const answerFirst = 'Please answer "yes" or "no" first; Ctrl+C is no. Nothing else was done with the line.';
 
 /** Takes lines. */
 class LineEntry {
@@ -42,7 +46,7 @@ class LineEntry {
   async run(): Promise<void> {
     const { chat, view, options: { message, listen } } = this;
     if (message !== null) {
-      chat.say(message);
+      await this.#say(message);
       return chat.quitWhenQuiet();
     }
     for await (const line of view.lines()) {
@@ -61,65 +65,92 @@ class LineEntry {
   }
 
   async #take(entered: Entered): Promise<void> {
-    if (entered instanceof ChatError) this.chat.lineLost();
-    else if (typeof entered === "string") await this.#line(entered);
-    else await this.#said(entered);
+    if (entered instanceof ChatError) return this.chat.lineLost();
+    if (typeof entered === "string") return void await this.#line(entered);
+    if ("line" in entered) return entered.taken(await this.#line(entered.line, entered.msgId));
+    await this.#said(entered);
+    entered.taken?.();
   }
 
-  async #line(line: string): Promise<void> {
+  /** Says a line where lines go. @returns its id in hex, if it is said */
+  async #say(text: string, msgId?: Bytes): Promise<string[]> {
+    const { chat, options: { to } } = this;
+    if (to === null) {
+      const id = chat.say(text, { msgId });
+      return id === null ? [] : [id];
+    }
+    await chat.whenEntered;
+    return chat.isOver ? [] : [await chat.tell(to, text, { msgId })];
+  }
+
+  /** A line as it was typed. @returns ids in hex of what was said */
+  async #line(line: string, msgId?: Bytes): Promise<string[]> {
     const { chat } = this;
-    if (chat.questions.take(line)) return;
+    if (chat.questions.take(line)) return [];
     const meaning = parseLine(line);
     const isGoing = meaning.kind === "quit" ||
       (meaning.kind === "command" && meaning.command.name === "quit");
     if (chat.questions.isOpen && !isGoing) {
-      chat.view.warning(
-        'Please answer "yes" or "no" first; Ctrl+C is no. Nothing else was done with the line.',
-      );
-      return chat.questions.again();
+      chat.view.warning(answerFirst);
+      chat.questions.again();
+      return [];
     }
     try {
-      switch (meaning.kind) {
-        case "nothing":
-          return;
-        case "quit":
-          return this.#leave();
-        case "maybe quit":
-          if (chat.view.interactive && !this.#isMeant) {
-            this.#isMeant = true;
-            return chat.view.warning(
-              `"${line.trim()}" was not said: EXIT or /quit leaves. Enter it once more to say it.`,
-            );
-          }
-          this.#isMeant = false;
-          return chat.say(meaning.text);
-        case "say":
-          return chat.say(meaning.text);
-        case "command":
-          if (meaning.command.args === "" && meaning.rest !== "") {
-            chat.lineLost();
-            return chat.view.warning(`/${meaning.command.name} takes nothing after it; nothing was done.`);
-          }
-          // Not awaited: a command that asks a question needs the next line as its answer.
-          if (chat.view.interactive) return void this.#run(meaning.command, meaning.rest);
-          return await meaning.command.run(chat, meaning.rest);
-        case "unknown":
-          chat.lineLost();
-          return chat.view.warning(
-            `There is no command /${meaning.word}; ${
-              meaning.nearest === null ? "/help lists all" : `did you mean /${meaning.nearest}?`
-            }${
-              meaning.nearest === null ? "." : ""
-            } Nothing was sent; a line that starts with // is said as it stands.`,
-          );
-      }
+      return await this.#meant(meaning, line, msgId);
     } catch (error) {
       this.#warn(error);
+      return [];
     }
   }
 
+  async #meant(meaning: Meaning, line: string, msgId?: Bytes): Promise<string[]> {
+    const { chat } = this;
+    switch (meaning.kind) {
+      case "nothing":
+        return [];
+      case "quit":
+        this.#leave();
+        return [];
+      case "maybe quit":
+        if (!chat.view.interactive || this.#isMeant) {
+          this.#isMeant = false;
+          return await this.#say(meaning.text, msgId);
+        }
+        this.#isMeant = true;
+        chat.view.warning(
+          `"${line.trim()}" was not said: EXIT or /quit leaves. Enter it once more to say it.`,
+        );
+        return [];
+      case "say":
+        return await this.#say(meaning.text, msgId);
+      case "command":
+        await this.#command(meaning.command, meaning.rest);
+        return [];
+      case "unknown": {
+        const meant = meaning.nearest === null ? "/help lists all." : `did you mean /${meaning.nearest}?`;
+        chat.lineLost();
+        chat.view.warning(
+          `There is no command /${meaning.word}; ${meant} Nothing was sent; a line that starts with // is said as ` +
+            "it stands.",
+        );
+        return [];
+      }
+    }
+  }
+
+  async #command(command: Command, rest: string): Promise<void> {
+    const { chat } = this;
+    if (command.args === "" && rest !== "") {
+      chat.lineLost();
+      return chat.view.warning(`/${command.name} takes nothing after it; nothing was done.`);
+    }
+    // Not awaited: a command that asks a question needs the next line as its answer.
+    if (chat.view.interactive) return void this.#run(command, rest);
+    await command.run(chat, rest);
+  }
+
   /** What is said as it stands, wherever it is to go. */
-  async #said({ texts, action = false, isToken, room, to, pending, refused }: Said): Promise<void> {
+  async #said({ texts, msgIds, action = false, isToken, room, to, pending, refused }: Said): Promise<void> {
     const { chat } = this;
     if (chat.questions.isOpen) {
       chat.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
@@ -131,12 +162,11 @@ class LineEntry {
       if (to === undefined && room === undefined && chat.takeDisplaced()) {
         throw this.#refusal(`You are in ${chat.room?.label} now, and nothing was sent`);
       }
-      for (const text of texts) {
+      for (const [i, text] of texts.entries()) {
+        const form = { action, isToken, msgId: msgIds?.[i] };
         const there = await this.#place(room, to);
-        if (there) {
-          const msgId = chat.sayIn(there, text, action, isToken);
-          pending?.(msgId);
-        } else chat.say(text, action);
+        const id = there ? chat.sayIn(there, text, form) : chat.say(text, form);
+        if (id !== null) pending?.(id);
       }
     } catch (error) {
       if (refused && error instanceof ChatError) refused(error);
@@ -147,8 +177,9 @@ class LineEntry {
   /** The room that is meant; null before there is one. A line without a place is lost. @throws ChatError */
   async #place(room: string | undefined, to: string | undefined) {
     const { chat } = this;
+    const person = to ?? (room === undefined ? this.options.to ?? undefined : undefined);
     try {
-      if (to !== undefined) return await chat.directRoom(to);
+      if (person !== undefined) return await chat.directRoom(person);
       return room !== undefined ? chat.knownRoom(room) : chat.room;
     } catch (error) {
       chat.lineLost();

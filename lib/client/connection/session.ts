@@ -6,7 +6,7 @@ import type { RandomSource } from "../../crypto/random.ts";
 import { hostPort } from "../../host_port.ts";
 import type { FrameWatcher, LinkEnd } from "../../protocol/channel/link.ts";
 import { closeReasons, type MessageOf, welcomeFlags } from "../../protocol/channel/link_messages.ts";
-import type { ChatOutput } from "../chat_view.ts";
+import type { Audience } from "../audience.ts";
 import type { Profile } from "../profile/profile.ts";
 import { clockWarning } from "./clock_difference.ts";
 import { Connection, type Receiver } from "./connection.ts";
@@ -39,7 +39,7 @@ export interface SessionParts {
   /** Told of a fault of this program that has ended the link. */
   readonly onBug?: (error: Error) => void;
   /** Shows. */
-  readonly view: ChatOutput;
+  readonly view: Audience;
   /** Whether the server's key is accepted. */
   readonly gate: ServerGate;
   /** What we log in with. */
@@ -144,7 +144,7 @@ function warnOfClock(
   if (text !== null) view.warning(text);
 }
 
-function showStep(view: ChatOutput, step: string): void {
+function showStep(view: Audience, step: string): void {
   if (step === "connected") {
     view.progress("Connected successfully.");
     view.progress("Exchanging keys.");

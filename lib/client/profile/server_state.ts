@@ -41,13 +41,13 @@ export class ServerState {
   /** The numbers of rooms. */
   readonly order: RoomOrder;
   /** How long what is said is kept. */
-  readonly choice: HistoryChoice;
+  choice: HistoryChoice;
   /** What was said. */
-  readonly history: LocalHistory;
+  history: LocalHistory;
   #files: SealedFiles;
 
   /** Opens it. @param history how long what is said is to be kept */
-  constructor(profile: Profile, serverId: Bytes, clock: Clock, history: HistoryWish) {
+  constructor(profile: Profile, serverId: Bytes, private readonly clock: Clock, history: HistoryWish) {
     this.#files = profile.files.folder(encodeHex(serverId).slice(0, 32));
     this.directory = new Directory(this.#files, profile.card, clock);
     this.prekeys = new OwnPrekeys(this.#files, profile.identity, clock);
@@ -57,6 +57,15 @@ export class ServerState {
     this.ignored = new Ignored(this.#files);
     const bytes = this.#files.read(file);
     this.about = bytes ? decodeState<AboutServer>(bytes) : null;
+  }
+
+  /** How long what is said is to be kept from now on. @throws FileTrouble */
+  wish(history: HistoryWish): void {
+    const before = this.choice.days;
+    this.choice = new HistoryChoice(this.#files, history);
+    if (this.choice.days !== before) {
+      this.history = new LocalHistory(this.#files, this.choice.days, this.clock);
+    }
   }
 
   /** The rooms that belong to what the server was last known to be. */

@@ -13,6 +13,7 @@ import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/
 import type { Named } from "../../protocol/identity/name.ts";
 import { shownTime } from "../../timestamp.ts";
 import type { Alarm } from "./alarm.ts";
+import type { Lines } from "./lines.ts";
 import { faultInWords, notOurs } from "./message_fault.ts";
 import type { Readers } from "../room_events.ts";
 import type { RoomNews } from "./room_news.ts";
@@ -48,6 +49,8 @@ export interface EffectsRoom {
   readonly news: Pick<RoomNews, "event" | "notice" | "warn" | "warnOnce">;
   /** Raised when an author's history is not ours. */
   readonly alarm: Pick<Alarm, "raise">;
+  /** Ours, on their way. */
+  readonly lines: Pick<Lines, "stored">;
   /** We are in. */
   admitted(): void;
   /** We were removed: what waits cannot be said here any more. */
@@ -70,8 +73,7 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
     case "unreadable":
       return room.news.notice(`${effect.sender.name} said something that you have no key for.`);
     case "stored":
-      state.outbox = state.outbox.filter((item) => !equals(item.msgId, effect.msgId));
-      return;
+      return room.lines.stored(effect.msgId);
     case "agrees":
       return room.confirmations.seen(effect.author, effect.view);
     case "forked":

@@ -27,7 +27,7 @@ import { makeGenesis } from "../../protocol/group/make_commit.ts";
 import { MemberRoom } from "./member_room.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
 import { newRoomState } from "./room_state.ts";
-import type { ChatOutput } from "../chat_view.ts";
+import type { Audience } from "../audience.ts";
 import { retryWhileLimited } from "../connection/retry_while_limited.ts";
 
 const createTries = 4;
@@ -39,7 +39,7 @@ export interface Entrance {
   /** What they share. */
   readonly context: RoomContext;
   /** Shows news and warnings. */
-  readonly view: ChatOutput;
+  readonly view: Pick<Audience, "notice">;
   /** Aborted when the person goes. */
   readonly signal: AbortSignal;
   /** Whether the person accepts another room by a name. */

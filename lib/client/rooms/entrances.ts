@@ -3,36 +3,32 @@
  * in a room beside the main one is told, and ends nothing.
  */
 
+import { encodeHex } from "@std/encoding/hex";
 import type { Clock } from "../../clock.ts";
-import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import { roomKinds } from "../../protocol/channel/link_messages.ts";
 import { keyFileRoomId } from "../../protocol/group/key_file_message.ts";
 import { BadName, isName, skeleton } from "../../protocol/identity/name.ts";
-import type { ChatOutput } from "../chat_view.ts";
+import type { Audience } from "../audience.ts";
 import type { Connection } from "../connection/connection.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
 import { retryWhileLimited } from "../connection/retry_while_limited.ts";
 import type { KeyClaims } from "../trust/key_claims.ts";
 import type { DirectRooms } from "./direct_rooms.ts";
-import { enterRoom, type Entrance } from "./enter_room.ts";
+import { enterRoom, type Entrance, type Wanted } from "./enter_room.ts";
 import { KeyFileRoom, type KeyFileRoomState, newKeyFileRoomState } from "./key_file_room.ts";
 import type { MemberRoom } from "./member_room.ts";
 import type { RoomSet } from "./room_set.ts";
 import type { RoomStream } from "./room_stream.ts";
 import type { ServerRooms } from "./server_rooms.ts";
-import type { WantedRooms } from "./wanted_rooms.ts";
+import type { WantedKeyFileRoom, WantedRooms } from "./wanted_rooms.ts";
 
 /** What entering needs of the chat. */
 export interface EntrancesParts {
-  /** The room that the command line names. */
-  readonly main: string;
-  /** 32 bytes of the key file that makes it a key-file room, or null. */
-  readonly fernetKey: Bytes | null;
   /** Time. */
   readonly clock: Clock;
-  /** Shows news and warnings. */
-  readonly view: ChatOutput;
+  /** Whom to tell. */
+  readonly seats: Audience;
   /** Aborted when the person goes. */
   readonly signal: AbortSignal;
   /** Whether the person accepts another room by a name. */
@@ -46,7 +42,9 @@ export interface EntrancesParts {
   /** Rooms of two. */
   readonly direct: DirectRooms;
   /** This is the room that was meant: lines go there as soon as they can. */
-  take(room: RoomStream, isMain: boolean): void;
+  take(room: RoomStream): void;
+  /** A wanted room is not to be entered. */
+  refused(name: string, isKeyFileRoom: boolean, error: ChatError): void;
 }
 
 /** Enters the rooms of one server. */
@@ -56,34 +54,53 @@ export class Entrances {
   /** @param parts of the chat */
   constructor(private readonly parts: EntrancesParts) {}
 
-  /** Enters all that are wanted. @throws ChatError when the main room is not to be entered; LinkLost */
+  /** Enters all that are wanted. @throws LinkLost */
   async enterAll(connection: Connection): Promise<void> {
-    const { main, fernetKey, wanted, set, direct } = this.parts;
-    if (fernetKey) await this.#enterKeyFileRoom(connection, fernetKey);
-    for (const each of [...wanted.all]) {
-      const isMain = !fernetKey && skeleton(each.name) === skeleton(main);
-      await this.#tell(isMain, () => enterRoom(this.#entrance(isMain), connection, each));
-    }
+    const { wanted, set, direct } = this.parts;
+    for (const each of [...wanted.keyFileRooms]) await this.#enterWantedKeyFileRoom(connection, each);
+    for (const each of [...wanted.all]) await this.#enterWanted(connection, each);
     for (const room of set.withMembers) {
       if (room.state.status !== "waiting" || !room.isDirect) continue;
-      await this.#tell(false, () => direct.begin(room));
+      await this.#telling(() => direct.begin(room), (error) => this.parts.seats.warning(inWords(error)));
     }
+  }
+
+  /** Enters one that is wanted. @throws LinkLost */
+  async enterNamed(connection: Connection, name: string, isKeyFileRoom: boolean): Promise<void> {
+    const { wanted } = this.parts;
+    if (isKeyFileRoom) {
+      const some = wanted.keyFileRooms.filter((each) => skeleton(each.name) === skeleton(name));
+      for (const each of some) await this.#enterWantedKeyFileRoom(connection, each);
+    } else await this.#enterWanted(connection, wanted.find(name)!);
+  }
+
+  #enterWanted(connection: Connection, each: Wanted): Promise<void> {
+    return this.#telling(
+      () => enterRoom(this.#entrance(), connection, each),
+      (error) => this.parts.refused(each.name, false, error),
+    );
+  }
+  #enterWantedKeyFileRoom(connection: Connection, each: WantedKeyFileRoom): Promise<void> {
+    return this.#telling(
+      () => this.#enterKeyFileRoom(connection, each),
+      (error) => this.parts.refused(each.name, true, error),
+    );
   }
 
   /** Enters a room by its name. @returns it; null when it is entered with the next connection @throws ChatError */
   async enter(name: string, connection: Connection | null): Promise<MemberRoom | null> {
     if (name === "") throw new ChatError("Which room? /join ROOM", "/rooms shows those you are in");
     if (!isName(name)) throw new BadName("room name", name);
-    const { set, wanted, view } = this.parts;
+    const { set, wanted, seats } = this.parts;
     const known = set.entered(name);
     if (known) return known;
     if (!connection) {
       wanted.add(name);
-      view.notice(`You are not connected now; ${name} is entered as soon as you are.`);
+      seats.notice(`You are not connected now; ${name} is entered as soon as you are.`);
       return null;
     }
     const asked = { name, roomKey: new Uint8Array(32), inviter: null, roomId: null };
-    await enterRoom(this.#entrance(false), connection, asked);
+    await enterRoom(this.#entrance(), connection, asked);
     wanted.add(name);
     return set.withMembers.find((other) =>
       !other.isDirect && !other.state.retired && skeleton(other.state.name) === skeleton(name)
@@ -97,13 +114,14 @@ export class Entrances {
 
   /** Begins a room of two; cut off, it is begun with the next connection. */
   beginDirect(room: MemberRoom): void {
-    this.#tell(false, () => this.parts.direct.begin(room)).catch((error) => {
+    const warn = (error: ChatError) => this.parts.seats.warning(inWords(error));
+    this.#telling(() => this.parts.direct.begin(room), warn).catch((error) => {
       if (!(error instanceof LinkLost)) throw error;
     });
   }
 
-  #entrance(isMain: boolean): Entrance {
-    const { set, rooms, view, signal, claims, take } = this.parts;
+  #entrance(): Entrance {
+    const { set, rooms, seats: view, signal, claims, take } = this.parts;
     return {
       rooms: set.withMembers,
       context: rooms.context,
@@ -112,7 +130,7 @@ export class Entrances {
       claims,
       addRoom: (room) => rooms.add(room),
       dropRoom: (room) => rooms.drop(room),
-      take: (room) => take(room, isMain),
+      take,
       watch: (room, check) => {
         const watch = { room, check };
         this.#watched.add(watch);
@@ -122,19 +140,19 @@ export class Entrances {
   }
 
   /** A key-file room (protocol §8.1): a holder of the file is in. @throws LinkLost, RequestRefused, FileTrouble */
-  async #enterKeyFileRoom(connection: Connection, key: Bytes): Promise<void> {
-    const { main, set, rooms, clock, signal, take } = this.parts;
+  async #enterKeyFileRoom(connection: Connection, { name, key }: WantedKeyFileRoom): Promise<void> {
+    const { set, rooms, clock, signal, take } = this.parts;
     const { context } = rooms;
-    let room = set.main instanceof KeyFileRoom ? set.main : null;
+    const id = keyFileRoomId(key, connection.server.id, name);
+    const known = set.all.get(encodeHex(id));
+    let room = known instanceof KeyFileRoom ? known : null;
     if (!room) {
-      const id = keyFileRoomId(key, connection.server.id, main);
-      const state = context.files.loadKeyFileRoom<KeyFileRoomState>(id) ?? newKeyFileRoomState(id, main);
+      const state = context.files.loadKeyFileRoom<KeyFileRoomState>(id) ?? newKeyFileRoomState(id, name);
       room = rooms.add(new KeyFileRoom(context, state, key, connection.server));
     }
     room.connect(connection);
-    take(room, true);
+    take(room);
     const pos = room.history?.view.pos ?? 0;
-    const { id } = room.state;
     await retryWhileLimited(
       { clock, signal },
       () =>
@@ -142,12 +160,13 @@ export class Entrances {
     );
   }
 
-  async #tell(isMain: boolean, act: () => Promise<void>): Promise<void> {
+  /** @throws LinkLost, and what is no ChatError */
+  async #telling(act: () => Promise<void>, tell: (error: ChatError) => void): Promise<void> {
     try {
       await act();
     } catch (error) {
-      if (isMain || error instanceof LinkLost || !(error instanceof ChatError)) throw error;
-      this.parts.view.warning(inWords(error));
+      if (error instanceof LinkLost || !(error instanceof ChatError)) throw error;
+      tell(error);
     }
   }
 }

@@ -255,7 +255,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   }
 
   #carryOut(effect: KeyFileEffect, pos: number | null, address: string): void {
-    const { state, news } = this;
+    const { news } = this;
     switch (effect.type) {
       case "forked":
         return this.alarm.raise(effect.author);
@@ -267,7 +267,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
         return news.warnOnce(notOurs("message"));
       case "message": {
         const { sender, own, waited, n, text, token } = effect;
-        if (waited) state.outbox = state.outbox.filter((item) => item.msgId !== waited);
+        if (waited) this.lines.stored(waited);
         const fromId = encodeHex(sender.id);
         const msgId = waited ? encodeHex(waited) : `${fromId.slice(0, 8)}-${n}`;
         const common = { room: this.label, from: sender.name, fromId, own, msgId, text, token, address };

@@ -3,6 +3,7 @@
  * sealed and sent is outbox.ts; a line whose room is not entered yet is in unsent.ts.
  */
 
+import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import { ChatError, inWords } from "../../errors.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
@@ -10,20 +11,25 @@ import type { RoomEvent } from "../room_events.ts";
 import type { RoomContext } from "./room_context.ts";
 import type { RoomNews } from "./room_news.ts";
 import type { OutboxItem } from "./room_state.ts";
-import { newItem, newLine, pendingEvent } from "./unsent.ts";
+import { type LineForm, newItem, newLine, pendingEvent } from "./unsent.ts";
+
+// More than can wait to be stored at once.
+const maxSaid = 64;
 
 /** What lines need of their room. */
 export interface LinesRoom {
   /** Clock, randomness, our name. */
-  readonly context: Pick<RoomContext, "clock" | "random" | "card" | "show">;
+  readonly context: Pick<RoomContext, "clock" | "random" | "card">;
   /** Where they are kept, among the attests. */
-  readonly state: { outbox: OutboxItem[] };
+  readonly state: { outbox: OutboxItem[]; said?: string[] };
   /** What people call the room. */
   readonly label: string;
   /** Where what becomes of them is told. */
   readonly news: RoomNews;
   /** Whether something can be said here at all. @throws ChatError */
   checkSayable(item: OutboxItem): void;
+  /** Shows what happened. */
+  show(event: RoomEvent): void;
   /** The state must be stored. */
   changed(): void;
   /** Runs a job, which stores and sends them. */
@@ -32,7 +38,7 @@ export interface LinesRoom {
 
 /** The lines of one room. */
 export class Lines {
-  #lost = 0;
+  #lost: string[] = [];
 
   /** @param room where they are said */
   constructor(private readonly room: LinesRoom) {}
@@ -43,13 +49,29 @@ export class Lines {
   }
 
   /** Says something. @returns its message id in hex @throws ChatError when it cannot be said */
-  say(text: string, action = false, isToken = false): string {
-    const line = newLine(text, action, this.room.context);
-    const item = isToken ? { ...line, isToken } : line;
+  say(text: string, form: LineForm = {}): string {
+    const item = newLine(text, form, this.room.context);
+    const id = encodeHex(item.msgId);
+    // Whoever did not hear of it says it again under the same id.
+    if (form.msgId && this.#wasSaid(id)) return id;
     this.room.checkSayable(item);
     this.#queue(item);
     this.room.schedule();
-    return encodeHex(item.msgId);
+    return id;
+  }
+
+  #wasSaid(id: string): boolean {
+    const { outbox, said = [] } = this.room.state;
+    return said.includes(id) || outbox.some(({ msgId }) => encodeHex(msgId) === id);
+  }
+
+  /** Something of ours is stored: a line that is said again, under its id, was said. @param msgId 16 bytes */
+  stored(msgId: Uint8Array): void {
+    const { state } = this.room;
+    const item = state.outbox.find((each) => equals(each.msgId, msgId));
+    state.outbox = state.outbox.filter((each) => each !== item);
+    if (!item || item.type === contentTypes.attest) return;
+    state.said = [...state.said ?? [], encodeHex(msgId)].slice(-maxSaid);
   }
 
   /** Says, for this program, what is no line. @param type of content */
@@ -69,7 +91,7 @@ export class Lines {
         if (!(error instanceof ChatError)) throw error;
         this.room.news.event({ type: "withdrawn", room: this.room.label, msgId: encodeHex(item.msgId) });
         this.room.news.warn(inWords(error));
-        this.#lost++;
+        this.#lost.push(encodeHex(item.msgId));
       }
     }
     this.room.schedule();
@@ -89,16 +111,28 @@ export class Lines {
     return [...lines];
   }
 
-  /** Shows again what was said before and is not stored yet. */
-  showUnsent(): void {
-    for (const item of this.unsent) this.room.context.show(this.#pending(item));
+  /** What was said before and is not stored yet, as views show it. */
+  get pending(): RoomEvent[] {
+    return this.unsent.map((item) => this.#pending(item));
   }
 
   /** Tells views that the waiting lines will not be sent from here. */
   withdraw(): void {
     for (const { msgId } of this.room.state.outbox) {
-      this.room.context.show({ type: "withdrawn", room: this.room.label, msgId: encodeHex(msgId) });
+      this.room.show({ type: "withdrawn", room: this.room.label, msgId: encodeHex(msgId) });
     }
+  }
+
+  /** Drops some of what waits. @param ids in hex */
+  dropThose(ids: ReadonlySet<string>): void {
+    const { state } = this.room;
+    for (const { msgId } of state.outbox) {
+      const id = encodeHex(msgId);
+      if (ids.has(id)) this.room.show({ type: "withdrawn", room: this.room.label, msgId: id });
+    }
+    state.outbox = state.outbox.filter(({ msgId }) => !ids.has(encodeHex(msgId)));
+    this.room.changed();
+    this.room.schedule();
   }
 
   /** Drops everything that waits, by the person's word. */
@@ -110,17 +144,16 @@ export class Lines {
 
   /** Drops everything that waits, against the person's will; the lines among it count as lost, and are told of. */
   lose(): void {
-    const lost = this.unsent.length;
+    const lost = this.unsent.map(({ msgId }) => encodeHex(msgId));
     this.drop();
-    this.#lost += lost;
-    if (lost > 0) this.room.news.warn(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);
+    this.#lost.push(...lost);
+    if (lost.length === 0) return;
+    this.room.news.warn(lost.length === 1 ? "One line was not sent." : `${lost.length} lines were not sent.`);
   }
 
-  /** Lines that were lost since the last call. */
-  takeLost(): number {
-    const lost = this.#lost;
-    this.#lost = 0;
-    return lost;
+  /** Ids in hex of lines that were lost since the last call. */
+  takeLost(): string[] {
+    return this.#lost.splice(0);
   }
 
   /** Nothing can be said here any more: the lines stay, and can be said again elsewhere. */

@@ -32,8 +32,8 @@ export interface RoomContext {
   readonly clock: Clock;
   /** Randomness. */
   readonly random: RandomSource;
-  /** Shows. */
-  show(event: RoomEvent): void;
+  /** Shows. @param room where it happened */
+  show(event: RoomEvent, room: object): void;
   /** Whether what is said in a room waits until the room is on the screen. */
   holds(room: object): boolean;
   /** Whether the person wants to see nothing of somebody. @param id in hex */

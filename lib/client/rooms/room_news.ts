@@ -97,11 +97,11 @@ export class RoomNews {
 
   /** Shows what was collected. */
   show(): void {
-    for (const event of this.#events.splice(0)) this.room.context.show(event);
+    for (const event of this.#events.splice(0)) this.room.context.show(event, this.room);
   }
 
   /** Warns past everything that waits to be stored: of the disk itself. */
   warnNow(text: string): void {
-    this.room.context.show(this.#warning(text));
+    this.room.context.show(this.#warning(text), this.room);
   }
 }

@@ -35,6 +35,8 @@ export interface StreamState {
   history: History | null;
   /** Not confirmed yet, oldest first. */
   outbox: OutboxItem[];
+  /** Message ids in hex of our last lines that were stored. */
+  said?: string[];
   /** Ids in hex whose views do not count, by the person's word. */
   ignoredViews: string[];
   /** A fork was seen: sending stops until the person says so. Whose history differs, or "the server". */

@@ -243,10 +243,20 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.caughtUp();
     if (!this.#announced) {
       this.#announced = true;
-      const event: RoomEvent = { type: "entered", room: this.label, members: this.memberNames };
-      this.news.event(this.hasRoster ? event : { ...event, speakers: true });
+      this.news.event(this.enteredEvent);
     }
     if (!this.alarm.isRaised && !this.state.retired) await this.settle();
+  }
+
+  /** Shows at once what happened here, whatever is stored. */
+  show(event: RoomEvent): void {
+    this.context.show(event, this);
+  }
+
+  /** We are in, as it is told to whoever looks. */
+  get enteredEvent(): RoomEvent {
+    const event: RoomEvent = { type: "entered", room: this.label, members: this.memberNames };
+    return this.hasRoster ? event : { ...event, speakers: true };
   }
 
   /** Seals, stores, sends: the end of settling. */

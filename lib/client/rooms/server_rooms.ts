@@ -18,13 +18,13 @@ import {
 import { noKeyFile } from "../../protocol/group/epoch.ts";
 import { decodeName, type Named } from "../../protocol/identity/name.ts";
 import { TokenBucket } from "../../token_bucket.ts";
+import type { Audience } from "../audience.ts";
 import type { ChatOutput } from "../chat_view.ts";
 import type { Connection } from "../connection/connection.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
 import type { HistoryWish } from "../profile/history_choice.ts";
 import type { Profile } from "../profile/profile.ts";
 import { ServerState } from "../profile/server_state.ts";
-import type { ShownMessages } from "../profile/shown_messages.ts";
 import type { RoomEvent } from "../room_events.ts";
 import { MemberRoom } from "./member_room.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
@@ -47,12 +47,12 @@ export interface ServerRoomsParts {
   readonly clock: Clock;
   /** Randomness. */
   readonly random: RandomSource;
-  /** Shows. */
-  readonly view: ChatOutput;
+  /** Whom to tell. */
+  readonly seats: Audience;
+  /** Those at which a room is about to be shown first. */
+  coming(room: RoomStream): readonly RecallSeat[];
   /** How long what is said is kept on this machine. */
-  readonly history: HistoryWish;
-  /** What `/why` tells of. */
-  readonly shown: ShownMessages;
+  history(): HistoryWish;
   /** All rooms. */
   readonly set: RoomSet;
   /** Those that the person wants to be in. */
@@ -63,12 +63,22 @@ export interface ServerRoomsParts {
   connection(): Connection | null;
   /** The room of two with somebody. */
   direct(other: Named): MemberRoom;
+  /** All rooms begin anew: none is on a screen. */
+  begun(): void;
   /** A job of a room is over. */
   jobDone(room: RoomStream): void;
   /** Ends the chat with an error. */
   fail(error: ChatError): void;
   /** A fault of this program. */
   bug(error: Error): void;
+}
+
+/** Where the last lines that are kept can be shown. */
+export interface RecallSeat {
+  /** Shows. */
+  readonly view: ChatOutput;
+  /** Which room they are shown of. */
+  recalled: RoomStream | null;
 }
 
 /** All rooms of one server. */
@@ -78,7 +88,6 @@ export class ServerRooms {
   #context: RoomContext | null = null;
   #sending: TokenBucket;
   #historyFails = new Set<string>();
-  #recalled: RoomStream | null = null;
 
   /** @param parts of the chat */
   constructor(private readonly parts: ServerRoomsParts) {
@@ -99,20 +108,16 @@ export class ServerRooms {
   get serverId(): Bytes | null {
     return this.#serverId;
   }
-  /** The rooms that can be shown, as a person counts them. */
-  get numbered(): readonly RoomStream[] {
-    return this.#server ? this.parts.set.numbered(this.#server.order) : [];
-  }
   get #all(): RoomStream[] {
     return [...this.parts.set.all.values()];
   }
 
   /** A server has proved its key: its rooms are opened, unless they are. */
   begin(serverId: Bytes): void {
-    const { profile, clock, history, set } = this.parts;
+    const { profile, clock, set } = this.parts;
     if (!this.#serverId || !equals(this.#serverId, serverId)) {
       this.#serverId = serverId;
-      this.#server = new ServerState(profile, serverId, clock, history);
+      this.#server = new ServerState(profile, serverId, clock, this.parts.history());
       this.#open();
     }
     for (const room of set.withMembers) this.parts.wanted.giveRoomKey(room);
@@ -121,14 +126,15 @@ export class ServerRooms {
   #open(): void {
     const { set } = this.parts;
     this.#context = this.#makeContext(this.#serverId!, this.#server!);
-    set.clear();
+    set.all.clear();
+    this.parts.begun();
     for (const state of this.#context.files.load().toSorted((a, b) => a.name < b.name ? -1 : 1)) {
       this.add(new MemberRoom(this.#context, state));
     }
   }
 
   #makeContext(serverId: Bytes, server: ServerState): RoomContext {
-    const { profile, clock, random, view, shown, set } = this.parts;
+    const { profile, clock, random, seats, set } = this.parts;
     return {
       serverId,
       identity: profile.identity,
@@ -139,11 +145,8 @@ export class ServerRooms {
       files: server.rooms(),
       clock,
       random,
-      show: (event) => {
-        shown.add(event);
-        view.event(event);
-      },
-      holds: (room) => view.holds && set.isElsewhere(room as RoomStream),
+      show: (event, room) => seats.event(event, room as RoomStream),
+      holds: (room) => seats.holds(room as RoomStream, set.canBeShown(room as RoomStream)),
       ignores: (id) => server.ignored.has(id),
       record: (room, events) => this.#record(room, events),
       sendWaitMs: () => this.#sending.takeOrWaitMs(),
@@ -154,16 +157,16 @@ export class ServerRooms {
         return true;
       },
       serverFault: (why) => {
-        view.warning(`The server broke the protocol (${why}); the connection is ended.`);
+        seats.warning(`The server broke the protocol (${why}); the connection is ended.`);
         this.parts.connection()?.drop();
       },
       bug: (error) => {
         this.parts.bug(error);
-        if (view.interactive) return;
+        if (seats.interactive) return;
         this.parts.fail(new ChatError("A fault of this program has ended it", "please report it"));
       },
       storageFailed: (error) => {
-        if (!view.interactive) this.parts.fail(error);
+        if (!seats.interactive) this.parts.fail(error);
       },
     };
   }
@@ -203,14 +206,14 @@ export class ServerRooms {
 
   /** WELCOME: what the server was, and is; all rooms follow the new connection. */
   welcome(message: MessageOf<"WELCOME">, connection: Connection): void {
-    const { view, clock, set } = this.parts;
+    const { seats, clock, set } = this.parts;
     // One less than the server allows at once: the two clocks differ.
     this.#sending = new TokenBucket(Math.max(1, message.burst - 1), 1000 / Math.max(1, message.rate), clock);
     const memoryOnly = (message.flags & welcomeFlags.memoryOnly) !== 0;
     const change = this.server.welcome({ runId: message.runId, memoryOnly });
     if (change === "restarted") this.#beginAnew();
     else if (change === "lost") {
-      view.warning(
+      seats.warning(
         "The server has lost its data, or is not the one it was; nothing is sent into known rooms.",
       );
       for (const room of this.#all) room.alarm.serverLost();
@@ -226,21 +229,21 @@ export class ServerRooms {
   /** A memory-only server has begun anew: rooms are over, and lines that it had not confirmed are said again. */
   #beginAnew(): void {
     const lines = this.#all.flatMap((room) => this.#takeUnsent(room));
-    this.parts.view.notice("The server was restarted: rooms begin anew.");
+    this.parts.seats.notice("The server was restarted: rooms begin anew.");
     for (const room of this.#all) room.showLast();
     this.#open();
     for (const line of lines) {
       if (line.to) this.parts.direct(line.to).lines.adopt([line.item]);
       else this.parts.unsent.keep(line);
-      if (line.room !== null) this.parts.wanted.add(line.room);
+      if (line.room !== null && !line.isKeyFileRoom) this.parts.wanted.add(line.room);
     }
   }
 
   #takeUnsent(room: RoomStream): UnsentLine[] {
     const to = room instanceof MemberRoom ? room.other : null;
-    // A key-file room is the one that the command line names.
-    const name = to || !(room instanceof MemberRoom) ? null : room.state.name;
-    return room.lines.takeUnsent().map((item) => ({ item, room: name, to }));
+    const name = to ? null : room.state.name;
+    const isKeyFileRoom = !(room instanceof MemberRoom);
+    return room.lines.takeUnsent().map((item) => ({ item, room: name, to, isKeyFileRoom }));
   }
 
   /** A message of a room's stream. @throws Malformed: the link must end */
@@ -276,19 +279,18 @@ export class ServerRooms {
 
   /** Keeps what was said. What cannot be kept is shown all the same. */
   #record(id: Bytes, events: readonly RoomEvent[]): void {
-    const { set } = this.parts;
-    const room = set.all.get(encodeHex(id));
+    const room = this.parts.set.all.get(encodeHex(id));
     const isNews = events.some(({ type }) => type === "message" || type === "unread");
     // What was missed comes before the room is entered: what is kept stands above it.
-    if (isNews && room && !set.shown && set.isNamed(room)) this.recall(room);
+    if (isNews && room) { for (const seat of this.parts.coming(room)) this.recall(seat, room); }
     this.#keeping("What is said is not kept any more", () => this.server.history.record(id, events));
   }
 
   /** Shows the last lines of a room that are kept, above what is new in it; for a person, on coming to it. */
-  recall(room: RoomStream): void {
-    const { view } = this.parts;
-    if (!view.interactive || this.#recalled === room) return;
-    this.#recalled = room;
+  recall(seat: RecallSeat, room: RoomStream): void {
+    const { view } = seat;
+    if (!view.interactive || seat.recalled === room) return;
+    seat.recalled = room;
     const { history, ignored } = this.server;
     if (!history.isOn) return;
     this.#keeping("What was said cannot be shown", () => {
@@ -299,11 +301,16 @@ export class ServerRooms {
     });
   }
 
+  /** What people wish to be kept has changed. */
+  wishes(): void {
+    this.#keeping("Cannot keep what is said", () => this.#server?.wish(this.parts.history()));
+  }
+
   /** Tells, once, what is kept. */
   tellOfHistory(): void {
     this.#keeping("Cannot keep what is said", () => {
       const text = this.server.choice.takeNotice();
-      if (text !== null) this.parts.view.notice(text);
+      if (text !== null) this.parts.seats.notice(text);
     });
   }
 
@@ -314,7 +321,7 @@ export class ServerRooms {
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
       if (!this.#historyFails.has(what)) {
-        this.parts.view.warning(`${what}: ${error.message}. /forget begins the history anew.`);
+        this.parts.seats.warning(`${what}: ${error.message}. /forget begins the history anew.`);
       }
       this.#historyFails.add(what);
     }

@@ -74,6 +74,9 @@ export class Unread {
     this.#marksNext = false;
     room.changed();
     if (held.length === 0) return [];
-    return [{ type: "unread", room: room.label() }, ...held.map((message) => ({ ...message, late: true }))];
+    return [
+      { type: "unread", room: room.label(), late: true },
+      ...held.map((message) => ({ ...message, late: true })),
+    ];
   }
 }

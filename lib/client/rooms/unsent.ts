@@ -5,6 +5,7 @@
 
 import { encodeHex } from "@std/encoding/hex";
 import type { Clock } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError } from "../../errors.ts";
 import { contentTypes, maxTextBytes } from "../../protocol/group/content.ts";
@@ -16,8 +17,10 @@ import type { OutboxItem } from "./room_state.ts";
 export interface UnsentLine {
   /** As a room's outbox takes it. */
   readonly item: OutboxItem;
-  /** A room's name; null for the one that the command line names, or a room of two. */
+  /** A room's name; null for a room of two. */
   readonly room: string | null;
+  /** It is a key-file room. */
+  readonly isKeyFileRoom?: boolean;
   /** The other person of a room of two. */
   readonly to: Named | null;
 }
@@ -41,14 +44,25 @@ export function newItem(
   return { msgId: random(16), type, timeMs: clock.now(), body, sealed: null, failed: false };
 }
 
+/** How a line is said. */
+export interface LineForm {
+  /** "/me" */
+  readonly action?: boolean;
+  /** The text is a Fernet token that another program has made. */
+  readonly isToken?: boolean;
+  /** 16 bytes that tell it from every other line; without them they are chosen. */
+  readonly msgId?: Bytes;
+}
+
 /** A line that is to be said. */
 export function newLine(
   text: string,
-  action: boolean,
+  { action, isToken, msgId }: LineForm,
   seams: { readonly clock: Clock; readonly random: RandomSource },
 ): OutboxItem {
   const type = action ? contentTypes.action : contentTypes.text;
-  return newItem(type, new TextEncoder().encode(text), seams);
+  const item = newItem(type, new TextEncoder().encode(text), seams);
+  return { ...item, ...(msgId ? { msgId } : {}), ...(isToken ? { isToken } : {}) };
 }
 
 /** What a line that waits looks like to a view. @param room its label */
@@ -72,12 +86,8 @@ export function pendingEvent(
 export class Unsent {
   #lines: UnsentLine[] = [];
 
-  /** @param main the room that the command line names @param own our name @param show shows */
-  constructor(
-    private readonly main: string,
-    private readonly own: string,
-    private readonly show: (event: RoomEvent) => void,
-  ) {}
+  /** @param own our name @param show shows */
+  constructor(private readonly own: string, private readonly show: (event: RoomEvent) => void) {}
 
   /** How many there are. */
   get count(): number {
@@ -87,12 +97,14 @@ export class Unsent {
   /** Keeps a line until its room is entered. */
   keep(line: UnsentLine): void {
     this.#lines.push(line);
-    this.show(pendingEvent(line.item, line.room ?? this.main, this.own));
+    this.show(pendingEvent(line.item, line.room ?? "", this.own));
   }
 
-  /** The lines that belong into a room which is entered now. @param isMain it is the one of the command line */
-  take(room: string, isMain: boolean): OutboxItem[] {
-    const isDue = (line: UnsentLine) => line.room === null ? isMain : skeleton(line.room) === skeleton(room);
+  /** The lines that belong into a room which is entered now. */
+  take(room: string, isKeyFileRoom: boolean): OutboxItem[] {
+    const isDue = (line: UnsentLine) =>
+      line.room !== null && skeleton(line.room) === skeleton(room) &&
+      (line.isKeyFileRoom ?? false) === isKeyFileRoom;
     const due = this.#lines.filter(isDue);
     this.#lines = this.#lines.filter((line) => !isDue(line));
     return due.map(({ item }) => item);

@@ -1,30 +1,33 @@
-/** WantedRooms: the rooms that the person wants to be in, in this run, and the key files that were given for them. */
+/** WantedRooms: the rooms that people want to be in, in this run, and the key files that were given for them. */
 
 import { equals } from "@std/bytes/equals";
+import type { Bytes } from "../../crypto/bytes.ts";
 import { noKeyFile } from "../../protocol/group/epoch.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
-import type { ChatOptions } from "../chat_options.ts";
-import type { NamedRoom } from "./room_set.ts";
 import type { Wanted } from "./enter_room.ts";
-import type { MemberRoom } from "./member_room.ts";
+import { type MemberRoom } from "./member_room.ts";
+import { WrongKeyFile } from "./room_context.ts";
+
+/** A room of everybody who has a key file. */
+export interface WantedKeyFileRoom {
+  /** Its name. */
+  readonly name: string;
+  /** 32 bytes of the file. */
+  readonly key: Bytes;
+}
 
 /** What is entered with each connection. */
 export class WantedRooms {
-  #rooms: Wanted[];
+  #rooms: Wanted[] = [];
+  #keyFileRooms: WantedKeyFileRoom[] = [];
 
-  /** @param named what the command line says of the room it names; a key-file room is entered in its own way */
-  constructor({ room, roomKey, fernetKey, pins }: NamedRoom & Pick<ChatOptions, "roomKey" | "pins">) {
-    this.#rooms = fernetKey ? [] : [{
-      name: room,
-      roomKey: roomKey ?? noKeyFile,
-      inviter: pins?.inviterId ?? null,
-      roomId: pins?.roomId ?? null,
-    }];
-  }
-
-  /** All of them. */
+  /** Those with members. */
   get all(): readonly Wanted[] {
     return this.#rooms;
+  }
+  /** Those with a key file alone. */
+  get keyFileRooms(): readonly WantedKeyFileRoom[] {
+    return this.#keyFileRooms;
   }
 
   /** By name, in any spelling. */
@@ -32,10 +35,34 @@ export class WantedRooms {
     return this.#rooms.find((wanted) => skeleton(wanted.name) === skeleton(name));
   }
 
-  /** Adds a room without a key file, unless it is wanted already. */
-  add(name: string): Wanted {
-    const wanted = this.find(name) ?? { name, roomKey: noKeyFile, inviter: null, roomId: null };
-    if (!this.#rooms.includes(wanted)) this.#rooms.push(wanted);
+  /** Adds a room, unless it is wanted already. @throws WrongKeyFile when it is, with another key file */
+  add(name: string, said: Partial<Wanted> = {}): Wanted {
+    const { roomKey = noKeyFile } = said;
+    const before = this.find(name);
+    if (before && !equals(roomKey, noKeyFile) && !equals(roomKey, before.roomKey)) {
+      throw new WrongKeyFile(name);
+    }
+    if (before && (said.roomId ?? null) === null) return before;
+    const wanted = {
+      inviter: null,
+      roomId: null,
+      ...before,
+      ...said,
+      name,
+      roomKey: before?.roomKey ?? roomKey,
+    };
+    this.#rooms = [...this.#rooms.filter((each) => each !== before), wanted];
+    return wanted;
+  }
+
+  /** Adds a room with a key file alone, unless it is wanted already. */
+  addKeyFileRoom(name: string, key: Bytes): WantedKeyFileRoom {
+    const before = this.#keyFileRooms.find((each) =>
+      skeleton(each.name) === skeleton(name) && equals(each.key, key)
+    );
+    if (before) return before;
+    const wanted = { name, key };
+    this.#keyFileRooms.push(wanted);
     return wanted;
   }
 

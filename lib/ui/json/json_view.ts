@@ -118,6 +118,8 @@ export class JsonView implements ChatView {
         const { type, speakers = false, ...rest } = event;
         return this.#put(type, { ...rest, speakers });
       }
+      case "unread":
+        return this.#put("unread", { room: event.room });
       case "presence": {
         const { isClaim: _isClaim, type, ...rest } = event; // it always is one
         return this.#put(type, rest);

@@ -1,0 +1,68 @@
+/** Seats: all views of one chat as one: what is told to all, who is asked, and what of a room is whose. */
+
+import type { Audience } from "./audience.ts";
+import type { RoomEvent } from "./room_events.ts";
+import type { RoomStream } from "./rooms/room_stream.ts";
+import type { Seat } from "./seat.ts";
+
+/** The seats of one chat. */
+export class Seats implements Audience, Iterable<Seat> {
+  #seats = new Set<Seat>();
+
+  /** Somebody sits down. */
+  add(seat: Seat): void {
+    this.#seats.add(seat);
+  }
+  /** Somebody goes. */
+  remove(seat: Seat): void {
+    this.#seats.delete(seat);
+  }
+  /** How many there are. */
+  get count(): number {
+    return this.#seats.size;
+  }
+  [Symbol.iterator](): Iterator<Seat> {
+    return [...this.#seats][Symbol.iterator]();
+  }
+
+  /** Whether a person is there who can be asked. */
+  get interactive(): boolean {
+    return this.#asked !== undefined;
+  }
+  /** Whom questions of the chat itself go to. */
+  get #asked(): Seat | undefined {
+    return [...this.#seats].find(({ view }) => view.interactive);
+  }
+
+  /** Whether what is said in a room waits until somebody has it on the screen. */
+  holds(room: RoomStream, canBeShown: boolean): boolean {
+    const screens = [...this.#seats].filter(({ view }) => view.holds);
+    return canBeShown && screens.length > 0 && !screens.some(({ rooms }) => rooms.isHere(room));
+  }
+
+  /** Something happened in a room. */
+  event(event: RoomEvent, room: RoomStream | null = null): void {
+    const isRead = room !== null && [...this].some(({ view, rooms }) => view.holds && rooms.isHere(room));
+    for (const seat of this) seat.event(event, room, isRead);
+  }
+  /** A step on the way in. */
+  progress(text: string): void {
+    for (const { view } of this) view.progress(text);
+  }
+  /** News that are no room's. */
+  notice(text: string): void {
+    for (const { view } of this) view.notice(text);
+  }
+  /** Something that people must know. */
+  warning(text: string): void {
+    for (const { view } of this) view.warning(text);
+  }
+  /** Asks a person. @returns false where there is none */
+  async ask(question: string): Promise<boolean> {
+    return await this.#asked?.questions.ask(question) ?? false;
+  }
+  /** Asks a person for a secret. @returns null where there is none */
+  async secret(question: string): Promise<string | null> {
+    return await this.#asked?.questions.secret(question) ?? null;
+  }
+}
