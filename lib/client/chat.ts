@@ -193,8 +193,8 @@ export class Chat implements Receiver {
     const there = [...this.#set.all.values()].find((room) => seat.rooms.isNamed(room) && room.isCaughtUp);
     if (there) {
       seat.take(there, true);
-      seat.event(there.enteredEvent, there, false);
-      return seat.jobDone(there);
+      seat.jobDone(there);
+      return seat.event(there.enteredEvent, there, false);
     }
     const isKeyFileRoom = seat.options.fernetKey !== null;
     this.#entrances.enterNamed(connection, name, isKeyFileRoom).catch((error) => {
@@ -222,6 +222,15 @@ export class Chat implements Receiver {
     for (const seat of this.#seats) seat.fail(error);
   }
 
+  /** Ends it, whoever still looks: somebody else goes on. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Whether there is a connection. */
+  get isConnected(): boolean {
+    return this.#connection !== null;
+  }
   /** Where it is, as people write it. */
   get place(): string {
     return hostPort(this.options.host, this.options.port);

@@ -49,6 +49,8 @@ export interface ChatView {
   readonly interactive: boolean;
   /** Whether what is said in other rooms than the one on the screen waits until that room is. */
   readonly holds: boolean;
+  /** It shows nothing of what is said: all of it waits for somebody who reads. */
+  readonly isBlind?: boolean;
   /** What is entered; ends with the input. */
   lines(): AsyncIterable<Entered>;
   /** Something happened in a room. */

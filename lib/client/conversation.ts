@@ -215,7 +215,7 @@ export class Conversation implements ChatApi {
   sayIn(room: RoomStream, text: string, form: LineForm = {}): string {
     const said = form.isToken ? text : this.#counted(() => checkedText(text));
     const msgId = this.#counted(() => room.lines.say(said, form));
-    this.parts.seat.said(msgId);
+    if (!room.lines.wasStored(msgId)) this.parts.seat.said(msgId);
     if (room.alarm.isRaised) {
       this.view.warning('Sending is stopped by the warning above; the line is kept, "/retry" sends it.');
     }

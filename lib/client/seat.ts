@@ -178,6 +178,7 @@ export class Seat {
     const isNew = this.rooms.shown !== room;
     this.rooms.shown = room;
     this.showStatus();
+    if (this.view.isBlind) return;
     if (isNew) {
       this.parts.recall(this, room);
       for (const event of room.lines.pending) this.view.event(event);

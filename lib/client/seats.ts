@@ -36,13 +36,21 @@ export class Seats implements Audience, Iterable<Seat> {
 
   /** Whether what is said in a room waits until somebody has it on the screen. */
   holds(room: RoomStream, canBeShown: boolean): boolean {
-    const screens = [...this.#seats].filter(({ view }) => view.holds);
-    return canBeShown && screens.length > 0 && !screens.some(({ rooms }) => rooms.isHere(room));
+    if (!canBeShown) return false;
+    if (this.areBlind) return true;
+    const screens = [...this.#seats].filter(({ view }) => view.holds && !view.isBlind);
+    return screens.length > 0 && !screens.some(({ rooms }) => rooms.isHere(room));
+  }
+
+  /** Whether nobody reads what is said. */
+  get areBlind(): boolean {
+    return [...this.#seats].every(({ view }) => view.isBlind);
   }
 
   /** Something happened in a room. */
   event(event: RoomEvent, room: RoomStream | null = null): void {
-    const isRead = room !== null && [...this].some(({ view, rooms }) => view.holds && rooms.isHere(room));
+    const isRead = room !== null &&
+      [...this].some(({ view, rooms }) => view.holds && !view.isBlind && rooms.isHere(room));
     for (const seat of this) seat.event(event, room, isRead);
   }
   /** A step on the way in. */

@@ -46,11 +46,19 @@ export interface LinesParts {
   readonly bell: Bell;
   /** How times are shown; null: as the window is wide. */
   readonly time?: TimeStyle | null;
+  /** Whether what is said in rooms is shown. */
+  readonly says?: "all" | "nothing";
+  /** Whether there is news beside it. */
+  readonly news?: "all" | "warnings";
 }
+
+/** What is told also where there is no news. */
+const needed: ReadonlySet<RoomEvent["type"]> = new Set(["message", "failed", "warning"]);
 
 /** A view without cursor movements. */
 export class LinesView implements ChatView {
-  readonly holds = false;
+  readonly holds: boolean;
+  readonly isBlind: boolean;
   readonly interactive: boolean;
   #status: Status;
   #times: TimeColumn;
@@ -59,6 +67,7 @@ export class LinesView implements ChatView {
   /** @param streams where lines come from and go */
   constructor(private readonly streams: Streams, private readonly parts: LinesParts) {
     this.interactive = parts.interactive;
+    this.isBlind = this.holds = parts.says === "nothing";
     this.#status = { ...noStatus, room: parts.room };
     this.#times = this.#newTimes();
     this.#presence = new PresenceFold(parts.clock, (text) => this.#aside(text));
@@ -121,7 +130,9 @@ export class LinesView implements ChatView {
 
   event(event: RoomEvent): void {
     const { bell, name } = this.parts;
-    if (this.interactive && this.#presence.take(event)) return;
+    if (this.isBlind && event.type !== "warning" && event.type !== "failed") return;
+    if (this.parts.news === "warnings" && !needed.has(event.type)) return;
+    if (this.#presence.take(event)) return;
     const shown = event.type === "message" ? this.#times.before(event.timeMs) : null;
     const line = lineOf(event, { room: this.#status.room, time: () => shown!.time });
     if (!line) return;
@@ -143,7 +154,7 @@ export class LinesView implements ChatView {
     if (this.interactive) this.#aside(`${newsPrefix} ${text}`);
   }
   notice(text: string): void {
-    this.#aside(`${newsPrefix} ${sanitize(text)}`);
+    if (this.parts.news !== "warnings") this.#aside(`${newsPrefix} ${sanitize(text)}`);
   }
   warning(text: string): void {
     this.#aside(`${warningPrefix} ${sanitize(text)}`);

@@ -33,8 +33,8 @@ export class PresenceFold {
     if (last?.here === here && now - last.atMs < sameMs) return true;
     this.#last.set(who, { here, atMs: now });
     const before = this.#changed.get(who);
-    // Somebody whose coming was not shown needs no line for leaving.
-    if (!before && now - (this.#spoke.get(who) ?? -Infinity) < latelyMs) {
+    // Somebody whose coming was not shown needs no line for leaving: who comes to say one thing is no news.
+    if (!before && !here && now - (this.#spoke.get(who) ?? -Infinity) < latelyMs) {
       this.show(`${newsPrefix} ${presenceText(event)}`);
       return true;
     }

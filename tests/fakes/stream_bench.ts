@@ -71,6 +71,7 @@ export class StreamBench {
       clock: systemClock,
       random: systemRandom,
       show: (event) => void this.events.push(event),
+      areBlind: () => false,
       holds: () => false,
       ignores: () => false,
       record: () => {},

@@ -60,9 +60,14 @@ export class Lines {
     return id;
   }
 
+  /** Whether a line of ours is stored, as far back as is remembered. @param id in hex */
+  wasStored(id: string): boolean {
+    return this.room.state.said?.includes(id) ?? false;
+  }
+
   #wasSaid(id: string): boolean {
-    const { outbox, said = [] } = this.room.state;
-    return said.includes(id) || outbox.some(({ msgId }) => encodeHex(msgId) === id);
+    const { outbox } = this.room.state;
+    return this.wasStored(id) || outbox.some(({ msgId }) => encodeHex(msgId) === id);
   }
 
   /** Something of ours is stored: a line that is said again, under its id, was said. @param msgId 16 bytes */

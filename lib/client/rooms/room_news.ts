@@ -10,7 +10,7 @@ import { Unread } from "./unread.ts";
 /** What news need of their room. */
 export interface NewsRoom {
   /** Where they are shown and kept. */
-  readonly context: Pick<RoomContext, "ignores" | "holds" | "record" | "show">;
+  readonly context: Pick<RoomContext, "ignores" | "holds" | "areBlind" | "record" | "show">;
   /** Where unread lines are kept. */
   readonly state: { readonly id: Uint8Array<ArrayBuffer>; held?: MessageEvent[] };
   /** What people call the room. */
@@ -34,6 +34,7 @@ export class RoomNews {
       label: () => room.label,
       ignores: (id) => room.context.ignores(id),
       holds: () => room.context.holds(room),
+      areBlind: () => room.context.areBlind(),
       changed: () => room.changed(),
     });
   }

@@ -147,6 +147,7 @@ export class ServerRooms {
       random,
       show: (event, room) => seats.event(event, room as RoomStream),
       holds: (room) => seats.holds(room as RoomStream, set.canBeShown(room as RoomStream)),
+      areBlind: () => seats.areBlind,
       ignores: (id) => server.ignored.has(id),
       record: (room, events) => this.#record(room, events),
       sendWaitMs: () => this.#sending.takeOrWaitMs(),

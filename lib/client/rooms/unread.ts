@@ -8,6 +8,9 @@ import type { MessageEvent, RoomEvent } from "../room_events.ts";
 // Beyond this, unread lines are shown as they come, so that none is lost.
 const maxHeld = 200;
 const maxHeldCharacters = 64 * 1024;
+// While nobody reads there is no other place for them.
+const maxHeldBlind = 2_000;
+const maxHeldBlindCharacters = 1024 * 1024;
 
 /** What unread lines need of their room. */
 export interface UnreadRoom {
@@ -19,6 +22,8 @@ export interface UnreadRoom {
   ignores(id: string): boolean;
   /** Whether lines wait until the room is on the screen. */
   holds(): boolean;
+  /** Whether nobody reads now, so that lines cannot but wait. */
+  areBlind(): boolean;
   /** The state must be stored. */
   changed(): void;
 }
@@ -62,7 +67,11 @@ export class Unread {
     room.changed();
     const characters = held.reduce((sum, { text }) => sum + text.length, 0);
     const isTooMuch = held.length >= maxHeld || characters >= maxHeldCharacters;
-    return [{ type: "held", room: room.label(), message }, ...isTooMuch ? this.release() : []];
+    const event: RoomEvent = { type: "held", room: room.label(), message };
+    if (!isTooMuch) return [event];
+    if (!room.areBlind()) return [event, ...this.release()];
+    if (held.length >= maxHeldBlind || characters >= maxHeldBlindCharacters) held.shift(); // the oldest
+    return [event];
   }
 
   /** Everything that waits, to be shown now. */

@@ -7,52 +7,62 @@ import { graphemes, mostColumnsOf } from "../graphemes.ts";
 import { wrap } from "../wrap.ts";
 import type { Key } from "./keys.ts";
 
-const firstMessages = 500;
+/** How many messages are there at first. */
+export const firstMessages = 500;
+
+/** Lines for pages. */
+export interface PageLines {
+  /** What stands for messages, oldest first; safe to be shown. */
+  readonly lines: readonly string[];
+  /** There is nothing before. */
+  readonly isAll: boolean;
+}
 
 /** What is paged through. */
 export interface Pages {
   /** What it is called. */
   readonly title: string;
-  /** What stands for the last `n` messages, oldest first; safe to be shown. */
-  last(n: number): { readonly lines: readonly string[]; readonly isAll: boolean };
+  /** The last {@link firstMessages}. */
+  readonly first: PageLines;
+  /** The last `n` messages. */
+  last(n: number): PageLines | Promise<PageLines>;
 }
 
 /** A window over kept lines. */
 export class Pager {
   #wanted = firstMessages;
-  #shown: { readonly lines: readonly string[]; readonly isAll: boolean };
+  #shown: PageLines;
   /** Rows between the bottom of the window and the end. */
   #below = 0;
+  /** How far up the person wants to be, while older lines are on their way. */
+  #target: number | null = null;
 
-  /** @param pages what is shown */
-  constructor(private readonly pages: Pages) {
-    this.#shown = pages.last(this.#wanted);
+  /** @param pages what is shown @param redraw more has come */
+  constructor(private readonly pages: Pages, private readonly redraw: () => void) {
+    this.#shown = pages.first;
   }
 
   /** Takes a key. @returns whether the pager stays */
   press(key: Key, columns: number, height: number): boolean {
     if (key.kind !== "key") return !(key.kind === "text" && key.text.startsWith("q"));
     const page = Math.max(1, height - 2);
+    const to = (below: number) => {
+      this.#moveTo(below, columns, height);
+      return true;
+    };
     switch (key.name) {
       case "page-up":
-        this.#move(page, columns, height);
-        return true;
+        return to(this.#below + page);
       case "page-down":
-        if (this.#below === 0) return false;
-        this.#move(-page, columns, height);
-        return true;
+        return this.#below > 0 && to(this.#below - page);
       case "up":
-        this.#move(1, columns, height);
-        return true;
+        return to(this.#below + 1);
       case "down":
-        this.#move(-1, columns, height);
-        return true;
+        return to(this.#below - 1);
       case "home":
-        this.#move(Infinity, columns, height);
-        return true;
+        return to(Infinity);
       case "end":
-        this.#below = 0;
-        return true;
+        return to(0);
       case "escape":
       case "enter":
       case "c-c":
@@ -64,14 +74,26 @@ export class Pager {
     }
   }
 
-  #move(by: number, columns: number, height: number): void {
-    const most = () => Math.max(0, this.#rows(columns).length - (height - 1));
-    // Older lines are read when they are asked for.
-    while (this.#below + by > most() && !this.#shown.isAll) {
-      this.#wanted *= 4;
-      this.#shown = this.pages.last(this.#wanted);
-    }
-    this.#below = Math.max(0, Math.min(this.#below + by, most()));
+  #moveTo(below: number, columns: number, height: number): void {
+    const most = Math.max(0, this.#rows(columns).length - (height - 1));
+    this.#below = Math.max(0, Math.min(below, most));
+    this.#target = below > most && !this.#shown.isAll ? below : null;
+    if (this.#target !== null) this.#fetch(columns, height);
+  }
+
+  /** Older lines are read when they are asked for. */
+  #fetch(columns: number, height: number): void {
+    this.#wanted *= 4;
+    const take = (shown: PageLines) => {
+      this.#shown = shown;
+      if (this.#target !== null) this.#moveTo(this.#target, columns, height);
+    };
+    const more = this.pages.last(this.#wanted);
+    if (!(more instanceof Promise)) return take(more);
+    void more.then((shown) => {
+      take(shown);
+      this.redraw();
+    });
   }
 
   #rows(columns: number): string[] {

@@ -20,6 +20,12 @@ const againMs = 5000;
 const resumeMs = 100;
 const bell = "\x07";
 
+/** What the word before the cursor may become, and where it begins. */
+export interface Completion {
+  readonly from: number;
+  readonly words: readonly string[];
+}
+
 /** What a person does at a prompt. */
 export interface PromptEvents {
   /** Enter. */
@@ -33,11 +39,11 @@ export interface PromptEvents {
   /** Ctrl+D, or the terminal is gone. */
   end(): void;
   /** Tab: what the word before the cursor may become, and where it begins. */
-  complete?(before: string): { readonly from: number; readonly words: readonly string[] };
+  complete?(before: string): Completion | null | Promise<Completion | null>;
   /** Alt+1 to Alt+9. */
   switchTo?(number: number): void;
   /** PageUp: what is paged through; null when there is nothing, which it says. */
-  pages?(): Pages | null;
+  pages?(): Pages | null | Promise<Pages | null>;
   /** It was not taken, in words. */
   refused?(why: string): void;
 }
@@ -148,7 +154,8 @@ export class PromptLine {
         return this.events.say ? this.events.say(effect.lines) : effect.lines.forEach(this.events.line);
       case "complete": {
         const offer = this.events.complete?.(state.text.slice(0, state.cursor));
-        if (offer) this.#state = complete(state, offer.from, offer.words, this.parts.limitBytes);
+        if (offer instanceof Promise) void offer.then((later) => this.#complete(state, later));
+        else this.#complete(state, offer ?? null);
         return;
       }
       case "interrupt":
@@ -169,12 +176,24 @@ export class PromptLine {
     }
   }
 
+  /** Completes a word, unless something else was typed meanwhile. */
+  #complete(state: EditorState, offer: Completion | null): void {
+    if (!offer || state !== this.#state) return;
+    this.#state = complete(state, offer.from, offer.words, this.parts.limitBytes);
+    this.#draw();
+  }
+
   // ---- what was said before
 
   #openPager(): void {
     const pages = this.events.pages?.();
-    if (!pages) return;
-    this.#pager = new Pager(pages);
+    if (pages instanceof Promise) void pages.then((later) => this.#page(later));
+    else this.#page(pages ?? null);
+  }
+
+  #page(pages: Pages | null): void {
+    if (!pages || this.#pager || this.#secret || this.#ended || this.#stopped) return;
+    this.#pager = new Pager(pages, () => this.#drawPager());
     this.#tty.alternate(true);
     this.#drawPager();
   }

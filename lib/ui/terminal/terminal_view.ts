@@ -14,13 +14,15 @@ import { promptOf } from "../prompt.ts";
 import { TimeColumn, type TimeStyle } from "../time_column.ts";
 import { bold, dim, nameColour } from "./colours.ts";
 import type { EditorState } from "./editor.ts";
-import type { Pages } from "./pager.ts";
+import { firstMessages, type PageLines, type Pages } from "./pager.ts";
 import { PendingLines } from "./pending_lines.ts";
-import { PromptLine } from "./prompt_line.ts";
+import { type Completion, PromptLine } from "./prompt_line.ts";
 import type { Tty } from "./tty.ts";
 
 const tickMs = 1000;
 const asIs = (text: string) => text;
+
+type Kept = readonly KeptMessage[] | null;
 
 /** What the person at the terminal can do beside typing lines. */
 export interface Person {
@@ -29,11 +31,11 @@ export interface Person {
   /** Whether a line would be said to others, and is no command. */
   says(line: string): boolean;
   /** What the word before the cursor may become, and where it begins. */
-  complete(before: string): { readonly from: number; readonly words: readonly string[] };
+  complete(before: string): Completion | null | Promise<Completion | null>;
   /** Alt+1 to Alt+9. */
   switchTo(number: number): void;
   /** The last `n` lines of the room on the screen that are kept; null for nothing, which is said. */
-  kept(n: number): readonly KeptMessage[] | null;
+  kept(n: number): Kept | Promise<Kept>;
   /** A line was entered: it can be had back with the arrow keys, also in the next run. */
   entered(line: string): void;
 }
@@ -167,16 +169,22 @@ export class TerminalView implements ChatView {
     });
   }
 
-  #pages(): Pages | null {
+  #pages(): Pages | null | Promise<Pages | null> {
     const { person } = this.parts;
-    if (person.kept(1) === null) return null;
-    return {
-      title: `${this.#shownRoom}, kept here`,
-      last: (n) => {
-        const messages = person.kept(n) ?? [];
-        return { lines: this.#kept(messages, asIs), isAll: messages.length < n };
-      },
+    const linesOf = (n: number, kept: Kept): PageLines => {
+      return { lines: this.#kept(kept ?? [], asIs), isAll: (kept?.length ?? 0) < n };
     };
+    const pagesOf = (kept: Kept): Pages | null =>
+      kept && {
+        title: `${this.#shownRoom}, kept here`,
+        first: linesOf(firstMessages, kept),
+        last: (n) => {
+          const more = person.kept(n);
+          return more instanceof Promise ? more.then((later) => linesOf(n, later)) : linesOf(n, more);
+        },
+      };
+    const kept = person.kept(firstMessages);
+    return kept instanceof Promise ? kept.then(pagesOf) : pagesOf(kept);
   }
 
   get #shownRoom(): string {
