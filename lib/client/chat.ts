@@ -132,8 +132,17 @@ export class Chat implements Receiver {
 
   // ---- seats
 
-  /** Somebody sits down. @param view shows, and is asked; it is not read from, nor closed */
-  seat(view: ChatOutput, options: ChatOptions = this.options): Seat {
+  /**
+   * Somebody sits down.
+   *
+   * @param view shows, and is asked; it is not read from, nor closed
+   * @param seen the last position that it has shown, by room: what has come since is shown to it
+   */
+  seat(
+    view: ChatOutput,
+    options: ChatOptions = this.options,
+    seen: Readonly<Record<string, number>> = {},
+  ): Seat {
     const { profile, seams } = this;
     const seat: Seat = new Seat(view, options, {
       profile,
@@ -169,7 +178,7 @@ export class Chat implements Receiver {
       seat.fail(error);
       return seat;
     }
-    if (this.#connection && !seat.isOver) this.#joins(seat, this.#connection);
+    if (this.#connection && !seat.isOver) this.#joins(seat, this.#connection, seen);
     return seat;
   }
 
@@ -181,13 +190,14 @@ export class Chat implements Receiver {
   }
 
   /** Somebody sits down while the chat is on: what others have entered is there at once. */
-  #joins(seat: Seat, connection: Connection): void {
+  #joins(seat: Seat, connection: Connection, seen: Readonly<Record<string, number>>): void {
     const { expectServer, room: name, to } = seat.options;
     if (expectServer && !equals(expectServer, connection.server.id)) {
       return seat.fail(new InviteMismatch(this.place, expectServer, connection.server.id));
     }
     seat.isGuest = true;
     this.#rooms.wishes();
+    this.#catchUp(seat, seen);
     seat.showStatus();
     if (to !== null) return seat.entered();
     const there = [...this.#set.all.values()].find((room) => seat.rooms.isNamed(room) && room.isCaughtUp);
@@ -200,6 +210,14 @@ export class Chat implements Receiver {
     this.#entrances.enterNamed(connection, name, isKeyFileRoom).catch((error) => {
       if (!(error instanceof LinkLost)) throw error; // with the next connection
     });
+  }
+
+  /** Shows what was said while somebody went from one holder of the profile to the next. */
+  #catchUp(seat: Seat, seen: Readonly<Record<string, number>>): void {
+    for (const event of this.#seats.recent) {
+      const room = this.#set.called(event.room);
+      if (room && event.pos > (seen[event.room] ?? Infinity)) seat.event(event, room, false);
+    }
   }
 
   /** The longest that anybody wishes what is said to be kept. */

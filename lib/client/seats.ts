@@ -1,13 +1,16 @@
 /** Seats: all views of one chat as one: what is told to all, who is asked, and what of a room is whose. */
 
 import type { Audience } from "./audience.ts";
-import type { RoomEvent } from "./room_events.ts";
+import type { MessageEvent, RoomEvent } from "./room_events.ts";
 import type { RoomStream } from "./rooms/room_stream.ts";
 import type { Seat } from "./seat.ts";
+
+const maxRecent = 200;
 
 /** The seats of one chat. */
 export class Seats implements Audience, Iterable<Seat> {
   #seats = new Set<Seat>();
+  #recent: MessageEvent[] = [];
 
   /** Somebody sits down. */
   add(seat: Seat): void {
@@ -23,6 +26,11 @@ export class Seats implements Audience, Iterable<Seat> {
   }
   [Symbol.iterator](): Iterator<Seat> {
     return [...this.#seats][Symbol.iterator]();
+  }
+
+  /** What was said lately, oldest first. */
+  get recent(): readonly MessageEvent[] {
+    return this.#recent;
   }
 
   /** Whether a person is there who can be asked. */
@@ -49,6 +57,7 @@ export class Seats implements Audience, Iterable<Seat> {
 
   /** Something happened in a room. */
   event(event: RoomEvent, room: RoomStream | null = null): void {
+    if (event.type === "message" && !event.late) this.#recent = [...this.#recent.slice(-maxRecent), event];
     const isRead = room !== null &&
       [...this].some(({ view, rooms }) => view.holds && !view.isBlind && rooms.isHere(room));
     for (const seat of this) seat.event(event, room, isRead);

@@ -17,6 +17,9 @@ export class ResumableView implements ChatOutput {
   #again = new Set<string>();
   #isComingBack = false;
   #isRecallDue = false;
+  #wasResumed = false;
+  /** The last position that was shown, by room. */
+  readonly seen: Record<string, number> = {};
 
   /** @param view that goes on */
   constructor(private readonly view: ChatOutput) {
@@ -28,7 +31,7 @@ export class ResumableView implements ChatOutput {
   /** Somebody else shows what follows, from its beginning. */
   resume(): void {
     this.#again = new Set(this.#entered);
-    this.#isComingBack = this.#isRecallDue = true;
+    this.#isComingBack = this.#isRecallDue = this.#wasResumed = true;
   }
 
   event(event: RoomEvent): void {
@@ -36,10 +39,11 @@ export class ResumableView implements ChatOutput {
       this.#entered.add(event.room);
       if (this.#again.delete(event.room)) return;
     }
+    if (event.type === "message") this.seen[event.room] = Math.max(this.seen[event.room] ?? 0, event.pos);
     this.view.event(event);
   }
   progress(text: string): void {
-    if (!this.#isComingBack) this.view.progress(text);
+    if (!this.#wasResumed) this.view.progress(text);
   }
   recalled(title: string, lines: readonly KeptMessage[]): void {
     if (!this.#isRecallDue) this.view.recalled(title, lines);

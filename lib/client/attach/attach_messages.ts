@@ -43,6 +43,8 @@ export interface GuestHello {
   readonly authorities: readonly string[];
   /** Stay when the input has ended. */
   readonly listen: boolean;
+  /** The last position that it has shown, by room, if it comes from another holder. */
+  readonly seen: Readonly<Record<string, number>>;
   /** What its view is like. */
   readonly view: { readonly interactive: boolean; readonly holds: boolean; readonly isBlind: boolean };
 }

@@ -118,8 +118,8 @@ export interface AttachmentParts {
   readonly listen: boolean;
   /** Of this program. */
   readonly version: string;
-  /** Shows. */
-  readonly view: ChatOutput;
+  /** Shows; and the last position that it has shown, by room. */
+  readonly view: ChatOutput & { readonly seen: Readonly<Record<string, number>> };
   /** What is entered. */
   readonly lines: LineSource;
   /** Time. */
@@ -164,6 +164,7 @@ export class Attachment {
       options,
       authorities,
       listen,
+      seen: view.seen,
       view: { interactive, holds, isBlind },
     });
     void this.#forward();

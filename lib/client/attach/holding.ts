@@ -4,6 +4,7 @@
  */
 
 import { encodeHex } from "@std/encoding/hex";
+import { sleep } from "../../clock.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import { hostPort } from "../../host_port.ts";
 import { Chat } from "../chat.ts";
@@ -156,10 +157,10 @@ export class Holding {
       return null;
     }
     const view = new GuestView(link, hello);
-    const { options, authorities, listen } = hello;
+    const { options, authorities, listen, seen } = hello;
     const isNew = !this.#chats.has(hostPort(options.host, options.port));
     const chat = this.chat(options, authorities);
-    const seat = chat.seat(view, options);
+    const seat = chat.seat(view, options, seen);
     seat.ended.then((code) => link.send({ t: "end", code }), (error: ChatError) => {
       const { message, hint, exitCode } = error;
       link.send({ t: "fail", message, hint, code: exitCode });
@@ -216,10 +217,16 @@ export class Holding {
     this.#close();
     this.parts.profile.close();
     // Only now: whoever hears that we are gone takes the lock.
+    const { clock } = this.parts.seams;
+    await Promise.race([
+      Promise.all([...this.#links].map((link) => link.flushed())),
+      sleep(clock, flushMs, new AbortController().signal),
+    ]);
     for (const link of this.#links) link.close();
   }
 }
 
 const pauseMs = 50;
+const flushMs = 300;
 /** What may wait for a guest that does not read. */
 const maxQueuedBytes = 16 * 1024 * 1024;
