@@ -176,7 +176,7 @@ class Run {
     try {
       if (Deno.build.os !== "windows") holding.listen((text) => view.warning(text));
       const chat = holding.chat(options, authorities);
-      const seat = chat.seat(view, options);
+      const seat = chat.seat(view, options, view.seen);
       this.#driven = this.#drivenHere(seat, typed, view);
       if (this.#interrupted) seat.quit();
       const over = new AbortController();

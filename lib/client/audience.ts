@@ -11,6 +11,8 @@ export interface Audience {
   event(event: RoomEvent, room: RoomStream | null): void;
   /** Whether what is said in a room waits until somebody has it on the screen. */
   holds(room: RoomStream, canBeShown: boolean): boolean;
+  /** How many they are. */
+  readonly count: number;
   /** Whether nobody reads what is said: all of it is to wait. */
   readonly areBlind: boolean;
   /** A step on the way in. */

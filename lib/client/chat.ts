@@ -169,7 +169,7 @@ export class Chat implements Receiver {
       nothingAccepted: () => this.#nothingAccepted(),
       tellOfUndone: (to) => this.#tellOfUndone(to),
       left: (each, error) => this.#left(each, error),
-    });
+    }, seen);
     this.#seats.add(seat);
     try {
       this.#want(options);
@@ -178,7 +178,7 @@ export class Chat implements Receiver {
       seat.fail(error);
       return seat;
     }
-    if (this.#connection && !seat.isOver) this.#joins(seat, this.#connection, seen);
+    if (this.#connection && !seat.isOver) this.#joins(seat, this.#connection);
     return seat;
   }
 
@@ -190,14 +190,14 @@ export class Chat implements Receiver {
   }
 
   /** Somebody sits down while the chat is on: what others have entered is there at once. */
-  #joins(seat: Seat, connection: Connection, seen: Readonly<Record<string, number>>): void {
+  #joins(seat: Seat, connection: Connection): void {
     const { expectServer, room: name, to } = seat.options;
     if (expectServer && !equals(expectServer, connection.server.id)) {
       return seat.fail(new InviteMismatch(this.place, expectServer, connection.server.id));
     }
     seat.isGuest = true;
     this.#rooms.wishes();
-    this.#catchUp(seat, seen);
+    this.#catchUp(seat);
     seat.showStatus();
     if (to !== null) return seat.entered();
     const there = [...this.#set.all.values()].find((room) => seat.rooms.isNamed(room) && room.isCaughtUp);
@@ -212,11 +212,20 @@ export class Chat implements Receiver {
     });
   }
 
+  /** The program that held the profile before may have been killed before it showed what it had stored. */
+  #takeOver(): void {
+    for (const { state } of this.#all) {
+      if (state.tail) this.#seats.remember(state.tail);
+      delete state.tail;
+    }
+    for (const seat of this.#seats) this.#catchUp(seat);
+  }
+
   /** Shows what was said while somebody went from one holder of the profile to the next. */
-  #catchUp(seat: Seat, seen: Readonly<Record<string, number>>): void {
+  #catchUp(seat: Seat): void {
     for (const event of this.#seats.recent) {
       const room = this.#set.called(event.room);
-      if (room && event.pos > (seen[event.room] ?? Infinity)) seat.event(event, room, false);
+      if (room && event.pos > (seat.seen[event.room] ?? Infinity)) seat.event(event, room, false);
     }
   }
 
@@ -324,7 +333,7 @@ export class Chat implements Receiver {
         // Pinned only now: the handshake has proved that the server holds the key of its card.
         this.#gate.keep(connection.server.id, connection.version);
         this.#connection = connection;
-        this.#rooms.begin(connection.server.id);
+        if (this.#rooms.begin(connection.server.id)) this.#takeOver();
         return this.#rooms.hello;
       },
       settleIn: (connection) => this.#settleIn(connection),

@@ -78,6 +78,8 @@ export class Seat {
     readonly view: ChatOutput,
     readonly options: ChatOptions,
     private readonly parts: SeatParts,
+    /** The last position that it has shown before, by room. */
+    readonly seen: Readonly<Record<string, number>> = {},
   ) {
     this.#ended.promise.catch(() => {}); // whoever runs it hears of it
     this.questions = new Questions(view, this.#over.signal);

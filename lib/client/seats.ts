@@ -28,6 +28,11 @@ export class Seats implements Audience, Iterable<Seat> {
     return [...this.#seats][Symbol.iterator]();
   }
 
+  /** What somebody else has stored, and perhaps not shown any more. */
+  remember(events: readonly MessageEvent[]): void {
+    this.#recent = [...this.#recent, ...events];
+  }
+
   /** What was said lately, oldest first. */
   get recent(): readonly MessageEvent[] {
     return this.#recent;

@@ -1,7 +1,7 @@
 /** The built executable, run as a stranger would: an empty home, real pipes, real signals. */
 
 import { test } from "../fakes/test.ts";
-import { fromFileUrl } from "@std/path";
+import { dirname, fromFileUrl } from "@std/path";
 import { listenOnOwnPort } from "../fakes/ports.ts";
 import { until } from "../fakes/until.ts";
 
@@ -14,7 +14,8 @@ export class Home {
   readonly dir = Deno.makeTempDirSync({ prefix: "chat-e2e-" });
   readonly running: ChatProcess[] = [];
   get env(): Record<string, string> {
-    return { HOME: this.dir, PATH: "/usr/bin:/bin", TERM: "xterm", XDG_CACHE_HOME: cacheDir() };
+    const PATH = `${dirname(executable)}:/usr/bin:/bin`; // so that the commands it prints can be typed
+    return { HOME: this.dir, PATH, TERM: "xterm", XDG_CACHE_HOME: cacheDir() };
   }
   start(...args: string[]): ChatProcess {
     const process = new ChatProcess(args, this.env);

@@ -17,6 +17,7 @@ export class ScriptedView implements ChatView {
   shown: Status = noStatus;
   asks: string | null = null;
   holds = false;
+  isBlind = false;
   #lines: Entered[] = [];
   #ended = false;
   #wake: () => void = () => {};

@@ -72,6 +72,7 @@ export class StreamBench {
       random: systemRandom,
       show: (event) => void this.events.push(event),
       areBlind: () => false,
+      hasGuests: () => false,
       holds: () => false,
       ignores: () => false,
       record: () => {},

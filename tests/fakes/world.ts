@@ -151,8 +151,8 @@ export class World {
     await this.server.stop();
   }
 
-  /** A client by a recorded person; `chat join` without the command line. */
-  async join(name: string, options: Partial<JoinOptions> = {}, interactive = true): Promise<Client> {
+  /** The open profile of a recorded person. */
+  async profile(name: string): Promise<Profile> {
     const keys = await person(this.keysOf.get(name) ?? name);
     const profiles = join(this.dir, "profiles");
     const own = join(profiles, name);
@@ -165,16 +165,17 @@ export class World {
       writeAtomically(join(own, "card"), card);
     }
     const clock = this.clientClock ?? this.#options.clock ?? systemClock;
-    const profile = await openProfile(profiles, name, {
+    return await openProfile(profiles, name, {
       passphrase: () => Promise.reject(new Error("no passphrase")),
       making: () => {
         throw new Error("keys are there");
       },
     }, { clock, random: systemRandom });
-    let conn: ByteConn | null = null;
-    const dial: Dial = async (host, port) => conn = await this.dial(host, port);
-    const view = new ScriptedView(interactive);
-    const all = {
+  }
+
+  /** What a command line would say. */
+  options(over: Partial<JoinOptions> = {}, interactive = true): JoinOptions {
+    return {
       host: "127.0.0.1",
       port: this.port,
       tls: false,
@@ -192,8 +193,24 @@ export class World {
       fernetKey: null,
       pins: null,
       login: { register: false, password: null, registrationToken: null },
-      ...options,
+      ...over,
     };
+  }
+
+  /** A client by a recorded person; `chat join` without the command line. @param isBlind as with -m */
+  async join(
+    name: string,
+    options: Partial<JoinOptions> = {},
+    interactive = true,
+    isBlind = false,
+  ): Promise<Client> {
+    const profile = await this.profile(name);
+    const clock = this.clientClock ?? this.#options.clock ?? systemClock;
+    let conn: ByteConn | null = null;
+    const dial: Dial = async (host, port) => conn = await this.dial(host, port);
+    const view = new ScriptedView(interactive);
+    view.holds = view.isBlind = isBlind;
+    const all = this.options(options, interactive);
     const whole = new Chat(profile, all, { clock, random: systemRandom, dial });
     const chat = whole.seat(view);
     takeLines(chat, view, all);

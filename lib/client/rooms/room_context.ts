@@ -36,6 +36,8 @@ export interface RoomContext {
   show(event: RoomEvent, room: object): void;
   /** Whether what is said in a room waits until the room is on the screen. */
   holds(room: object): boolean;
+  /** Whether others look on through this program, and may have to take over from it. */
+  hasGuests(): boolean;
   /** Whether nobody reads what is said now: all of it is to wait. */
   areBlind(): boolean;
   /** Whether the person wants to see nothing of somebody. @param id in hex */

@@ -7,18 +7,26 @@ import type { MessageEvent, RoomEvent } from "../room_events.ts";
 import type { RoomContext } from "./room_context.ts";
 import { Unread } from "./unread.ts";
 
+const maxTail = 200;
+const tailMs = 2_000;
+
 /** What news need of their room. */
 export interface NewsRoom {
   /** Where they are shown and kept. */
-  readonly context: Pick<RoomContext, "ignores" | "holds" | "areBlind" | "record" | "show">;
+  readonly context: Pick<
+    RoomContext,
+    "ignores" | "holds" | "areBlind" | "hasGuests" | "record" | "show" | "clock"
+  >;
   /** Where unread lines are kept. */
-  readonly state: { readonly id: Uint8Array<ArrayBuffer>; held?: MessageEvent[] };
+  readonly state: { readonly id: Uint8Array<ArrayBuffer>; held?: MessageEvent[]; tail?: MessageEvent[] };
   /** What people call the room. */
   readonly label: string;
   /** Whether the person is to hear of it. */
   tells(event: RoomEvent): boolean;
   /** The state must be stored. */
   changed(): void;
+  /** Runs a job, which stores it. */
+  schedule(): void;
 }
 
 /** The news of one room. */
@@ -94,7 +102,27 @@ export class RoomNews {
   /** Keeps what is about to be shown. @throws FileTrouble */
   record(): void {
     this.room.context.record(this.room.state.id, this.#events);
+    this.#keepTail();
   }
+
+  /**
+   * Between storing and showing this program may be killed: who takes over from it then finds what was not shown to the
+   * others. It is kept no longer than that takes.
+   */
+  #keepTail(): void {
+    const { state, context } = this.room;
+    if (!context.hasGuests()) return;
+    const said = this.#events.flatMap((e) => e.type === "message" && !e.late ? [e] : []);
+    if (said.length === 0) return;
+    state.tail = said.slice(-maxTail);
+    this.#cancelTail();
+    this.#cancelTail = context.clock.after(tailMs, () => {
+      delete state.tail;
+      this.room.changed();
+      this.room.schedule();
+    });
+  }
+  #cancelTail: () => void = () => {};
 
   /** Shows what was collected. */
   show(): void {

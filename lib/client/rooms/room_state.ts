@@ -35,6 +35,8 @@ export interface StreamState {
   history: History | null;
   /** Not confirmed yet, oldest first. */
   outbox: OutboxItem[];
+  /** What was said in the last job, while others look on through this program: for whoever takes over from it. */
+  tail?: MessageEvent[];
   /** Message ids in hex of our last lines that were stored. */
   said?: string[];
   /** Ids in hex whose views do not count, by the person's word. */

@@ -112,15 +112,17 @@ export class ServerRooms {
     return [...this.parts.set.all.values()];
   }
 
-  /** A server has proved its key: its rooms are opened, unless they are. */
-  begin(serverId: Bytes): void {
+  /** A server has proved its key: its rooms are opened, unless they are. @returns whether they were opened now */
+  begin(serverId: Bytes): boolean {
     const { profile, clock, set } = this.parts;
-    if (!this.#serverId || !equals(this.#serverId, serverId)) {
+    const isNew = !this.#serverId || !equals(this.#serverId, serverId);
+    if (isNew) {
       this.#serverId = serverId;
       this.#server = new ServerState(profile, serverId, clock, this.parts.history());
       this.#open();
     }
     for (const room of set.withMembers) this.parts.wanted.giveRoomKey(room);
+    return isNew;
   }
 
   #open(): void {
@@ -147,6 +149,7 @@ export class ServerRooms {
       random,
       show: (event, room) => seats.event(event, room as RoomStream),
       holds: (room) => seats.holds(room as RoomStream, set.canBeShown(room as RoomStream)),
+      hasGuests: () => seats.count > 1,
       areBlind: () => seats.areBlind,
       ignores: (id) => server.ignored.has(id),
       record: (room, events) => this.#record(room, events),

@@ -1,0 +1,295 @@
+/**
+ * Programs of one person that work through the one that holds the profile: over a real socket, with a real server. When
+ * the holder ends, or is killed, another takes over, and each line is said once.
+ */
+
+import { test } from "../fakes/test.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { systemClock } from "../../lib/clock.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { attach, Attachment, HolderTrouble } from "../../lib/client/attach/attachment.ts";
+import { listenAsHolder, readHolder } from "../../lib/client/attach/holder_file.ts";
+import { Holding } from "../../lib/client/attach/holding.ts";
+import { LineSource } from "../../lib/client/attach/line_source.ts";
+import type { Entered } from "../../lib/client/chat_view.ts";
+import { takeLines } from "../../lib/client/commands/line_entry.ts";
+import { InputHistory } from "../../lib/client/profile/input_history.ts";
+import type { Seat } from "../../lib/client/seat.ts";
+import { dialTcp } from "../../lib/client/connection/dial.ts";
+import { ResumableView } from "../../lib/ui/resumable_view.ts";
+import { ScriptedView } from "../fakes/scripted_view.ts";
+import { until } from "../fakes/until.ts";
+import { type JoinOptions, World, worldTest } from "../fakes/world.ts";
+
+const version = "0.0.test";
+
+interface Held {
+  readonly holding: Holding;
+  readonly seat: Seat;
+  readonly view: ScriptedView;
+  readonly dir: string;
+  readonly ended: Promise<number | Error>;
+}
+
+/** Somebody holds the profile of `name`, and sits there. */
+async function hold(
+  world: World,
+  name: string,
+  over: Partial<JoinOptions> = {},
+  interactive = true,
+): Promise<Held> {
+  const profile = await world.profile(name);
+  const options = world.options(over, interactive);
+  const holding = new Holding({
+    profile,
+    dir: `${world.dir}/profiles/${name}`,
+    typed: new InputHistory(profile.files),
+    version,
+    pid: 1,
+    seams: { clock: systemClock, random: systemRandom },
+    dial: () => dialTcp,
+  });
+  const view = new ScriptedView(interactive);
+  holding.listen((text) => view.warning(text));
+  const chat = holding.chat(options, []);
+  const seat = chat.seat(view, options);
+  takeLines(seat, view, options);
+  void holding.run(chat);
+  const ended = seat.ended.catch((error: Error) => error);
+  return { holding, seat, view, dir: `${world.dir}/profiles/${name}`, ended };
+}
+
+interface Guest {
+  readonly view: ScriptedView;
+  readonly attachment: Attachment;
+  /** The exit code; null when the holder is gone. */
+  readonly ended: Promise<number | null | Error>;
+}
+
+async function attachTo(
+  world: World,
+  dir: string,
+  over: Partial<JoinOptions> = {},
+  { interactive = true, view = new ScriptedView(interactive), lines = new LineSource(view.lines()) } = {},
+): Promise<Guest> {
+  const attached = (await attach(dir, version, systemClock, () => false))!;
+  const options = world.options(over, interactive);
+  const { message, listen } = options;
+  const attachment = new Attachment({
+    attached,
+    options,
+    authorities: [],
+    message,
+    listen,
+    version,
+    view: new ResumableView(view),
+    lines: message === null ? lines : new LineSource((async function* (): AsyncGenerator<Entered> {})()),
+    clock: systemClock,
+    random: systemRandom,
+  });
+  return { view, attachment, ended: attachment.run().catch((error: Error) => error) };
+}
+
+worldTest(
+  "a second terminal, a pipe, -m and --json work through the first; each has its own room and end",
+  async (world) => {
+    const sam = await world.enter("sahnawaz");
+    const first = await hold(world, "ira");
+    await first.view.until((e) => e.type === "entered");
+    const second = await attachTo(world, first.dir);
+    await second.view.until((e) => e.type === "entered");
+    second.view.type("from the second", "/join dev");
+    await sam.view.hears("ira: from the second");
+    await first.view.hears("ira: from the second");
+    await until("the second is in dev", () => second.view.room === "dev");
+    assertEquals(first.view.room, "lobby");
+
+    const once = await attachTo(world, first.dir, { message: "once" }, { interactive: false });
+    assertEquals(await once.ended, 0);
+    await sam.view.hears("ira: once");
+    const pipe = await attachTo(world, first.dir, {}, { interactive: false });
+    pipe.view.type("one", "two");
+    pipe.view.end();
+    assertEquals(await pipe.ended, 0);
+    await sam.view.hears("ira: two");
+    assertEquals(sam.view.said, ["ira: from the second", "ira: once", "ira: one", "ira: two"]);
+
+    const asked = await attachTo(world, first.dir, { message: "for sam alone", to: "sahnawaz" }, {
+      interactive: false,
+    });
+    assertEquals(await asked.ended, 0);
+    await sam.view.hears("ira: for sam alone");
+
+    second.view.type("EXIT");
+    assertEquals(await second.ended, 0);
+    first.view.type("still here");
+    await sam.view.hears("ira: still here");
+    await first.holding.close();
+    assertEquals(
+      sam.view.events.filter((e) => e.type === "presence" && !e.here).length <= 1,
+      true,
+      "no comings and goings",
+    );
+  },
+);
+
+worldTest("what a guest is told: warnings, refusals and exit codes are its own", async (world) => {
+  const first = await hold(world, "ira");
+  await first.view.until((e) => e.type === "entered");
+  const pipe = await attachTo(world, first.dir, {}, { interactive: false });
+  pipe.view.type("/nonsense");
+  pipe.view.end();
+  const ended = await pipe.ended;
+  assert(ended instanceof Error);
+  assertStringIncludes(ended.message, "One line was not sent");
+  assertEquals(first.view.warnings, []);
+  assertStringIncludes(pipe.view.warnings[0], "There is no command /nonsense");
+  const other = await attachTo(world, first.dir, { expectServer: new Uint8Array(32) }, {
+    interactive: false,
+  });
+  const mismatch = await other.ended;
+  assert(mismatch instanceof Error);
+  assertStringIncludes(mismatch.message, "The invite does not fit");
+  await first.holding.close();
+});
+
+worldTest(
+  "when the holder ends, guests hear of it at once, and say again under the same ids: each line once",
+  async (world) => {
+    const sam = await world.enter("sahnawaz");
+    const first = await hold(world, "ira");
+    await first.view.until((e) => e.type === "entered");
+    const view = new ScriptedView(true);
+    const lines = new LineSource(view.lines());
+    const guest = await attachTo(world, first.dir, {}, { view, lines });
+    await view.until((e) => e.type === "entered");
+    for (let round = 0; round < 5; round++) view.type(`a ${round}`);
+    const closed = first.holding.close();
+    for (let round = 0; round < 5; round++) view.type(`b ${round}`);
+    await closed;
+    assertEquals(await guest.ended, null);
+    lines.giveBack(guest.attachment.unfinished);
+    const next = await hold(world, "ira");
+    const again = await attachTo(world, next.dir, {}, { view, lines });
+    await sam.view.hears("ira: b 4");
+    const said = sam.view.said.filter((line) => /^ira: [ab] \d$/.test(line));
+    assertEquals(
+      said.toSorted(),
+      [..."01234"].flatMap((n) => [`ira: a ${n}`]).concat([..."01234"].map((n) => `ira: b ${n}`)),
+    );
+    again.attachment.quit();
+    assertEquals(await again.ended, 0);
+    await next.holding.close();
+  },
+);
+
+worldTest(
+  "two servers: one chat for each, /servers tells which; two addresses of one server are told as such",
+  async (world) => {
+    const other = await World.open({ identity: "dana" });
+    try {
+      const first = await hold(world, "ira");
+      await first.view.until((e) => e.type === "entered");
+      const there = await attachTo(world, first.dir, { port: other.port, acceptNew: true });
+      await there.view.until((e) => e.type === "entered");
+      there.view.type("/servers");
+      await until("told", () => there.view.answers.length === 2);
+      assertStringIncludes(there.view.answers.join("\n"), `127.0.0.1:${world.port}`);
+      assertEquals(there.view.answers.filter((line) => line.endsWith("this one")).length, 1);
+      const twice = await attachTo(world, first.dir, { host: "localhost" }, { interactive: false });
+      const ended = await twice.ended;
+      assert(ended instanceof Error);
+      assertStringIncludes(ended.message, `the server that you are at as 127.0.0.1:${world.port} already`);
+      there.view.type("EXIT");
+      assertEquals(await there.ended, 0);
+      await first.holding.close();
+    } finally {
+      await other.close();
+    }
+  },
+);
+
+worldTest(
+  "-m leaves what it has not shown for whoever reads: alone, and with more than a screen waits for",
+  async (world) => {
+    const ira = await world.enter("ira");
+    const sam = await world.enter("sahnawaz");
+    sam.view.type("EXIT");
+    await sam.done;
+    for (let i = 0; i < 250; i++) ira.view.type(`missed ${i}`);
+    await ira.view.hears("ira: missed 249");
+    const job = await world.join("sahnawaz", { message: "deploy done" }, false, true);
+    assertEquals(await job.done, 0);
+    await ira.view.hears("sahnawaz: deploy done");
+    const back = await world.enter("sahnawaz");
+    await back.view.hears("ira: missed 249");
+    assertEquals(back.view.said.filter((line) => line.startsWith("ira: missed")).length, 250);
+  },
+  { limits: { sendBurst: 1000, sendsPerSecond: 1000 } },
+);
+
+test("the socket is 0600 in the profile; one whose path is too long goes into a private folder that the profile names", () => {
+  const dir = Deno.makeTempDirSync({ prefix: "chat-test-" });
+  try {
+    for (const profile of [dir, `${dir}/${"x".repeat(100)}`]) {
+      Deno.mkdirSync(profile, { recursive: true, mode: 0o700 });
+      const { listener, close } = listenAsHolder(profile, { version, pid: 7 });
+      const holder = readHolder(profile)!;
+      assertEquals([holder.version, holder.pid], [version, 7]);
+      assertEquals(Deno.statSync(holder.socket).mode! & 0o777, 0o600);
+      const folder = holder.socket.replace(/\/socket$/, "");
+      assertEquals(Deno.statSync(folder).mode! & 0o777, 0o700);
+      assertEquals(folder === profile, profile === dir);
+      assert(holder.socket.length <= 100);
+      assertEquals((listener.addr as Deno.UnixAddr).path, holder.socket);
+      // As if it had been killed: the next one takes the place.
+      listener.close();
+      const next = listenAsHolder(profile, { version, pid: 8 });
+      assertEquals(readHolder(profile)!.pid, 8);
+      next.close();
+      assertEquals(readHolder(profile), null);
+      try {
+        close();
+      } catch {
+        // Closed above.
+      }
+    }
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+test("a holder that does not answer, is of another version, or is gone, is told as such", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "chat-test-" });
+  try {
+    Deno.chmodSync(dir, 0o700);
+    const { close } = listenAsHolder(dir, { version, pid: 7 }); // nobody accepts
+    const silent = await assertRejects(() => attach(dir, version, systemClock, () => false), HolderTrouble);
+    assertStringIncludes(silent.message, "another chat (process 7), which does not answer");
+    assertStringIncludes(silent.hint, "Ctrl+Z");
+    const other = await assertRejects(() => attach(dir, "9.9", systemClock, () => false), HolderTrouble);
+    assertStringIncludes(other.message, `held by chat ${version} (process 7), and this is chat 9.9`);
+    close();
+    assertEquals(await attach(dir, version, systemClock, () => true), null);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+test("lines that nobody has taken wait for the next taker, and what is given back comes first", async () => {
+  const view = new ScriptedView(true);
+  const source = new LineSource(view.lines());
+  const first = new AbortController();
+  const taken: Entered[] = [];
+  const taking = (async () => {
+    for await (const entered of source.taken(first.signal)) taken.push(entered);
+  })();
+  view.type("one");
+  await until("taken", () => taken.length === 1);
+  first.abort();
+  await taking;
+  view.type("two");
+  source.giveBack(["one again"]);
+  view.end();
+  const rest: Entered[] = [];
+  for await (const entered of source.taken(new AbortController().signal)) rest.push(entered);
+  assertEquals(rest, ["one again", "two"]);
+});
