@@ -16,7 +16,7 @@ import { PresenceFold } from "./presence_fold.ts";
 import { TimeColumn, type TimeStyle } from "./time_column.ts";
 import { SecretLine } from "./secret_line.ts";
 import { KeyReader } from "./terminal/keys.ts";
-import { wrap } from "./wrap.ts";
+import { isInviteLine, wrap } from "./wrap.ts";
 
 /** Where lines come from and go. */
 export interface Streams {
@@ -160,7 +160,12 @@ export class LinesView implements ChatView {
     this.#aside(`${warningPrefix} ${sanitize(text)}`);
   }
   answer(lines: readonly string[]): void {
-    this.#aside(lines.map(sanitize).join("\n"));
+    const shown = lines.map(sanitize);
+    if (!this.interactive) return this.#aside(shown.join("\n"));
+    for (const line of shown) {
+      if (isInviteLine(line)) this.streams.out(`${line}\n`);
+      else this.#aside(line);
+    }
   }
   recalled(title: string, lines: readonly KeptMessage[]): void {
     this.#aside(keptTitle(title));

@@ -5,6 +5,7 @@
  * of ours. So lines are broken here; only an address that can be clicked stays in one piece.
  */
 
+import { command } from "../program.ts";
 import { graphemes, mostColumnsOf } from "./graphemes.ts";
 
 const indent = "    ";
@@ -17,6 +18,12 @@ export function wrap(text: string, columns: number): string {
   if (width < 2 * indent.length) return text;
   return text.split("\n").map((line) => mostColumnsOf(plain(line)) <= width ? line : wrapLine(line, width))
     .join("\n");
+}
+
+/** A command of ours with an invite in it, which is to be copied whole: it is left to the terminal to break it. */
+export function isInviteLine(line: string): boolean {
+  return line.startsWith(`${command("join -u NAME")} '`) &&
+    /^[\x21-\x7e]+'$/.test(line.slice(line.indexOf(" '") + 2));
 }
 
 const colours = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, "g");

@@ -7,7 +7,7 @@ import type { ChatView, Entered } from "../../client/chat_view.ts";
 import { maxTextBytes } from "../../protocol/group/content.ts";
 import { sanitize, sanitizeLine } from "../../sanitize.ts";
 import { type Bell, rings } from "../bell.ts";
-import { wrap } from "../wrap.ts";
+import { isInviteLine, wrap } from "../wrap.ts";
 import { keptLine, keptTitle, lineOf, newsPrefix, warningPrefix } from "../lines.ts";
 import { PresenceFold } from "../presence_fold.ts";
 import { promptOf } from "../prompt.ts";
@@ -233,7 +233,9 @@ export class TerminalView implements ChatView {
     this.#print(this.#warned(`${warningPrefix} ${sanitize(text)}`));
   }
   answer(lines: readonly string[]): void {
-    this.#print(...lines.map(sanitize));
+    const { columns } = this.parts.tty.size();
+    const shown = lines.map(sanitize);
+    this.#line.print(...shown.map((line) => isInviteLine(line) ? line : wrap(line, columns)));
   }
   clear(): void {
     this.#line.clear();

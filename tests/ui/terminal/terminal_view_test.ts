@@ -675,3 +675,18 @@ test("a question, a secret and the end close the pager", async () => {
     bench.view.close();
   }
 });
+
+test("an invite is printed unbroken, so that it can be copied whole; what only looks like one is broken", async () => {
+  const bench = new TerminalBench({ columns: 40 });
+  const invite = `chat join -u NAME 'chat://HOST:9443/lobby#${"A".repeat(43)}.${"B".repeat(43)}.${
+    "C".repeat(43)
+  }'`;
+  bench.view.answer([
+    invite,
+    "Put the server's name or address in place of HOST; on this machine it is 127.0.0.1.",
+  ]);
+  assertEquals((await bench.tty.lines())[0], invite);
+  const forged = `2026-11-21 12:00:00 ira: chat join -u NAME '${"x".repeat(60)}'`;
+  bench.view.answer([forged]);
+  assertEquals((await bench.tty.lines()).includes(forged), false);
+});
