@@ -166,7 +166,7 @@ export class Chat implements Receiver {
       whyNotIn: () => this.#connection ? notAdmitted(options.room) : this.#lastTrouble ?? new LinkLost(),
       recall: (each, room) => this.#rooms.recall(each, room),
       tellOfHistory: () => this.#rooms.tellOfHistory(),
-      nothingAccepted: () => this.#nothingAccepted(),
+      nothingAccepted: () => this.#nothingAccepted(options),
       tellOfUndone: (to) => this.#tellOfUndone(to),
       left: (each, error) => this.#left(each, error),
     }, seen);
@@ -196,6 +196,8 @@ export class Chat implements Receiver {
       return seat.fail(new InviteMismatch(this.place, expectServer, connection.server.id));
     }
     seat.isGuest = true;
+    if (seat.options.login.register) seat.view.notice("You are in already; nothing was registered.");
+    if (seat.options.trust !== null) this.#trust(seat.options.trust);
     this.#rooms.wishes();
     this.#catchUp(seat);
     seat.showStatus();
@@ -208,7 +210,7 @@ export class Chat implements Receiver {
     }
     const isKeyFileRoom = seat.options.fernetKey !== null;
     this.#entrances.enterNamed(connection, name, isKeyFileRoom).catch((error) => {
-      if (!(error instanceof LinkLost)) throw error; // with the next connection
+      if (!(error instanceof LinkLost)) seat.fail(this.#fault(error)); // else with the next connection
     });
   }
 
@@ -219,6 +221,18 @@ export class Chat implements Receiver {
       delete state.tail;
     }
     for (const seat of this.#seats) this.#catchUp(seat);
+  }
+
+  /** `--trust` of somebody who sits down while the chat is on. */
+  #trust(word: string): void {
+    this.#claims.say(word);
+    for (const room of this.#all) if (room.trust.conflict) this.#acceptIfMeant(room);
+  }
+
+  #acceptIfMeant({ trust: { conflict } }: RoomStream): void {
+    if (!conflict) return;
+    this.#claims.note(conflict);
+    if (this.#claims.names(conflict.name)) [...this.#seats][0]?.conversation.acceptKey(conflict);
   }
 
   /** Shows what was said while somebody went from one holder of the profile to the next. */
@@ -242,6 +256,7 @@ export class Chat implements Receiver {
     // A program that is told of a failure will say its lines again: they must not be said twice.
     if (error && !seat.view.interactive) this.#forgetUnentered(seat);
     if (this.#seats.count === 0) return this.#stop.abort();
+    if (this.#rooms.serverId) this.#rooms.wishes();
     for (const other of this.#seats) other.endWhenQuiet();
   }
 
@@ -280,12 +295,20 @@ export class Chat implements Receiver {
         if (again === "later") await this.#waitForNext();
       }
     } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-      this.#failAll(error);
+      this.#failAll(error instanceof ChatError ? error : this.#fault(error));
     } finally {
       this.#stop.abort();
       await this.#rooms.settle();
     }
+  }
+
+  /** A bug of ours ends this chat, and not those at other servers. */
+  #fault(error: unknown): ChatError {
+    this.seams.onBug?.(error as Error);
+    return new ChatError(
+      "chat has a fault and cannot go on",
+      "run it again with CHAT_DEBUG=1 and report what it prints",
+    );
   }
 
   /** One connection. @returns when to come again @throws ChatError when coming again cannot help */
@@ -402,9 +425,7 @@ export class Chat implements Receiver {
 
   #afterJob(room: RoomStream): void {
     this.#entrances.jobDone(room);
-    const { conflict } = room.trust;
-    if (conflict) this.#claims.note(conflict);
-    if (conflict && this.#claims.names(conflict.name)) [...this.#seats][0]?.conversation.acceptKey(conflict);
+    this.#acceptIfMeant(room);
     this.#publishing.eraseWhenDue();
     const lost = room.lines.takeLost();
     const isMain = [...this.#seats].some((seat) => seat.rooms.main === room);
@@ -416,8 +437,7 @@ export class Chat implements Receiver {
     if (room.state.status === "gone" && this.#wasEntered) this.#wanted.drop(room.state.name);
   }
 
-  #nothingAccepted(): string | null {
-    const { trust } = this.options;
+  #nothingAccepted({ trust }: ChatOptions): string | null {
     if (trust === null || this.#claims.hasAccepted) return null;
     return `There was nothing to accept: no key of ${trust} has changed.`;
   }

@@ -269,6 +269,11 @@ export class Seat {
     this.endWhenQuiet();
   }
 
+  /** Whoever sat here is gone; what was said is sent all the same. */
+  leave(): void {
+    this.#end();
+  }
+
   #leave(): void {
     if (this.isOver) return;
     if (this.parts.isAlone()) this.parts.tellOfUndone(this.view);

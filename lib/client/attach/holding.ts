@@ -144,7 +144,7 @@ export class Holding {
       this.#links.delete(link);
       link.close();
       guest?.view.gone();
-      if (!this.#isClosed) guest?.seat.quit();
+      if (!this.#isClosed) guest?.seat.leave();
     }
   }
 

@@ -27,6 +27,12 @@ export class KeyClaims {
     return this.#word;
   }
 
+  /** Another word was given. */
+  say(word: string): void {
+    this.#word = word;
+    this.hasAccepted = false;
+  }
+
   /** Whether `--trust` names this person or room. */
   names(name: string): boolean {
     return this.#word !== null && skeleton(this.#word) === skeleton(name);
