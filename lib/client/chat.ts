@@ -7,13 +7,13 @@
  * nothing about keys, and reads no input. Profile and views are its caller's.
  */
 
-import { equals } from "@std/bytes/equals";
 import { sleep } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { ChatError, inWords } from "../errors.ts";
 import { hostPort } from "../host_port.ts";
 import { closeReasons, type LinkMessage, type MessageOf } from "../protocol/channel/link_messages.ts";
 import { skeleton } from "../protocol/identity/name.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { ChatOptions, ChatSeams } from "./chat_options.ts";
 import type { ChatOutput } from "./chat_view.ts";
 import { Backoff } from "./connection/backoff.ts";
@@ -44,7 +44,7 @@ import { Seat } from "./seat.ts";
 import { Seats } from "./seats.ts";
 import type { Status } from "./status.ts";
 import { KeyClaims } from "./trust/key_claims.ts";
-import { InviteMismatch, ServerUnknown } from "./trust/known_keys.ts";
+import { ServerUnknown } from "./trust/known_keys.ts";
 
 /** One run at one server. */
 export class Chat implements Receiver {
@@ -56,6 +56,7 @@ export class Chat implements Receiver {
   #wanted = new WantedRooms();
   #unsent: Unsent;
   #direct: DirectRooms;
+  #arrivals: Arrivals;
   #entrances: Entrances;
   #connection: Connection | null = null;
   #claims: KeyClaims;
@@ -98,7 +99,7 @@ export class Chat implements Receiver {
     const shared = { profile, clock, random, seats, signal, claims, set, wanted, unsent, connection };
     const rooms: ServerRooms = this.#rooms = new ServerRooms({
       ...shared,
-      history: () => this.#history(),
+      history: () => seats.history,
       coming: (room) => [...seats].filter((seat) => seat.rooms.shown === null && seat.rooms.isNamed(room)),
       begun: () => {
         for (const seat of seats) seat.rooms.clear();
@@ -120,6 +121,13 @@ export class Chat implements Receiver {
       direct: this.#direct,
       take: (room) => this.#take(room),
       refused: (name, isKeyFileRoom, error) => this.#refused(name, isKeyFileRoom, error),
+    });
+    this.#arrivals = new Arrivals({
+      ...shared,
+      place: this.place,
+      rooms,
+      entrances: () => this.#entrances,
+      fault: (error) => this.#fault(error),
     });
     this.#publishing = new PrekeyPublishing({
       clock,
@@ -167,88 +175,18 @@ export class Chat implements Receiver {
       recall: (each, room) => this.#rooms.recall(each, room),
       tellOfHistory: () => this.#rooms.tellOfHistory(),
       nothingAccepted: () => this.#nothingAccepted(options),
-      tellOfUndone: (to) => this.#tellOfUndone(to),
       left: (each, error) => this.#left(each, error),
     }, seen);
     this.#seats.add(seat);
     try {
-      this.#want(options);
+      this.#arrivals.want(options);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
       seat.fail(error);
       return seat;
     }
-    if (this.#connection && !seat.isOver) this.#joins(seat, this.#connection);
+    if (this.#connection && !seat.isOver) this.#arrivals.joins(seat, this.#connection);
     return seat;
-  }
-
-  #want({ room, to, roomKey, fernetKey, pins }: ChatOptions): void {
-    if (to !== null) return;
-    if (fernetKey) return void this.#wanted.addKeyFileRoom(room, fernetKey);
-    const said = pins ? { inviter: pins.inviterId, roomId: pins.roomId } : {};
-    this.#wanted.add(room, { ...said, ...(roomKey ? { roomKey } : {}) });
-  }
-
-  /** Somebody sits down while the chat is on: what others have entered is there at once. */
-  #joins(seat: Seat, connection: Connection): void {
-    const { expectServer, room: name, to } = seat.options;
-    if (expectServer && !equals(expectServer, connection.server.id)) {
-      return seat.fail(new InviteMismatch(this.place, expectServer, connection.server.id));
-    }
-    seat.isGuest = true;
-    if (seat.options.login.register) seat.view.notice("You are in already; nothing was registered.");
-    if (seat.options.trust !== null) this.#trust(seat.options.trust);
-    this.#rooms.wishes();
-    this.#catchUp(seat);
-    seat.showStatus();
-    if (to !== null) return seat.entered();
-    const there = [...this.#set.all.values()].find((room) => seat.rooms.isNamed(room) && room.isCaughtUp);
-    if (there) {
-      seat.take(there, true);
-      seat.jobDone(there);
-      return seat.event(there.enteredEvent, there, false);
-    }
-    const isKeyFileRoom = seat.options.fernetKey !== null;
-    this.#entrances.enterNamed(connection, name, isKeyFileRoom).catch((error) => {
-      if (!(error instanceof LinkLost)) seat.fail(this.#fault(error)); // else with the next connection
-    });
-  }
-
-  /** The program that held the profile before may have been killed before it showed what it had stored. */
-  #takeOver(): void {
-    for (const { state } of this.#all) {
-      if (state.tail) this.#seats.remember(state.tail);
-      delete state.tail;
-    }
-    for (const seat of this.#seats) this.#catchUp(seat);
-  }
-
-  /** `--trust` of somebody who sits down while the chat is on. */
-  #trust(word: string): void {
-    this.#claims.say(word);
-    for (const room of this.#all) if (room.trust.conflict) this.#acceptIfMeant(room);
-  }
-
-  #acceptIfMeant({ trust: { conflict } }: RoomStream): void {
-    if (!conflict) return;
-    this.#claims.note(conflict);
-    if (this.#claims.names(conflict.name)) [...this.#seats][0]?.conversation.acceptKey(conflict);
-  }
-
-  /** Shows what was said while somebody went from one holder of the profile to the next. */
-  #catchUp(seat: Seat): void {
-    for (const event of this.#seats.recent) {
-      const room = this.#set.called(event.room);
-      if (room && event.pos > (seat.seen[event.room] ?? Infinity)) seat.event(event, room, false);
-    }
-  }
-
-  /** The longest that anybody wishes what is said to be kept. */
-  #history(): ChatOptions["history"] {
-    const wishes = [...this.#seats].map(({ options }) => options.history);
-    const isPersons = wishes.some((wish) => wish.isPersons);
-    const days = wishes.flatMap((wish) => wish.days ?? []);
-    return { isPersons, days: days.length > 0 ? Math.max(...days) : null };
   }
 
   #left(seat: Seat, error: ChatError | null): void {
@@ -356,7 +294,7 @@ export class Chat implements Receiver {
         // Pinned only now: the handshake has proved that the server holds the key of its card.
         this.#gate.keep(connection.server.id, connection.version);
         this.#connection = connection;
-        if (this.#rooms.begin(connection.server.id)) this.#takeOver();
+        if (this.#rooms.begin(connection.server.id)) this.#arrivals.takeOver();
         return this.#rooms.hello;
       },
       settleIn: (connection) => this.#settleIn(connection),
@@ -425,7 +363,7 @@ export class Chat implements Receiver {
 
   #afterJob(room: RoomStream): void {
     this.#entrances.jobDone(room);
-    this.#acceptIfMeant(room);
+    this.#arrivals.acceptIfMeant(room);
     this.#publishing.eraseWhenDue();
     const lost = room.lines.takeLost();
     const isMain = [...this.#seats].some((seat) => seat.rooms.main === room);
@@ -460,20 +398,6 @@ export class Chat implements Receiver {
   /** Whether nothing that was said waits to be stored by the server. */
   get #isQuiet(): boolean {
     return this.#unsent.count === 0 && this.#all.every((room) => !room.hasWork);
-  }
-
-  #tellOfUndone(view: ChatOutput): void {
-    const waiting = this.#all.reduce((sum, room) => sum + room.lines.unsent.length, 0);
-    const undone = this.#all.filter((room) => room.hasWish).map((room) => room.label);
-    if (undone.length > 0) {
-      view.warning(
-        `The change that you asked for in ${undone.join(", ")} was not made; ask again next time.`,
-      );
-    }
-    if (waiting > 0) {
-      const lines = waiting === 1 ? "One line is" : `${waiting} lines are`;
-      view.warning(`${lines} not sent yet, and will be when you join again.`);
-    }
   }
 
   #forgetUnentered(seat: Seat): void {

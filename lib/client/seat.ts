@@ -39,8 +39,6 @@ export interface SeatParts extends Omit<ConversationParts, "seat" | "questions" 
   tellOfHistory(): void;
   /** `--trust` was given, and nothing was there to accept. */
   nothingAccepted(): string | null;
-  /** Tells a person who goes what stays undone. */
-  tellOfUndone(view: ChatOutput): void;
   /** It is over. @param error with which; null for none */
   left(seat: Seat, error: ChatError | null): void;
 }
@@ -276,8 +274,24 @@ export class Seat {
 
   #leave(): void {
     if (this.isOver) return;
-    if (this.parts.isAlone()) this.parts.tellOfUndone(this.view);
+    if (this.parts.isAlone()) this.#tellOfUndone();
     this.#end();
+  }
+
+  /** What stays undone when the last one goes. */
+  #tellOfUndone(): void {
+    const all = [...this.parts.set.all.values()];
+    const waiting = all.reduce((sum, room) => sum + room.lines.unsent.length, 0);
+    const undone = all.filter((room) => room.hasWish).map((room) => room.label);
+    if (undone.length > 0) {
+      this.view.warning(
+        `The change that you asked for in ${undone.join(", ")} was not made; ask again next time.`,
+      );
+    }
+    if (waiting > 0) {
+      const lines = waiting === 1 ? "One line is" : `${waiting} lines are`;
+      this.view.warning(`${lines} not sent yet, and will be when you join again.`);
+    }
   }
 
   #end(): void {

@@ -1,6 +1,7 @@
 /** Seats: all views of one chat as one: what is told to all, who is asked, and what of a room is whose. */
 
 import type { Audience } from "./audience.ts";
+import type { HistoryWish } from "./profile/history_choice.ts";
 import type { MessageEvent, RoomEvent } from "./room_events.ts";
 import type { RoomStream } from "./rooms/room_stream.ts";
 import type { Seat } from "./seat.ts";
@@ -53,6 +54,16 @@ export class Seats implements Audience, Iterable<Seat> {
     if (this.areBlind) return true;
     const screens = [...this.#seats].filter(({ view }) => view.holds && !view.isBlind);
     return screens.length > 0 && !screens.some(({ rooms }) => rooms.isHere(room));
+  }
+
+  /** The longest that anybody wishes what is said to be kept. */
+  get history(): HistoryWish {
+    const wishes = [...this.#seats].map(({ options }) => options.history);
+    const days = wishes.flatMap((wish) => wish.days ?? []);
+    return {
+      isPersons: wishes.some((wish) => wish.isPersons),
+      days: days.length > 0 ? Math.max(...days) : null,
+    };
   }
 
   /** Whether nobody reads what is said. */

@@ -10,10 +10,10 @@ import { ChatError, exitCodes } from "../../errors.ts";
 import { maxTokenBytes } from "../../protocol/channel/handshake.ts";
 import { makeCard, parseCard, roles } from "../../protocol/identity/card.ts";
 import { isName } from "../../protocol/identity/name.ts";
-import { banOf } from "../../server/rooms/bans.ts";
 import { TlsListener } from "../../server/gate/tls_listener.ts";
 import { LineSplitter } from "../../ui/line_splitter.ts";
-import { listenTls, type TlsFiles, tlsFiles, TlsRenewal } from "./serve_tls.ts";
+import { listen, proxiesOf, publicPlace } from "./serve_place.ts";
+import { tlsFiles, TlsRenewal } from "./serve_tls.ts";
 import { Console } from "../../server/operator/console.ts";
 import { ChatServer } from "../../server/server.ts";
 import { Status } from "../../server/operator/status.ts";
@@ -36,7 +36,6 @@ import {
   refuseForeign,
   writeAtomically,
 } from "../../storage/private_file.ts";
-import { canonicalHost } from "../../canonical_host.ts";
 import type { RegistrationMode } from "../../server/accounts/accounts.ts";
 import { command } from "../../program.ts";
 import { isLoopback } from "../../loopback.ts";
@@ -352,44 +351,6 @@ function openStore(dir: string, ephemeral: boolean, process: Process, listener: 
   }
 }
 
-function listen(
-  host: string,
-  port: number,
-  tls: TlsFiles | null,
-  process: Process,
-): Deno.TcpListener | TlsListener {
-  const at = { hostname: host, port };
-  try {
-    return tls ? listenTls(at, tls, process) : Deno.listen(at);
-  } catch (error) {
-    if (error instanceof ChatError) throw error;
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw new ChatError(
-        `Port ${port} on "${host}" is in use`,
-        `end the program that uses it, or choose another port: ${
-          command(`serve -p ${port === 65_535 ? 9443 : port + 1}`)
-        }`,
-      );
-    }
-    if (error instanceof Deno.errors.PermissionDenied) {
-      throw new ChatError(
-        `The system does not let you listen on port ${port}`,
-        "choose a port above 1023 with -p",
-      );
-    }
-    if (/lookup|resolve|Name or service|invalid host/i.test(String(error))) {
-      throw new ChatError(
-        `There is no host "${host}"`,
-        "give an address of this machine, or 0.0.0.0 for all",
-      );
-    }
-    throw new ChatError(
-      `"${host}" is not an address of this machine`,
-      "give one that is, 127.0.0.1, or 0.0.0.0 for all",
-    );
-  }
-}
-
 function readToken(path: string, process: Process): Bytes {
   const token = new TextEncoder().encode(readSecretFile(path, process)) as Bytes;
   if (token.length >= 1 && token.length <= maxTokenBytes) return token;
@@ -436,38 +397,4 @@ function keepTokens(dir: string, tokens: readonly string[]): string {
   const path = join(dir, "registration-tokens");
   for (const token of tokens) appendLine(path, token);
   return path;
-}
-
-/** `--proxy`: as limits count addresses. @throws UsageError */
-function proxiesOf(text: string | undefined): ReadonlySet<string> {
-  if (text === undefined) return new Set();
-  const made = banOf(text);
-  if (made?.kind === "address") return new Set([made.value]);
-  throw new UsageError(
-    `--proxy cannot be "${text}"`,
-    "give the address that the proxy connects from, as 127.0.0.1",
-  );
-}
-
-/** Where others dial: `--public-host`, else the address that is listened on; nobody dials 0.0.0.0. @throws UsageError */
-function publicPlace(
-  { "public-host": given, "tls-cert": certificate }: Parsed["values"],
-  host: string,
-  port: number,
-): { host: string; port: number; tls: boolean } {
-  const tls = certificate !== undefined;
-  if (given === undefined) return { host: host === "0.0.0.0" || host === "::" ? "HOST" : host, port, tls };
-  const [, scheme, name, ownPort] = /^(chats?:\/\/)?(\[[^\]]+\]|[^:/#]+)(?::(\d{1,5}))?$/i.exec(given) ?? [];
-  const canonical = name === undefined ? null : canonicalHost(name);
-  if (canonical === null) {
-    throw new UsageError(
-      `--public-host cannot be "${given}"`,
-      "give HOST or HOST:PORT as others dial it, with chats:// before it where they need TLS",
-    );
-  }
-  return {
-    host: canonical,
-    port: ownPort === undefined ? port : parsePort(ownPort),
-    tls: scheme === undefined ? tls : scheme.toLowerCase() === "chats://",
-  };
 }

@@ -8,7 +8,6 @@
 
 import { didYouMean } from "../../nearest.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
-import { sanitizeLine } from "../../sanitize.ts";
 import {
   disableAccount,
   enableAccount,
@@ -20,10 +19,8 @@ import {
 } from "./account_commands.ts";
 import type { Answering } from "../rooms/answering.ts";
 import { banOf } from "../rooms/bans.ts";
-import type { StoredBan } from "../store/store.ts";
-import { timestamp } from "../../timestamp.ts";
-import { networkFrom } from "../rooms/network.ts";
-import { addressKey } from "../address_key.ts";
+import { ban, wideRange } from "./ban_command.ts";
+import { printable } from "./printable.ts";
 import type { KeyFileLog } from "../rooms/key_file_log.ts";
 import { ServerRoom } from "../rooms/room.ts";
 import type { RoomLog } from "../rooms/room_log.ts";
@@ -39,8 +36,6 @@ export interface ConsoleAnswer {
   /** Whether the server is to stop. */
   readonly terminate?: boolean;
 }
-
-const maxReason = 200;
 
 /** What the console can tell. */
 export interface ConsoleContext {
@@ -291,63 +286,6 @@ function kick({ server }: ConsoleContext, name: string): string[] {
   return [`[+] ${peer.card.name} was put out; BAN ${peer.card.name} keeps out for good`];
 }
 
-/** A range that is more than a provider's: a mistyped /2 for /24 must not shut everybody out. */
-function wideRange(rest: string): string | null {
-  const made = banOf(rest.split(/\s+/, 1)[0]);
-  if (made?.kind !== "network") return null;
-  const { bits, prefix } = networkFrom(made.value);
-  return prefix < (bits === 128 ? 29 : 12) ? made.shown : null;
-}
-
-const banUnits: Record<string, number> = { m: 60, h: 3600, d: 86_400, w: 7 * 86_400 };
-
-/** `WHO [--for TIME] [REASON]` as a ban; else what is wrong with it. */
-function parseBan(rest: string, nowMs: number): StoredBan | string {
-  const words = rest.split(/\s+/);
-  const made = banOf(words[0]);
-  if (!made) return `"${printable(words[0])}" is neither a name nor an address`;
-  const at = words.findIndex((word) => word === "--for" || word.startsWith("--for="));
-  if (at < 0) return { ...made, reason: printable(words.slice(1).join(" "), maxReason) };
-  const isApart = words[at] === "--for";
-  const time = isApart ? words[at + 1] ?? "" : words[at].slice("--for=".length);
-  const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(time) ?? [];
-  if (!(Number(count) > 0)) return `"${printable(time)}" is no time to ban for`;
-  const reason = [...words.slice(1, at), ...words.slice(at + (isApart ? 2 : 1))].join(" ");
-  return {
-    ...made,
-    until: Math.floor(nowMs / 1000) + Number(count) * banUnits[unit],
-    reason: printable(reason, maxReason),
-  };
-}
-
-async function ban({ server, now }: ConsoleContext, rest: string): Promise<string[]> {
-  const { bans, peers } = server.rooms;
-  if (rest === "") {
-    const all = bans.all();
-    return all.length === 0 ? ["Nobody is banned."] : all;
-  }
-  const made = parseBan(rest, now());
-  if (typeof made === "string") {
-    return [
-      `error: ${made}`,
-      "hint: BAN NAME, BAN 192.0.2.7, BAN 192.0.2.0/24 or BAN 2001:db8::/48 (/64 at most), then maybe " +
-      "--for 90m, 12h, 7d or 2w, and a reason",
-    ];
-  }
-  if (made.kind === "address" && server.isProxy(made.value)) {
-    return [`error: ${made.shown} is the proxy: everybody comes from there`, "hint: BAN NAME"];
-  }
-  const stored = bans.add(made); // in force at once
-  const out = [...peers.values()].filter((peer) => bans.has(peer.card.name, addressOf(peer.address)));
-  for (const peer of out) peer.link.close(closeReasons.putOut);
-  const names = out.length > 0 ? `; put out: ${out.map((peer) => peer.card.name).join(", ")}` : "";
-  const until = made.until === null ? "" : ` until ${timestamp(made.until * 1000)}`;
-  const lines = [`[+] ${made.shown} is banned${until}${names}`];
-  return await stored
-    ? lines
-    : [...lines, "error: The ban could not be stored", "hint: it ends with this server; see above"];
-}
-
 async function unban({ server }: ConsoleContext, rest: string): Promise<string[]> {
   const made = banOf(rest);
   if (!made || !await server.rooms.bans.remove(made)) {
@@ -362,11 +300,6 @@ async function retire(context: ConsoleContext, rest: string): Promise<string[]> 
   const outcome = await context.server.rooms.propose({ kind: "retire", room: room.id });
   if (outcome.type !== "done") return ["error: The room could not be retired", "hint: see above"];
   return [`[+] ${nameOf(room)} is retired; its members are told, and the name is free`];
-}
-
-/** An address as bans count it, of `host:port`. */
-function addressOf(hostPort: string): string {
-  return addressKey(hostPort.slice(0, hostPort.lastIndexOf(":")).replace(/^\[|\]$/g, ""));
 }
 
 function stats({ server, now }: ConsoleContext): string[] {
@@ -405,8 +338,4 @@ function stats({ server, now }: ConsoleContext): string[] {
 
 function mib(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
-}
-
-function printable(word: string, most = 40): string {
-  return sanitizeLine(word).slice(0, most).replace(/[^\x20-\x7e]/g, "?");
 }
