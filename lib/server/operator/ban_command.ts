@@ -6,10 +6,18 @@ import { addressKey } from "../address_key.ts";
 import { banOf } from "../rooms/bans.ts";
 import { networkFrom } from "../rooms/network.ts";
 import type { StoredBan } from "../store/store.ts";
-import type { ConsoleContext } from "./console.ts";
+import type { ChatServer } from "../server.ts";
 import { printable } from "./printable.ts";
 
 const maxReason = 200;
+
+/** What it works on. */
+interface BanContext {
+  /** Whose doors they are. */
+  readonly server: ChatServer;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
 
 /** A range that is more than a provider's: a mistyped /2 for /24 must not shut everybody out. */
 export function wideRange(rest: string): string | null {
@@ -41,7 +49,7 @@ function parseBan(rest: string, nowMs: number): StoredBan | string {
 }
 
 /** BAN [WHO [--for TIME] [REASON]]. */
-export async function ban({ server, now }: ConsoleContext, rest: string): Promise<string[]> {
+export async function ban({ server, now }: BanContext, rest: string): Promise<string[]> {
   const { bans, peers } = server.rooms;
   if (rest === "") {
     const all = bans.all();
