@@ -121,6 +121,7 @@ e2e(
     for (const name of files) {
       const isPublic = name === "server_public_key.pem";
       assertEquals([name, Deno.statSync(`${data}/${name}`).mode! & 0o777], [name, isPublic ? 0o644 : 0o600]);
+      if (name === "registration-tokens") continue; // where the operator reads them
       const bytes = Deno.readFileSync(`${data}/${name}`);
       assertBlind(name, new TextDecoder("latin1").decode(bytes), [
         password,
@@ -128,7 +129,7 @@ e2e(
         "incorrect horse battery",
       ]);
     }
-    assertBlind("the log", server.out.replace(/For one registration: \S+/, "") + server.err, [
+    assertBlind("the log", server.out + server.err, [
       password,
       token,
     ]);
@@ -178,7 +179,7 @@ e2e(
         "schema_versions",
         "token_uses",
       ]);
-      assertBlind("the log", server.out.replace(/For one registration: \S+/, "") + server.err, secrets);
+      assertBlind("the log", server.out + server.err, secrets);
       assertEquals(await db.asAdmin("SHOW PROCESSLIST").then((text) => text.includes("\tchat\t")), true);
 
       // The database goes away: who is there is told why a login does not go, and the server lives.

@@ -37,6 +37,7 @@ e2e("keygen, serve, two joins, a message each way, EXIT, TERMINATE: from an empt
   await sam.shows("ira: Hi\n");
   await sam.type("Hello Ira\n");
   await ira.shows("sahnawaz: Hello Ira\n");
+  await sam.shows("sahnawaz: Hello Ira\n");
   // With output piped, stdout is message lines and nothing else.
   assertMatch(sam.out, /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (ira: Hi|sahnawaz: Hello Ira)\n){2}$/);
 
@@ -172,7 +173,20 @@ e2e("each mistake on the command line is one sentence and a hint, exit code 2", 
   await fails(home, ["join", "-u", "ira", "--room", "a/b"], 2, /cannot be a room name/);
   await fails(home, ["serve", "-p", "99999"], 2, /"99999" is not a port/);
   await fails(home, ["serve", "-p"], 2, /--port needs a value/);
-  await fails(home, ["join", "-u", "ira", "chat://nonsense"], 2, /not an invite/);
+  for (
+    const [words, meant] of [
+      [
+        ["ira"],
+        /"ira" is not an invite\nhint: as your name: chat join -u ira; as a room: chat join --room ira/,
+      ],
+      [["127.0.0.1:9443"], /hint: to join at that address: chat join -s 127\.0\.0\.1 -p 9443/],
+      [["-s", "chat://h:1/lobby#x"], /-s takes a host, and that is an invite/],
+      [["-u", "ira", "-m", "hi", "there"], /hint: put it in quotes: -m "hi there"/],
+      [["-u", "NAME"], /"NAME" stands for your own name/],
+      [["-u", "ira", "--history", "chat://h:1/lobby#x"], /give 30d .*, off or all/],
+    ] as const
+  ) await fails(home, ["join", ...words], 2, meant);
+  await fails(home, ["join", "-u", "ira", "chat://nonsense"], 2, /invite is not whole/);
   await fails(home, ["join", "-u", "ira", "one", "two"], 2, /one argument too many/);
 });
 e2e("each trouble with the network is one sentence and a hint, exit code 3", async (home) => {

@@ -203,8 +203,9 @@ e2e("a program in the background of a shell that has a terminal goes on", async 
     home,
     `script -qec 'bash --norc -ic "CHAT join -u ira -p ${port} -m background & wait; echo code \\$?"' /dev/null`,
   );
-  assertStringIncludes(out, "ira: background");
   assertStringIncludes(out, "code 0");
+  const back = await home.run(["join", "-u", "ira", "-p", port]);
+  assertEquals([back.code, back.out], [0, ""], "what -m has said is told to nobody twice");
 });
 
 e2e(
