@@ -3,6 +3,8 @@
  * version it is the same for all of a process: main.ts says it once, at the start.
  */
 
+import { shellWord } from "./shell_word.ts";
+
 /** How it was started. */
 export interface StartedAs {
   /** A file's path as it was typed or found, or `scripts/deno task`. */
@@ -25,6 +27,6 @@ const tasks = ["serve", "join"];
 /** A command line of this program, as this person can type it. @param words as `join -u NAME` */
 export function command(words: string): string {
   const { path, isTask } = started;
-  if (!isTask) return `${/^[\w./+@%:-]+$/.test(path) ? path : `'${path}'`} ${words}`;
+  if (!isTask) return `${shellWord(path)} ${words}`;
   return `${path} ${tasks.includes(words.split(" ", 1)[0]) ? "" : "chat "}${words}`;
 }

@@ -30,6 +30,7 @@ import {
 } from "../storage/key_files.ts";
 import { FileTrouble, trouble, writeAtomically } from "../storage/private_file.ts";
 import { readSecretBytes, refuseExposed } from "../storage/secret_file.ts";
+import { shellWord } from "../shell_word.ts";
 import { readConfig } from "./config_file.ts";
 import { type Parsed, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
@@ -221,7 +222,7 @@ function readText(path: string): string {
   if (bytes[0] === 0x30) {
     throw new FileTrouble(
       `"${path}" is DER, not PEM`,
-      `run "openssl pkey -inform DER -in ${path} -out key.pem" first`,
+      `run "openssl pkey -inform DER -in ${shellWord(path)} -out key.pem" first`,
     );
   }
   return new TextDecoder().decode(bytes);

@@ -9,6 +9,7 @@ import type { Bytes } from "../crypto/bytes.ts";
 import { decodeRoomKey } from "../crypto/room_key.ts";
 import { ChatError } from "../errors.ts";
 import { command } from "../program.ts";
+import { shellWord } from "../shell_word.ts";
 import { inFile } from "../storage/key_files.ts";
 import { FileExposed, FileTrouble } from "../storage/private_file.ts";
 import { isStandardInput, readSecretBytes } from "../storage/secret_file.ts";
@@ -34,7 +35,7 @@ function secretLine(path: string, bytes: Bytes): string {
   if (lines.length > 1) {
     throw new FileTrouble(
       `"${path}" holds ${lines.length} lines, and a secret is one`,
-      `keep the one that is meant, for example: head -n 1 "${path}" > FILE`,
+      `keep the one that is meant, for example: head -n 1 ${shellWord(path)} > FILE`,
     );
   }
   if (lines[0] === "") {
@@ -72,7 +73,7 @@ export function readRoomKey(path: string, process: Process): Bytes {
     // A file that holds no key must not have its mode changed.
     if (error instanceof FileExposed) inFile(path, () => decodeRoomKey(Deno.readFileSync(path)));
     if (!(error instanceof FileTrouble) || !error.message.includes("no such file")) throw error;
-    throw new FileTrouble(error.message, `make one: ${command(`keygen --room ${path}`)}`);
+    throw new FileTrouble(error.message, `make one: ${command(`keygen --room ${shellWord(path)}`)}`);
   }
   return inFile(path, () => decodeRoomKey(bytes));
 }

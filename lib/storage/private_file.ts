@@ -8,6 +8,7 @@
 import { dirname } from "@std/path";
 import type { Bytes } from "../crypto/bytes.ts";
 import { ChatError } from "../errors.ts";
+import { shellWord } from "../shell_word.ts";
 
 /** The system would not read or write a file. */
 export class FileTrouble extends ChatError {}
@@ -18,7 +19,7 @@ export class FileExposed extends ChatError {
   constructor(path: string, mode: number) {
     super(
       `Cannot use "${path}": other users can read it (mode ${mode.toString(8).padStart(4, "0")})`,
-      `run "chmod 600 ${path}"`,
+      `run "chmod 600 ${shellWord(path)}"`,
     );
   }
 }
@@ -173,7 +174,7 @@ export function trouble(doing: string, path: string, error: unknown): FileTroubl
     return new FileTrouble(`${cannot}: there is no such file or folder`, "check the path");
   }
   if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
-    return new FileTrouble(`${cannot}: permission denied`, `check who owns it: ls -ld "${path}"`);
+    return new FileTrouble(`${cannot}: permission denied`, `check who owns it: ls -ld ${shellWord(path)}`);
   }
   if (/os error 28|No space left/.test(text)) {
     return new FileTrouble(`${cannot}: the disk is full`, "free some space and try again");
@@ -235,7 +236,7 @@ export function refuseForeign(what: string, path: string, root: string): void {
     if (info.uid === null || info.uid === Deno.uid()) return;
     throw new FileTrouble(
       `${what} belongs to ${info.uid === 0 ? "root" : `another user (number ${info.uid})`}: "${at}"`,
-      `if it is yours: sudo chown -R "$(id -un)" "${at}"; or choose another place with --home DIR`,
+      `if it is yours: sudo chown -R "$(id -un)" ${shellWord(at)}; or choose another place with --home DIR`,
     );
   }
 }

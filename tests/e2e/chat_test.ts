@@ -187,7 +187,7 @@ e2e("each mistake on the command line is one sentence and a hint, exit code 2", 
     ] as const
   ) await fails(home, ["join", ...words], 2, meant);
   await fails(home, ["join", "-u", "ira", "chat://nonsense"], 2, /invite is not whole/);
-  await fails(home, ["join", "-u", "ira", "one", "two"], 2, /one argument too many/);
+  await fails(home, ["join", "-u", "ira", "one", "two"], 2, /is not an invite/);
 });
 e2e("each trouble with the network is one sentence and a hint, exit code 3", async (home) => {
   await home.run(["keygen", "-u", "ira", "--no-passphrase"]);

@@ -280,7 +280,7 @@ inDir(
     const ownUid = Deno.uid()!;
     asUser(ownUid + 7, () => {
       const error = assertThrows(() => refuseForeign("The profile", own, `${dir}/chat`), FileTrouble);
-      assertMatch(error.hint, new RegExp(`chown -R "\\$\\(id -un\\)" "${dir}/chat"`));
+      assertMatch(error.hint, new RegExp(`chown -R "\\$\\(id -un\\)" ${dir}/chat;`));
       assertMatch(error.message, ownUid === 0 ? /belongs to root/ : /belongs to another user/);
       refuseForeign("The profile", `${dir}/other/x`, `${dir}/other`);
     });
