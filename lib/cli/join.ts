@@ -112,6 +112,7 @@ class Run {
   #lines: LineSource | null = null;
   #driven: Driven | null = null;
   #interrupted = false;
+  #stopped = new AbortController();
   /** What is said by -m: once. */
   #message: string | null;
 
@@ -126,7 +127,13 @@ class Run {
       const code = await this.#asHolder() ?? await this.#asGuest();
       if (code !== null) return this.#interrupted ? exitCodes.interrupted : code;
       // The holder is gone: this one takes its place, or follows another that does.
-      if (this.#interrupted) return exitCodes.interrupted;
+      if (this.#interrupted) {
+        const lost = this.#lines?.waiting ?? 0;
+        if (lost > 0) {
+          this.#output?.warning(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);
+        }
+        return exitCodes.interrupted;
+      }
       this.#output?.resume();
     }
   }
@@ -176,7 +183,7 @@ class Run {
     try {
       if (Deno.build.os !== "windows") holding.listen((text) => view.warning(text));
       const chat = holding.chat(options, authorities);
-      const seat = chat.seat(view, options, view.seen);
+      const seat = chat.seat(view, options, { seen: view.seen, room: view.room });
       this.#driven = this.#drivenHere(seat, typed, view);
       if (this.#interrupted) seat.quit();
       const over = new AbortController();
@@ -246,7 +253,20 @@ class Run {
   /** Works through whoever has the profile. @returns null when that one is gone @throws ChatError */
   async #asGuest(): Promise<number | null> {
     const { clock, random } = this.parts.process;
-    const attached: Attached | null = await attach(this.#dir, version, clock, () => isFree(this.#dir));
+    const patience = this.#driven && {
+      signal: this.#stopped.signal,
+      waits: () =>
+        this.#output?.notice(
+          "Waiting for the program that has the profile now; it may be asking for the passphrase there. What you enter waits too.",
+        ),
+    };
+    const attached: Attached | null = await attach(
+      this.#dir,
+      version,
+      clock,
+      () => isFree(this.#dir),
+      patience,
+    );
     if (!attached) return null;
     const { options, authorities } = this.parts;
     const { view, lines } = this.#viewFor(attached.name, attached.typed);
@@ -298,6 +318,7 @@ class Run {
 
   #stop(): void {
     this.#interrupted = true;
+    this.#stopped.abort();
     this.#driven?.quit();
   }
 

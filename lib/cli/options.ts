@@ -58,7 +58,7 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
   }
   const help = `see "${command(`${spec.name} --help`)}"`;
   const withValue = spec.options.filter((option) => option.value !== undefined);
-  const parsed = parseArgs(boundValues(spec, args), {
+  const parsed = parseArgs(boundValues(spec, args, help), {
     alias,
     string: [...withValue.map((option) => option.name), "_"],
     boolean: spec.options.filter((option) => option.value === undefined).map((option) => option.name),
@@ -74,7 +74,7 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
     const given = all.length > 1 ? all.filter((each) => each !== value) : all;
     if (given.length > 1) throw new UsageError(`--${name} is given ${given.length} times`, "give it once");
     if (given.length === 0) continue;
-    if (given[0] === "") throw new UsageError(`--${name} needs a value: ${value}`, help);
+    if (given[0].trim() === "") throw new UsageError(`--${name} is empty, and needs a value: ${value}`, help);
     values[name] = given[0];
   }
   const switches = new Set(
@@ -91,21 +91,37 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
  * Binds each value to its flag: what follows a flag that takes a value is its value, whatever it looks like. `-uira` is
  * `-u ira`, as everywhere. What comes after `--` is left alone.
  */
-function boundValues({ options }: CommandSpec, args: readonly string[]): string[] {
+function boundValues({ options }: CommandSpec, args: readonly string[], help: string): string[] {
   const withValue = options.filter((option) => option.value !== undefined);
   const bound: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
     if (arg === "--") return [...bound, ...args.slice(i)];
     const long = withValue.find(({ name, alias }) => arg === `--${name}` || (alias && arg === `--${alias}`));
-    const short = withValue.find((option) => option.short && arg.startsWith(`-${option.short}`));
-    if (long || (short && arg.length === 2)) {
-      if (i + 1 < args.length) bound.push(`--${(long ?? short)!.name}=${args[++i]}`);
-      else bound.push(`--${(long ?? short)!.name}=`);
-    } else if (short) bound.push(`--${short.name}=${arg.slice(2).replace(/^=/, "")}`);
+    // Switches may stand before it in one word: -qm TEXT.
+    const before = /^-[a-zA-Z]/.test(arg) ? switchesAtFront(options, arg.slice(1)) : "";
+    const rest = arg.slice(1 + before.length);
+    const short = /^-[^-]/.test(arg) &&
+      withValue.find((option) => option.short && rest.startsWith(option.short));
+    if (before !== "" && short) bound.push(`-${before}`);
+    if (long || (short && rest.length === 1)) {
+      const { name } = (long || short) as Option;
+      if (i + 1 === args.length) {
+        throw new UsageError(`--${name} needs a value: ${(long || short as Option).value}`, help);
+      }
+      bound.push(`--${name}=${args[++i]}`);
+    } else if (short) bound.push(`--${short.name}=${rest.slice(1).replace(/^=/, "")}`);
     else bound.push(arg);
   }
   return bound;
+}
+
+/** The letters at the front that are switches. */
+function switchesAtFront(options: readonly Option[], letters: string): string {
+  const isSwitch = (letter: string) =>
+    options.some((each) => each.short === letter && each.value === undefined);
+  const end = [...letters].findIndex((letter) => !isSwitch(letter));
+  return end < 0 ? letters : letters.slice(0, end);
 }
 
 function unknownFlag(spec: CommandSpec, flag: string): UsageError {

@@ -7,7 +7,9 @@ import { equals } from "@std/bytes/equals";
 import type { ChatOptions } from "./chat_options.ts";
 import type { Connection } from "./connection/connection.ts";
 import { LinkLost } from "./connection/connection_errors.ts";
+import type { Bytes } from "../crypto/bytes.ts";
 import type { ChatError } from "../errors.ts";
+import { skeleton } from "../protocol/identity/name.ts";
 import type { Entrances } from "./rooms/entrances.ts";
 import type { RoomSet } from "./rooms/room_set.ts";
 import type { RoomStream } from "./rooms/room_stream.ts";
@@ -52,13 +54,30 @@ export class Arrivals {
     wanted.add(room, { ...said, ...(roomKey ? { roomKey } : {}) });
   }
 
+  /** Somebody has gone before the room was entered: unless others want it, nobody does. */
+  wantNoMore({ room, to, fernetKey }: ChatOptions): void {
+    const { wanted, seats, set } = this.parts;
+    const isSame = (other: ChatOptions) =>
+      other.to === null && skeleton(other.room) === skeleton(room) && isSameKey(other.fernetKey, fernetKey);
+    if (to !== null || [...seats].some(({ options }) => isSame(options))) return;
+    if (fernetKey) wanted.dropKeyFileRoom(room, fernetKey);
+    else if (!set.entered(room)) wanted.drop(room);
+  }
+
+  /** A server that an invite names is that one, whenever the connection comes. */
+  checkServer(seat: Seat, id: Bytes): void {
+    const { expectServer } = seat.options;
+    if (expectServer && !equals(expectServer, id)) {
+      seat.fail(new InviteMismatch(this.parts.place, expectServer, id));
+    }
+  }
+
   /** Somebody has sat down while the chat is on. */
   joins(seat: Seat, connection: Connection): void {
-    const { set, rooms, place, entrances, fault } = this.parts;
-    const { expectServer, room: name, to, fernetKey, login, trust } = seat.options;
-    if (expectServer && !equals(expectServer, connection.server.id)) {
-      return seat.fail(new InviteMismatch(place, expectServer, connection.server.id));
-    }
+    const { set, rooms, entrances, fault } = this.parts;
+    const { room: name, to, fernetKey, login, trust } = seat.options;
+    this.checkServer(seat, connection.server.id);
+    if (seat.isOver) return;
     seat.isGuest = true;
     if (login.register) seat.view.notice("You are in already; nothing was registered.");
     if (trust !== null) this.#trust(trust);
@@ -72,7 +91,7 @@ export class Arrivals {
       seat.jobDone(there);
       return seat.event(there.enteredEvent, there, false);
     }
-    entrances().enterNamed(connection, name, fernetKey !== null).catch((error) => {
+    entrances().enterNamed(connection, name, fernetKey).catch((error) => {
       if (!(error instanceof LinkLost)) seat.fail(fault(error)); // else with the next connection
     });
   }
@@ -92,7 +111,7 @@ export class Arrivals {
     const { seats, set } = this.parts;
     for (const event of seats.recent) {
       const room = set.called(event.room);
-      if (room && event.pos > (seat.seen[event.room] ?? Infinity)) seat.event(event, room, false);
+      if (room && event.pos > (seat.before.seen[event.room] ?? Infinity)) seat.event(event, room, false);
     }
   }
 
@@ -110,4 +129,9 @@ export class Arrivals {
     claims.note(conflict);
     if (claims.names(conflict.name)) [...seats][0]?.conversation.acceptKey(conflict);
   }
+}
+
+/** Whether two command lines name the same kind of room, with the same key file alone or with none. */
+export function isSameKey(one: Uint8Array | null, other: Uint8Array | null): boolean {
+  return one === null || other === null ? one === other : equals(one, other);
 }

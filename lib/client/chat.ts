@@ -13,7 +13,7 @@ import { ChatError, inWords } from "../errors.ts";
 import { hostPort } from "../host_port.ts";
 import { closeReasons, type LinkMessage, type MessageOf } from "../protocol/channel/link_messages.ts";
 import { skeleton } from "../protocol/identity/name.ts";
-import { Arrivals } from "./arrivals.ts";
+import { Arrivals, isSameKey } from "./arrivals.ts";
 import type { ChatOptions, ChatSeams } from "./chat_options.ts";
 import type { ChatOutput } from "./chat_view.ts";
 import { Backoff } from "./connection/backoff.ts";
@@ -40,7 +40,7 @@ import type { RoomStream } from "./rooms/room_stream.ts";
 import { ServerRooms } from "./rooms/server_rooms.ts";
 import { Unsent } from "./rooms/unsent.ts";
 import { WantedRooms } from "./rooms/wanted_rooms.ts";
-import { Seat } from "./seat.ts";
+import { type Before, Seat } from "./seat.ts";
 import { Seats } from "./seats.ts";
 import type { Status } from "./status.ts";
 import { KeyClaims } from "./trust/key_claims.ts";
@@ -73,7 +73,7 @@ export class Chat implements Receiver {
   /** @param options where to go, and what was said of it first */
   constructor(
     readonly profile: Profile,
-    private readonly options: ChatOptions,
+    readonly options: ChatOptions,
     private readonly seams: ChatSeams,
   ) {
     const { clock, random } = seams;
@@ -120,7 +120,7 @@ export class Chat implements Receiver {
       rooms,
       direct: this.#direct,
       take: (room) => this.#take(room),
-      refused: (name, isKeyFileRoom, error) => this.#refused(name, isKeyFileRoom, error),
+      refused: (name, fernetKey, error) => this.#refused(name, fernetKey, error),
     });
     this.#arrivals = new Arrivals({
       ...shared,
@@ -144,12 +144,12 @@ export class Chat implements Receiver {
    * Somebody sits down.
    *
    * @param view shows, and is asked; it is not read from, nor closed
-   * @param seen the last position that it has shown, by room: what has come since is shown to it
+   * @param before where it was, with another program that held the profile: what has come since is shown to it
    */
   seat(
     view: ChatOutput,
     options: ChatOptions = this.options,
-    seen: Readonly<Record<string, number>> = {},
+    before?: Before,
   ): Seat {
     const { profile, seams } = this;
     const seat: Seat = new Seat(view, options, {
@@ -175,8 +175,9 @@ export class Chat implements Receiver {
       recall: (each, room) => this.#rooms.recall(each, room),
       tellOfHistory: () => this.#rooms.tellOfHistory(),
       nothingAccepted: () => this.#nothingAccepted(options),
+      fault: (error) => this.#fault(error),
       left: (each, error) => this.#left(each, error),
-    }, seen);
+    }, before);
     this.#seats.add(seat);
     try {
       this.#arrivals.want(options);
@@ -191,6 +192,7 @@ export class Chat implements Receiver {
 
   #left(seat: Seat, error: ChatError | null): void {
     this.#seats.remove(seat);
+    if (!seat.isEntered) this.#arrivals.wantNoMore(seat.options);
     // A program that is told of a failure will say its lines again: they must not be said twice.
     if (error && !seat.view.interactive) this.#forgetUnentered(seat);
     if (this.#seats.count === 0) return this.#stop.abort();
@@ -291,6 +293,7 @@ export class Chat implements Receiver {
       isEntered: () => this.#wasEntered,
       begins: (connection) => {
         seams.claimServer?.(this, connection.server.id);
+        for (const seat of this.#seats) this.#arrivals.checkServer(seat, connection.server.id);
         // Pinned only now: the handshake has proved that the server holds the key of its card.
         this.#gate.keep(connection.server.id, connection.version);
         this.#connection = connection;
@@ -347,14 +350,17 @@ export class Chat implements Receiver {
   /** A room that was meant is there: lines go there. */
   #take(room: RoomStream): void {
     for (const seat of this.#seats) if (seat.rooms.isNamed(room)) seat.take(room, true);
-    room.lines.adopt(this.#unsent.take(room.state.name, room instanceof KeyFileRoom));
+    const hasKey = (key: Uint8Array | null) => {
+      return room instanceof KeyFileRoom ? key !== null && room.hasKey(key) : key === null;
+    };
+    room.lines.adopt(this.#unsent.take(room.state.name, hasKey));
     this.#afterJob(room);
   }
 
   /** A wanted room is not to be entered: told to whoever wants it. */
-  #refused(name: string, isKeyFileRoom: boolean, error: ChatError): void {
+  #refused(name: string, fernetKey: Bytes | null, error: ChatError): void {
     const theirs = [...this.#seats].filter(({ options }) =>
-      options.to === null && (options.fernetKey !== null) === isKeyFileRoom &&
+      options.to === null && isSameKey(options.fernetKey, fernetKey) &&
       skeleton(options.room) === skeleton(name)
     );
     if (theirs.length === 0) return this.#seats.warning(inWords(error));

@@ -36,6 +36,8 @@ export interface Typed {
   readonly line: string;
   /** 16 bytes under which it is said, if it is said. */
   readonly msgId: Bytes;
+  /** The room that was on the screen when it was typed; null before there was one. */
+  readonly room: string | null;
   /** It was taken: said, or done, or refused in words. @param msgIds in hex, of what was said */
   taken(msgIds: readonly string[]): void;
 }

@@ -42,6 +42,8 @@ export interface TalkingSeat {
   readonly whenEntered: Promise<void>;
   /** Whether it is over. */
   readonly isOver: boolean;
+  /** Whether it waits for the room that it was in. */
+  readonly isResuming: boolean;
   /** Puts a room on the screen. */
   show(room: RoomStream): void;
   /** A line was said there. @param msgId in hex */
@@ -139,6 +141,9 @@ export class Conversation implements ChatApi {
   get isOver(): boolean {
     return this.parts.seat.isOver;
   }
+  get isResuming(): boolean {
+    return this.parts.seat.isResuming;
+  }
 
   // ---- rooms
 
@@ -208,7 +213,7 @@ export class Conversation implements ChatApi {
     const item = this.#counted(() => newLine(checkedText(text), form, seams));
     const id = encodeHex(item.msgId);
     seat.said(id);
-    unsent.keep({ item, room: target.room, to: null, isKeyFileRoom: target.fernetKey !== null });
+    unsent.keep({ item, room: target.room, to: null, fernetKey: target.fernetKey });
     return id;
   }
 

@@ -39,9 +39,20 @@ export interface SeatParts extends Omit<ConversationParts, "seat" | "questions" 
   tellOfHistory(): void;
   /** `--trust` was given, and nothing was there to accept. */
   nothingAccepted(): string | null;
+  /** A fault of this program, in words. */
+  fault(error: unknown): ChatError;
   /** It is over. @param error with which; null for none */
   left(seat: Seat, error: ChatError | null): void;
 }
+
+/** Where a seat was, with another program that held the profile. */
+export interface Before {
+  /** The last position that it has shown, by room. */
+  readonly seen: Readonly<Record<string, number>>;
+  /** The room on its screen; null before there was one. */
+  readonly room: string | null;
+}
+const nothingBefore: Before = { seen: {}, room: null };
 
 /** One seat. */
 export class Seat {
@@ -76,8 +87,8 @@ export class Seat {
     readonly view: ChatOutput,
     readonly options: ChatOptions,
     private readonly parts: SeatParts,
-    /** The last position that it has shown before, by room. */
-    readonly seen: Readonly<Record<string, number>> = {},
+    /** Where it was before. */
+    readonly before: Before = nothingBefore,
   ) {
     this.#ended.promise.catch(() => {}); // whoever runs it hears of it
     this.questions = new Questions(view, this.#over.signal);
@@ -192,6 +203,7 @@ export class Seat {
   take(room: RoomStream, isMain: boolean): void {
     const isFirst = this.rooms.shown === null;
     if (isMain) this.rooms.main = room;
+    if (this.isResuming) return; // the room that was on the screen comes back, and no other
     // After a reconnect the person stays in the room that was on the screen.
     if (isFirst || !this.#isEntered) this.show(room);
   }
@@ -210,12 +222,31 @@ export class Seat {
   /** It is in: what was asked for can be done. */
   entered(): void {
     if (this.#isEntered) return;
+    if (this.isResuming) this.#resume();
     this.#isEntered = true;
     this.#whenEntered.resolve();
     this.view.progress("Now you can start to exchange messages");
     if (this.view.interactive) this.parts.tellOfHistory();
     const text = this.parts.nothingAccepted();
     if (text !== null) this.view.notice(text);
+  }
+
+  /** It goes on where it was: until then nothing that is typed is said anywhere. */
+  get isResuming(): boolean {
+    return this.before.room !== null && !this.#isEntered && !this.isOver;
+  }
+
+  #resume(): void {
+    const room = this.parts.set.called(this.before.room!);
+    if (room) return this.show(room);
+    const next = this.rooms.main ?? this.rooms.next();
+    if (next) this.show(next);
+    this.rooms.isDisplaced = true; // what is typed was begun for the other one
+  }
+
+  /** A fault of this program. */
+  fault(error: unknown): void {
+    this.fail(this.parts.fault(error));
   }
 
   /** We are no longer in the room on the screen: another one takes its place, or it is over. */

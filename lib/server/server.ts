@@ -145,8 +145,8 @@ export class ChatServer {
   }
 
   /** Whether an address, as limits count it, is a proxy's. */
-  isProxy(address: string): boolean {
-    return this.parts.proxies?.has(address) ?? false;
+  get proxies(): readonly string[] {
+    return [...this.parts.proxies ?? []];
   }
   /** How many are linked. */
   get linked(): number {

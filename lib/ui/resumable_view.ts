@@ -18,6 +18,8 @@ export class ResumableView implements ChatOutput {
   #isComingBack = false;
   #isRecallDue = false;
   #wasResumed = false;
+  /** The room on the screen; null before there is one. */
+  room: string | null = null;
   /** The last position that was shown, by room. */
   readonly seen: Record<string, number> = {};
 
@@ -53,6 +55,7 @@ export class ResumableView implements ChatOutput {
     // The room stays on the screen while it is entered again.
     if (status.room === "" && this.#isComingBack) return;
     this.#isComingBack = false;
+    this.room = status.room === "" ? null : status.room;
     this.view.status(status);
   }
   answer(lines: readonly string[]): void {

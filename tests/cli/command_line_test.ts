@@ -31,11 +31,17 @@ for (const value of ["-5 degrees", "--help", "--", "-m", "--json", "a=b", "-", "
   });
 }
 test("a flag at the end, or with nothing after =, needs its value", () => {
-  for (const args of [["-m"], ["--message"], ["--message="], ["-m", ""]]) {
+  for (const args of [["-m"], ["-qm"], ["--message"], ["--message="], ["-m", ""], ["-m", " \n"]]) {
     assertStringIncludes(
       assertThrows(() => parseOptions(joinSpec, args), UsageError).message,
       "needs a value: TEXT",
     );
+  }
+});
+test("switches may stand before a flag with a value, in one word", () => {
+  for (const args of [["-qm", "-5 degrees"], ["-qm-5 degrees"], ["-q", "-m", "-5 degrees"]]) {
+    const { values, switches } = parseOptions(joinSpec, args);
+    assertEquals([values.message, [...switches]], ["-5 degrees", ["quiet"]]);
   }
 });
 test("what comes after -- is no flag", () => {

@@ -8,6 +8,13 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { attach, Attachment, HolderTrouble } from "../../lib/client/attach/attachment.ts";
+import {
+  AttachLink,
+  attachProtocol,
+  type FromGuest,
+  type FromHolder,
+} from "../../lib/client/attach/attach_messages.ts";
+import { FakeClock } from "../fakes/fake_clock.ts";
 import { listenAsHolder, readHolder } from "../../lib/client/attach/holder_file.ts";
 import { Holding } from "../../lib/client/attach/holding.ts";
 import { LineSource } from "../../lib/client/attach/line_source.ts";
@@ -31,12 +38,20 @@ interface Held {
   readonly ended: Promise<number | Error>;
 }
 
+/** What goes on from elsewhere. */
+interface Before {
+  readonly view?: ScriptedView;
+  readonly lines?: LineSource | ScriptedView;
+  readonly resumable?: ResumableView;
+}
+
 /** Somebody holds the profile of `name`, and sits there. */
 async function hold(
   world: World,
   name: string,
   over: Partial<JoinOptions> = {},
   interactive = true,
+  { view = new ScriptedView(interactive), lines = view, resumable = new ResumableView(view) }: Before = {},
 ): Promise<Held> {
   const profile = await world.profile(name);
   const options = world.options(over, interactive);
@@ -49,11 +64,13 @@ async function hold(
     seams: { clock: systemClock, random: systemRandom },
     dial: () => dialTcp,
   });
-  const view = new ScriptedView(interactive);
   holding.listen((text) => view.warning(text));
   const chat = holding.chat(options, []);
-  const seat = chat.seat(view, options);
-  takeLines(seat, view, options);
+  const seat = chat.seat(resumable, options, { seen: resumable.seen, room: resumable.room });
+  const entry = lines instanceof LineSource
+    ? { interactive, lines: () => lines.taken(new AbortController().signal) }
+    : view;
+  takeLines(seat, entry, options);
   void holding.run(chat);
   const ended = seat.ended.catch((error: Error) => error);
   return { holding, seat, view, dir: `${world.dir}/profiles/${name}`, ended };
@@ -70,7 +87,12 @@ async function attachTo(
   world: World,
   dir: string,
   over: Partial<JoinOptions> = {},
-  { interactive = true, view = new ScriptedView(interactive), lines = new LineSource(view.lines()) } = {},
+  {
+    interactive = true,
+    view = new ScriptedView(interactive),
+    lines = new LineSource(view.lines()),
+    resumable = new ResumableView(view),
+  } = {},
 ): Promise<Guest> {
   const attached = (await attach(dir, version, systemClock, () => false))!;
   const options = world.options(over, interactive);
@@ -82,7 +104,7 @@ async function attachTo(
     message,
     listen,
     version,
-    view: new ResumableView(view),
+    view: resumable,
     lines: message === null ? lines : new LineSource((async function* (): AsyncGenerator<Entered> {})()),
     clock: systemClock,
     random: systemRandom,
@@ -182,6 +204,155 @@ worldTest(
     await next.holding.close();
   },
 );
+
+worldTest(
+  "whoever goes on elsewhere is in the room that was on the screen, and lines go where they were typed for",
+  async (world) => {
+    const sam = await world.enter("sahnawaz");
+    sam.view.type("/join dev");
+    const first = await hold(world, "ira");
+    await first.view.until((e) => e.type === "entered");
+    const view = new ScriptedView(true);
+    const lines = new LineSource(view.lines());
+    const resumable = new ResumableView(view);
+    const guest = await attachTo(world, first.dir, {}, { view, lines, resumable });
+    view.type("/join dev");
+    await view.until((e) => e.type === "entered" && e.room === "dev");
+    const closed = first.holding.close();
+    view.type("for dev 1", "/me for dev 2");
+    await closed;
+    assertEquals(await guest.ended, null);
+    resumable.resume();
+    lines.giveBack(guest.attachment.unfinished);
+    view.type("for dev 3");
+    // Takes over itself: with the profile in hand.
+    const next = await hold(world, "ira", {}, true, { view, lines, resumable });
+    const isAll = () => [1, 2, 3].every((n) => sam.view.said.some((line) => line.endsWith(`for dev ${n}`)));
+    await until("all are said", isAll, {
+      instead: () => JSON.stringify([sam.view.said, view.warnings, view.notices, view.room]),
+    });
+    assertEquals(view.room, "dev");
+    const rooms = sam.view.events.flatMap((e) =>
+      e.type === "message" && e.text.startsWith("for dev") ? [e.room] : []
+    );
+    assertEquals(rooms, ["dev", "dev", "dev"]);
+    await next.holding.close();
+  },
+);
+
+worldTest("a guest of a key-file room says nothing in the room of another key", async (world) => {
+  const one = new Uint8Array(32).fill(1) as Uint8Array<ArrayBuffer>;
+  const two = new Uint8Array(32).fill(2) as Uint8Array<ArrayBuffer>;
+  const sam = await world.enter("sahnawaz", { fernetKey: one });
+  const dana = await world.enter("dana", { fernetKey: two });
+  const first = await hold(world, "ira", { fernetKey: one });
+  await first.view.until((e) => e.type === "entered");
+  const other = await attachTo(world, first.dir, { fernetKey: two, message: "for two" }, {
+    interactive: false,
+  });
+  assertEquals(await other.ended, 0);
+  await dana.view.hears("ira: for two");
+  first.view.type("for one");
+  await sam.view.hears("ira: for one");
+  assertEquals(sam.view.said, ["ira: for one"]);
+  await first.holding.close();
+});
+
+worldTest("nothing that comes over the socket ends the holder, or anybody but its sender", async (world) => {
+  const first = await hold(world, "ira");
+  await first.view.until((e) => e.type === "entered");
+  const { socket } = readHolder(first.dir)!;
+  const hello = {
+    t: "hello",
+    version,
+    protocol: attachProtocol,
+    options: world.options(),
+    authorities: [],
+    listen: false,
+    seen: {},
+    room: null,
+    view: { interactive: true, holds: false, isBlind: false },
+  };
+  const { options: _, ...noOptions } = hello;
+  const bad: unknown[] = [
+    "hello",
+    { t: "constructor" },
+    noOptions,
+    { ...hello, options: { ...hello.options, port: "9443" } },
+    { ...hello, options: { ...hello.options, room: "\u202e" } },
+    [hello, { t: "enter", item: { n: 1, line: "x", room: null, msgIds: [] } }],
+    [hello, { t: "enter", item: { n: 1, said: { texts: [1] }, room: null, msgIds: [new Uint8Array(16)] } }],
+    [hello, { t: "remember", line: 5 }],
+  ];
+  for (const messages of bad) {
+    const link = new AttachLink<FromHolder, FromGuest>(
+      await Deno.connect({ transport: "unix", path: socket }),
+    );
+    for (const message of [messages].flat()) link.send(message as FromGuest);
+    for await (const _answer of link.messages());
+    link.close();
+  }
+  const raw = await Deno.connect({ transport: "unix", path: socket });
+  await raw.write(crypto.getRandomValues(new Uint8Array(64)));
+  raw.close();
+  const guest = await attachTo(world, first.dir, { message: "still there" }, { interactive: false });
+  assertEquals(await guest.ended, 0);
+  await first.view.hears("ira: still there");
+  await first.holding.close();
+});
+
+worldTest(
+  "an invite for another server is refused, also where the connection comes after it",
+  async (world) => {
+    const first = await hold(world, "ira", { expectServer: null });
+    const late = await attachTo(world, first.dir, {
+      expectServer: new Uint8Array(32) as Uint8Array<ArrayBuffer>,
+    }, {
+      interactive: false,
+    });
+    const ended = await late.ended;
+    assert(ended instanceof Error);
+    assertStringIncludes(ended.message, "The invite does not fit");
+    await first.view.until((e) => e.type === "entered");
+    await first.holding.close();
+  },
+);
+
+test("a guest can go while its holder is stopped: after 3 s, or when asked twice", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "chat-test-" });
+  try {
+    for (const times of [1, 2]) {
+      const { listener, close } = listenAsHolder(dir, { version, pid: 7 });
+      const attaching = attach(dir, version, systemClock, () => false);
+      const link = new AttachLink<FromGuest, FromHolder>(await listener.accept());
+      link.send({ t: "hello", version, protocol: attachProtocol, name: "ira", typed: [] });
+      const attached = (await attaching)!;
+      const clock = new FakeClock();
+      const view = new ScriptedView(true);
+      const attachment = new Attachment({
+        attached,
+        options: {} as never,
+        authorities: [],
+        message: null,
+        listen: false,
+        version,
+        view: new ResumableView(view),
+        lines: new LineSource(view.lines()),
+        clock,
+        random: systemRandom,
+      });
+      const ended = attachment.run();
+      view.type("waits");
+      for (let i = 0; i < times; i++) attachment.quit();
+      if (times === 1) await clock.advance(3_000);
+      assertEquals(await ended, 0);
+      link.close();
+      close();
+    }
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
 
 worldTest(
   "two servers: one chat for each, /servers tells which; two addresses of one server are told as such",

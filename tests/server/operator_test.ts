@@ -184,6 +184,7 @@ const inRange: [range: string, inside: string[], outside: string[]][] = [
   ["192.0.2.77/24", ["192.0.2.1"], ["192.0.3.1"]],
   ["0.0.0.0/0", ["1.2.3.4", "255.255.255.255"], ["2001:db8::/64"]],
   ["192.0.2.7/32", ["192.0.2.7"], ["192.0.2.6"]],
+  ["::ffff:192.0.2.7/120", ["192.0.2.1"], ["192.0.3.1"]],
   ["2001:db8::/32", [addressKey("2001:db8::1"), addressKey("2001:db8:ffff:1::9")], [
     addressKey("2001:db9::1"),
   ]],
@@ -198,7 +199,19 @@ for (const [range, inside, outside] of inRange) {
   });
 }
 test("what is no range, or less than a person's /64, is no ban", () => {
-  for (const bad of ["192.0.2.0/33", "192.0.2/24", "2001:db8::/65", "x/8", "1.2.3.4/", "/8"]) {
+  for (
+    const bad of [
+      "::ffff:10.1.2.3/24",
+      "192.0.2.7:5000/24",
+      "[2001:db8::1]:5/48",
+      "192.0.2.0/33",
+      "192.0.2/24",
+      "2001:db8::/65",
+      "x/8",
+      "1.2.3.4/",
+      "/8",
+    ]
+  ) {
     assertEquals(banOf(bad), null, bad);
   }
 });
@@ -235,4 +248,5 @@ worldTest("a very wide BAN is asked about, and one of the proxy is refused", asy
   assertStringIncludes((await enter("BAN 10.0.0.0/8"))[0], "very wide");
   assertStringIncludes((await enter("BAN 10.0.0.0/8"))[0], "is banned");
   assertStringIncludes((await enter("BAN 127.0.0.1"))[0], "is the proxy");
+  assertStringIncludes((await enter("BAN 127.0.0.0/24"))[0], "holds the proxy");
 }, { proxies: new Set(["127.0.0.1"]) });

@@ -27,6 +27,8 @@ export interface EnteredItem {
     readonly room?: string;
     readonly to?: string;
   };
+  /** The room that was on the screen when it was entered; null before there was one. */
+  readonly room: string | null;
   /** 16 bytes for each thing that is said. */
   readonly msgIds: readonly Uint8Array<ArrayBuffer>[];
 }
@@ -45,6 +47,8 @@ export interface GuestHello {
   readonly listen: boolean;
   /** The last position that it has shown, by room, if it comes from another holder. */
   readonly seen: Readonly<Record<string, number>>;
+  /** The room that is on its screen, if it comes from another holder. */
+  readonly room: string | null;
   /** What its view is like. */
   readonly view: { readonly interactive: boolean; readonly holds: boolean; readonly isBlind: boolean };
 }

@@ -7,8 +7,9 @@
 import { encodeHex } from "@std/encoding/hex";
 import { type Clock, sleep } from "../../clock.ts";
 import type { RandomSource } from "../../crypto/random.ts";
-import { ChatError } from "../../errors.ts";
+import { ChatError, exitCodes, inWords } from "../../errors.ts";
 import type { ChatOptions } from "../chat_options.ts";
+import { parseLine } from "../commands/commands.ts";
 import type { ChatOutput, Entered, Said, Typed } from "../chat_view.ts";
 import type { KeptMessage, RoomEvent } from "../room_events.ts";
 import {
@@ -24,6 +25,9 @@ import type { LineSource } from "./line_source.ts";
 const answerMs = 2_000;
 const againMs = 50;
 const pingMs = 2_000;
+/** A holder that has much to do may be late. */
+const silentMs = 10_000;
+const leaveMs = 3_000;
 
 /** The holder does not do for us. */
 export class HolderTrouble extends ChatError {}
@@ -40,9 +44,18 @@ export interface Attached {
   readonly messages: AsyncIterator<FromHolder>;
 }
 
+/** Somebody who was attached before, and would lose what is on its way. */
+export interface Patience {
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
+  /** It takes long: whoever takes over may be asking for a passphrase. */
+  waits(): void;
+}
+
 /**
  * Reaches whoever holds a profile.
  *
+ * @param patience of somebody who waits for as long as it takes
  * @param dir the profile's folder @param version of this program @param isFree whether nobody holds it any more
  * @returns null when nobody does @throws HolderTrouble when it does not answer in 2 s, or is of another version
  */
@@ -51,17 +64,23 @@ export async function attach(
   version: string,
   clock: Clock,
   isFree: () => boolean,
+  patience: Patience | null = null,
 ): Promise<Attached | null> {
   const until = clock.now() + answerMs;
   let last: Holder | null = null;
-  while (clock.now() < until) {
-    if (isFree()) return null;
+  let isTold = false;
+  for (;;) {
+    if (isFree() || patience?.signal.aborted) return null;
     last = readHolder(dir) ?? last;
     if (last && last.version !== version) throw otherVersion(last, version);
-    const attached = last && await hello(last, clock, until - clock.now());
-    if (attached === "gone" || !attached) await sleep(clock, againMs, new AbortController().signal);
-    else if (attached === "silent") break;
-    else return attached;
+    const attached = last && await hello(last, clock, Math.max(answerMs / 4, until - clock.now()));
+    if (attached && typeof attached === "object") return attached;
+    if (clock.now() >= until) {
+      if (!patience) break;
+      if (!isTold) patience.waits();
+      isTold = true;
+    }
+    await sleep(clock, againMs, patience?.signal ?? new AbortController().signal);
   }
   const who = last ? ` (process ${last.pid})` : "";
   throw new HolderTrouble(
@@ -119,7 +138,10 @@ export interface AttachmentParts {
   /** Of this program. */
   readonly version: string;
   /** Shows; and the last position that it has shown, by room. */
-  readonly view: ChatOutput & { readonly seen: Readonly<Record<string, number>> };
+  readonly view: ChatOutput & {
+    readonly seen: Readonly<Record<string, number>>;
+    readonly room: string | null;
+  };
   /** What is entered. */
   readonly lines: LineSource;
   /** Time. */
@@ -165,23 +187,25 @@ export class Attachment {
       authorities,
       listen,
       seen: view.seen,
+      room: view.room,
       view: { interactive, holds, isBlind },
     });
-    void this.#forward();
+    const forwarded = this.#forward();
     this.#ping();
     try {
       for (;;) {
         const { value, done } = await attached.messages.next();
-        if (done) return null;
+        if (done) return this.#isLeaving ? exitCodes.done : null;
         this.#heard();
         if (value.t === "end") return value.code;
-        if (value.t === "fail") throw new ChatError(value.message, value.hint, value.code);
+        if (value.t === "fail") throw this.#refusal ?? new ChatError(value.message, value.hint, value.code);
         this.#show(value);
       }
     } finally {
       this.#over.abort();
       this.#link.close();
       for (const reply of this.#replies.values()) reply(null);
+      await forwarded; // what it has taken belongs to what is unfinished
     }
   }
 
@@ -189,9 +213,11 @@ export class Attachment {
   get unfinished(): Entered[] {
     return [...this.#onItsWay.values()].flatMap(({ entered, item, unstored }): Entered[] => {
       if (unstored?.size === 0) return [];
-      const { line, said, msgIds } = item;
-      if (line !== undefined) return [{ line, msgId: msgIds[0], taken: () => {} } satisfies Typed];
-      return said ? [{ ...(entered as Said), msgIds } satisfies Said] : [];
+      const { line, said, msgIds, room } = item;
+      if (line !== undefined) return [{ line, msgId: msgIds[0], room, taken: () => {} } satisfies Typed];
+      if (!said) return [];
+      const where = said.room ?? (said.to === undefined ? room ?? undefined : undefined);
+      return [{ ...(entered as Said), room: where, msgIds } satisfies Said];
     });
   }
 
@@ -208,16 +234,19 @@ export class Attachment {
     const n = ++this.#count;
     const item = this.#itemOf(n, entered);
     this.#onItsWay.set(n, { entered, item, unstored: null });
+    for (const id of item.msgIds) this.#byId.set(encodeHex(id), n);
     this.#link.send({ t: "enter", item });
+    if (item.line !== undefined && isGoing(item.line)) this.#leaveSoon();
   }
 
   #itemOf(n: number, entered: Entered): EnteredItem {
-    const { random } = this.parts;
-    if (entered instanceof ChatError) return { n, msgIds: [] };
-    if (typeof entered === "string") return { n, line: entered, msgIds: [random(16)] };
-    if ("line" in entered) return { n, line: entered.line, msgIds: [entered.msgId] };
+    const { random, view } = this.parts;
+    const here = view.room;
+    if (entered instanceof ChatError) return { n, room: here, msgIds: [] };
+    if (typeof entered === "string") return { n, line: entered, room: here, msgIds: [random(16)] };
+    if ("line" in entered) return { n, line: entered.line, room: entered.room, msgIds: [entered.msgId] };
     const { texts, action, isToken, room, to, msgIds = texts.map(() => random(16)) } = entered;
-    return { n, said: { texts, action, isToken, room, to }, msgIds };
+    return { n, said: { texts, action, isToken, room, to }, room: here, msgIds };
   }
 
   // ---- what happens
@@ -256,7 +285,8 @@ export class Attachment {
         const { entered } = this.#onItsWay.get(message.n) ?? {};
         const error = new ChatError(message.message, message.hint);
         if (entered && typeof entered === "object" && "refused" in entered) entered.refused?.(error);
-        else view.warning(error.message);
+        else if (this.parts.message !== null) this.#refusal = error; // it ends with that
+        else view.warning(inWords(error));
         return;
       }
       case "reply":
@@ -275,25 +305,28 @@ export class Attachment {
     const { entered } = line;
     if (typeof entered === "object" && "pending" in entered) { for (const id of ids) entered.pending?.(id); }
     line.unstored = new Set(ids.filter((id) => !this.#storedEarly.delete(id)));
-    if (line.unstored.size === 0) this.#onItsWay.delete(n);
+    for (const id of line.unstored) this.#byId.set(id, n);
+    if (line.unstored.size === 0) this.#done(n);
   }
 
+  #done(n: number): void {
+    for (const id of this.#onItsWay.get(n)?.item.msgIds ?? []) this.#byId.delete(encodeHex(id));
+    this.#onItsWay.delete(n);
+  }
+
+  #byId = new Map<string, number>();
   /** Stored before the holder has said that it was taken. */
   #storedEarly = new Set<string>();
 
   #stored(event: RoomEvent): void {
     const isDone = (event.type === "message" && event.own) || event.type === "failed" ||
       event.type === "withdrawn";
-    if (!isDone) return;
-    for (const [n, { item, unstored }] of this.#onItsWay) {
-      if (unstored?.delete(event.msgId)) {
-        if (unstored.size === 0) this.#onItsWay.delete(n);
-        return;
-      }
-      if (!unstored && item.msgIds.some((id) => encodeHex(id) === event.msgId)) {
-        this.#storedEarly.add(event.msgId);
-      }
-    }
+    const n = isDone ? this.#byId.get(event.msgId) : undefined;
+    const line = n === undefined ? undefined : this.#onItsWay.get(n);
+    if (!isDone || n === undefined || !line) return;
+    if (!line.unstored) return void this.#storedEarly.add(event.msgId);
+    line.unstored.delete(event.msgId);
+    if (line.unstored.size === 0) this.#done(n);
   }
 
   // ---- a holder that is stopped
@@ -301,7 +334,7 @@ export class Attachment {
   #ping(): void {
     if (this.#over.signal.aborted) return;
     const { clock, view } = this.parts;
-    if (!this.#isSilent && clock.now() - this.#heardMs > 2 * pingMs) {
+    if (!this.#isSilent && clock.now() - this.#heardMs > silentMs) {
       this.#isSilent = true;
       view.warning(
         "The chat that holds the profile does not answer: it may have been stopped with Ctrl+Z. What you enter waits.",
@@ -351,6 +384,25 @@ export class Attachment {
   }
   /** Goes. */
   quit(): void {
+    if (this.#isLeaving) return this.#link.close(); // asked for twice
     this.#link.send({ t: "quit" });
+    this.#leaveSoon();
   }
+
+  /** A holder that is stopped keeps nobody. */
+  #leaveSoon(): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.parts.clock.after(leaveMs, () => {
+      if (this.parts.clock.now() - this.#heardMs >= leaveMs) this.#link.close();
+    });
+  }
+  #isLeaving = false;
+  #refusal: ChatError | null = null;
+}
+
+/** Whether somebody goes by that line. */
+function isGoing(line: string): boolean {
+  const meaning = parseLine(line);
+  return meaning.kind === "quit" || (meaning.kind === "command" && meaning.command.name === "quit");
 }

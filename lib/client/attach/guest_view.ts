@@ -35,9 +35,9 @@ export class GuestView implements ChatOutput {
   }
 
   /** A line came. */
-  enter({ n, line, said, msgIds }: EnteredItem): void {
+  enter({ n, line, said, msgIds, room }: EnteredItem): void {
     const taken = (ids: readonly string[]) => this.link.send({ t: "taken", n, ids });
-    if (line !== undefined) this.#entered.push({ line, msgId: msgIds[0], taken });
+    if (line !== undefined) this.#entered.push({ line, msgId: msgIds[0], room, taken });
     else if (said) {
       const ids: string[] = [];
       this.#entered.push({

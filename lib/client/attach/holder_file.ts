@@ -30,11 +30,11 @@ export function listenAsHolder(
 ): { listener: Deno.UnixListener; close(): void } {
   removeOld(profile);
   let socket = join(profile, "socket");
-  if (new TextEncoder().encode(socket).length > maxSocketPath) {
-    socket = join(Deno.makeTempDirSync({ prefix: "chat-" }), "socket"); // 0700
-  }
   let listener: Deno.UnixListener;
   try {
+    if (new TextEncoder().encode(socket).length > maxSocketPath) {
+      socket = join(Deno.makeTempDirSync({ prefix: "chat-" }), "socket"); // 0700
+    }
     listener = Deno.listen({ transport: "unix", path: socket });
     Deno.chmodSync(socket, 0o600);
   } catch (error) {

@@ -25,6 +25,7 @@ import {
   type GuestHello,
 } from "./attach_messages.ts";
 import { GuestView } from "./guest_view.ts";
+import { isFromGuest } from "./guest_messages.ts";
 import { listenAsHolder } from "./holder_file.ts";
 
 /** What is passed in. */
@@ -136,10 +137,13 @@ export class Holding {
     let guest: { seat: Seat; view: GuestView } | null = null;
     try {
       for await (const message of link.messages()) {
+        if (!isFromGuest(message)) break;
         if (message.t === "ping") link.send({ t: "pong" });
-        else if (message.t === "hello") guest ??= this.#sitDown(link, message);
+        else if (message.t === "hello") guest ??= await this.#sitDown(link, message);
         else if (guest) this.#take(link, guest, message);
       }
+    } catch (error) {
+      this.parts.seams.onBug?.(error as Error); // ends this guest, and nobody else
     } finally {
       this.#links.delete(link);
       link.close();
@@ -148,25 +152,33 @@ export class Holding {
     }
   }
 
-  #sitDown(
+  async #sitDown(
     link: AttachLink<FromGuest, FromHolder>,
     hello: GuestHello,
-  ): { seat: Seat; view: GuestView } | null {
+  ): Promise<{ seat: Seat; view: GuestView } | null> {
     if (hello.version !== this.parts.version || hello.protocol !== attachProtocol) {
       link.close();
       return null;
     }
     const view = new GuestView(link, hello);
-    const { options, authorities, listen, seen } = hello;
+    const { options, authorities, listen, seen, room } = hello;
+    const before = this.#chats.get(hostPort(options.host, options.port));
+    if (before?.chat.isOver) await before.over; // the last one there has just gone
+    if (this.#isClosed) return null;
     const isNew = !this.#chats.has(hostPort(options.host, options.port));
     const chat = this.chat(options, authorities);
-    const seat = chat.seat(view, options, seen);
+    const seat = chat.seat(view, options, { seen, room });
     seat.ended.then((code) => link.send({ t: "end", code }), (error: ChatError) => {
       const { message, hint, exitCode } = error;
       link.send({ t: "fail", message, hint, code: exitCode });
     }).finally(() => link.flushed()).finally(() => link.close());
     takeLines(seat, view, { message: null, listen, to: options.to });
     if (isNew) void this.run(chat);
+    else if (isOther(options, chat.options)) {
+      view.notice(
+        `${chat.place} is connected already, as the first program said it; --tls, passwords and tokens of this one were not used.`,
+      );
+    }
     return { seat, view };
   }
 
@@ -224,6 +236,13 @@ export class Holding {
     ]);
     for (const link of this.#links) link.close();
   }
+}
+
+/** Whether it would be another connection. */
+function isOther(one: ChatOptions, other: ChatOptions): boolean {
+  const { password, registrationToken } = one.login;
+  return one.tls !== other.tls || (password !== null && password !== other.login.password) ||
+    (registrationToken !== null && registrationToken !== other.login.registrationToken);
 }
 
 const pauseMs = 50;

@@ -20,11 +20,17 @@ export class LineSource {
     this.#back.unshift(...entered);
   }
 
+  /** How many were given back, and wait. */
+  get waiting(): number {
+    return this.#back.length;
+  }
+
   /** Lines, until the input is over or the taker is. */
   async *taken(by: AbortSignal): AsyncGenerator<Entered> {
     while (!by.aborted) {
       const next = await this.#next(by);
       if (next === null) return;
+      if (by.aborted) return this.giveBack([next]); // it came too late for this one
       yield next;
     }
   }

@@ -94,6 +94,8 @@ export interface ChatApi {
   readonly whenEntered: Promise<void>;
   /** Whether it is over. */
   readonly isOver: boolean;
+  /** Whether it waits for the room that it was in: until then nothing is said. */
+  readonly isResuming: boolean;
   /** Goes; what is not stored yet has a moment. */
   quit(): void;
   /** For programs: goes once everything is stored. */

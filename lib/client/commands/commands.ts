@@ -8,6 +8,7 @@ import { close, invite, kick, open } from "./administration.ts";
 import { rooms, who, whois } from "./answers.ts";
 import type { ChatApi } from "./chat_api.ts";
 import type { Takes, Words } from "./completion.ts";
+import type { LineForm } from "../rooms/unsent.ts";
 import { findPerson } from "../rooms/people.ts";
 import { forget, recall, search } from "./recall.ts";
 import { trust } from "./trust.ts";
@@ -24,8 +25,10 @@ export interface Command {
   readonly takes?: Takes;
   /** What it does. */
   readonly help: string;
-  /** Does it. */
-  run(chat: ChatApi, rest: string): void | Promise<void>;
+  /** Does it, … */
+  run?(chat: ChatApi, rest: string): void | Promise<void>;
+  /** … or says something. @returns its id in hex, if it is said */
+  says?(chat: ChatApi, rest: string, form: LineForm): string | null | Promise<string | null>;
 }
 
 /** All commands. */
@@ -55,7 +58,7 @@ export const commands: readonly Command[] = [
     args: "NAME TEXT",
     takes: "person",
     help: "Say TEXT to NAME alone, also while NAME is away",
-    run: message,
+    says: message,
   },
   {
     name: "query",
@@ -238,12 +241,12 @@ async function ignore(chat: ChatApi, rest: string): Promise<void> {
   );
 }
 
-async function message(chat: ChatApi, rest: string): Promise<void> {
+async function message(chat: ChatApi, rest: string, form: LineForm): Promise<string> {
   const [, name, text] = /^(\S*)\s*(.*)$/s.exec(rest)!;
   if (name === "" || text === "") {
     throw new ChatError("To whom, and what? /msg NAME TEXT", "nothing was sent");
   }
-  await chat.tell(name, text);
+  return await chat.tell(name, text, form);
 }
 
 async function query(chat: ChatApi, rest: string): Promise<void> {

@@ -18,17 +18,23 @@ export interface EntryOptions {
 
 /** Takes what is entered at a seat, until it is over. */
 export function takeLines(
-  seat: { readonly conversation: ChatApi; fail(error: ChatError): void },
+  seat: { readonly conversation: ChatApi; fail(error: ChatError): void; fault(error: unknown): void },
   view: Pick<ChatView, "lines" | "interactive">,
   options: EntryOptions,
 ): void {
   new LineEntry(seat.conversation, view, options).run().catch((error) => {
-    if (!(error instanceof ChatError)) throw error;
-    seat.fail(error);
+    if (error instanceof ChatError) seat.fail(error);
+    else seat.fault(error);
   });
 }
 
 const answerFirst = 'Please answer "yes" or "no" first; Ctrl+C is no. Nothing else was done with the line.';
+
+/** What is known of a line that was typed elsewhere. */
+interface Mark {
+  readonly msgId?: Bytes;
+  readonly room?: string | null;
+}
 
 /** Takes lines. */
 class LineEntry {
@@ -51,7 +57,7 @@ class LineEntry {
     }
     for await (const line of view.lines()) {
       // A program writes before the room is entered: its lines wait until then.
-      if (!view.interactive) await chat.whenEntered;
+      if (!view.interactive || chat.isResuming) await chat.whenEntered;
       if (chat.isOver) return;
       await this.#take(line);
     }
@@ -67,24 +73,41 @@ class LineEntry {
   async #take(entered: Entered): Promise<void> {
     if (entered instanceof ChatError) return this.chat.lineLost();
     if (typeof entered === "string") return void await this.#line(entered);
-    if ("line" in entered) return entered.taken(await this.#line(entered.line, entered.msgId));
+    if ("line" in entered) return entered.taken(await this.#line(entered.line, entered));
     await this.#said(entered);
     entered.taken?.();
   }
 
   /** Says a line where lines go. @returns its id in hex, if it is said */
-  async #say(text: string, msgId?: Bytes): Promise<string[]> {
+  async #say(text: string, typed: Mark = {}): Promise<string[]> {
     const { chat, options: { to } } = this;
-    if (to === null) {
-      const id = chat.say(text, { msgId });
-      return id === null ? [] : [id];
+    const { msgId, room } = typed;
+    if (to !== null) {
+      await chat.whenEntered;
+      return chat.isOver ? [] : [await chat.tell(to, text, { msgId })];
     }
-    await chat.whenEntered;
-    return chat.isOver ? [] : [await chat.tell(to, text, { msgId })];
+    // It was typed for the room that was on the screen then.
+    if (room && chat.room && chat.room.label !== room) {
+      return this.#sayThere(room, text, msgId);
+    }
+    const id = chat.say(text, { msgId });
+    return id === null ? [] : [id];
+  }
+
+  #sayThere(room: string, text: string, msgId?: Bytes): string[] {
+    const { chat } = this;
+    try {
+      return [chat.sayIn(chat.knownRoom(room), text, { msgId })];
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      chat.lineLost();
+      chat.view.warning(`This was typed in ${room}, and not sent: ${text}`);
+      throw error;
+    }
   }
 
   /** A line as it was typed. @returns ids in hex of what was said */
-  async #line(line: string, msgId?: Bytes): Promise<string[]> {
+  async #line(line: string, typed: Mark = {}): Promise<string[]> {
     const { chat } = this;
     if (chat.questions.take(line)) return [];
     const meaning = parseLine(line);
@@ -96,14 +119,14 @@ class LineEntry {
       return [];
     }
     try {
-      return await this.#meant(meaning, line, msgId);
+      return await this.#meant(meaning, line, typed);
     } catch (error) {
       this.#warn(error);
       return [];
     }
   }
 
-  async #meant(meaning: Meaning, line: string, msgId?: Bytes): Promise<string[]> {
+  async #meant(meaning: Meaning, line: string, typed: Mark): Promise<string[]> {
     const { chat } = this;
     switch (meaning.kind) {
       case "nothing":
@@ -114,7 +137,7 @@ class LineEntry {
       case "maybe quit":
         if (!chat.view.interactive || this.#isMeant) {
           this.#isMeant = false;
-          return await this.#say(meaning.text, msgId);
+          return await this.#say(meaning.text, typed);
         }
         this.#isMeant = true;
         chat.view.warning(
@@ -122,10 +145,9 @@ class LineEntry {
         );
         return [];
       case "say":
-        return await this.#say(meaning.text, msgId);
+        return await this.#say(meaning.text, typed);
       case "command":
-        await this.#command(meaning.command, meaning.rest);
-        return [];
+        return await this.#command(meaning.command, meaning.rest, typed);
       case "unknown": {
         const meant = meaning.nearest === null ? "/help lists all." : `did you mean /${meaning.nearest}?`;
         chat.lineLost();
@@ -138,15 +160,21 @@ class LineEntry {
     }
   }
 
-  async #command(command: Command, rest: string): Promise<void> {
+  async #command(command: Command, rest: string, { msgId }: Mark): Promise<string[]> {
     const { chat } = this;
     if (command.args === "" && rest !== "") {
       chat.lineLost();
-      return chat.view.warning(`/${command.name} takes nothing after it; nothing was done.`);
+      chat.view.warning(`/${command.name} takes nothing after it; nothing was done.`);
+      return [];
+    }
+    if (command.says) {
+      const id = await command.says(chat, rest, { msgId });
+      return id === null ? [] : [id];
     }
     // Not awaited: a command that asks a question needs the next line as its answer.
-    if (chat.view.interactive) return void this.#run(command, rest);
-    await command.run(chat, rest);
+    if (chat.view.interactive) void this.#run(command, rest);
+    else await command.run!(chat, rest);
+    return [];
   }
 
   /** What is said as it stands, wherever it is to go. */
@@ -189,7 +217,7 @@ class LineEntry {
 
   async #run(command: Command, rest: string): Promise<void> {
     try {
-      await command.run(this.chat, rest);
+      await command.run!(this.chat, rest);
     } catch (error) {
       this.#warn(error);
     }

@@ -3,6 +3,7 @@
  * in a room beside the main one is told, and ends nothing.
  */
 
+import type { Bytes } from "../../crypto/bytes.ts";
 import { encodeHex } from "@std/encoding/hex";
 import type { Clock } from "../../clock.ts";
 import { ChatError, inWords } from "../../errors.ts";
@@ -44,7 +45,7 @@ export interface EntrancesParts {
   /** This is the room that was meant: lines go there as soon as they can. */
   take(room: RoomStream): void;
   /** A wanted room is not to be entered. */
-  refused(name: string, isKeyFileRoom: boolean, error: ChatError): void;
+  refused(name: string, fernetKey: Bytes | null, error: ChatError): void;
 }
 
 /** Enters the rooms of one server. */
@@ -66,24 +67,22 @@ export class Entrances {
   }
 
   /** Enters one that is wanted. @throws LinkLost */
-  async enterNamed(connection: Connection, name: string, isKeyFileRoom: boolean): Promise<void> {
+  async enterNamed(connection: Connection, name: string, fernetKey: Bytes | null): Promise<void> {
     const { wanted } = this.parts;
-    if (isKeyFileRoom) {
-      const some = wanted.keyFileRooms.filter((each) => skeleton(each.name) === skeleton(name));
-      for (const each of some) await this.#enterWantedKeyFileRoom(connection, each);
-    } else await this.#enterWanted(connection, wanted.find(name)!);
+    if (fernetKey) await this.#enterWantedKeyFileRoom(connection, wanted.addKeyFileRoom(name, fernetKey));
+    else await this.#enterWanted(connection, wanted.find(name)!);
   }
 
   #enterWanted(connection: Connection, each: Wanted): Promise<void> {
     return this.#telling(
       () => enterRoom(this.#entrance(), connection, each),
-      (error) => this.parts.refused(each.name, false, error),
+      (error) => this.parts.refused(each.name, null, error),
     );
   }
   #enterWantedKeyFileRoom(connection: Connection, each: WantedKeyFileRoom): Promise<void> {
     return this.#telling(
       () => this.#enterKeyFileRoom(connection, each),
-      (error) => this.parts.refused(each.name, true, error),
+      (error) => this.parts.refused(each.name, each.key, error),
     );
   }
 

@@ -80,6 +80,14 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   get label(): string {
     return this.state.name;
   }
+  /** 32 bytes of the file. */
+  get fernetKey(): Bytes {
+    return this.key;
+  }
+  /** Whether it is the room of this key. */
+  hasKey(key: Uint8Array): boolean {
+    return equals(this.key, key);
+  }
   /** Those who have said something; who else holds the key, nobody can say. */
   get memberNames(): readonly string[] {
     const others = Object.keys(this.state.last).filter((id) => id !== encodeHex(this.context.card.id));

@@ -89,6 +89,7 @@ export class Lines {
   /** Takes lines over that were typed before the room was entered; what cannot be said here is lost, and told. */
   adopt(items: readonly OutboxItem[]): void {
     for (const item of items) {
+      if (this.#wasSaid(encodeHex(item.msgId))) continue;
       try {
         this.room.checkSayable(item);
         this.#queue({ ...item, sealed: null });

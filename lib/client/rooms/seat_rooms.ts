@@ -38,7 +38,10 @@ export class SeatRooms {
     if (this.main) return room === this.main;
     const { fernetKey, room: name } = this.named;
     if (name === null) return false;
-    if (fernetKey) return room instanceof KeyFileRoom && skeleton(room.state.name) === skeleton(name);
+    if (fernetKey) {
+      return room instanceof KeyFileRoom && skeleton(room.state.name) === skeleton(name) &&
+        room.hasKey(fernetKey);
+    }
     return room instanceof MemberRoom && !room.isDirect && skeleton(room.state.name) === skeleton(name);
   }
 

@@ -26,6 +26,7 @@ import type { HistoryWish } from "../profile/history_choice.ts";
 import type { Profile } from "../profile/profile.ts";
 import { ServerState } from "../profile/server_state.ts";
 import type { RoomEvent } from "../room_events.ts";
+import { KeyFileRoom } from "./key_file_room.ts";
 import { MemberRoom } from "./member_room.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
 import type { RoomSet } from "./room_set.ts";
@@ -239,15 +240,15 @@ export class ServerRooms {
     for (const line of lines) {
       if (line.to) this.parts.direct(line.to).lines.adopt([line.item]);
       else this.parts.unsent.keep(line);
-      if (line.room !== null && !line.isKeyFileRoom) this.parts.wanted.add(line.room);
+      if (line.room !== null && !line.fernetKey) this.parts.wanted.add(line.room);
     }
   }
 
   #takeUnsent(room: RoomStream): UnsentLine[] {
     const to = room instanceof MemberRoom ? room.other : null;
     const name = to ? null : room.state.name;
-    const isKeyFileRoom = !(room instanceof MemberRoom);
-    return room.lines.takeUnsent().map((item) => ({ item, room: name, to, isKeyFileRoom }));
+    const fernetKey = room instanceof KeyFileRoom ? room.fernetKey : null;
+    return room.lines.takeUnsent().map((item) => ({ item, room: name, to, fernetKey }));
   }
 
   /** A message of a room's stream. @throws Malformed: the link must end */

@@ -19,8 +19,8 @@ export interface UnsentLine {
   readonly item: OutboxItem;
   /** A room's name; null for a room of two. */
   readonly room: string | null;
-  /** It is a key-file room. */
-  readonly isKeyFileRoom?: boolean;
+  /** The key of a key-file room; null for an ordinary one. */
+  readonly fernetKey?: Uint8Array | null;
   /** The other person of a room of two. */
   readonly to: Named | null;
 }
@@ -101,10 +101,9 @@ export class Unsent {
   }
 
   /** The lines that belong into a room which is entered now. */
-  take(room: string, isKeyFileRoom: boolean): OutboxItem[] {
-    const isDue = (line: UnsentLine) =>
-      line.room !== null && skeleton(line.room) === skeleton(room) &&
-      (line.isKeyFileRoom ?? false) === isKeyFileRoom;
+  take(room: string, hasKey: (key: Uint8Array | null) => boolean): OutboxItem[] {
+    const isDue = ({ room: name, fernetKey = null }: UnsentLine) =>
+      name !== null && skeleton(name) === skeleton(room) && hasKey(fernetKey);
     const due = this.#lines.filter(isDue);
     this.#lines = this.#lines.filter((line) => !isDue(line));
     return due.map(({ item }) => item);

@@ -66,6 +66,13 @@ export class WantedRooms {
     return wanted;
   }
 
+  /** Nobody wants it any more. */
+  dropKeyFileRoom(name: string, key: Bytes): void {
+    this.#keyFileRooms = this.#keyFileRooms.filter((each) =>
+      skeleton(each.name) !== skeleton(name) || !equals(each.key, key)
+    );
+  }
+
   /** Removed members are not rejoined automatically. */
   drop(name: string): void {
     this.#rooms = this.#rooms.filter((wanted) => skeleton(wanted.name) !== skeleton(name));

@@ -45,8 +45,7 @@ export class TlsListener implements Acceptor {
   async renew(identity: TlsIdentity): Promise<void> {
     await this.#change;
     Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...identity }).close();
-    await (this.#change = this.#replace(identity));
-    this.#change = null;
+    await (this.#change = this.#replace(identity).finally(() => this.#change = null));
   }
 
   async #replace(identity: TlsIdentity): Promise<void> {
@@ -57,8 +56,8 @@ export class TlsListener implements Acceptor {
       try {
         this.#listener = Deno.listenTls({ ...this.at, port, ...identity });
         return;
-      } catch (error) {
-        if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+      } catch {
+        // Whatever it is, too many open files for one: a port that nobody serves is worse than one served late.
         await new Promise((resolve) => setTimeout(resolve, againMs));
       }
     }

@@ -4,7 +4,7 @@ import { timestamp } from "../../timestamp.ts";
 import { closeReasons } from "../../protocol/channel/link_messages.ts";
 import { addressKey } from "../address_key.ts";
 import { banOf } from "../rooms/bans.ts";
-import { networkFrom } from "../rooms/network.ts";
+import { isIn, networkFrom } from "../rooms/network.ts";
 import type { StoredBan } from "../store/store.ts";
 import type { ChatServer } from "../server.ts";
 import { printable } from "./printable.ts";
@@ -63,8 +63,16 @@ export async function ban({ server, now }: BanContext, rest: string): Promise<st
       "--for 90m, 12h, 7d or 2w, and a reason",
     ];
   }
-  if (made.kind === "address" && server.isProxy(made.value)) {
-    return [`error: ${made.shown} is the proxy: everybody comes from there`, "hint: BAN NAME"];
+  const holdsProxy = made.kind === "network"
+    ? server.proxies.some((address) => isIn(networkFrom(made.value), address))
+    : made.kind === "address" && server.proxies.includes(made.value);
+  if (holdsProxy) {
+    return [
+      `error: ${made.shown} ${
+        made.kind === "address" ? "is" : "holds"
+      } the proxy: everybody comes from there`,
+      "hint: BAN NAME",
+    ];
   }
   const stored = bans.add(made); // in force at once
   const out = [...peers.values()].filter((peer) => bans.has(peer.card.name, addressOf(peer.address)));

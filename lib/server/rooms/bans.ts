@@ -19,8 +19,10 @@ export function banOf(shown: string): StoredBan | null {
   if (isName(shown)) return { kind: "name", value: skeleton(shown), ...always };
   const range = /^(.+)\/(\d{1,3})$/.exec(shown);
   if (range) {
-    const address = addressIn(range[1]);
-    const network = address === null ? null : networkOf(address, Number(range[2]));
+    const address = addressIn(range[1], false);
+    // An IPv4 range in the IPv6 spelling counts 96 bits more.
+    const bits = Number(range[2]) - (range[1].includes(":") && address?.includes(":") === false ? 96 : 0);
+    const network = address === null || bits < 0 ? null : networkOf(address, bits);
     return network && { kind: "network", value: networkText(network), ...always };
   }
   const address = addressIn(shown);
@@ -28,7 +30,8 @@ export function banOf(shown: string): StoredBan | null {
 }
 
 /** An address in its one spelling, with or without the port that WHO shows; null for anything else. */
-function addressIn(shown: string): string | null {
+function addressIn(shown: string, mayHavePort = true): string | null {
+  if (!mayHavePort && /^\d+\.[\d.]+:|\]/.test(shown)) return null;
   const v4 = /^(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?$/.exec(shown)?.[1];
   if (v4) {
     return v4.split(".").every((part) => String(Number(part)) === part && Number(part) < 256) ? v4 : null;

@@ -52,6 +52,8 @@ const tildes: Record<string, string> = {
 export class KeyReader {
   #decoder = new TextDecoder();
   #rest = "";
+  /** What of a sequence too long to be kept is still to come, and means nothing. */
+  #skips: "string" | "sequence" | null = null;
   #paste: { parts: string[]; bytes: number } | null = null;
 
   /** Takes bytes as they come. @returns what they make whole */
@@ -68,7 +70,7 @@ export class KeyReader {
 
   /** Whether an Esc waits for what may follow it: after a moment of silence {@link flush} must be called. */
   get isWaiting(): boolean {
-    return this.#rest !== "" && this.#paste === null;
+    return this.#rest !== "" && this.#paste === null && this.#skips === null;
   }
 
   /** Nothing more came: an Esc was the key of that name. */
@@ -81,6 +83,7 @@ export class KeyReader {
     while (this.#rest !== "") {
       const before = this.#rest.length;
       if (this.#paste) this.#takePaste(keys);
+      else if (this.#skips) this.#skip();
       else if (this.#rest[0] === "\x1b") this.#takeEscape(keys, isOver);
       else this.#takeText(keys);
       if (this.#rest.length === before) break;
@@ -88,13 +91,27 @@ export class KeyReader {
     return keys;
   }
 
+  /** Drops the rest of a sequence: up to its end, or to what cannot belong to it. */
+  #skip(): void {
+    const isString = this.#skips === "string";
+    const pattern = isString ? /^(\P{Cc}*)(\x07|\x1b\\|\x9c)?/u : /^([ -?]*)([@-~])?/;
+    const [all, , end] = pattern.exec(this.#rest)!;
+    this.#rest = this.#rest.slice(all.length);
+    const mayBeCut = isString && this.#rest === "\x1b"; // ST is two characters
+    if (end !== undefined || (this.#rest !== "" && !mayBeCut)) this.#skips = null;
+  }
+
   #takeText(keys: Key[]): void {
     const text = /^\P{Cc}+/u.exec(this.#rest)?.[0];
     if (text !== undefined) {
       this.#rest = this.#rest.slice(text.length);
       this.#wasReturn = false;
-      return void keys.push({ kind: "text", text });
+      const typed = withoutControls(text);
+      return void (typed !== "" && keys.push({ kind: "text", text: typed }));
     }
+    // A terminal in 8-bit mode: one character for the two of CSI, SS3, OSC and DCS.
+    const long = eightBit[this.#rest[0]];
+    if (long) return void (this.#rest = long + this.#rest.slice(1));
     const char = this.#rest[0];
     this.#rest = this.#rest.slice(1);
     if (char >= "\x80") return; // C1: no key gives it
@@ -108,8 +125,9 @@ export class KeyReader {
   #wasReturn = false;
 
   #takeEscape(keys: Key[], isOver: boolean): void {
-    const { length, key } = escape(this.#rest, isOver);
+    const { length, key, skips = null } = escape(this.#rest, isOver);
     if (length === 0) return;
+    this.#skips = skips;
     this.#wasReturn = false;
     if (this.#rest.startsWith(pasteStart)) this.#paste = { parts: [], bytes: 0 };
     else if (key) keys.push(key);
@@ -138,15 +156,37 @@ function cleaned(text: string): string {
   return text.replace(/\r\n|\r/g, "\n").replace(/[^\P{Cc}\n\t]/gu, "");
 }
 
+const eightBit: Record<string, string> = {
+  "\x8f": "\x1bO",
+  "\x90": "\x1bP",
+  "\x9b": "\x1b[",
+  "\x9d": "\x1b]",
+};
+
+/** Text without what no key types: controls, halves of characters, and what turns the writing of a line around. */
+function withoutControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu, "");
+}
+
+interface Escape {
+  readonly length: number;
+  readonly key: Key | null;
+  /** What follows still belongs to it. */
+  readonly skips?: "string" | "sequence";
+}
+
 /** What begins with Esc. @returns length 0 when it is not whole yet */
-function escape(text: string, isOver: boolean): { length: number; key: Key | null } {
+function escape(text: string, isOver: boolean): Escape {
   const named = (name: string): Key => ({ kind: "key", name });
   const lone = { length: 1, key: named("escape") };
   if (text.length === 1) return isOver ? lone : { length: 0, key: null };
   const after = text.slice(1);
-  const incomplete = () => {
-    if (isOver || text.length > maxSequence) return { length: text.length, key: null };
-    return { length: 0, key: null };
+  const incomplete = (skips?: Escape["skips"]): Escape => {
+    if (!isOver && text.length <= maxSequence) return { length: 0, key: null };
+    // Two characters are Alt with a sign, after which somebody types.
+    if (text.length <= 2 || !skips) return { length: text.length, key: null };
+    const mayBeCut = skips === "string" && text.endsWith("\x1b"); // ST is two characters
+    return { length: text.length - (mayBeCut ? 1 : 0), key: null, skips };
   };
   switch (text[1]) {
     case "[": {
@@ -156,7 +196,7 @@ function escape(text: string, isOver: boolean): { length: number; key: Key | nul
       const match = /^\[([0-?]*)([ -/]*)([@-~])/.exec(after);
       if (!match) {
         const broken = /^\[[ -?]*[^ -~]/.exec(after);
-        return broken ? { length: broken[0].length, key: null } : incomplete();
+        return broken ? { length: broken[0].length, key: null } : incomplete("sequence");
       }
       // The Linux console's F1 to F5 have one letter more; a mouse of the first kind tells button and place.
       if (match[0] === "[[") return text.length < 4 ? incomplete() : { length: 4, key: null };
@@ -166,6 +206,7 @@ function escape(text: string, isOver: boolean): { length: number; key: Key | nul
     case "O": {
       const match = /^O([\d;]*)([^\d;])/.exec(after);
       if (!match) return incomplete();
+      if (/\p{Cc}/u.test(match[2])) return { length: match[0].length, key: null }; // begins something else
       return { length: 1 + match[0].length, key: ss3Key(match[1], match[2]) };
     }
     case "]":
@@ -176,7 +217,7 @@ function escape(text: string, isOver: boolean): { length: number; key: Key | nul
       // A string of the terminal's own, up to BEL or ST.
       const ends = [[after.indexOf("\x07"), 2], [after.indexOf("\x1b\\"), 3]] as const;
       const length = Math.min(...ends.map(([at, more]) => at < 0 ? Infinity : at + more));
-      return length < Infinity ? { length, key: null } : incomplete();
+      return length < Infinity ? { length, key: null } : incomplete("string");
     }
     case "\x1b":
       return lone;
@@ -237,12 +278,13 @@ function codeKey(code: string, modifier: string, typed: string): Key | null {
   const base = pad && pad !== "\0"
     ? pad
     : number >= 32 && number < 0xe000
-    ? String.fromCodePoint(number)
-    : null;
-  if (base === null || /\p{Cc}/u.test(base)) return null;
+    ? withoutControls(String.fromCodePoint(number))
+    : "";
+  if (base === "") return null;
   if (prefix !== "") return { kind: "key", name: prefix + (base === " " ? "space" : base.toLowerCase()) };
   const points = typed.split(":").map(Number).filter((point) => point >= 32 && point <= 0x10ffff);
-  if (points.length > 0) return { kind: "text", text: String.fromCodePoint(...points) };
+  const text = withoutControls(String.fromCodePoint(...points));
+  if (points.length > 0) return text === "" ? null : { kind: "text", text };
   return { kind: "text", text: modifiers & 1 ? base.toUpperCase() : base };
 }
 

@@ -57,7 +57,11 @@ const table: [what: string, sent: string, keys: string[]][] = [
   ["an answer of the terminal", "\x1b]11;rgb:00/00/00\x07\x1bP1$r0m\x1b\\x", ['"x"']],
   ["a sequence that breaks off", "\x1b[12;", []],
   ["a sequence with nonsense in it", "\x1b[1é2", ['"é2"']],
-  ["C1 controls, which no key sends", "a\u009b2Jb", ['"a"', '"2Jb"']],
+  ["C1 controls, which no key sends", "a\u00852Jb", ['"a"', '"2Jb"']],
+  ["CSI and SS3 of one character", "a\u009bA\u008fB\u009b2Jb", ['"a"', "up", "down", '"b"']],
+  ["SS3 that breaks off before another", "\x1bO\x1b[Ax", ["up", '"x"']],
+  ["codes that are no text", "\x1b[97;1;55296u\x1b[97;1;127u\x1b[97;1;133u\x1b[55296u\x1b[8238ux", ['"x"']],
+  ["a turn of the writing", "a\u202eb", ['"ab"']],
   ["a paste of several lines", "\x1b[200~one\rtwo\nthree\r\n\x1b[201~", ["<one\ntwo\nthree\n>"]],
   ["a paste with escapes and controls in it", "\x1b[200~\x1b[2Ja\x07\x03b\tc\x1b[201~", ["<[2Jab\tc>"]],
   ["the keypad in application mode", "\x1bOp\x1bOy\x1bOn\x1bOk\x1bOM", ['"0"', '"9"', '"."', '"+"', "enter"]],
@@ -100,6 +104,19 @@ test("keys: the same, cut at any place into two reads; text may come in two part
       assertEquals(joined(read(bytes.subarray(0, i), bytes.subarray(i))), joined(keys), `${what}, at ${i}`);
     }
   }
+});
+test("keys: a sequence longer than any is dropped to its end, however it comes", () => {
+  const answer = `\x1b]11;${"r".repeat(300)}`;
+  for (const end of ["\x07", "\x1b\\", "\u009c"]) {
+    assertEquals(read(answer.slice(0, 100), answer.slice(100), end, "x"), ['"x"']);
+  }
+  assertEquals(read(`${answer}\x1b`, "\\x"), ['"x"'], "the end cut in two");
+  assertEquals(read(answer, "\x03x"), ["c-c", '"x"'], "an end that never comes");
+  assertEquals(read(`\x1b[${"1;".repeat(80)}`, "2;3mx"), ['"x"']);
+  const reader = new KeyReader();
+  reader.feed(new TextEncoder().encode("\x1b]11;rgb:"));
+  reader.flush(); // a slow line
+  assertEquals(reader.feed(new TextEncoder().encode("00/00/00\x07x")).map(short), ['"x"']);
 });
 test("keys: any bytes in any pieces end as keys without controls, and nothing is stuck", () => {
   fc.assert(
