@@ -19,5 +19,6 @@ export function canonicalHost(text: string): string | null {
 
 function hostOf(text: string): string | null {
   const url = URL.parse(`http://${text}/`);
-  return url && url.port === "" && url.hostname !== "" ? url.hostname : null;
+  // A label is never empty (RFC 1035, section 2.3.1); the resolver has worse words for it.
+  return url && url.port === "" && !/^$|^\.|\.\./.test(url.hostname) ? url.hostname : null;
 }

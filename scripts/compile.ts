@@ -10,6 +10,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { fetchDeno, NoPackage } from "./executables/deno_package.ts";
 import { checkStub, compileNative, NoStub } from "./executables/native.ts";
 import { need } from "./executables/run_tool.ts";
+import { inWorkFolder, runScript } from "./executables/script.ts";
 import { makeSelfExtracting } from "./executables/self_extracting.ts";
 import { isWindows, own, type Target, targets } from "./executables/targets.ts";
 import { makeWindowsZip } from "./executables/windows_zip.ts";
@@ -69,18 +70,18 @@ function asked(args: readonly string[]): [output: string, target: Target][] {
   return some.length > 0 ? some.map((target) => [`${dist}/${target.name}`, target]) : [[`${dist}/chat`, own]];
 }
 
-const outputs = asked(Deno.args);
-await checkStub();
-await Deno.mkdir(dist, { recursive: true });
-const work = await Deno.makeTempDir({ dir: dist, prefix: ".work-" });
-let missing = 0;
-try {
-  const bundle = `${work}/app.js`;
-  await need(Deno.execPath(), ["bundle", "--platform=deno", "-o", bundle, "main.ts"]);
-  for (const [output, target] of outputs) if (!await makeOne(output, bundle, target, work)) missing++;
-} finally {
-  await Deno.remove(work, { recursive: true });
+async function main(): Promise<number> {
+  const outputs = asked(Deno.args);
+  await checkStub();
+  let missing = 0;
+  await inWorkFolder(dist, async (work) => {
+    const bundle = `${work}/app.js`;
+    await need(Deno.execPath(), ["bundle", "--platform=deno", "-o", bundle, "main.ts"]);
+    for (const [output, target] of outputs) if (!await makeOne(output, bundle, target, work)) missing++;
+  });
+  await writeSums();
+  console.log(`${dist}/SHA256SUMS`);
+  return missing > 0 ? 1 : 0;
 }
-await writeSums();
-console.log(`${dist}/SHA256SUMS`);
-if (missing > 0) Deno.exit(1);
+
+await runScript(main);

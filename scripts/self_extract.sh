@@ -43,18 +43,24 @@ has_sum() {
   [ "${found%% *}" = "$2" ]
 }
 
-# Sizes are looked at each time, contents once a day and whenever something is newer than that look.
+# The program is small and looked at each time; the runtime's size each time, and its contents once a day and whenever
+# it is newer than that look.
 is_whole() {
   has_size "$kept/deno" "$deno_size" && has_size "$kept/app.js" "$app_size" && [ -x "$kept/deno" ] || return 1
-  if [ -f "$kept/checked" ] && ! [ "$kept/deno" -nt "$kept/checked" ] && ! [ "$kept/app.js" -nt "$kept/checked" ] &&
+  has_sum "$kept/app.js" "$app_sum" || return 1
+  if [ -f "$kept/checked" ] && ! [ "$kept/deno" -nt "$kept/checked" ] &&
     [ -z "$(find "$kept/checked" -mtime +0 2>/dev/null)" ]; then
     return 0
   fi
-  has_sum "$kept/deno" "$deno_sum" && has_sum "$kept/app.js" "$app_sum" || return 1
+  has_sum "$kept/deno" "$deno_sum" || return 1
   : >"$kept/checked" 2>/dev/null || true
 }
 
-cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
+# A relative one is ignored, as the standard says.
+case ${XDG_CACHE_HOME:-} in
+/*) cache=$XDG_CACHE_HOME ;;
+*) cache=${HOME:+$HOME/.cache} ;;
+esac
 [ -n "$cache" ] || fail "There is no place to unpack to: HOME is not set" "set HOME or XDG_CACHE_HOME"
 kept="$cache/chat/$sum"
 
@@ -64,7 +70,7 @@ if [ -d "$kept" ]; then check_owner "$kept"; fi
 
 if ! is_whole; then
   mkdir -p "$cache/chat" 2>/dev/null || fail "Cannot make the folder \"$cache/chat\"" "set XDG_CACHE_HOME to a folder that you own"
-  chmod 700 "$cache/chat" 2>/dev/null || fail "The folder \"$cache/chat\" is not yours" "set XDG_CACHE_HOME to a folder of your own"
+  chmod 700 "$cache/chat" 2>/dev/null || fail "Cannot write in \"$cache/chat\": it is not yours, or the disk is read-only" "set XDG_CACHE_HOME to a folder of your own"
   fresh=$(mktemp -d "$cache/chat/.fresh-XXXXXX") || fail "Cannot write in \"$cache/chat\"" "free some space, or set XDG_CACHE_HOME"
   trap 'rm -rf "$fresh"' EXIT
   trap 'exit 130' INT TERM
@@ -87,8 +93,9 @@ if ! is_whole; then
 fi
 
 DENO_NO_UPDATE_CHECK=1
+DENO_DIR="$kept/cache"
 CHAT_STARTED_AS=$0
-export DENO_NO_UPDATE_CHECK CHAT_STARTED_AS
+export DENO_NO_UPDATE_CHECK DENO_DIR CHAT_STARTED_AS
 # A server in the background must not be stopped for reading its console: the read fails, and is tried again.
 if [ "${1:-}" = serve ]; then trap '' TTIN; fi
 exec "$kept/deno" run --quiet --no-config --no-lock --no-remote --no-npm --no-prompt @PERMISSIONS@ "$kept/app.js" "$@"

@@ -2,6 +2,7 @@
 
 import { parse } from "@std/toml/parse";
 import { ChatError } from "../errors.ts";
+import { checkFlag } from "./join_options.ts";
 import { didYouMean } from "../nearest.ts";
 import { configPath, type Environment } from "../storage/home.ts";
 import { trouble } from "../storage/private_file.ts";
@@ -49,8 +50,16 @@ function checked(path: string, key: string, value: unknown): string {
       `${didYouMean(key, configKeys)}the keys are ${configKeys.join(", ")}`,
     );
   }
-  if (typeof value === "string" && value !== "") return value;
-  if (key === "port" && Number.isInteger(value)) return String(value);
+  const text = key === "port" && Number.isInteger(value) ? String(value) : value;
+  if (typeof text === "string" && text !== "") {
+    try {
+      checkFlag(key as ConfigKey, text);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      throw new ChatError(`"${path}", ${key}: ${error.message}`, error.hint, error.exitCode);
+    }
+    return text;
+  }
   throw new ChatError(`"${path}" has no text for ${key}`, `give one in quotes, as ${key} = "…"`);
 }
 

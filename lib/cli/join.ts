@@ -30,7 +30,7 @@ import { debugLog } from "./debug_log.ts";
 import { bellOf, coloursOf, isForPerson, optionsOf, timeOf } from "./join_options.ts";
 import type { Parsed } from "./options.ts";
 import type { Process } from "./process.ts";
-import { existingPassphrase, readSecretFile } from "./secrets.ts";
+import { openWithPassphrase, readSecretFile } from "./secrets.ts";
 import { userName } from "./user_name.ts";
 
 /** Runs it until the person goes. @returns the exit code @throws ChatError */
@@ -205,18 +205,15 @@ class Run {
     const { process, profiles, name, secret } = this.parts;
     const { clock, random } = process;
     return openProfile(profiles, name, {
-      passphrase: async () => {
-        if (secret !== null) return secret;
+      passphrase: async (open) => {
+        if (secret !== null) return open(secret);
         // A view that is there has the terminal: it asks.
-        const question = `Passphrase of ${name}: `;
-        const typed = this.#view?.interactive ? await this.#view.secret(question) : null;
-        return typed ?? await existingPassphrase(
-          this.#view
-            ? Object.create(process, { askSecret: { value: () => Promise.resolve(null) } })
-            : process,
-          undefined,
-          name,
-        );
+        const askSecret = (question: string) => this.#view!.secret(question);
+        const err = (text: string) => this.#output?.notice(text.trim());
+        const asked = this.#view
+          ? Object.create(process, { askSecret: { value: askSecret }, err: { value: err } })
+          : process;
+        return await openWithPassphrase(asked, undefined, name, open);
       },
       making() {
         process.err("Making your keys; this takes a moment.\n");

@@ -29,12 +29,22 @@ export function isForPerson({ values, switches }: Parsed, process: Process): boo
 export function optionsOf(parsed: Parsed, process: Process): ChatOptions & EntryOptions {
   const { values, switches, positionals } = parsed;
   refuseSharedInput(parsed);
+  // First: a flag that has swallowed the next one is told as such.
+  const days = values.history === undefined ? null : parseKeptDays(values.history);
+  bellOf(values.bell);
+  timeOf(values.time);
+  coloursOf(values.colours);
   const invite = inviteOf(values, positionals, process);
   if (invite && (values.server !== undefined || values.port !== undefined || values.room !== undefined)) {
     throw new UsageError("An invite says host, port and room already", "leave out -s, -p and --room");
   }
   const room = invite?.room ?? values.room ?? "lobby";
   if (!isName(room)) throw new BadName("room name", room);
+  refusePlaceholder(room, "ROOM", "the name of a room");
+  const tls = invite?.tls === true || switches.has("tls");
+  if (values["tls-ca"] !== undefined && !tls) {
+    throw new UsageError("--tls-ca is for a server behind TLS", "add --tls, or leave it out");
+  }
   if (values.key !== undefined && values.fernet !== undefined) {
     throw new UsageError(
       "--key and --fernet contradict each other",
@@ -56,7 +66,7 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
   }
   return {
     host: invite?.host ?? hostOf(values.server),
-    tls: invite?.tls === true || switches.has("tls"),
+    tls,
     port: invite?.port ?? parsePort(values.port),
     room,
     token: readToken(values["token-file"], process),
@@ -72,7 +82,7 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
     login: loginOf(values, switches, process),
     listen: switches.has("listen"),
     history: {
-      days: values.history === undefined ? null : parseKeptDays(values.history),
+      days,
       isPersons: isForPerson(parsed, process),
     },
   };
@@ -82,7 +92,15 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
 function personOf(name: string | undefined): string | null {
   if (name === undefined) return null;
   if (!isName(name)) throw new BadName("name", name);
+  refusePlaceholder(name, "NAME", "the name of a person");
   return name;
+}
+
+/** A page's word for what everybody has another of. @throws UsageError */
+function refusePlaceholder(given: string, placeholder: string, what: string): void {
+  if (given === placeholder) {
+    throw new UsageError(`${placeholder} stands for ${what}`, "put that in its place");
+  }
 }
 
 /** The invite on the command line, whole or in the pieces that a shell makes of it; null without one. */
@@ -102,17 +120,18 @@ function inviteOf(
   const text = positionals.join(" ");
   if (hasInvite(text)) return parseInvite(text);
   const [first, second] = positionals;
+  if (first.includes("://")) throw new BadInvite();
+  const place = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(first);
+  if (place && canonicalHost(place[1]) !== null && !second) {
+    throw new UsageError(
+      `"${first}" is not an invite`,
+      `to join at that address: ${command(`join -s ${place[1].replace(/^\[|\]$/g, "")} -p ${place[2]}`)}`,
+    );
+  }
   if (values.message !== undefined) {
     throw new UsageError(
       `"${first}" does not belong to what is said`,
       `put it in quotes: -m "${[values.message, ...positionals].join(" ")}"`,
-    );
-  }
-  const place = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(first);
-  if (place && !second) {
-    throw new UsageError(
-      `"${first}" is not an invite`,
-      `to join at that address: ${command(`join -s ${place[1].replace(/^\[|\]$/g, "")} -p ${place[2]}`)}`,
     );
   }
   if (isName(first) && !second) {
@@ -139,8 +158,10 @@ function hostOf(text: string | undefined): string {
       `give it alone: ${command("join INVITE")}`,
     );
   }
+  refusePlaceholder(text, "HOST", "the name or address of the server");
   const place = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
   if (place) {
+    parsePort(place[2]);
     throw new UsageError(
       `"${text}" is a host and a port`,
       `give them apart: -s ${place[1].replace(/^\[|\]$/g, "")} -p ${place[2]}`,
@@ -217,6 +238,33 @@ export function timeOf(text: string | undefined): TimeStyle | null {
   const style = timeStyles.find((each) => each === text);
   if (style || text === undefined) return style ?? null;
   throw new UsageError(`--time cannot be "${text}"`, `give ${timeStyles.join(", ")}`);
+}
+
+/** What a flag may be that a config file has too. @throws ChatError */
+export function checkFlag(
+  flag: "user" | "server" | "port" | "room" | "history" | "bell" | "time" | "colours",
+  value: string,
+): void {
+  switch (flag) {
+    case "user":
+      if (!isName(value) || value === "NAME") throw new BadName("name", value);
+      return;
+    case "room":
+      if (!isName(value)) throw new BadName("room name", value);
+      return;
+    case "server":
+      return void hostOf(value);
+    case "port":
+      return void parsePort(value);
+    case "history":
+      return void parseKeptDays(value);
+    case "bell":
+      return void bellOf(value);
+    case "time":
+      return void timeOf(value);
+    case "colours":
+      return void coloursOf(value);
+  }
 }
 
 function readToken(path: string | undefined, process: Process): Bytes {

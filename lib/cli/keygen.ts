@@ -34,7 +34,7 @@ import { shellWord } from "../shell_word.ts";
 import { readConfig } from "./config_file.ts";
 import { type Parsed, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
-import { existingPassphrase, newPassphrase } from "./secrets.ts";
+import { newPassphrase, openWithPassphrase } from "./secrets.ts";
 import { userName } from "./user_name.ts";
 
 /** Runs it. @returns the exit code @throws ChatError */
@@ -66,6 +66,8 @@ export async function keygen({ values, switches }: Parsed, process: Process): Pr
   else await writePair(values, switches, process);
   return exitCodes.done;
 }
+
+const oldFlag = "--old-passphrase-file";
 
 type Values = Parsed["values"];
 type Switches = Parsed["switches"];
@@ -114,10 +116,11 @@ async function takeOver(values: Values, process: Process) {
   const text = readText(path);
   try {
     const encrypted = isEncryptedForeignPem(text);
-    const passphrase = encrypted
-      ? await existingPassphrase(process, values["old-passphrase-file"], `"${path}"`, "--old-passphrase-file")
-      : null;
-    return { ...await decodeForeignRsa(text, passphrase), encrypted };
+    const open = (passphrase: string | null) => decodeForeignRsa(text, passphrase);
+    const opened = encrypted
+      ? await openWithPassphrase(process, values["old-passphrase-file"], `"${path}"`, open, oldFlag)
+      : await open(null);
+    return { ...opened, encrypted };
   } catch (error) {
     if (error instanceof OpenSshKey) {
       throw new FileTrouble(
@@ -149,10 +152,10 @@ async function withProgress<T>(process: Process, work: () => Promise<T>): Promis
 async function changePassphrase(values: Values, switches: Switches, process: Process): Promise<void> {
   const { dir, owner, what } = place(values, switches, process);
   const { text, encrypted } = readPrivateKey(dir, owner);
-  const old = encrypted
-    ? await existingPassphrase(process, values["old-passphrase-file"], what, "--old-passphrase-file")
-    : null;
-  const secrets = openKeys(dir, owner, text, old);
+  const open = (old: string | null) => openKeys(dir, owner, text, old);
+  const secrets = encrypted
+    ? await openWithPassphrase(process, values["old-passphrase-file"], what, open, oldFlag)
+    : open(null);
   const none = switches.has("no-passphrase");
   const passphrase = await newPassphrase(process, values["passphrase-file"], none, encrypted);
   // Replaced in one step, and no copy stays that opens with the old passphrase, or with none.
@@ -184,8 +187,10 @@ async function show(path: string, passphraseFile: string | undefined, process: P
   }
   refuseExposed(path);
   const encrypted = inFile(path, () => isEncryptedPem(text));
-  const passphrase = encrypted ? await existingPassphrase(process, passphraseFile, `"${path}"`) : null;
-  const secrets = inFile(path, () => decodePrivatePem(text, passphrase));
+  const open = (passphrase: string | null) => inFile(path, () => decodePrivatePem(text, passphrase));
+  const secrets = encrypted
+    ? await openWithPassphrase(process, passphraseFile, `"${path}"`, open)
+    : open(null);
   printIdentity(
     process,
     `private keys: RSA and Ed25519${encrypted ? ", with passphrase" : ""}`,

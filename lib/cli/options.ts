@@ -82,7 +82,8 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
   );
   const positionals = parsed._.map(String);
   if (positionals.length > spec.positionals) {
-    throw new UsageError(`"${positionals[spec.positionals]}" is one argument too many`, help);
+    const where = spec.name === "serve" ? "where to listen: --host ADDRESS and -p PORT; " : "";
+    throw new UsageError(`"${positionals[spec.positionals]}" is one argument too many`, where + help);
   }
   return { values, switches, positionals };
 }

@@ -13,7 +13,7 @@ import { sanitize } from "../sanitize.ts";
 export function report(error: unknown, err: (text: string) => void, debug: boolean): number {
   const told = error instanceof ChatError ? error : systemTrouble(error);
   if (told) {
-    err(`error: ${sanitize(told.message)}\n`);
+    if (told.message !== "") err(`error: ${sanitize(told.message)}\n`);
     if (told.hint !== "") err(`hint: ${sanitize(told.hint)}\n`);
     if (debug) err(`${(error as Error).stack}\n`);
     return told.exitCode;

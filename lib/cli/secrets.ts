@@ -6,8 +6,9 @@
  */
 
 import type { Bytes } from "../crypto/bytes.ts";
+import { BadPassphrase } from "../crypto/identity_pem.ts";
 import { decodeRoomKey } from "../crypto/room_key.ts";
-import { ChatError } from "../errors.ts";
+import { ChatError, exitCodes } from "../errors.ts";
 import { command } from "../program.ts";
 import { shellWord } from "../shell_word.ts";
 import { inFile } from "../storage/key_files.ts";
@@ -35,7 +36,9 @@ function secretLine(path: string, bytes: Bytes): string {
   if (lines.length > 1) {
     throw new FileTrouble(
       `"${path}" holds ${lines.length} lines, and a secret is one`,
-      `keep the one that is meant, for example: head -n 1 ${shellWord(path)} > FILE`,
+      /^\/(dev|proc)\//.test(path) || path === "-"
+        ? "give only the one that is meant, for example: <(… | head -n 1)"
+        : `keep the one that is meant, for example: head -n 1 ${shellWord(path)} > FILE`,
     );
   }
   if (lines[0] === "") {
@@ -78,22 +81,41 @@ export function readRoomKey(path: string, process: Process): Bytes {
   return inFile(path, () => decodeRoomKey(bytes));
 }
 
-/** The passphrase of an existing key: from a file, else asked for. @throws ChatError when nobody can be asked */
-export async function existingPassphrase(
+/**
+ * Opens an existing key with its passphrase: from a file, else asked for, again while it is wrong.
+ *
+ * @param open throws BadPassphrase @throws ChatError when nobody can be asked, GivenUp
+ */
+export async function openWithPassphrase<T>(
   process: Process,
   file: string | undefined,
   what: string,
+  open: (passphrase: string) => T | Promise<T>,
   flag = "--passphrase-file",
-): Promise<string> {
-  if (file !== undefined) return readSecretFile(file, process);
-  const typed = await process.askSecret(`Passphrase of ${what}: `);
-  if (typed === null) {
-    throw new ChatError(
-      `The key of ${what} is protected by a passphrase`,
-      `give it with ${flag} FILE`,
-    );
+): Promise<T> {
+  if (file !== undefined) return await open(readSecretFile(file, process));
+  for (let tries = 1;; tries++) {
+    const typed = await process.askSecret(`Passphrase of ${what}: `);
+    if (typed === null) {
+      if (process.inputIsTerminal) throw new GivenUp();
+      throw new ChatError(`The key of ${what} is protected by a passphrase`, `give it with ${flag} FILE`);
+    }
+    try {
+      return await open(typed);
+    } catch (error) {
+      if (!(error instanceof BadPassphrase) || tries === maxTries) throw error;
+      process.err("That is not it; once more.\n");
+    }
   }
-  return typed;
+}
+const maxTries = 3;
+
+/** The person has answered a question with Ctrl+C, and knows it: nothing is said. */
+export class GivenUp extends ChatError {
+  /** Exit code 130. */
+  constructor() {
+    super("", "", exitCodes.interrupted);
+  }
 }
 
 /**

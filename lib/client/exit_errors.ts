@@ -14,7 +14,7 @@ export function notAdmitted(room: string): ChatError {
 export function notSent(lines: number): ChatError {
   return new ChatError(
     lines === 1 ? "One line was not sent" : `${lines} lines were not sent`,
-    "the reason stands above; everything else was stored",
+    "the reason stands above; whatever else you entered was stored",
   );
 }
 

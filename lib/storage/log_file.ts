@@ -5,6 +5,7 @@
 
 import type { Clock } from "../clock.ts";
 import { ChatError } from "../errors.ts";
+import { trouble } from "./private_file.ts";
 
 const lookEveryMs = 1000;
 
@@ -30,10 +31,7 @@ export class LogFile {
           "for lines on standard output give --log-format without --log-file",
         );
       }
-      throw new ChatError(
-        `Cannot write the log "${path}": ${error instanceof Error ? error.message : error}`,
-        "give another file with --log-file",
-      );
+      throw trouble("write the log", path, error);
     }
     this.#lookedMs = clock.now();
   }

@@ -174,7 +174,13 @@ export function trouble(doing: string, path: string, error: unknown): FileTroubl
     return new FileTrouble(`${cannot}: there is no such file or folder`, "check the path");
   }
   if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
-    return new FileTrouble(`${cannot}: permission denied`, `check who owns it: ls -ld ${shellWord(path)}`);
+    return refusedBy(cannot, path);
+  }
+  if (/os error 20\b|Not a directory/i.test(text)) {
+    return new FileTrouble(`${cannot}: a part of that path is a file, and no folder`, "check the path");
+  }
+  if (/os error 21\b|Is a directory/i.test(text)) {
+    return new FileTrouble(`${cannot}: it is a folder`, "give the path of a file");
   }
   if (/os error 28|No space left/.test(text)) {
     return new FileTrouble(`${cannot}: the disk is full`, "free some space and try again");
@@ -192,6 +198,47 @@ export function trouble(doing: string, path: string, error: unknown): FileTroubl
     );
   }
   return new FileTrouble(`${cannot}: ${withoutNumbers(text)}`, "check the path, and the disk that it is on");
+}
+
+/** The nearest thing on a path that can be looked at; null when nothing can. */
+function nearestThere(path: string): { at: string; info: Deno.FileInfo } | null {
+  for (let at = path;; at = dirname(at)) {
+    try {
+      return { at, info: Deno.statSync(at) };
+    } catch {
+      if (at === dirname(at)) return null;
+    }
+  }
+}
+
+/** Permission was denied: by whom, and what to do about it. */
+function refusedBy(cannot: string, path: string): FileTrouble {
+  const there = nearestThere(path);
+  if (there && isAnothers(there.info)) {
+    return new FileTrouble(
+      `${cannot}: "${there.at}" belongs to ${whose(there.info)}`,
+      `${toOwn(there.at)}choose another place`,
+    );
+  }
+  const at = there?.at ?? path;
+  return new FileTrouble(`${cannot}: permission denied`, `look at its modes: ls -ld ${shellWord(at)}`);
+}
+
+function isAnothers({ uid }: Deno.FileInfo): boolean {
+  return Deno.build.os !== "windows" && uid !== null && uid !== Deno.uid();
+}
+function whose({ uid }: Deno.FileInfo): string {
+  return uid === 0 ? "root" : `another user (number ${uid})`;
+}
+
+/** What stands in a folder of ours is ours to have back (`sudo chat …` made it); anything else is the system's. */
+function toOwn(at: string): string {
+  try {
+    if (isAnothers(Deno.statSync(dirname(at)))) return "";
+  } catch {
+    return "";
+  }
+  return `if it is yours: sudo chown -R "$(id -un)" ${shellWord(at)}; or `;
 }
 
 /** What the system says, without its number and what the runtime adds. */
@@ -233,10 +280,10 @@ export function refuseForeign(what: string, path: string, root: string): void {
     } catch {
       continue;
     }
-    if (info.uid === null || info.uid === Deno.uid()) return;
-    throw new FileTrouble(
-      `${what} belongs to ${info.uid === 0 ? "root" : `another user (number ${info.uid})`}: "${at}"`,
-      `if it is yours: sudo chown -R "$(id -un)" ${shellWord(at)}; or choose another place with --home DIR`,
+    if (!isAnothers(info)) return;
+    const says = at === path ? `${what} belongs to ${whose(info)}: "${at}"` : (
+      `${what} cannot be made in "${at}", which belongs to ${whose(info)}`
     );
+    throw new FileTrouble(says, `${toOwn(at)}choose another place with --home DIR`);
   }
 }

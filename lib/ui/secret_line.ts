@@ -1,22 +1,29 @@
-/** SecretLine: a secret while it is typed: nothing is shown, and keys that edit do, or nothing; none leaves a byte. */
+/**
+ * SecretLine: a secret while it is typed: nothing is shown, and the keys that edit a line in a room edit it here, or do
+ * nothing; none leaves a byte.
+ */
 
-import { boundaryBefore } from "./graphemes.ts";
+import { emptyLine, press } from "./terminal/editor.ts";
 import type { Key } from "./terminal/keys.ts";
+
+const maxBytes = 64 * 1024;
+/** What has no meaning where nothing is shown and nothing is remembered. */
+const others = new Set(["up", "down", "c-p", "c-n", "c-r", "tab", "s-tab", "c-z", "c-l", "c-c", "c-d"]);
 
 /** One secret. */
 export class SecretLine {
-  #typed = "";
+  #line = emptyLine();
 
   /** Takes a key. @returns the secret when it is entered; null when the person gives up; undefined while it goes on */
   take(key: Key): string | null | undefined {
-    if (key.kind === "text") this.#typed += key.text;
-    // A pasted password may end with a line feed; the person still presses Enter.
-    else if (key.kind === "paste") this.#typed += key.text.split("\n", 1)[0];
-    else if (key.name === "enter") return this.#typed;
-    else if (key.name === "c-c" || (key.name === "c-d" && this.#typed === "")) return null;
-    else if (key.name === "c-u" || key.name === "c-w") this.#typed = "";
-    else if (key.name === "backspace") {
-      this.#typed = this.#typed.slice(0, boundaryBefore(this.#typed, this.#typed.length));
+    if (key.kind === "key") {
+      if (key.name === "enter") return this.#line.text;
+      if (key.name === "c-c" || (key.name === "c-d" && this.#line.text === "")) return null;
+      if (others.has(key.name)) return undefined;
     }
+    // A pasted password may end with a line feed; the person still presses Enter.
+    const pressed: Key = key.kind === "paste" ? { kind: "text", text: key.text.split("\n", 1)[0] } : key;
+    this.#line = press(this.#line, pressed, maxBytes).state;
+    return undefined;
   }
 }

@@ -5,7 +5,15 @@ import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from 
 import { join } from "@std/path";
 import { TerminalQuestions } from "../../lib/cli/questions.ts";
 import type { Process } from "../../lib/cli/process.ts";
-import { newPassphrase, readRoomKey, readSecretFile } from "../../lib/cli/secrets.ts";
+import { report } from "../../lib/cli/report.ts";
+import {
+  GivenUp,
+  newPassphrase,
+  openWithPassphrase,
+  readRoomKey,
+  readSecretFile,
+} from "../../lib/cli/secrets.ts";
+import { BadPassphrase } from "../../lib/crypto/identity_pem.ts";
 import { ChatError } from "../../lib/errors.ts";
 import { FileExposed, FileTrouble } from "../../lib/storage/private_file.ts";
 
@@ -116,7 +124,8 @@ const typings: [what: string, reads: (string | Uint8Array)[], secret: string | n
     ["c", "af", Uint8Array.of(0xc3), Uint8Array.of(0xa9), "\r"],
     "café",
   ],
-  ["with mistakes and cut letters", ["ca\u00e9\x7f\x7f", "\x1b[D\x1b[3~\x1bOP\x01", "at\r"], "cat"],
+  ["with mistakes and cut letters", ["ca\u00e9\x7f\x7f", "\x1bOP\x1b[A\t", "at\r"], "cat"],
+  ["with keys that move and cut", ["bat\x1b[H\x1b[3~c\x05x\x1b[D\x0b\r"], "cat"],
   ["begun anew with Ctrl+U", ["wrong\x15right\r"], "right"],
   ["as a paste", ["\x1b[200~pasted\nrest\x1b[201~\r"], "pasted"],
   ["not: Ctrl+C", ["abc\x03"], null],
@@ -130,6 +139,29 @@ for (const [what, reads, secret] of typings) {
     assertEquals(told, ["Passphrase: ", "<raw>", "<cooked>", "\n"]);
   });
 }
+test("a wrong passphrase is asked for again, three times at most; Ctrl+C ends it without a word", async () => {
+  const open = (passphrase: string) => {
+    if (passphrase !== "right") throw new BadPassphrase();
+    return "opened";
+  };
+  const asking = (...reads: string[]) => {
+    const { questions, told } = typed(...reads);
+    const process = {
+      inputIsTerminal: true,
+      askSecret: (q: string) => questions.secret(q),
+      err: (t: string) => told.push(t),
+    } as unknown as Process;
+    return { result: openWithPassphrase(process, undefined, "ira", open), told };
+  };
+  const { result, told } = asking("wrong\rright\r");
+  assertEquals(await result, "opened");
+  assertStringIncludes(told.join(""), "That is not it; once more.");
+  await assertRejects(() => asking("a\r", "b\r", "c\r", "right\r").result, BadPassphrase);
+  const given = await assertRejects(() => asking("a\r", "\x03").result, GivenUp);
+  const errors: string[] = [];
+  assertEquals(report(given, (text) => errors.push(text), false), 130);
+  assertEquals(errors, []);
+});
 test("two passphrases that differ are asked for again, until they are the same", async () => {
   const { questions, told } = typed("one\rtwo\r", "three\r", "three\r");
   const process = {

@@ -22,7 +22,7 @@ e2e("keygen, serve, two joins, a message each way, EXIT, TERMINATE: from an empt
 
   const port = String(freePort());
   const server = home.start("serve", "-p", port);
-  await server.shows("[+] Invite: chat join -u NAME chat://127.0.0.1:");
+  await server.shows("[+] Invite: chat join -u NAME 'chat://127.0.0.1:");
   assertStringIncludes(
     server.out,
     `[+] Running on host: 127.0.0.1\n[+] Running on port: ${port}\n[+] Server fingerprint: `,

@@ -86,9 +86,9 @@ jobTest("Ctrl+C in the foreground drains and ends with 0, every time", async (_h
 });
 e2e("what the server prints as a command is the executable as it was started", async (home) => {
   const here = home.start("serve", "-p", String(freePort()));
-  await here.shows("[+] Invite: chat join -u NAME chat://");
+  await here.shows("[+] Invite: chat join -u NAME 'chat://");
   const env = { ...home.env, PATH: "/usr/bin:/bin" };
   const elsewhere = new ChatProcess(["serve", "--data", `${home.dir}/other`, "-p", String(freePort())], env);
   home.running.push(elsewhere);
-  await elsewhere.shows(`[+] Invite: ${executable} join -u NAME chat://`);
+  await elsewhere.shows(`[+] Invite: ${executable} join -u NAME 'chat://`);
 });

@@ -236,7 +236,8 @@ clockTest(
     await world.enter("ira");
     await again("BAN 127.0.0.0/24 --for=12h");
     assertStringIncludes((await again("UNBAN 127.0.0.9/24"))[0], "may come in again");
-    for (const bad of ["--for", "--for 0d", "--for 7", "--for 1y"]) {
+    assertStringIncludes((await again("BAN sam --for"))[0], "--for needs a time");
+    for (const bad of ["--for 0d", "--for 7", "--for 1y"]) {
       assertStringIncludes((await again(`BAN sam ${bad}`))[0], "no time to ban for");
     }
   },

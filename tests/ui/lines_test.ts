@@ -173,7 +173,12 @@ const typings: [what: string, pieces: string[], answers: (string | null)[], line
   ["byte by byte", [..."secret\n"], ["secret"], []],
   ["with mistakes", ["sex\x7fcrt\b\bret\r"], ["secret"], []],
   ["begun anew with Ctrl+U", ["wrong\x15secret\r"], ["secret"], []],
-  ["with arrows, Alt and controls in it", ["sec\x1b[Are\x1bbt\x07\r"], ["secret"], []],
+  [
+    "with arrows, Alt and controls in it",
+    ["sec\x1b[Arx\x1b[D\x1b[3~e\x1b[C\x07\x1b[Ft\r"],
+    ["secret"],
+    [],
+  ],
   ["pasted together with the next one", ["first one\rsecond one\r"], ["first one", "second one"], []],
   ["and then a line for the room", ["secret\r", "hello\n"], ["secret"], ["hello"]],
   ["together with more than is asked for", ["secret\rsecret\r", "hello\n"], ["secret"], ["hello"]],

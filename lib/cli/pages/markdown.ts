@@ -32,7 +32,7 @@ export function blocksOf(page: string): Block[] {
     } else {
       const isItem = line.startsWith("- ");
       const from = i++;
-      while (i < lines.length && !/^(\s*$|[#|`]|- )/.test(lines[i])) i++;
+      while (i < lines.length && !/^(\s*$|#+ |\||```|- )/.test(lines[i])) i++;
       const text = lines.slice(from, i).map((each) => each.trim()).join(" ");
       blocks.push(isItem ? { kind: "item", text: text.slice(2) } : { kind: "paragraph", text });
     }
@@ -60,5 +60,13 @@ export function plainOf(text: string): string {
     .replaceAll(/\[([^\]]*)\]\((https?:[^)]*)\)/g, "$1 ($2)")
     .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
     .replaceAll(/`([^`]*)`/g, "$1")
+    .replaceAll(/<code>(.*?)<\/code>/g, (_, code) => withoutEntities(code))
     .replaceAll(/\*\*([^*]*)\*\*/g, "$1");
+}
+
+const entities: Record<string, string> = { "&lt;": "<", "&gt;": ">", "&#124;": "|", "&amp;": "&" };
+
+/** Code in a table that Markdown's own marks would break. */
+function withoutEntities(code: string): string {
+  return code.replaceAll(/&[a-z#0-9]+;/g, (entity) => entities[entity] ?? entity);
 }

@@ -48,7 +48,7 @@ import { openMetrics, type ServeMetrics } from "./serve_metrics.ts";
 import { type Parsed, parsePort, UsageError } from "../options.ts";
 import { accountsFor, accountsOptions, printAudit, printSchema } from "./serve_accounts.ts";
 import type { Process } from "../process.ts";
-import { existingPassphrase, readRoomKey, readSecretFile } from "../secrets.ts";
+import { openWithPassphrase, readRoomKey, readSecretFile } from "../secrets.ts";
 
 const consoleAgainMs = 2_000;
 
@@ -131,7 +131,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
         return `error: "${typedName(room)}" cannot be a room name\nhint: 1 to 24 letters, digits, - and _`;
       }
       const invited = formatInvite({ ...place, room, serverId: identity.id, pins: null });
-      return `[+] Invite: ${command(`join -u NAME ${invited}`)}`;
+      return `[+] Invite: ${command(`join -u NAME '${invited}'`)}`; // quoted: a shell reads [ and #
     };
     const closeMetrics = metrics ? await serveOrStop(metrics, server) : null;
     log.log?.say("info", "started", { version, host, port, id: encodeHex(identity.id.subarray(0, 4)) });
@@ -327,8 +327,11 @@ async function openIdentity(
     await writeKeys(dir, "server", await generateIdentity(process.random), null, process.random, false);
   }
   const { text, encrypted } = readPrivateKey(dir, "server");
-  const passphrase = encrypted ? await existingPassphrase(process, passphraseFile, "the server") : null;
-  return await identityFrom(openKeys(dir, "server", text, passphrase));
+  const open = (passphrase: string | null) => openKeys(dir, "server", text, passphrase);
+  const opened = encrypted
+    ? await openWithPassphrase(process, passphraseFile, "the server", open)
+    : open(null);
+  return await identityFrom(opened);
 }
 
 function openCard(dir: string, identity: Identity, process: Process): Bytes {

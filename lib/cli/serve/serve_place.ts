@@ -68,11 +68,17 @@ export function publicPlace(
   const tls = certificate !== undefined;
   if (given === undefined) return { host: host === "0.0.0.0" || host === "::" ? "HOST" : host, port, tls };
   const [, scheme, name, ownPort] = /^(chats?:\/\/)?(\[[^\]]+\]|[^:/#]+)(?::(\d{1,5}))?$/i.exec(given) ?? [];
+  if (name === "HOST") {
+    throw new UsageError(
+      "HOST stands for the name or address that others dial",
+      "put that in its place, as --public-host chat.example.org",
+    );
+  }
   const canonical = name === undefined ? null : canonicalHost(name);
   if (canonical === null) {
     throw new UsageError(
       `--public-host cannot be "${given}"`,
-      "give HOST or HOST:PORT as others dial it, with chats:// before it where they need TLS",
+      "give HOST or HOST:PORT as others dial it ([::1] for IPv6), with chats:// before it where they need TLS",
     );
   }
   return {

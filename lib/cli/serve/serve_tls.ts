@@ -47,7 +47,8 @@ function notServable({ cert, key }: TlsFiles, error: unknown): unknown {
   const isPorts = Object.values(Deno.errors).some((each) => error instanceof each) &&
     !(error instanceof Deno.errors.InvalidData);
   if (isPorts) return error;
-  const why = error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
+  const why = /KeyMismatch|not be consistent/i.test(text) ? "the key is of another certificate" : text;
   return new ChatError(
     `"${cert}" and "${key}" cannot be served: ${why}`,
     "give a chain with the server's own certificate first, and the key of that one, both in PEM",

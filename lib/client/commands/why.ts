@@ -30,7 +30,8 @@ export function why(chat: ChatApi, rest: string): string[] {
   const flat = text.replaceAll(/\s+/g, " ");
   const excerpt = flat.length > excerptCharacters ? `${flat.slice(0, excerptCharacters)}…` : flat;
   const said = action ? `* ${from} ${excerpt}` : `${from}: ${excerpt}`;
-  const lines = [`${timestamp(timeMs)} ${said}`, signedLine(chat, message)];
+  // Marked, as all that is quoted: it must not be taken for a line that is said now.
+  const lines = [`| ${timestamp(timeMs)} ${said}`, signedLine(chat, message)];
   if (answer) {
     return [
       ...lines,

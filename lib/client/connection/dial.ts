@@ -31,7 +31,9 @@ export function dialTls(caCerts: readonly string[]): Dial {
       const why = error instanceof Error ? error.message : String(error);
       if (/certificate|UnknownIssuer|NotValidForName/i.test(why)) {
         throw new Unreachable(
-          `The TLS certificate of ${target} is not accepted: ${why.replace(/^.*certificate: /i, "")}`,
+          `The TLS certificate of ${target} is not accepted: ${
+            certificateWords(why.replace(/^.*certificate: /i, ""))
+          }`,
           "if an authority of your own signed it, give it with --tls-ca FILE; check the host name and your clock",
         );
       }
@@ -41,4 +43,16 @@ export function dialTls(caCerts: readonly string[]): Dial {
       );
     }
   };
+}
+
+const words: readonly (readonly [RegExp, string])[] = [
+  [/UnknownIssuer/i, "nobody whom this machine trusts has signed it"],
+  [/NotValidForName|not valid for name/i, "it is for another name"],
+  [/Expired/i, "its time is over, or one of the clocks is wrong"],
+  [/NotValidYet/i, "its time has not come, or one of the clocks is wrong"],
+];
+
+/** What the TLS library says of a certificate, in words. */
+function certificateWords(why: string): string {
+  return words.find(([pattern]) => pattern.test(why))?.[1] ?? why;
 }

@@ -42,7 +42,7 @@ export interface Profile {
 /** What opening a profile may need of a person. */
 export interface ProfileAsks {
   /** The passphrase of the key file at this path. @throws ChatError when there is nobody to ask */
-  passphrase(path: string): Promise<string>;
+  passphrase<T>(open: (passphrase: string) => T): Promise<T>;
   /** Keys are about to be made, which takes a moment. @returns the passphrase for them, or null for none */
   making(): string | null;
 }
@@ -75,8 +75,8 @@ export async function openProfile(
       await writeKeys(own, "client", await generateIdentity(random), fresh, random, false);
     }
     const { text, encrypted } = readPrivateKey(own, "client");
-    const passphrase = encrypted ? await asks.passphrase(own) : null;
-    const identity = await identityFrom(openKeys(own, "client", text, passphrase));
+    const open = (passphrase: string | null) => openKeys(own, "client", text, passphrase);
+    const identity = await identityFrom(encrypted ? await asks.passphrase(open) : open(null));
     const card = openCard(own, name, identity, clock);
     const files = await SealedFiles.open(join(own, "state"), identity, random);
     return { name, identity, card, known: new KnownKeys(own, clock), files, close: () => lock.release() };

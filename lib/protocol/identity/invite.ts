@@ -44,6 +44,8 @@ export class BadInvite extends ChatError {
 const start = /chats?:\/\//i;
 const form = /^(chats?):\/\/(\[[^\]/#]+\]|[^:/#[\]]+)(?::(\d{1,5}))?\/([^#/]*)#([A-Za-z0-9_.-]+)$/i;
 const defaultPort = 9443;
+/** A line that a mail program has cut (RFC 2045, section 6.7). */
+const quotedPrintable = /=\r?\n/g;
 const quoted = /\n[ \t]*>[> \t]*/g;
 const behind = /[.,;:!?)>\]}'"`’”»]+$/u;
 
@@ -63,16 +65,16 @@ export function hasInvite(text: string): boolean {
 export function parseInvite(text: string): Invite {
   const at = text.search(start);
   if (at < 0) throw new BadInvite();
-  const words = text.slice(at).replace(quoted, "\n").trim().split(/\s+/);
+  const words = text.slice(at).replace(quotedPrintable, "").replace(quoted, "\n").trim().split(/\s+/);
   for (let n = words.length; n > 0; n--) {
-    const invite = parseExact(words.slice(0, n).join("").replace(behind, ""));
+    const invite = parseExact(words.slice(0, n).join("").replace(/["'<>].*$/, "").replace(behind, ""));
     if (invite) return checkedHost(invite);
   }
   const isCut = /^chats?:\/\/[^#]+(#[A-Za-z0-9_.-]*)?$/i.test(words.join("").replace(behind, ""));
   if (!isCut) throw new BadInvite();
   throw new BadInvite(
-    "The invite is not whole: something of its end is missing",
-    "copy all of it, in quotes",
+    "The invite is not whole: a part of it is missing or has changed",
+    "copy all of it, in quotes; it ends with the server's key, after #",
   );
 }
 

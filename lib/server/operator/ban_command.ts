@@ -39,6 +39,7 @@ function parseBan(rest: string, nowMs: number): StoredBan | string {
   const isApart = words[at] === "--for";
   const time = isApart ? words[at + 1] ?? "" : words[at].slice("--for=".length);
   const [, count, unit] = /^(\d{1,4})([mhdw])$/.exec(time) ?? [];
+  if (time === "") return "--for needs a time";
   if (!(Number(count) > 0)) return `"${printable(time)}" is no time to ban for`;
   const reason = [...words.slice(1, at), ...words.slice(at + (isApart ? 2 : 1))].join(" ");
   return {

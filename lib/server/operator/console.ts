@@ -214,17 +214,21 @@ function unknown(upper: string, word: string, rest: string): string[] {
       `hint: type ${upper} alone; "${printable(rest)}" did nothing`,
     ];
   }
-  const meant = didYouMean(upper, consoleWords.map((c) => c.word));
+  const ends = ["EXIT", "QUIT", "STOP", "SHUTDOWN"].includes(upper);
+  const meant = ends ? "TERMINATE ends the server; " : didYouMean(upper, consoleWords.map((c) => c.word));
   return [`error: "${printable(word)}" is not a command`, `hint: ${meant}HELP lists all`];
 }
 
+/** Wide enough for all but the longest. */
+const helpColumn = 22;
+
 function help({ answering }: ConsoleContext): string[] {
-  const lines = consoleWords.map((c) => `${`${c.word} ${c.args}`.padEnd(20)} ${c.help}`);
+  const lines = consoleWords.map((c) => `${`${c.word} ${c.args}`.padEnd(helpColumn)} ${c.help}`);
   if (!answering) return lines;
   return [
     ...lines,
-    `${"@NAME TEXT".padEnd(20)} Answer NAME`,
-    `${"TEXT".padEnd(20)} Answer whoever spoke last; commands with words after them in CAPITALS only`,
+    `${"@NAME TEXT".padEnd(helpColumn)} Answer NAME`,
+    `${"TEXT".padEnd(helpColumn)} Answer whoever spoke last; commands with words after them in CAPITALS only`,
   ];
 }
 

@@ -94,9 +94,11 @@ export class KeyReader {
   /** Drops the rest of a sequence: up to its end, or to what cannot belong to it. */
   #skip(): void {
     const isString = this.#skips === "string";
-    const pattern = isString ? /^(\P{Cc}*)(\x07|\x1b\\|\x9c)?/u : /^([ -?]*)([@-~])?/;
-    const [all, , end] = pattern.exec(this.#rest)!;
-    this.#rest = this.#rest.slice(all.length);
+    const body = (isString ? /^\P{Cc}*/u : /^[ -?]*/).exec(this.#rest)![0].length;
+    const after = this.#rest.slice(body);
+    const ends = isString ? stringEnds : [/^[@-~]/.exec(after)?.[0] ?? " "];
+    const end = ends.find((each) => after.startsWith(each));
+    this.#rest = after.slice(end?.length ?? 0);
     const mayBeCut = isString && this.#rest === "\x1b"; // ST is two characters
     if (end !== undefined || (this.#rest !== "" && !mayBeCut)) this.#skips = null;
   }
@@ -156,6 +158,8 @@ function cleaned(text: string): string {
   return text.replace(/\r\n|\r/g, "\n").replace(/[^\P{Cc}\n\t]/gu, "");
 }
 
+/** BEL, and ST in its two forms. */
+const stringEnds = ["\x07", "\x1b\\", "\x9c"];
 const eightBit: Record<string, string> = {
   "\x8f": "\x1bO",
   "\x90": "\x1bP",

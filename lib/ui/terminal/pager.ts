@@ -107,7 +107,11 @@ export class Pager {
     const end = rows.length - Math.min(this.#below, Math.max(0, rows.length - room));
     const seen = rows.slice(Math.max(0, end - room), end);
     const state = this.#below === 0 ? "the end" : `${this.#below} rows below`;
-    const foot = cut(`-- ${this.pages.title}: ${state}; PageUp, PageDown, Esc returns --`, columns - 1);
+    // What leads out comes first: a narrow window cuts the rest.
+    const foot = cut(
+      `-- Esc returns, PageUp and PageDown turn: ${this.pages.title}, ${state} --`,
+      columns - 1,
+    );
     return `\x1b[H\x1b[2J${
       [...seen, ...Array(Math.max(0, room - seen.length)).fill("")].join("\r\n")
     }\r\n${foot}`;

@@ -641,7 +641,7 @@ test("PageUp turns the pages of what is kept; Esc gives the screen back, with wh
   assertEquals((await screen()).slice(-3), [
     "ira: line 2998",
     "ira: line 2999",
-    "-- lobby, kept here: the end; PageUp, PageDown, Esc returns",
+    "-- Esc returns, PageUp and PageDown turn: lobby, kept here,",
   ]);
   await bench.tty.press("\x1b[5~");
   assertEquals((await screen())[0], "ira: line 2987");
