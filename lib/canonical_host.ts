@@ -12,13 +12,15 @@ export function canonicalHost(text: string): string | null {
   const [address, zone] = bare.split("%", 2);
   if (address.includes(":")) {
     const host = hostOf(`[${address}]`)?.replace(/^\[|\]$/g, "") ?? null;
-    return host === null ? null : zone === undefined ? host : `${host}%${zone}`;
+    if (host === null || (zone !== undefined && !/^[\w.-]+$/.test(zone))) return null;
+    return zone === undefined ? host : `${host}%${zone}`;
   }
   return zone === undefined ? hostOf(bare) : null;
 }
 
 function hostOf(text: string): string | null {
   const url = URL.parse(`http://${text}/`);
-  // A label is never empty (RFC 1035, section 2.3.1); the resolver has worse words for it.
-  return url && url.port === "" && !/^$|^\.|\.\./.test(url.hostname) ? url.hostname : null;
+  // A label is never empty (RFC 1035, section 2.3.1), and holds nothing that a shell would read in a printed command.
+  const isHost = url?.port === "" && /^(\[[\da-f:.]+\]|[\w-]+(\.[\w-]+)*)$/.test(url.hostname);
+  return isHost ? url.hostname : null;
 }

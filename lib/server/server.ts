@@ -60,6 +60,8 @@ export interface ServerParts {
   readonly proxies?: ReadonlySet<string>;
   /** Members see each sender's address. */
   readonly showAddresses?: boolean;
+  /** Where others reach it, as an invite begins: `chat://HOST:PORT`. */
+  readonly place?: string;
   /** How long sealed messages wait. */
   readonly retention?: Retention;
   /** Holds a room key file and answers (protocol §8.5). */

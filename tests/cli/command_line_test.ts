@@ -4,6 +4,9 @@ import { test } from "../fakes/test.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { joinSpec, keygenSpec, serveSpec, specs } from "../../lib/cli/command_specs.ts";
 import { parseOptions, UsageError, withHome } from "../../lib/cli/options.ts";
+import { optionsOf } from "../../lib/cli/join_options.ts";
+import type { Process } from "../../lib/cli/process.ts";
+import { ChatError } from "../../lib/errors.ts";
 import { canonicalHost } from "../../lib/canonical_host.ts";
 import { nearest } from "../../lib/nearest.ts";
 import { command, startedAs } from "../../lib/program.ts";
@@ -89,6 +92,8 @@ const survived: [how: string, text: string][] = [
   ["as a whole sentence", `Join with: scripts/deno task join -u ira ${link}. See you!`],
   ["broken by a mail program", `${link.slice(0, 60)}\n${link.slice(60, 120)}\r\n   ${link.slice(120)}`],
   ["broken at each dot", link.replaceAll(".", ".\n")],
+  ["as a mail's source has it", `${link.slice(0, 70)}=\r\n${link.slice(70)}`],
+  ["from the source of a page", `<a href="${link}">join</a>`],
   ["quoted in an answer", `> ${link.slice(0, 70)}\n> ${link.slice(70)}\n`],
   ["with a full stop, a comma, quotes and brackets behind", `("<${link}>").,”`],
   ["with blanks within", link.replace("#", "# ").replace("//", "// ")],
@@ -128,9 +133,38 @@ const hosts: [typed: string, canonical: string | null][] = [
   ["h:9443", null],
   ["u@h", null],
   ["h/p", null],
+  ["a..b", null],
+  [".", null],
+  ["x';reboot;'", null],
+  ["fe80::1%a'b", null],
 ];
 for (const [typed, canonical] of hosts) {
   test(`the host "${typed}" is ${canonical ?? "none"}`, () => assertEquals(canonicalHost(typed), canonical));
+}
+
+const meant: [args: string[], message: string, hint: string][] = [
+  [["-s", "HOST"], "HOST stands for", "in its place"],
+  [["--to", "NAME"], "NAME stands for", "in its place"],
+  [["--room", "ROOM"], "ROOM stands for", "in its place"],
+  [["-s", "h:99999"], '"99999" is not a port', "1 to 65535"],
+  [["-s", "h:9000"], "a host and a port", "-s h -p 9000"],
+  [["localhost:9443", "-m", "x"], "is not an invite", "join -s localhost -p 9443"],
+  [["-m", "hi", "there"], "does not belong to what is said", '-m "hi there"'],
+  [["-m", "x", "http://h/lobby#x"], "That is not an invite", "chat://HOST"],
+  [["--history", "-u", "zed", "-m", "x"], '--history cannot be "-u"', "30d"],
+  [["--colours", "xx", "-m", "x"], '--colours cannot be "xx"', "auto"],
+  [["--bell", "xx", "-m", "x"], '--bell cannot be "xx"', "mentions"],
+  [["--tls-ca", "/dev/null"], "--tls-ca is for a server behind TLS", "add --tls"],
+];
+for (const [args, message, hint] of meant) {
+  test(`join ${args.join(" ")}: what is wrong is said, and what was meant`, () => {
+    const process = { inputIsTerminal: false, outputIsTerminal: false, env: () => undefined };
+    const told = () => optionsOf(parseOptions(joinSpec, args), process as unknown as Process);
+    const error = assertThrows(told, ChatError);
+    assertStringIncludes(error.message, message);
+    assertStringIncludes(error.hint, hint);
+    assertEquals(error.exitCode, 2);
+  });
 }
 
 test("a command that is printed is one that this person has", () => {

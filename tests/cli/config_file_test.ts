@@ -28,6 +28,10 @@ const wrong: [what: string, text: string, message: string, hint: string][] = [
   ["a key that is nothing like one", 'zzz = "off"', "means nothing: zzz", "the keys are user, server"],
   ["a table", '[user]\nname = "ira"', "no text for user", 'user = "…"'],
   ["a value that is no text", "bell = true", "no text for bell", "in quotes"],
+  ["a value that its flag refuses", 'bell = "xx"', 'bell: --bell cannot be "xx"', "mentions"],
+  ["a port that is none", "port = 99999", 'port: "99999" is not a port', "65535"],
+  ["a name that stands for one", 'user = "NAME"', 'user: "NAME" cannot be a name', "letters"],
+  ["a time that is none", 'history = "7"', 'history: --history cannot be "7"', "30d"],
   ["what is no TOML", "bell off", "is not TOML", "a key and a value"],
 ];
 for (const [what, text, message, hint] of wrong) {

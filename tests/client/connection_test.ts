@@ -186,6 +186,7 @@ const welcome: MessageOf<"WELCOME"> = {
   fileBytes: 0,
   blobBytes: 0,
   retainSeconds: 1,
+  place: "",
 };
 
 test("HELLO is alone in the first record; CLOSE in place of WELCOME is the server's reason", async () => {

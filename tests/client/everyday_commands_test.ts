@@ -52,7 +52,7 @@ worldTest(
     ira.view.type("the plan");
     await sam.view.hears("ira: the plan");
     const why = await ask(sam, "/why");
-    assertMatch(why[0], /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ira: the plan$/);
+    assertMatch(why[0], /^\| \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ira: the plan$/);
     assertMatch(
       why[1],
       /^ {2}Signed with the key (\d{5} ?)+, not verified; "\/verify ira" compares digits\.$/,

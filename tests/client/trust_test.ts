@@ -193,6 +193,22 @@ worldTest(
   },
 );
 
+worldTest("/invite names the place where the operator says that others reach the server", async (world) => {
+  const ira = await world.enter("ira");
+  ira.view.type("/invite");
+  await until("printed", () => ira.view.answers.length > 0);
+  assertEquals(ira.view.answers.length, 1);
+  const { host, port, tls } = parseInvite(ira.view.answers[0]);
+  assertEquals({ host, port, tls }, { host: "chat.example.org", port: 443, tls: true });
+}, { place: "chats://chat.example.org:443" });
+
+worldTest("a place that is none is not repeated to anybody", async (world) => {
+  const ira = await world.enter("ira");
+  ira.view.type("/invite");
+  await until("printed", () => ira.view.answers.length > 0);
+  assertStringIncludes(ira.view.answers[0], "chat://HOST:");
+}, { place: "chat://x';reboot;':9443" });
+
 worldTest("admitted by the inviter herself, the room is confirmed at once", async (world) => {
   const ira = await world.enter("ira");
   const pins = { roomId: headIn(ira)!.room, inviterId: ira.profile.card.id };

@@ -46,6 +46,7 @@ export interface ServerOptions {
   dir?: string;
   showAddresses?: boolean;
   proxies?: ReadonlySet<string>;
+  place?: string;
   retention?: Retention;
   answering?: Answering | null;
   accounts?: Accounts | null;
@@ -138,6 +139,7 @@ export class World {
       accessToken: options.accessToken ?? null,
       showAddresses: options.showAddresses,
       proxies: options.proxies,
+      place: options.place,
       retention: options.retention,
       answering: options.answering,
       accounts: options.accounts,

@@ -39,7 +39,7 @@ import {
 import type { RegistrationMode } from "../../server/accounts/accounts.ts";
 import { command } from "../../program.ts";
 import { isLoopback } from "../../loopback.ts";
-import { formatInvite } from "../../protocol/identity/invite.ts";
+import { formatInvite, formatPlace } from "../../protocol/identity/invite.ts";
 import { maxTextBytes } from "../../protocol/group/content.ts";
 import { sanitizeLine, typedName } from "../../sanitize.ts";
 import { limitsOf } from "../limit_options.ts";
@@ -120,6 +120,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       watchLink: debug ? (session) => debug.watch(session) : undefined,
       proxies,
       showAddresses: switches.has("show-addresses"),
+      place: values["public-host"] === undefined ? "" : formatPlace(place),
       retention,
       answering,
       accessToken: token,

@@ -19,10 +19,11 @@ export async function invite(chat: ChatApi, name: string): Promise<void> {
   const { host, port, tls } = chat.target;
   if (name === "") {
     const pins = { roomId: room.state.id, inviterId: chat.context.card.id };
+    const told = chat.connection?.publicPlace ?? null;
     // Nobody else reaches this machine by such a name.
-    const isOnlyHere = isLoopback(host);
-    const shown = isOnlyHere ? "HOST" : host;
-    const invited = { host: shown, port, tls, room: room.state.name, serverId: chat.context.serverId, pins };
+    const isOnlyHere = told === null && isLoopback(host);
+    const place = told ?? { host: isOnlyHere ? "HOST" : host, port, tls };
+    const invited = { ...place, room: room.state.name, serverId: chat.context.serverId, pins };
     const reach = isOnlyHere
       ? [`Put the server's name or address in place of HOST; on this machine it is ${host}.`]
       : [];

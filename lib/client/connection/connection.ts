@@ -26,6 +26,7 @@ import {
   type MessageOf,
   welcomeFlags,
 } from "../../protocol/channel/link_messages.ts";
+import { parsePlace, type Place } from "../../protocol/identity/invite.ts";
 import { encodeName } from "../../protocol/identity/name.ts";
 import type { Dial } from "./dial.ts";
 import {
@@ -102,6 +103,12 @@ export class Connection {
   get clockDifference(): number | null {
     return this.#clockDifference;
   }
+
+  /** Where others reach the server, as its operator says; null when he does not. */
+  get publicPlace(): Place | null {
+    return this.#publicPlace;
+  }
+  #publicPlace: Place | null = null;
 
   private constructor(
     private readonly link: Link,
@@ -236,6 +243,7 @@ export class Connection {
     if (this.#welcomed) {
       if (message.type !== "WELCOME") throw new Malformed("the server spoke before WELCOME");
       this.#clockDifference = seconds(this.config.clock) - message.time;
+      this.#publicPlace = parsePlace(message.place);
       if ((message.flags & welcomeFlags.accounts) === 0) this.#receiver!.welcome(message);
       else this.#login = { welcome: message, ref: 0, accepted: () => {} };
       this.#welcomed();

@@ -8,6 +8,7 @@ import { Malformed } from "../../errors.ts";
 import {
   fixed,
   hash32,
+  lastText,
   type Layout,
   list,
   record,
@@ -121,6 +122,7 @@ export const table = {
       fileBytes: u64,
       blobBytes: u64,
       retainSeconds: u32,
+      place: lastText(vec8),
     }),
   ],
   PING: [0x03, "both", record({ any: u32 })],

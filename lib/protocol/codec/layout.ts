@@ -96,6 +96,20 @@ export function trailing<T>(maxItems: number, item: Layout<T>): Layout<T[]> {
   };
 }
 
+/** A last field that may be missing: empty, it is not written at all. */
+export function lastText(vector: Layout<Bytes>): Layout<string> {
+  const field = text(vector);
+  return {
+    read(r) {
+      if (r.left === 0) return "";
+      const value = field.read(r);
+      if (value === "") throw new Malformed("an empty field stands where none belongs");
+      return value;
+    },
+    write: (w, v) => v === "" ? undefined : field.write(w, v),
+  };
+}
+
 /** Fields one after the other. */
 export function record<F extends Record<string, Layout<never> | Layout<unknown>>>(
   fields: F,

@@ -43,17 +43,33 @@ export class BadInvite extends ChatError {
 
 const start = /chats?:\/\//i;
 const form = /^(chats?):\/\/(\[[^\]/#]+\]|[^:/#[\]]+)(?::(\d{1,5}))?\/([^#/]*)#([A-Za-z0-9_.-]+)$/i;
+const placeForm = /^(chats?):\/\/(\[[^\]/#]+\]|[^:/#[\]\s]+):(\d{1,5})$/;
 const defaultPort = 9443;
 /** A line that a mail program has cut (RFC 2045, section 6.7). */
 const quotedPrintable = /=\r?\n/g;
 const quoted = /\n[ \t]*>[> \t]*/g;
 const behind = /[.,;:!?)>\]}'"`’”»]+$/u;
 
+/** Where a server is reached. */
+export type Place = Pick<Invite, "host" | "port" | "tls">;
+
 /** Writes an invite. */
-export function formatInvite({ host, port, tls, room, serverId, pins }: Invite): string {
+export function formatInvite({ room, serverId, pins, ...place }: Invite): string {
   const ids = pins ? [serverId, pins.roomId, pins.inviterId] : [serverId];
-  const where = hostPort(host, port);
-  return `${tls ? "chats" : "chat"}://${where}/${room}#${ids.map((id) => encodeBase64Url(id)).join(".")}`;
+  return `${formatPlace(place)}/${room}#${ids.map((id) => encodeBase64Url(id)).join(".")}`;
+}
+
+/** How an invite begins. */
+export function formatPlace({ host, port, tls }: Place): string {
+  return `${tls ? "chats" : "chat"}://${hostPort(host, port)}`;
+}
+
+/** The reverse; null for anything else. */
+export function parsePlace(text: string): Place | null {
+  const [, scheme, name, digits] = placeForm.exec(text) ?? [];
+  const host = name === undefined ? null : canonicalHost(name);
+  const port = Number(digits);
+  return host !== null && port >= 1 && port <= 65_535 ? { host, port, tls: scheme === "chats" } : null;
 }
 
 /** Whether there is something that looks like an invite in a text. */

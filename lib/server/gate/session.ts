@@ -347,6 +347,7 @@ function welcomeOf({ rooms, signIn }: SessionContext): MessageOf<"WELCOME"> {
     fileBytes: 0,
     blobBytes: 0,
     retainSeconds: rooms.retention.seconds,
+    place: rooms.place,
   };
 }
 

@@ -48,6 +48,8 @@ export interface RoomsParts {
   readonly random: RandomSource;
   /** Members see each sender's address. */
   readonly showAddresses?: boolean;
+  /** Where others reach it, as an invite begins: `chat://HOST:PORT`. */
+  readonly place?: string;
   /** How long sealed messages wait. */
   readonly retention?: Retention;
 }
@@ -62,6 +64,8 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   readonly retention: Retention;
   /** Members see each sender's address. */
   readonly showAddresses: boolean;
+  /** Where others reach it, as an invite begins; empty when nobody has said. */
+  readonly place: string;
   readonly peers = new Map<string, Peer>();
   /** How fast each user may talk, by id in hex: reconnecting does not fill a bucket. */
   readonly rates: UserRates;
@@ -95,6 +99,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       events: this.events,
       retention: this.retention = defaultRetention,
       showAddresses: this.showAddresses = false,
+      place: this.place = "",
     } = parts);
     this.rates = new UserRates(this.limits, this.clock);
     this.bans = new Bans(
