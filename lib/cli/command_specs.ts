@@ -26,7 +26,11 @@ export const keygenSpec: CommandSpec = {
     { name: "server", help: 'The server\'s keys, where "chat serve" looks' },
     { name: "room", value: "FILE", help: "A room key file, in the format of Python's Fernet.generate_key()" },
     { name: "show", value: "FILE", help: "Print kind, bits and fingerprint of a key file" },
-    { name: "from", value: "FILE", help: "Take over the RSA key of a PEM file made by OpenSSL or Python" },
+    {
+      name: "from",
+      value: "FILE",
+      help: "Take over the RSA key (3072 bits) of a PEM file made by OpenSSL or Python",
+    },
     { name: "out", value: "DIR", help: "Write the pair to DIR instead" },
     { name: "force", help: "Replace files that exist; the old ones stay as .bak" },
     { name: "passphrase", help: "Change the passphrase of an existing key" },

@@ -5,7 +5,6 @@
  * then held against protocol §3, and the public part is always recomputed from the private one.
  */
 
-import { command } from "../program.ts";
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { ChatError, exitCodes } from "../errors.ts";
 import { type Bytes, plain } from "./bytes.ts";
@@ -46,6 +45,9 @@ export class BadPassphrase extends ChatError {
     );
   }
 }
+
+/** A key of another program: it has no second one yet. */
+export class SingleKey extends MalformedPem {}
 
 /** A key in the format of OpenSSH, which the runtime does not read. */
 export class OpenSshKey extends MalformedPem {
@@ -103,11 +105,7 @@ function foreignKey(text: string): PemBlock {
 export function decodePrivatePem(text: string, passphrase: string | null): IdentitySecrets {
   const blocks = decodePem(text);
   if (blocks.length === 1) {
-    throw new MalformedPem(
-      `it holds one key where two belong (RSA, then Ed25519); "${
-        command("keygen --from FILE")
-      }" adds the second`,
-    );
+    throw new SingleKey("it holds one key where two belong (RSA, then Ed25519)");
   }
   if (blocks.length !== 2) throw new MalformedPem(`it holds ${blocks.length} keys where two belong`);
   return {

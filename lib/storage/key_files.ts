@@ -14,10 +14,12 @@ import {
   encodePrivatePem,
   encodePublicPem,
   isEncryptedPem,
+  SingleKey,
 } from "../crypto/identity_pem.ts";
 import type { IdentitySecrets } from "../crypto/identity.ts";
 import { ChatError, Malformed, unlessRefused } from "../errors.ts";
 import { command } from "../program.ts";
+import { shellWord } from "../shell_word.ts";
 import {
   exists,
   FileTrouble,
@@ -182,7 +184,9 @@ export function inFile<T>(path: string, parse: () => T): T {
     if (error instanceof Malformed) {
       throw new FileTrouble(
         `Cannot read "${path}": ${error.message}`,
-        "restore it from a copy, or make a new one",
+        error instanceof SingleKey
+          ? `to add the second: ${command(`keygen --from ${shellWord(path)}`)}`
+          : "restore it from a copy, or make a new one",
       );
     }
     throw error;

@@ -2,6 +2,7 @@
 
 import { encodeHex } from "@std/encoding/hex";
 import { fingerprint } from "../../crypto/identity.ts";
+import { ChatError } from "../../errors.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { basePolicy, findMember, isAdmin, keyFileFlag, policies } from "../../protocol/group/roster.ts";
 import { timestamp } from "../../timestamp.ts";
@@ -46,7 +47,7 @@ function confirmedLine(room: MemberRoom): string {
 
 /** `/whois NAME`: the key behind a name, how it was checked, and where it is seen. */
 export async function whois(chat: ChatApi, name: string): Promise<string[]> {
-  if (name === "") return ["Whom? /whois NAME"];
+  if (name === "") throw new ChatError("Whom? /whois NAME", "/who shows all members");
   const { context } = chat;
   if (skeleton(name) === skeleton(context.card.name)) {
     return [`${context.card.name}: you`, `  fingerprint  ${fingerprint(context.card.id)}`];

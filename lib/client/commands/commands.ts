@@ -206,7 +206,12 @@ export function parseLine(line: string): Meaning {
 export function help(word: string): string[] {
   const name = word.replace(/^\//, "").toLowerCase();
   const some = commands.filter((c) => name === "" || c.name === name);
-  if (some.length === 0) return [`There is no command /${name}; /help lists all.`];
+  if (some.length === 0) {
+    const meant = nearest(name, commands.map((c) => c.name));
+    return [
+      `There is no command /${name}; ${meant === null ? "" : `did you mean /${meant}? `}/help lists all.`,
+    ];
+  }
   const lines = some.map((c) => `${`/${c.name} ${c.args}`.padEnd(16)} ${c.help}`);
   return name === "" ? [...lines, `${"//TEXT".padEnd(16)} Say a line that starts with a slash`] : lines;
 }
