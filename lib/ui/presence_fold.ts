@@ -12,11 +12,22 @@ const foldMs = 10_000;
 const maxNames = 8;
 const sameMs = 3000;
 
+interface Change {
+  readonly who: string;
+  readonly here: boolean;
+  /** Before all that was not shown yet. */
+  readonly wasHere: boolean;
+  /** Only the server says so. */
+  readonly isClaim: boolean;
+  /** Of the last coming; null for none. */
+  readonly cameMs: number | null;
+}
+
 /** What was not shown yet. */
 export class PresenceFold {
   #spoke = new Map<string, number>();
   #last = new Map<string, { here: boolean; atMs: number }>();
-  #changed = new Map<string, { who: string; here: boolean; wasHere: boolean; isClaim: boolean }>();
+  #changed = new Map<string, Change>();
   #cancel: (() => void) | null = null;
 
   /** @param show prints a line */
@@ -39,15 +50,20 @@ export class PresenceFold {
       return true;
     }
     const isClaim = event.isClaim === true && before?.isClaim !== false;
-    this.#changed.set(who, { who, here, wasHere: before?.wasHere ?? !here, isClaim });
+    const cameMs = here ? now : before?.cameMs ?? null;
+    this.#changed.set(who, { who, here, wasHere: before?.wasHere ?? !here, isClaim, cameMs });
     this.#cancel ??= this.clock.after(foldMs, () => this.#flush());
     return true;
   }
 
   #flush(): void {
     this.#cancel = null;
-    // Who came and went again has changed nothing.
-    const changed = [...this.#changed.values()].filter(({ here, wasHere }) => here !== wasHere);
+    // Who came and went again has changed nothing; but where nobody lets anybody in, a silent visit is news.
+    const all = [...this.#changed.values()];
+    const changed = all.filter(({ here, wasHere }) => here !== wasHere);
+    const visited = all.filter(({ who, here, wasHere, isClaim, cameMs }) =>
+      isClaim && !here && !wasHere && cameMs !== null && (this.#spoke.get(who) ?? -Infinity) < cameMs
+    );
     this.#changed.clear();
     const some = (isHere: boolean, claimed: boolean) =>
       changed.filter(({ here, isClaim }) => here === isHere && isClaim === claimed);
@@ -58,6 +74,7 @@ export class PresenceFold {
       ...told(some(false, false), "left the server", "left the server"),
       ...told(some(true, true), "has come, says the server", "have come, says the server"),
       ...told(some(false, true), "has gone, says the server", "have gone, says the server"),
+      ...told(visited, "has come and gone, says the server", "have come and gone, says the server"),
     ];
     if (parts.length > 0) this.show(`${newsPrefix} ${parts.join(" ")}`);
   }

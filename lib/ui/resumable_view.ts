@@ -32,7 +32,11 @@ export class ResumableView implements ChatOutput {
 
   /** Somebody else shows what follows, from its beginning. */
   resume(): void {
-    this.#again = new Set(this.#entered);
+    this.#again = new Set([
+      ...this.#entered,
+      ...Object.keys(this.seen),
+      ...this.room === null ? [] : [this.room],
+    ]);
     this.#isComingBack = this.#isRecallDue = this.#wasResumed = true;
   }
 

@@ -358,6 +358,18 @@ test("comings and goings are folded into one line, but for those who have just s
   bench.clock.advance(10_000);
   assertEquals((await bench.last(2))[0], "[+] p0, p1, p2, p3, p4, p5, p6, p7 and 12 more are here.");
 });
+test("in a key-file room a visit is told, unless the visitor has said something", async () => {
+  const bench = new TerminalBench({ columns: 100 });
+  const presence = (who: string, here: boolean) =>
+    bench.view.event({ type: "presence", room: "lobby", who, here, isClaim: true });
+  presence("dana", true);
+  presence("dana", false);
+  presence("ira", true);
+  bench.hears("backup done");
+  presence("ira", false);
+  bench.clock.advance(10_000);
+  assertEquals((await bench.last(2))[0], "[+] dana has come and gone, says the server.");
+});
 test("who goes and comes is told once, however many rooms are shared, and never as gone while here", async () => {
   const bench = new TerminalBench({ columns: 100 });
   const inAll = (who: string, here: boolean) => {
