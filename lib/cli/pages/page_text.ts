@@ -28,7 +28,7 @@ export function pageText(blocks: readonly Block[], width: number): string {
 /** A line of code as it stands; in a table its last column is broken where the terminal is narrow. */
 function codeLine(line: string, width: number): string {
   const [, term, text] = /^(.*\S\s{2,})(\S.*)$/.exec(line) ?? [];
-  const isTable = term !== undefined && term.length < width / 2;
+  const isTable = term !== undefined && term.length < 0.6 * width;
   return line.length <= width || !isTable
     ? line
     : term + filled(text, width - term.length, "").replaceAll("\n", `\n${" ".repeat(term.length)}`);
