@@ -155,6 +155,29 @@ worldTest(
   },
 );
 
+worldTest(
+  "--to on a terminal shows the room of the two, also in a second one, and a stranger's name ends it",
+  async (world) => {
+    const sam = await world.enter("sahnawaz");
+    const alone = await world.join("dana", { to: "sahnawaz" });
+    await until("the room of two is shown", () => alone.view.room === "@sahnawaz");
+    alone.view.type("psst");
+    await sam.view.hears("dana: psst");
+    const first = await hold(world, "ira");
+    await first.view.until((e) => e.type === "entered");
+    const second = await attachTo(world, first.dir, { to: "sahnawaz" });
+    await until("the room of two is shown", () => second.view.room === "@sahnawaz");
+    second.view.type("psst too", "/switch lobby", "for all");
+    await sam.view.hears("ira: psst too");
+    const heard = await sam.view.until((e) => e.type === "message" && e.text === "for all");
+    assertEquals(heard.type === "message" && heard.room, "lobby");
+    const stranger = await (await attachTo(world, first.dir, { to: "nobody" })).ended;
+    assert(stranger instanceof Error);
+    assertStringIncludes(stranger.message, 'There is nobody called "nobody"');
+    await first.holding.close();
+  },
+);
+
 worldTest("what a guest is told: warnings, refusals and exit codes are its own", async (world) => {
   const first = await hold(world, "ira");
   await first.view.until((e) => e.type === "entered");

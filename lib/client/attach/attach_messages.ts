@@ -27,7 +27,7 @@ export interface EnteredItem {
     readonly room?: string;
     readonly to?: string;
   };
-  /** The room that was on the screen when it was entered; null before there was one. */
+  /** The room that was on the screen when it was entered at another holder; null for where lines go now. */
   readonly room: string | null;
   /** 16 bytes for each thing that is said. */
   readonly msgIds: readonly Uint8Array<ArrayBuffer>[];

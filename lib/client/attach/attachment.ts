@@ -153,6 +153,8 @@ export interface AttachmentParts {
 interface OnItsWay {
   readonly entered: Entered;
   readonly item: EnteredItem;
+  /** The room that was on the screen; null before there was one. */
+  readonly room: string | null;
   /** What of it is not known to be stored; null before it was taken. */
   unstored: Set<string> | null;
 }
@@ -211,14 +213,22 @@ export class Attachment {
 
   /** What was entered and is not known to be stored, oldest first: to be entered again elsewhere. */
   get unfinished(): Entered[] {
-    return [...this.#onItsWay.values()].flatMap(({ entered, item, unstored }): Entered[] => {
-      if (unstored?.size === 0) return [];
-      const { line, said, msgIds, room } = item;
-      if (line !== undefined) return [{ line, msgId: msgIds[0], room, taken: () => {} } satisfies Typed];
-      if (!said) return [];
-      const where = said.room ?? (said.to === undefined ? room ?? undefined : undefined);
-      return [{ ...(entered as Said), room: where, msgIds } satisfies Said];
-    });
+    const again: Entered[] = [];
+    // After a command that may lead elsewhere a line belongs where that leads.
+    let hasMoved = false;
+    for (const { entered, item, unstored, room: here } of this.#onItsWay.values()) {
+      if (unstored?.size === 0) continue;
+      const { line, said, msgIds } = item;
+      const room = hasMoved ? null : here;
+      if (line !== undefined) {
+        hasMoved ||= mayMove(line);
+        again.push({ line, msgId: msgIds[0], room, taken: () => {} } satisfies Typed);
+      } else if (said) {
+        const where = said.room ?? (said.to === undefined ? room ?? undefined : undefined);
+        again.push({ ...(entered as Said), room: where, msgIds } satisfies Said);
+      }
+    }
+    return again;
   }
 
   // ---- what is entered
@@ -233,20 +243,20 @@ export class Attachment {
   #enter(entered: Entered): void {
     const n = ++this.#count;
     const item = this.#itemOf(n, entered);
-    this.#onItsWay.set(n, { entered, item, unstored: null });
+    this.#onItsWay.set(n, { entered, item, room: item.room ?? this.parts.view.room, unstored: null });
     for (const id of item.msgIds) this.#byId.set(encodeHex(id), n);
     this.#link.send({ t: "enter", item });
     if (item.line !== undefined && isGoing(item.line)) this.#leaveSoon();
   }
 
   #itemOf(n: number, entered: Entered): EnteredItem {
-    const { random, view } = this.parts;
-    const here = view.room;
-    if (entered instanceof ChatError) return { n, room: here, msgIds: [] };
-    if (typeof entered === "string") return { n, line: entered, room: here, msgIds: [random(16)] };
+    const { random } = this.parts;
+    // Where it goes is for the holder to say: a command before it may lead elsewhere.
+    if (entered instanceof ChatError) return { n, room: null, msgIds: [] };
+    if (typeof entered === "string") return { n, line: entered, room: null, msgIds: [random(16)] };
     if ("line" in entered) return { n, line: entered.line, room: entered.room, msgIds: [entered.msgId] };
     const { texts, action, isToken, room, to, msgIds = texts.map(() => random(16)) } = entered;
-    return { n, said: { texts, action, isToken, room, to }, room: here, msgIds };
+    return { n, said: { texts, action, isToken, room, to }, room: null, msgIds };
   }
 
   // ---- what happens
@@ -405,4 +415,10 @@ export class Attachment {
 function isGoing(line: string): boolean {
   const meaning = parseLine(line);
   return meaning.kind === "quit" || (meaning.kind === "command" && meaning.command.name === "quit");
+}
+
+/** Whether a line may put another room on the screen. */
+function mayMove(line: string): boolean {
+  const meaning = parseLine(line);
+  return meaning.kind === "command" && meaning.command.says === undefined;
 }

@@ -22,10 +22,18 @@ export function takeLines(
   view: Pick<ChatView, "lines" | "interactive">,
   options: EntryOptions,
 ): void {
-  new LineEntry(seat.conversation, view, options).run().catch((error) => {
-    if (error instanceof ChatError) seat.fail(error);
-    else seat.fault(error);
-  });
+  const failed = (error: unknown) => error instanceof ChatError ? seat.fail(error) : seat.fault(error);
+  const chat = seat.conversation;
+  // A person may go elsewhere from there; a program says all to that one person.
+  const to = view.interactive && options.message === null ? null : options.to;
+  if (options.to !== null && to === null) openDirectRoom(chat, options.to).catch(failed);
+  new LineEntry(chat, view, { ...options, to }).run().catch(failed);
+}
+
+/** Puts the room of two on the screen, unless there is one already. @throws ChatError */
+async function openDirectRoom(chat: ChatApi, name: string): Promise<void> {
+  await chat.whenEntered;
+  if (!chat.isOver && !chat.room) chat.switchTo(await chat.directRoom(name));
 }
 
 const answerFirst = 'Please answer "yes" or "no" first; Ctrl+C is no. Nothing else was done with the line.';

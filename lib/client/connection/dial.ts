@@ -46,6 +46,10 @@ export function dialTls(caCerts: readonly string[]): Dial {
 }
 
 const words: readonly (readonly [RegExp, string])[] = [
+  [
+    /CaUsedAsEndEntity/i,
+    "it is an authority's, and a server needs one of its own (basicConstraints CA:FALSE)",
+  ],
   [/UnknownIssuer/i, "nobody whom this machine trusts has signed it"],
   [/NotValidForName|not valid for name/i, "it is for another name"],
   [/Expired/i, "its time is over, or one of the clocks is wrong"],
@@ -54,5 +58,5 @@ const words: readonly (readonly [RegExp, string])[] = [
 
 /** What the TLS library says of a certificate, in words. */
 function certificateWords(why: string): string {
-  return words.find(([pattern]) => pattern.test(why))?.[1] ?? why;
+  return words.find(([pattern]) => pattern.test(why))?.[1] ?? `the TLS library says "${why}"`;
 }
