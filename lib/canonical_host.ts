@@ -18,9 +18,12 @@ export function canonicalHost(text: string): string | null {
   return zone === undefined ? hostOf(bare) : null;
 }
 
+/** RFC 1035, section 2.3.4. */
+const maxLength = 253;
+
 function hostOf(text: string): string | null {
   const url = URL.parse(`http://${text}/`);
   // A label is never empty (RFC 1035, section 2.3.1), and holds nothing that a shell would read in a printed command.
   const isHost = url?.port === "" && /^(\[[\da-f:.]+\]|[\w-]+(\.[\w-]+)*)$/.test(url.hostname);
-  return isHost ? url.hostname : null;
+  return isHost && url.hostname.length <= maxLength ? url.hostname : null;
 }

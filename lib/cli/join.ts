@@ -123,18 +123,19 @@ class Run {
 
   /** @returns the exit code @throws ChatError */
   async run(): Promise<number> {
-    for (;;) {
-      const code = await this.#asHolder() ?? await this.#asGuest();
-      if (code !== null) return this.#interrupted ? exitCodes.interrupted : code;
-      // The holder is gone: this one takes its place, or follows another that does.
-      if (this.#interrupted) {
-        const lost = this.#lines?.waiting ?? 0;
-        if (lost > 0) {
-          this.#output?.warning(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);
-        }
-        return exitCodes.interrupted;
+    try {
+      for (;;) {
+        const code = await this.#asHolder() ?? await this.#asGuest();
+        if (code !== null) return this.#interrupted ? exitCodes.interrupted : code;
+        // The holder is gone: this one takes its place, or follows another that does.
+        if (this.#interrupted) return exitCodes.interrupted;
+        this.#output?.resume();
       }
-      this.#output?.resume();
+    } finally {
+      const lost = this.#lines?.waiting ?? 0;
+      if (lost > 0) {
+        this.#output?.warning(lost === 1 ? "One line was not sent." : `${lost} lines were not sent.`);
+      }
     }
   }
 
@@ -211,7 +212,11 @@ class Run {
         const askSecret = (question: string) => this.#view!.secret(question);
         const err = (text: string) => this.#output?.notice(text.trim());
         const asked = this.#view
-          ? Object.create(process, { askSecret: { value: askSecret }, err: { value: err } })
+          ? Object.create(process, {
+            askSecret: { value: askSecret },
+            inputIsTerminal: { value: this.#view.interactive },
+            err: { value: err },
+          })
           : process;
         return await openWithPassphrase(asked, undefined, name, open);
       },

@@ -73,7 +73,7 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
     expectServer: invite?.serverId ?? null,
     acceptNew: switches.has("accept-new"),
     trust: values.trust === undefined ? null : trusted(values.trust),
-    joinTimeoutMs: timeout * 1000,
+    joinTimeoutMs: Math.ceil(timeout * 1000),
     message: values.message ?? null,
     to: personOf(values.to),
     roomKey: values.key === undefined ? null : readRoomKey(values.key, process),

@@ -71,7 +71,8 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
   for (const { name, value } of withValue) {
     const all = parsed[name] as string[];
     // Whoever copies a whole line keeps its NAME beside her own.
-    const given = all.length > 1 ? all.filter((each) => each !== value) : all;
+    const own = all.filter((each) => each !== value);
+    const given = all.length > 1 ? own.length > 0 ? own : all.slice(0, 1) : all;
     if (given.length > 1) throw new UsageError(`--${name} is given ${given.length} times`, "give it once");
     if (given.length === 0) continue;
     if (given[0].trim() === "") throw new UsageError(`--${name} is empty, and needs a value: ${value}`, help);

@@ -268,7 +268,9 @@ export class Chat implements Receiver {
         seats.warning(inWords(error));
         return next;
       }
-      const isNoWayIn = isFirst && !this.#wasEntered;
+      // Who was in with another holder waits for the server as before.
+      const wasIn = this.#wasEntered || [...seats].some(({ before }) => before.room !== null);
+      const isNoWayIn = isFirst && !wasIn;
       if (!(error instanceof ChatError) || isNoWayIn || !isTransient(error)) throw error;
       // The same trouble at each attempt is told once.
       if (error.message !== this.#lastTrouble?.message) seats.warning(error.message);
@@ -294,6 +296,7 @@ export class Chat implements Receiver {
       begins: (connection) => {
         seams.claimServer?.(this, connection.server.id);
         for (const seat of this.#seats) this.#arrivals.checkServer(seat, connection.server.id);
+        if (this.isOver) throw new LinkLost(); // nobody is left to whom it is the right one
         // Pinned only now: the handshake has proved that the server holds the key of its card.
         this.#gate.keep(connection.server.id, connection.version);
         this.#connection = connection;

@@ -212,6 +212,7 @@ export class Seat {
   jobDone(room: RoomStream): void {
     if (this.isOver) return;
     if (room === this.rooms.main && room.isCaughtUp) this.entered();
+    if (this.isResuming && room.label === this.before.room && room.isCaughtUp) this.entered();
     if (room.state.status === "gone" && this.#isEntered && room === this.rooms.shown) this.#outOf(room);
     // A program cannot judge a warning: it ends, and a person looks.
     if (room.alarm.isRaised && !this.view.interactive) this.fail(notStored(true));

@@ -3,15 +3,18 @@
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
 import type { Bytes } from "../crypto/bytes.ts";
 
-/** Encodes plain data; a Uint8Array becomes `{"$": base64}`. */
+/** Encodes plain data; a Uint8Array becomes `{"$": base64}`, and Infinity, which JSON lacks, `{"$": null}`. */
 export function encodeState(value: unknown): Bytes {
-  const text = JSON.stringify(value, (_, v) => v instanceof Uint8Array ? { $: encodeBase64(v) } : v);
+  const text = JSON.stringify(value, (_, v) => {
+    return v instanceof Uint8Array ? { $: encodeBase64(v) } : v === Infinity ? { $: null } : v;
+  });
   return new TextEncoder().encode(text) as Bytes;
 }
 
 /** The reverse; the file was sealed by us, so its shape is what we wrote. */
 export function decodeState<T>(bytes: Uint8Array): T {
   return JSON.parse(new TextDecoder().decode(bytes), (_, v) => {
-    return v !== null && typeof v === "object" && typeof v.$ === "string" ? decodeBase64(v.$) : v;
+    if (v === null || typeof v !== "object") return v;
+    return typeof v.$ === "string" ? decodeBase64(v.$) : v.$ === null ? Infinity : v;
   }) as T;
 }

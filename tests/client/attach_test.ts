@@ -256,12 +256,105 @@ worldTest(
     });
     assertEquals(view.room, "dev");
     const rooms = sam.view.events.flatMap((e) =>
-      e.type === "message" && e.text.startsWith("for dev") ? [e.room] : []
+      e.type === "message" && e.text.startsWith("for dev") ? [`${e.room} ${e.text}`] : []
     );
-    assertEquals(rooms, ["dev", "dev", "dev"]);
+    assertEquals(rooms, [1, 2, 3].map((n) => `dev for dev ${n}`));
     await next.holding.close();
   },
 );
+
+worldTest("what a guest types ahead after a command goes where the command leads", async (world) => {
+  const sam = await world.enter("sahnawaz");
+  const first = await hold(world, "ira");
+  await first.view.until((e) => e.type === "entered");
+  const pipe = await attachTo(world, first.dir, {}, { interactive: false });
+  pipe.view.type("/query sahnawaz", "for sam alone", "/switch lobby", "for all", "/msg sahnawaz alone again");
+  pipe.view.end();
+  assertEquals(await pipe.ended, 0);
+  await sam.view.hears("ira: alone again");
+  const rooms = sam.view.events.flatMap((e) => e.type === "message" ? [`${e.room} ${e.text}`] : []);
+  assertEquals(rooms.toSorted(), ["@ira alone again", "@ira for sam alone", "lobby for all"]);
+  await first.holding.close();
+});
+
+worldTest(
+  "what a program says to one person is given back for that person, whatever room was shown",
+  async (world) => {
+    const first = await hold(world, "ira");
+    await first.view.until((e) => e.type === "entered");
+    const view = new ScriptedView(false);
+    const lines = new LineSource(view.lines());
+    const guest = await attachTo(world, first.dir, { to: "sahnawaz" }, { interactive: false, view, lines });
+    view.type("/switch lobby");
+    await until("lobby is shown", () => view.room === "lobby");
+    const closed = first.holding.close();
+    view.type({ texts: ["for sam alone"] });
+    await closed;
+    assertEquals(await guest.ended, null);
+    const again = guest.attachment.unfinished.filter((each) => typeof each === "object" && "texts" in each);
+    assertEquals(again.map((each) => "room" in each ? each.room : undefined), again.map(() => undefined));
+  },
+);
+
+worldTest("a holder that does not understand a guest tells it, and the guest ends", async (world) => {
+  const first = await hold(world, "ira");
+  await first.view.until((e) => e.type === "entered");
+  const guest = await attachTo(world, first.dir, { joinTimeoutMs: NaN }, { interactive: false });
+  const ended = await guest.ended;
+  assert(ended instanceof Error);
+  assertStringIncludes(ended.message, "does not understand");
+  const odd = await attachTo(world, first.dir, { joinTimeoutMs: 2009.9999999999998, message: "hi" }, {
+    interactive: false,
+  });
+  assertEquals(await odd.ended, 0);
+  const all = { days: Infinity, isPersons: false };
+  const kept = await attachTo(world, first.dir, { history: all, message: "kept" }, { interactive: false });
+  assertEquals(await kept.ended, 0);
+  await first.holding.close();
+});
+
+worldTest(
+  "a program's EXIT is carried out by whoever takes over: nothing is lost with exit code 0",
+  async (world) => {
+    const first = await hold(world, "ira");
+    await first.view.until((e) => e.type === "entered");
+    const view = new ScriptedView(false);
+    const lines = new LineSource(view.lines());
+    const guest = await attachTo(world, first.dir, {}, { interactive: false, view, lines });
+    const closed = first.holding.close();
+    view.type("must not vanish", "EXIT");
+    await closed;
+    const ended = await guest.ended;
+    const left = guest.attachment.unfinished.map((each) =>
+      typeof each === "object" && "line" in each ? each.line : each
+    );
+    assertEquals(ended === 0 || left.includes("must not vanish") || ended === null, true);
+    assertEquals(ended === 0 && left.length > 0, false);
+  },
+);
+
+worldTest("who takes over while the server is away waits for it, and may leave", async (world) => {
+  const first = await hold(world, "ira");
+  await first.view.until((e) => e.type === "entered");
+  const view = new ScriptedView(true);
+  const resumable = new ResumableView(view);
+  const lines = new LineSource(view.lines());
+  const guest = await attachTo(world, first.dir, {}, { view, lines, resumable });
+  await view.until((e) => e.type === "entered");
+  await world.server.stop();
+  await first.holding.close();
+  assertEquals(await guest.ended, null);
+  resumable.resume();
+  view.type("words");
+  const next = await hold(world, "ira", {}, true, { view, lines, resumable });
+  await until("it tries again", () => view.warnings.some((text) => text.includes("Nothing answers")));
+  view.type("/help");
+  await until("commands are obeyed", () => view.answers.some((line) => line.startsWith("/help")));
+  view.type("/quit");
+  assertEquals(await next.ended, 0);
+  assertStringIncludes(view.warnings.join("\n"), "Not sent: words");
+  await next.holding.close();
+});
 
 worldTest("a guest of a key-file room says nothing in the room of another key", async (world) => {
   const one = new Uint8Array(32).fill(1) as Uint8Array<ArrayBuffer>;

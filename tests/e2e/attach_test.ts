@@ -126,7 +126,7 @@ e2e(
       await two.press("Tab");
       await two.until("completed", (screen) => screen.includes("sam:"));
       await two.press("C-u", "PageUp");
-      await two.shows("kept here: the end");
+      await two.shows("kept here, the end");
       await two.press("Escape");
       await two.until("the prompt is back", (screen) => screen.includes("lobby>"));
       await two.type("half a line");

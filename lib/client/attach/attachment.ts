@@ -197,7 +197,7 @@ export class Attachment {
     try {
       for (;;) {
         const { value, done } = await attached.messages.next();
-        if (done) return this.#isLeaving ? exitCodes.done : null;
+        if (done) return this.#isLeaving ? this.#left() : null;
         this.#heard();
         if (value.t === "end") return value.code;
         if (value.t === "fail") throw this.#refusal ?? new ChatError(value.message, value.hint, value.code);
@@ -214,6 +214,8 @@ export class Attachment {
   /** What was entered and is not known to be stored, oldest first: to be entered again elsewhere. */
   get unfinished(): Entered[] {
     const again: Entered[] = [];
+    const { options, view } = this.parts;
+    const isToOne = options.to !== null && !view.interactive; // whatever is on the screen
     // After a command that may lead elsewhere a line belongs where that leads.
     let hasMoved = false;
     for (const { entered, item, unstored, room: here } of this.#onItsWay.values()) {
@@ -224,11 +226,23 @@ export class Attachment {
         hasMoved ||= mayMove(line);
         again.push({ line, msgId: msgIds[0], room, taken: () => {} } satisfies Typed);
       } else if (said) {
-        const where = said.room ?? (said.to === undefined ? room ?? undefined : undefined);
+        const where = said.room ?? (isToOne || said.to !== undefined ? undefined : room ?? undefined);
         again.push({ ...(entered as Said), room: where, msgIds } satisfies Said);
       }
     }
     return again;
+  }
+
+  /** The holder is gone, or does not answer, and the person has asked to go. */
+  #left(): number {
+    const open = this.unfinished.filter((each) =>
+      typeof each === "object" && !("line" in each && isGoing(each.line))
+    );
+    if (open.length > 0) {
+      const lines = open.length === 1 ? "One line may" : `${open.length} lines may`;
+      this.parts.view.warning(`${lines} not have been sent: the chat that holds the profile did not say.`);
+    }
+    return exitCodes.done;
   }
 
   // ---- what is entered
@@ -246,7 +260,8 @@ export class Attachment {
     this.#onItsWay.set(n, { entered, item, room: item.room ?? this.parts.view.room, unstored: null });
     for (const id of item.msgIds) this.#byId.set(encodeHex(id), n);
     this.#link.send({ t: "enter", item });
-    if (item.line !== undefined && isGoing(item.line)) this.#leaveSoon();
+    // What a program has said before it goes is carried out by whoever comes next.
+    if (this.parts.view.interactive && item.line !== undefined && isGoing(item.line)) this.#leaveSoon();
   }
 
   #itemOf(n: number, entered: Entered): EnteredItem {

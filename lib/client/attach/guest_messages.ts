@@ -32,7 +32,7 @@ const options: Readonly<Record<keyof ChatOptions, Check>> = {
   expectServer: orNull(bytes(32)),
   acceptNew: flag,
   trust: orNull(text),
-  joinTimeoutMs: (value) => count(value) && Number(value) > 0,
+  joinTimeoutMs: (value) => Number.isFinite(value) && Number(value) > 0,
   history: fields({ days: orNull((value) => typeof value === "number" && value >= 0), isPersons: flag }),
   roomKey: orNull(bytes(32)),
   fernetKey: orNull(bytes(32)),

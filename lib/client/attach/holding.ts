@@ -5,7 +5,7 @@
 
 import { encodeHex } from "@std/encoding/hex";
 import { sleep } from "../../clock.ts";
-import { ChatError, inWords } from "../../errors.ts";
+import { ChatError, exitCodes, inWords } from "../../errors.ts";
 import { hostPort } from "../../host_port.ts";
 import { Chat } from "../chat.ts";
 import type { ChatOptions, ChatSeams } from "../chat_options.ts";
@@ -137,7 +137,18 @@ export class Holding {
     let guest: { seat: Seat; view: GuestView } | null = null;
     try {
       for await (const message of link.messages()) {
-        if (!isFromGuest(message)) break;
+        if (!isFromGuest(message)) {
+          // Told: a guest that only sees the end would take it for our own, and come again.
+          const text = "The program that holds the profile does not understand this one";
+          link.send({
+            t: "fail",
+            message: text,
+            hint: "end it, and use the same version",
+            code: exitCodes.failed,
+          });
+          await link.flushed();
+          break;
+        }
         if (message.t === "ping") link.send({ t: "pong" });
         else if (message.t === "hello") guest ??= await this.#sitDown(link, message);
         else if (guest) this.#take(link, guest, message);

@@ -19,13 +19,17 @@ export async function invite(chat: ChatApi, name: string): Promise<void> {
   const { host, port, tls } = chat.target;
   if (name === "") {
     const pins = { roomId: room.state.id, inviterId: chat.context.card.id };
-    const told = chat.connection?.publicPlace ?? null;
+    const said = chat.connection?.publicPlace ?? null;
+    // Never from TLS to none: who listens on the way would see who talks.
+    const told = said && (said.tls || !tls) ? said : null;
     // Nobody else reaches this machine by such a name.
     const isOnlyHere = told === null && isLoopback(host);
     const place = told ?? { host: isOnlyHere ? "HOST" : host, port, tls };
     const invited = { ...place, room: room.state.name, serverId: chat.context.serverId, pins };
     const reach = isOnlyHere
       ? [`Put the server's name or address in place of HOST; on this machine it is ${host}.`]
+      : place.host !== host && !isLoopback(host)
+      ? [`The operator says that others reach it there; you are at ${host}.`]
       : [];
     return chat.view.answer([command(`join -u NAME '${formatInvite(invited)}'`), ...reach]);
   }

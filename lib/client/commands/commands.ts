@@ -150,7 +150,7 @@ export const commands: readonly Command[] = [
     name: "me",
     args: "ACTION",
     help: "Say what you do",
-    run: (chat, rest) => void chat.say(rest, { action: true }),
+    says: (chat, rest, form) => chat.say(rest, { ...form, action: true }),
   },
   {
     name: "retry",

@@ -27,7 +27,7 @@ export function takeLines(
   // A person may go elsewhere from there; a program says all to that one person.
   const to = view.interactive && options.message === null ? null : options.to;
   if (options.to !== null && to === null) openDirectRoom(chat, options.to).catch(failed);
-  new LineEntry(chat, view, { ...options, to }).run().catch(failed);
+  new LineEntry(chat, view, { ...options, to }, failed).run().catch(failed);
 }
 
 /** Puts the room of two on the screen, unless there is one already. @throws ChatError */
@@ -51,6 +51,8 @@ class LineEntry {
     private readonly chat: ChatApi,
     private readonly view: Pick<ChatView, "lines" | "interactive">,
     private readonly options: EntryOptions,
+    /** A line could not be taken, for a fault of ours. */
+    private readonly failed: (error: unknown) => void,
   ) {}
 
   /** A word that ends other programs was entered, and told of. */
@@ -65,9 +67,12 @@ class LineEntry {
     }
     for await (const line of view.lines()) {
       // A program writes before the room is entered: its lines wait until then.
-      if (!view.interactive || chat.isResuming) await chat.whenEntered;
+      if (!view.interactive) await chat.whenEntered;
       if (chat.isOver) return;
-      await this.#take(line);
+      const taken = this.#take(line);
+      // A person goes on at once: whoever waits for an answer, or for the room to come back, may still leave.
+      if (view.interactive) taken.catch(this.failed);
+      else await taken;
     }
     if (!listen || view.interactive) this.#leave();
   }
@@ -94,12 +99,22 @@ class LineEntry {
       await chat.whenEntered;
       return chat.isOver ? [] : [await chat.tell(to, text, { msgId })];
     }
+    if (chat.isResuming && !await this.#isBack(text)) return [];
     // It was typed for the room that was on the screen then.
     if (room && chat.room && chat.room.label !== room) {
       return this.#sayThere(room, text, msgId);
     }
     const id = chat.say(text, { msgId });
     return id === null ? [] : [id];
+  }
+
+  /** Waits for the room to come back, with another holder. @returns false when it is over instead */
+  async #isBack(...texts: string[]): Promise<boolean> {
+    const { chat } = this;
+    await chat.whenEntered;
+    if (!chat.isOver) return true;
+    for (const text of texts) chat.view.warning(`Not sent: ${text}`);
+    return false;
   }
 
   #sayThere(room: string, text: string, msgId?: Bytes): string[] {
@@ -176,6 +191,7 @@ class LineEntry {
       return [];
     }
     if (command.says) {
+      if (chat.isResuming && !await this.#isBack(`/${command.name} ${rest}`)) return [];
       const id = await command.says(chat, rest, { msgId });
       return id === null ? [] : [id];
     }
@@ -192,6 +208,7 @@ class LineEntry {
       chat.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
       return chat.questions.again();
     }
+    if (chat.isResuming && !await this.#isBack(...texts)) return;
     try {
       if (texts.every((text) => text.trim() === "")) throw this.#refusal("There is nothing in it to be said");
       // The line may have been typed for the room that is gone.
@@ -200,7 +217,8 @@ class LineEntry {
       }
       for (const [i, text] of texts.entries()) {
         const form = { action, isToken, msgId: msgIds?.[i] };
-        const there = await this.#place(room, to);
+        const person = to ?? (room === undefined ? this.options.to ?? undefined : undefined);
+        const there = person === undefined ? this.#place(room) : await this.#direct(person);
         const id = there ? chat.sayIn(there, text, form) : chat.say(text, form);
         if (id !== null) pending?.(id);
       }
@@ -211,14 +229,20 @@ class LineEntry {
   }
 
   /** The room that is meant; null before there is one. A line without a place is lost. @throws ChatError */
-  async #place(room: string | undefined, to: string | undefined) {
+  #place(room: string | undefined) {
     const { chat } = this;
-    const person = to ?? (room === undefined ? this.options.to ?? undefined : undefined);
     try {
-      if (person !== undefined) return await chat.directRoom(person);
       return room !== undefined ? chat.knownRoom(room) : chat.room;
     } catch (error) {
       chat.lineLost();
+      throw error;
+    }
+  }
+  async #direct(person: string) {
+    try {
+      return await this.chat.directRoom(person);
+    } catch (error) {
+      this.chat.lineLost();
       throw error;
     }
   }

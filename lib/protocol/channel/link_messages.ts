@@ -122,7 +122,7 @@ export const table = {
       fileBytes: u64,
       blobBytes: u64,
       retainSeconds: u32,
-      place: lastText(vec8),
+      place: lastText(vec16),
     }),
   ],
   PING: [0x03, "both", record({ any: u32 })],

@@ -84,7 +84,7 @@ export function parseInvite(text: string): Invite {
   const words = text.slice(at).replace(quotedPrintable, "").replace(quoted, "\n").trim().split(/\s+/);
   for (let n = words.length; n > 0; n--) {
     const invite = parseExact(words.slice(0, n).join("").replace(/["'<>].*$/, "").replace(behind, ""));
-    if (invite) return checkedHost(invite);
+    if (invite) return checkedHost(text.slice(at), invite);
   }
   const isCut = /^chats?:\/\/[^#]+(#[A-Za-z0-9_.-]*)?$/i.test(words.join("").replace(behind, ""));
   if (!isCut) throw new BadInvite();
@@ -114,8 +114,8 @@ function parseExact(text: string): Invite | null {
 }
 
 /** The operator's line has HOST where only he knows what belongs. */
-function checkedHost(invite: Invite): Invite {
-  if (invite.host !== "host") return invite;
+function checkedHost(text: string, invite: Invite): Invite {
+  if (invite.host !== "host" || !/\/\/\s*HOST\b/.test(text)) return invite;
   throw new BadInvite(
     "HOST in the invite stands for the name or address of the server",
     "put that in its place; whoever sent you the invite knows it",

@@ -188,7 +188,9 @@ function escape(text: string, isOver: boolean): Escape {
   const incomplete = (skips?: Escape["skips"]): Escape => {
     if (!isOver && text.length <= maxSequence) return { length: 0, key: null };
     // Two characters are Alt with a sign, after which somebody types.
-    if (text.length <= 2 || !skips) return { length: text.length, key: null };
+    // What was typed after Alt and a sign looks like the beginning of a string; an answer of the terminal has a number.
+    const isAnswer = text.length > maxSequence || /^(?:\[|\]\d+;|P[\d>$+!|])/.test(after);
+    if (text.length <= 2 || !skips || !isAnswer) return { length: text.length, key: null };
     const mayBeCut = skips === "string" && text.endsWith("\x1b"); // ST is two characters
     return { length: text.length - (mayBeCut ? 1 : 0), key: null, skips };
   };
