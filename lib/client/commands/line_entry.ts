@@ -71,7 +71,8 @@ class LineEntry {
       if (chat.isOver) return;
       const taken = this.#take(line);
       // A person goes on at once: whoever waits for an answer, or for the room to come back, may still leave.
-      if (view.interactive) taken.catch(this.failed);
+      const isPaste = typeof line === "object" && "texts" in line && !chat.isResuming;
+      if (view.interactive && !isPaste) taken.catch(this.failed);
       else await taken;
     }
     if (!listen || view.interactive) this.#leave();
