@@ -131,8 +131,10 @@ export class Seat {
       return this.#show(event.message);
     }
     const isSaid = event.type === "message" || event.type === "unread";
-    // On another screen: it is read there.
-    if (isSaid && isRead && view.holds && !this.rooms.isHere(room!)) return this.#count(event);
+    // On another screen: it is read there. What was said here is shown here all the same.
+    const isElsewhere = isRead && view.holds && !this.rooms.isHere(room!);
+    const isFromHere = "msgId" in event && this.#said.has(event.msgId);
+    if (isElsewhere && !isFromHere && (isSaid || event.type === "pending")) return this.#count(event);
     if (!isSaid || !event.late || view.holds) return this.#show(event);
     // What was held, to those who wait for nothing: shown, unless it was when it came, or before they sat down.
     if (this.isGuest) return this.#count(event);

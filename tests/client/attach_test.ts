@@ -263,6 +263,35 @@ worldTest(
   },
 );
 
+worldTest(
+  "a line said at one terminal does not stand as unsent at another, which looks elsewhere",
+  async (world) => {
+    const sam = await world.enter("sahnawaz");
+    const first = await hold(world, "ira");
+    first.view.holds = true;
+    await first.view.until((e) => e.type === "entered");
+    const view = new ScriptedView(true);
+    view.holds = true;
+    const second = await attachTo(world, first.dir, {}, { view });
+    await view.until((e) => e.type === "entered");
+    view.type("/query sahnawaz");
+    await until("the room of two is shown", () => view.room === "@sahnawaz");
+    view.type("psst");
+    await sam.view.hears("ira: psst");
+    await view.hears("ira: psst");
+    first.view.type("/msg sahnawaz from the first");
+    await first.view.hears("ira: from the first");
+    await view.hears("ira: from the first");
+    for (const each of [first.view, view]) {
+      const done = new Set(each.events.flatMap((e) => e.type === "message" ? [e.msgId] : []));
+      const open = each.events.filter((e) => e.type === "pending" && !done.has(e.msgId));
+      assertEquals(open, []);
+    }
+    second.attachment.quit();
+    await first.holding.close();
+  },
+);
+
 worldTest("what a guest types ahead after a command goes where the command leads", async (world) => {
   const sam = await world.enter("sahnawaz");
   const first = await hold(world, "ira");
