@@ -267,8 +267,9 @@ worldTest(
   "a line said at one terminal does not stand as unsent at another, which looks elsewhere",
   async (world) => {
     const sam = await world.enter("sahnawaz");
-    const first = await hold(world, "ira");
-    first.view.holds = true;
+    const own = new ScriptedView(true);
+    own.holds = true;
+    const first = await hold(world, "ira", {}, true, { view: own });
     await first.view.until((e) => e.type === "entered");
     const view = new ScriptedView(true);
     view.holds = true;
