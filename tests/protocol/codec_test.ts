@@ -7,7 +7,12 @@ import { parseCard } from "../../lib/protocol/identity/card.ts";
 import { parseCommit } from "../../lib/protocol/group/commit.ts";
 import { contentTypes, decodeContent, encodeContent } from "../../lib/protocol/group/content.ts";
 import { decodeClientHello, decodeServerHello } from "../../lib/protocol/channel/handshake.ts";
-import { decodeMessages, encodeMessage, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
+import {
+  decodeMessages,
+  encodeMessage,
+  type LinkMessage,
+  type MessageOf,
+} from "../../lib/protocol/channel/link_messages.ts";
 import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { isName, skeleton } from "../../lib/protocol/identity/name.ts";
 import {
@@ -37,6 +42,20 @@ test("numbers are big-endian, and writers grow without losing any", () => {
   r.end();
   assertEquals(encodeHex(new Writer().u32(0x01020304).vec16(Uint8Array.of(9)).done()), "01020304000109");
 });
+test("WELCOME without a place ends before it; a place that is empty, cut or no text is refused", () => {
+  const whole = [...encodeMessage(welcome)];
+  const read = (...more: number[]) => {
+    const bytes = Uint8Array.from([...whole, ...more]);
+    new DataView(bytes.buffer).setUint32(1, bytes.length - 5);
+    return decodeMessages(bytes, "server");
+  };
+  assertEquals(read(), [welcome]);
+  assertEquals(read(0, 1, 0x63), [{ ...welcome, place: "c" }]);
+  // u16 length, then text
+  for (const more of [[0, 0], [0], [0, 2, 0x63], [0, 1, 0xff], [0, 1, 0x63, 0]]) {
+    assertThrows(() => read(...more), Malformed, undefined, `${more}`);
+  }
+});
 test("a reader refuses u64 above 2^53 − 1, missing bytes, trailing bytes and padding that is not zero", () => {
   assertThrows(() => new Reader(unhex("0020000000000000")).u64(), Malformed);
   assertEquals(new Reader(unhex("001fffffffffffff")).u64(), Number.MAX_SAFE_INTEGER);
@@ -46,40 +65,26 @@ test("a reader refuses u64 above 2^53 − 1, missing bytes, trailing bytes and p
 });
 
 const id = ira.card.id;
+const welcome: MessageOf<"WELCOME"> = {
+  type: "WELCOME",
+  time: 1,
+  runId: new Uint8Array(16),
+  flags: 1,
+  messageBytes: 2,
+  textBytes: 3,
+  members: 4,
+  rooms: 5,
+  burst: 6,
+  rate: 7,
+  fileBytes: 8,
+  blobBytes: 9,
+  retainSeconds: 10,
+  place: "",
+};
 const samples: LinkMessage[] = [
   { type: "HELLO", runId: new Uint8Array(16), rooms: [{ room: id, kind: 1, pos: 7 }] },
-  {
-    type: "WELCOME",
-    time: 1,
-    runId: new Uint8Array(16),
-    flags: 1,
-    messageBytes: 2,
-    textBytes: 3,
-    members: 4,
-    rooms: 5,
-    burst: 6,
-    rate: 7,
-    fileBytes: 8,
-    blobBytes: 9,
-    retainSeconds: 10,
-    place: "",
-  },
-  {
-    type: "WELCOME",
-    time: 1,
-    runId: new Uint8Array(16),
-    flags: 1,
-    messageBytes: 2,
-    textBytes: 3,
-    members: 4,
-    rooms: 5,
-    burst: 6,
-    rate: 7,
-    fileBytes: 8,
-    blobBytes: 9,
-    retainSeconds: 10,
-    place: "chat://chat.example.org:9443",
-  },
+  welcome,
+  { ...welcome, place: "chat://chat.example.org:9443" },
   { type: "PING", any: 1 },
   { type: "PONG", any: 2 },
   { type: "CLOSE", reason: 3 },
