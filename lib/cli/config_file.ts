@@ -1,16 +1,30 @@
 /** ConfigFile: what a person wants every time, in `config.toml` beside the profiles; each key is the name of a flag. */
 
 import { parse } from "@std/toml/parse";
+import { parseKeptDays } from "../client/profile/history_choice.ts";
 import { ChatError } from "../errors.ts";
-import { checkFlag } from "./join_options.ts";
 import { didYouMean } from "../nearest.ts";
+import { BadName, isName } from "../protocol/identity/name.ts";
 import { configPath, type Environment } from "../storage/home.ts";
 import { trouble } from "../storage/private_file.ts";
+import { bellOf, coloursOf, hostOf, roomOf, timeOf } from "./join_options.ts";
+import { parsePort } from "./options.ts";
+
+/** All keys, and what their flags take: throws a ChatError for anything else. */
+const checks = {
+  user: chosenName,
+  server: hostOf,
+  port: parsePort,
+  room: roomOf,
+  history: parseKeptDays,
+  bell: bellOf,
+  time: timeOf,
+  colours: coloursOf,
+} satisfies Record<string, (value: string) => unknown>;
+type ConfigKey = keyof typeof checks;
 
 /** All keys. */
-export const configKeys = ["user", "server", "port", "room", "history", "bell", "time", "colours"] as const;
-/** One of them. */
-type ConfigKey = typeof configKeys[number];
+export const configKeys = Object.keys(checks) as readonly ConfigKey[];
 
 /** What the file says, as flags would. */
 export type Config = Readonly<Partial<Record<ConfigKey, string>>>;
@@ -53,7 +67,7 @@ function checked(path: string, key: string, value: unknown): string {
   const text = key === "port" && Number.isInteger(value) ? String(value) : value;
   if (typeof text === "string" && text !== "") {
     try {
-      checkFlag(key as ConfigKey, text);
+      checks[key as ConfigKey](text);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
       throw new ChatError(`"${path}", ${key}: ${error.message}`, error.hint, error.exitCode);
@@ -61,6 +75,11 @@ function checked(path: string, key: string, value: unknown): string {
     return text;
   }
   throw new ChatError(`"${path}" has no text for ${key}`, `give one in quotes, as ${key} = "…"`);
+}
+
+/** NAME stands in pages for a name of one's own. */
+function chosenName(text: string): void {
+  if (!isName(text) || text === "NAME") throw new BadName("name", text);
 }
 
 /** Flags, and what the file says where they say nothing: an invite, or another server, has its own place. */

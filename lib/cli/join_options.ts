@@ -6,7 +6,7 @@ import type { EntryOptions } from "../client/commands/line_entry.ts";
 import type { LoginOptions } from "../client/connection/login.ts";
 import { parseKeptDays } from "../client/profile/history_choice.ts";
 import type { Bytes } from "../crypto/bytes.ts";
-import { hostPort } from "../host_port.ts";
+import { hostPort, splitHostPort } from "../host_port.ts";
 import { command } from "../program.ts";
 import { maxTokenBytes } from "../protocol/channel/handshake.ts";
 import { BadInvite, hasInvite, type Invite, parseInvite } from "../protocol/identity/invite.ts";
@@ -38,9 +38,7 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
   if (invite && (values.server !== undefined || values.port !== undefined || values.room !== undefined)) {
     throw new UsageError("An invite says host, port and room already", "leave out -s, -p and --room");
   }
-  const room = invite?.room ?? values.room ?? "lobby";
-  if (!isName(room)) throw new BadName("room name", room);
-  refusePlaceholder(room, "ROOM", "the name of a room");
+  const room = invite?.room ?? roomOf(values.room);
   const tls = invite?.tls === true || switches.has("tls");
   if (values["tls-ca"] !== undefined && !tls) {
     throw new UsageError("--tls-ca is for a server behind TLS", "add --tls, or leave it out");
@@ -88,6 +86,13 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
   };
 }
 
+/** `--room`. @throws BadName, UsageError */
+export function roomOf(name = "lobby"): string {
+  if (!isName(name)) throw new BadName("room name", name);
+  refusePlaceholder(name, "ROOM", "the name of a room");
+  return name;
+}
+
 /** `--to`. @throws BadName */
 function personOf(name: string | undefined): string | null {
   if (name === undefined) return null;
@@ -121,11 +126,11 @@ function inviteOf(
   if (hasInvite(text)) return parseInvite(text);
   const [first, second] = positionals;
   if (first.includes("://")) throw new BadInvite();
-  const place = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(first);
-  if (place && canonicalHost(place[1]) !== null && !second) {
+  const place = splitHostPort(first);
+  if (place && canonicalHost(place.host) !== null && !second) {
     throw new UsageError(
       `"${first}" is not an invite`,
-      `to join at that address: ${command(`join -s ${place[1].replace(/^\[|\]$/g, "")} -p ${place[2]}`)}`,
+      `to join at that address: ${command(`join -s ${place.host} -p ${place.port}`)}`,
     );
   }
   if (values.message !== undefined) {
@@ -150,7 +155,7 @@ function inviteOf(
 }
 
 /** A host in its one spelling. @throws UsageError */
-function hostOf(text: string | undefined): string {
+export function hostOf(text: string | undefined): string {
   if (text === undefined) return "127.0.0.1";
   if (hasInvite(text)) {
     throw new UsageError(
@@ -159,12 +164,12 @@ function hostOf(text: string | undefined): string {
     );
   }
   refusePlaceholder(text, "HOST", "the name or address of the server");
-  const place = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
+  const place = splitHostPort(text);
   if (place) {
-    parsePort(place[2]);
+    parsePort(place.port);
     throw new UsageError(
       `"${text}" is a host and a port`,
-      `give them apart: -s ${place[1].replace(/^\[|\]$/g, "")} -p ${place[2]}`,
+      `give them apart: -s ${place.host} -p ${place.port}`,
     );
   }
   const host = canonicalHost(text);
@@ -177,9 +182,9 @@ function hostOf(text: string | undefined): string {
 
 /** A name, or a server as pins have it. */
 function trusted(text: string): string {
-  const place = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
-  const host = place && canonicalHost(place[1]);
-  return host ? hostPort(host, Number(place[2])) : text;
+  const place = splitHostPort(text);
+  const host = place && canonicalHost(place.host);
+  return host ? hostPort(host, Number(place.port)) : text;
 }
 
 /** Standard input cannot be a secret and what is said. */
@@ -238,33 +243,6 @@ export function timeOf(text: string | undefined): TimeStyle | null {
   const style = timeStyles.find((each) => each === text);
   if (style || text === undefined) return style ?? null;
   throw new UsageError(`--time cannot be "${text}"`, `give ${timeStyles.join(", ")}`);
-}
-
-/** What a flag may be that a config file has too. @throws ChatError */
-export function checkFlag(
-  flag: "user" | "server" | "port" | "room" | "history" | "bell" | "time" | "colours",
-  value: string,
-): void {
-  switch (flag) {
-    case "user":
-      if (!isName(value) || value === "NAME") throw new BadName("name", value);
-      return;
-    case "room":
-      if (!isName(value)) throw new BadName("room name", value);
-      return;
-    case "server":
-      return void hostOf(value);
-    case "port":
-      return void parsePort(value);
-    case "history":
-      return void parseKeptDays(value);
-    case "bell":
-      return void bellOf(value);
-    case "time":
-      return void timeOf(value);
-    case "colours":
-      return void coloursOf(value);
-  }
 }
 
 function readToken(path: string | undefined, process: Process): Bytes {
