@@ -1,7 +1,8 @@
 /** `chat join`: talks in a room, by itself or through the program that holds the profile already. */
 
 import { join as joinPath } from "@std/path";
-import { attach, type Attached, Attachment } from "../client/attach/attachment.ts";
+import { Attachment } from "../client/attach/attachment.ts";
+import { attach, type Attached } from "../client/attach/reach_holder.ts";
 import { Holding } from "../client/attach/holding.ts";
 import { LineSource } from "../client/attach/line_source.ts";
 import type { ChatOptions } from "../client/chat_options.ts";

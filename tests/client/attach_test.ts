@@ -7,7 +7,8 @@ import { test } from "../fakes/test.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { attach, type Attached, Attachment, HolderTrouble } from "../../lib/client/attach/attachment.ts";
+import { Attachment } from "../../lib/client/attach/attachment.ts";
+import { attach, type Attached, HolderTrouble } from "../../lib/client/attach/reach_holder.ts";
 import {
   AttachLink,
   attachProtocol,

@@ -4,14 +4,13 @@
  * each line under its id, so that it is said once.
  */
 
-import { encodeHex } from "@std/encoding/hex";
-import { type Clock, sleep } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError, exitCodes, inWords } from "../../errors.ts";
 import type { ChatOptions } from "../chat_options.ts";
 import { parseLine } from "../commands/commands.ts";
-import type { ChatOutput, Entered, Said, Typed } from "../chat_view.ts";
-import type { KeptMessage, RoomEvent } from "../room_events.ts";
+import type { ChatOutput, Entered } from "../chat_view.ts";
+import type { KeptMessage } from "../room_events.ts";
 import {
   AttachLink,
   attachProtocol,
@@ -19,109 +18,14 @@ import {
   type FromGuest,
   type FromHolder,
 } from "./attach_messages.ts";
-import { type Holder, readHolder } from "./holder_file.ts";
 import type { LineSource } from "./line_source.ts";
+import { LinesOnTheirWay } from "./lines_on_their_way.ts";
+import type { Attached } from "./reach_holder.ts";
 
-const answerMs = 2_000;
-const againMs = 50;
 const pingMs = 2_000;
 /** A holder that has much to do may be late. */
 const silentMs = 10_000;
 const leaveMs = 3_000;
-
-/** The holder does not do for us. */
-export class HolderTrouble extends ChatError {}
-
-/** A holder that answers. */
-export interface Attached {
-  /** The name on the card. */
-  readonly name: string;
-  /** Lines that were typed before. */
-  readonly typed: readonly string[];
-  /** The socket. */
-  readonly link: AttachLink<FromHolder, FromGuest>;
-  /** What comes over it. */
-  readonly messages: AsyncIterator<FromHolder>;
-}
-
-/** Somebody who was attached before, and would lose what is on its way. */
-export interface Patience {
-  /** Ends the waiting. */
-  readonly signal: AbortSignal;
-  /** It takes long: whoever takes over may be asking for a passphrase. */
-  waits(): void;
-}
-
-/**
- * Reaches whoever holds a profile.
- *
- * @param patience of somebody who waits for as long as it takes
- * @param dir the profile's folder @param version of this program @param isFree whether nobody holds it any more
- * @returns null when nobody does @throws HolderTrouble when it does not answer in 2 s, or is of another version
- */
-export async function attach(
-  dir: string,
-  version: string,
-  clock: Clock,
-  isFree: () => boolean,
-  patience: Patience | null = null,
-): Promise<Attached | null> {
-  const until = clock.now() + answerMs;
-  let last: Holder | null = null;
-  let isTold = false;
-  for (;;) {
-    if (isFree() || patience?.signal.aborted) return null;
-    last = readHolder(dir) ?? last;
-    if (last && last.version !== version) throw otherVersion(last, version);
-    const attached = last && await hello(last, clock, Math.max(answerMs / 4, until - clock.now()));
-    if (attached && typeof attached === "object") return attached;
-    if (clock.now() >= until) {
-      if (!patience) break;
-      if (!isTold) patience.waits();
-      isTold = true;
-    }
-    await sleep(clock, againMs, patience?.signal ?? new AbortController().signal);
-  }
-  const who = last ? ` (process ${last.pid})` : "";
-  throw new HolderTrouble(
-    `The profile is in use by another chat${who}, which does not answer`,
-    "it may have been stopped with Ctrl+Z, or ask for its passphrase: go on there (fg), or end it",
-  );
-}
-
-async function hello(holder: Holder, clock: Clock, ms: number): Promise<Attached | "gone" | "silent"> {
-  let conn: Deno.Conn;
-  try {
-    conn = await Deno.connect({ transport: "unix", path: holder.socket });
-  } catch {
-    return "gone";
-  }
-  const link = new AttachLink<FromHolder, FromGuest>(conn);
-  const messages = link.messages();
-  const late = new AbortController();
-  const first = await Promise.race([
-    messages.next(),
-    sleep(clock, Math.max(1, ms), late.signal).then(() => "silent" as const),
-  ]);
-  late.abort();
-  if (first === "silent" || first.done) {
-    link.close();
-    return first === "silent" ? "silent" : "gone";
-  }
-  const { value } = first;
-  if (value.t !== "hello" || value.protocol !== attachProtocol) {
-    link.close();
-    throw otherVersion(holder, "");
-  }
-  return { name: value.name, typed: value.typed, link, messages };
-}
-
-function otherVersion({ version, pid }: Holder, own: string): HolderTrouble {
-  return new HolderTrouble(
-    `The profile is held by chat ${version} (process ${pid}), and this is chat ${own}`,
-    "end the other one, or use the same version in both",
-  );
-}
 
 /** What runs over an attachment. */
 export interface AttachmentParts {
@@ -150,25 +54,20 @@ export interface AttachmentParts {
   readonly random: RandomSource;
 }
 
-interface OnItsWay {
-  readonly entered: Entered;
-  readonly item: EnteredItem;
-  /** The room that was on the screen; null before there was one. */
-  readonly room: string | null;
-  /** What of it is not known to be stored; null before it was taken. */
-  unstored: Set<string> | null;
-}
-
 /** One attachment. */
 export class Attachment {
   #link: AttachLink<FromHolder, FromGuest>;
   #over = new AbortController();
-  #onItsWay = new Map<number, OnItsWay>();
+  #onTheirWay = new LinesOnTheirWay();
   #replies = new Map<number, (value: unknown) => void>();
   #count = 0;
   #hasQuestion = false;
   #hasRoom = false;
   #isSilent = false;
+  /** The person has asked to go. */
+  #isLeaving = false;
+  /** Why what is said by -m was refused: it ends with that. */
+  #refusal: ChatError | null = null;
   #heardMs: number;
 
   /** @param parts of it */
@@ -213,24 +112,8 @@ export class Attachment {
 
   /** What was entered and is not known to be stored, oldest first: to be entered again elsewhere. */
   get unfinished(): Entered[] {
-    const again: Entered[] = [];
     const { options, view } = this.parts;
-    const isToOne = options.to !== null && !view.interactive; // whatever is on the screen
-    // After a command that may lead elsewhere a line belongs where that leads.
-    let hasMoved = false;
-    for (const { entered, item, unstored, room: here } of this.#onItsWay.values()) {
-      if (unstored?.size === 0) continue;
-      const { line, said, msgIds } = item;
-      const room = hasMoved ? null : here;
-      if (line !== undefined) {
-        hasMoved ||= mayMove(line);
-        again.push({ line, msgId: msgIds[0], room, taken: () => {} } satisfies Typed);
-      } else if (said) {
-        const where = said.room ?? (isToOne || said.to !== undefined ? undefined : room ?? undefined);
-        again.push({ ...(entered as Said), room: where, msgIds } satisfies Said);
-      }
-    }
-    return again;
+    return this.#onTheirWay.unfinished(options.to !== null && !view.interactive);
   }
 
   /** The holder is gone, or does not answer, and the person has asked to go. */
@@ -257,8 +140,7 @@ export class Attachment {
   #enter(entered: Entered): void {
     const n = ++this.#count;
     const item = this.#itemOf(n, entered);
-    this.#onItsWay.set(n, { entered, item, room: item.room ?? this.parts.view.room, unstored: null });
-    for (const id of item.msgIds) this.#byId.set(encodeHex(id), n);
+    this.#onTheirWay.add(entered, item, this.parts.view.room);
     this.#link.send({ t: "enter", item });
     // What a program has said before it goes is carried out by whoever comes next.
     if (this.parts.view.interactive && item.line !== undefined && isGoing(item.line)) this.#leaveSoon();
@@ -280,7 +162,7 @@ export class Attachment {
     const { view } = this.parts;
     switch (message.t) {
       case "event":
-        this.#stored(message.event);
+        this.#onTheirWay.stored(message.event);
         return view.event(message.event);
       case "progress":
       case "notice":
@@ -305,12 +187,12 @@ export class Attachment {
       case "forget typed":
         return view.forgetTyped();
       case "taken":
-        return this.#taken(message.n, message.ids);
+        return this.#onTheirWay.taken(message.n, message.ids);
       case "refused": {
-        const { entered } = this.#onItsWay.get(message.n) ?? {};
+        const entered = this.#onTheirWay.entered(message.n);
         const error = new ChatError(message.message, message.hint);
         if (entered && typeof entered === "object" && "refused" in entered) entered.refused?.(error);
-        else if (this.parts.message !== null) this.#refusal = error; // it ends with that
+        else if (this.parts.message !== null) this.#refusal = error;
         else view.warning(inWords(error));
         return;
       }
@@ -322,36 +204,6 @@ export class Attachment {
       case "pong":
         return;
     }
-  }
-
-  #taken(n: number, ids: readonly string[]): void {
-    const line = this.#onItsWay.get(n);
-    if (!line) return;
-    const { entered } = line;
-    if (typeof entered === "object" && "pending" in entered) { for (const id of ids) entered.pending?.(id); }
-    line.unstored = new Set(ids.filter((id) => !this.#storedEarly.delete(id)));
-    for (const id of line.unstored) this.#byId.set(id, n);
-    if (line.unstored.size === 0) this.#done(n);
-  }
-
-  #done(n: number): void {
-    for (const id of this.#onItsWay.get(n)?.item.msgIds ?? []) this.#byId.delete(encodeHex(id));
-    this.#onItsWay.delete(n);
-  }
-
-  #byId = new Map<string, number>();
-  /** Stored before the holder has said that it was taken. */
-  #storedEarly = new Set<string>();
-
-  #stored(event: RoomEvent): void {
-    const isDone = (event.type === "message" && event.own) || event.type === "failed" ||
-      event.type === "withdrawn";
-    const n = isDone ? this.#byId.get(event.msgId) : undefined;
-    const line = n === undefined ? undefined : this.#onItsWay.get(n);
-    if (!isDone || n === undefined || !line) return;
-    if (!line.unstored) return void this.#storedEarly.add(event.msgId);
-    line.unstored.delete(event.msgId);
-    if (line.unstored.size === 0) this.#done(n);
   }
 
   // ---- a holder that is stopped
@@ -422,18 +274,10 @@ export class Attachment {
       if (this.parts.clock.now() - this.#heardMs >= leaveMs) this.#link.close();
     });
   }
-  #isLeaving = false;
-  #refusal: ChatError | null = null;
 }
 
 /** Whether somebody goes by that line. */
 function isGoing(line: string): boolean {
   const meaning = parseLine(line);
   return meaning.kind === "quit" || (meaning.kind === "command" && meaning.command.name === "quit");
-}
-
-/** Whether a line may put another room on the screen. */
-function mayMove(line: string): boolean {
-  const meaning = parseLine(line);
-  return meaning.kind === "command" && meaning.command.says === undefined;
 }
