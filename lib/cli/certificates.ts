@@ -1,6 +1,6 @@
 /** Certificates: PEM files that a command line names. They are no secrets. */
 
-import { trouble } from "../storage/private_file.ts";
+import { trouble } from "../storage/file_trouble.ts";
 import { UsageError } from "./options.ts";
 
 /** Certificates as text. @throws FileTrouble; UsageError when there is none in the file */

@@ -6,7 +6,7 @@ import { ChatError } from "../errors.ts";
 import { didYouMean } from "../nearest.ts";
 import { BadName, isName } from "../protocol/identity/name.ts";
 import { configPath, type Environment } from "../storage/home.ts";
-import { trouble } from "../storage/private_file.ts";
+import { trouble } from "../storage/file_trouble.ts";
 import { bellOf, coloursOf, hostOf, roomOf, timeOf } from "./join_options.ts";
 import { parsePort } from "./options.ts";
 

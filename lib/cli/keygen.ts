@@ -28,7 +28,8 @@ import {
   setAside,
   writeKeys,
 } from "../storage/key_files.ts";
-import { FileTrouble, trouble, writeAtomically } from "../storage/private_file.ts";
+import { FileTrouble, trouble } from "../storage/file_trouble.ts";
+import { writeAtomically } from "../storage/private_file.ts";
 import { readSecretBytes, refuseExposed } from "../storage/secret_file.ts";
 import { shellWord } from "../shell_word.ts";
 import { readConfig } from "./config_file.ts";

@@ -1,7 +1,7 @@
 /** Report: an error as one sentence and a hint on stderr, and the exit code it means. */
 
 import { ChatError, exitCodes } from "../errors.ts";
-import { systemTrouble } from "../storage/private_file.ts";
+import { systemTrouble } from "../storage/file_trouble.ts";
 import { sanitize } from "../sanitize.ts";
 
 /**

@@ -20,14 +20,8 @@ import type { IdentitySecrets } from "../crypto/identity.ts";
 import { ChatError, Malformed, unlessRefused } from "../errors.ts";
 import { command } from "../program.ts";
 import { shellWord } from "../shell_word.ts";
-import {
-  exists,
-  FileTrouble,
-  makePrivateDir,
-  readPrivate,
-  trouble,
-  writeAtomically,
-} from "./private_file.ts";
+import { FileTrouble, trouble } from "./file_trouble.ts";
+import { exists, makePrivateDir, readPrivate, writeAtomically } from "./private_file.ts";
 
 /** Whose keys. */
 export type KeyOwner = "client" | "server";

@@ -1,7 +1,7 @@
 /** Lock: one process per profile or data directory, by a lock that ends with the process, however it ends. */
 
 import { ChatError } from "../errors.ts";
-import { trouble } from "./private_file.ts";
+import { trouble } from "./file_trouble.ts";
 
 /** Somebody else holds the lock. */
 export class InUse extends ChatError {

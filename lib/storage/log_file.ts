@@ -5,7 +5,7 @@
 
 import type { Clock } from "../clock.ts";
 import { ChatError } from "../errors.ts";
-import { trouble } from "./private_file.ts";
+import { trouble } from "./file_trouble.ts";
 
 const lookEveryMs = 1000;
 

@@ -15,7 +15,8 @@ import { importRsaPublic, oaepDecrypt, oaepEncrypt, oaepLabel } from "../crypto/
 import type { RandomSource } from "../crypto/random.ts";
 import { open, seal, TagMismatch } from "../crypto/seal.ts";
 import { SealedLog } from "./sealed_log.ts";
-import { FileTrouble, makePrivateDir, readPrivate, trouble, writeAtomically } from "./private_file.ts";
+import { FileTrouble, trouble } from "./file_trouble.ts";
+import { makePrivateDir, readPrivate, writeAtomically } from "./private_file.ts";
 
 const label = oaepLabel("chat1 state");
 

@@ -13,7 +13,8 @@ import { join } from "@std/path";
 import { type Bytes, concat, u32 } from "../crypto/bytes.ts";
 import { open, seal, tagBytes, TagMismatch } from "../crypto/seal.ts";
 import type { RandomSource } from "../crypto/random.ts";
-import { FileTrouble, readPrivate, trouble } from "./private_file.ts";
+import { FileTrouble, trouble } from "./file_trouble.ts";
+import { readPrivate } from "./private_file.ts";
 
 const label = "history";
 const headBytes = 4;

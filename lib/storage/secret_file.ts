@@ -6,7 +6,8 @@
 
 import type { Bytes } from "../crypto/bytes.ts";
 import { ChatError } from "../errors.ts";
-import { FileExposed, FileTrouble, trouble } from "./private_file.ts";
+import { FileTrouble, trouble } from "./file_trouble.ts";
+import { FileExposed } from "./private_file.ts";
 
 const maxBytes = 64 * 1024;
 

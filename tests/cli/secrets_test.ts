@@ -15,7 +15,8 @@ import {
 } from "../../lib/cli/secrets.ts";
 import { BadPassphrase } from "../../lib/crypto/identity_pem.ts";
 import { ChatError } from "../../lib/errors.ts";
-import { FileExposed, FileTrouble } from "../../lib/storage/private_file.ts";
+import { FileTrouble } from "../../lib/storage/file_trouble.ts";
+import { FileExposed } from "../../lib/storage/private_file.ts";
 
 const noProcess = {
   takeInput: () => new TextEncoder().encode("from input\n"),

@@ -19,7 +19,7 @@ import { makeGenesis } from "../../lib/protocol/group/make_commit.ts";
 import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { newRoomState, RoomFiles } from "../../lib/client/rooms/room_state.ts";
 import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
-import { FileTrouble } from "../../lib/storage/private_file.ts";
+import { FileTrouble } from "../../lib/storage/file_trouble.ts";
 import { benchTest, StreamBench } from "../fakes/stream_bench.ts";
 
 const [ira, sam, dana, erin, mallory] = await Promise.all(

@@ -14,15 +14,8 @@ import {
   writeKeys,
 } from "../../lib/storage/key_files.ts";
 import { InUse, Lock } from "../../lib/storage/lock.ts";
-import {
-  FileExposed,
-  FileTrouble,
-  readPrivate,
-  refuseForeign,
-  systemTrouble,
-  trouble,
-  writeAtomically,
-} from "../../lib/storage/private_file.ts";
+import { FileTrouble, refuseForeign, systemTrouble, trouble } from "../../lib/storage/file_trouble.ts";
+import { FileExposed, readPrivate, writeAtomically } from "../../lib/storage/private_file.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { FakeClock } from "../fakes/fake_clock.ts";
 import { person } from "../fakes/people.ts";

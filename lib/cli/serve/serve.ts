@@ -29,13 +29,8 @@ import { serverDir } from "../../storage/home.ts";
 import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../../storage/key_files.ts";
 import { Lock } from "../../storage/lock.ts";
 import { PromptLine } from "../../ui/terminal/prompt_line.ts";
-import {
-  appendLine,
-  makePrivateDir,
-  readPrivate,
-  refuseForeign,
-  writeAtomically,
-} from "../../storage/private_file.ts";
+import { refuseForeign } from "../../storage/file_trouble.ts";
+import { appendLine, makePrivateDir, readPrivate, writeAtomically } from "../../storage/private_file.ts";
 import type { RegistrationMode } from "../../server/accounts/accounts.ts";
 import { command } from "../../program.ts";
 import { isLoopback } from "../../loopback.ts";

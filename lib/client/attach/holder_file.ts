@@ -7,7 +7,8 @@
 
 import { dirname, join } from "@std/path";
 import { decodeState, encodeState } from "../../storage/state_json.ts";
-import { readPrivate, trouble, writeAtomically } from "../../storage/private_file.ts";
+import { trouble } from "../../storage/file_trouble.ts";
+import { readPrivate, writeAtomically } from "../../storage/private_file.ts";
 
 const file = "holder";
 /** Less than the 108 bytes of Linux and the 104 of macOS. */

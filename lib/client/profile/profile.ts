@@ -11,12 +11,11 @@ import { type Card, makeCard, parseCard, roles } from "../../protocol/identity/c
 import { skeleton } from "../../protocol/identity/name.ts";
 import { hasKeys, inFile, openKeys, readPrivateKey, writeKeys } from "../../storage/key_files.ts";
 import { Lock } from "../../storage/lock.ts";
+import { FileTrouble, refuseForeign } from "../../storage/file_trouble.ts";
 import {
   exists,
-  FileTrouble,
   makePrivateDir,
   readPrivate,
-  refuseForeign,
   tightenDir,
   writeAtomically,
 } from "../../storage/private_file.ts";

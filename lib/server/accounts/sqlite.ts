@@ -6,7 +6,8 @@
  */
 
 import { DatabaseSync } from "node:sqlite";
-import { createPrivateFile, trouble } from "../../storage/private_file.ts";
+import { trouble } from "../../storage/file_trouble.ts";
+import { createPrivateFile } from "../../storage/private_file.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import { newestVersion, sqliteDialect, statementsOf, tables, versionTable } from "./schema.ts";
 import {
