@@ -16,3 +16,15 @@ export const runtimeFlags: readonly string[] = ["--v8-flags=--max-semi-space-siz
 export const permissions: readonly string[] = Object.entries(config.permissions.chat).map(([name, granted]) =>
   granted === true ? `--allow-${name}` : `--allow-${name}=${(granted as string[]).join(",")}`
 );
+
+/** How the bundled program is run by the Deno that lies beside it: with nothing fetched and nobody asked. */
+export const runFlags: readonly string[] = [
+  "--quiet",
+  "--no-config",
+  "--no-lock",
+  "--no-remote",
+  "--no-npm",
+  "--no-prompt",
+  ...runtimeFlags,
+  ...permissions,
+];

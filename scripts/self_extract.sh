@@ -99,4 +99,4 @@ CHAT_STARTED_AS=$0
 export DENO_NO_UPDATE_CHECK DENO_DIR CHAT_STARTED_AS
 # A server in the background must not be stopped for reading its console: the read fails, and is tried again.
 if [ "${1:-}" = serve ]; then trap '' TTIN; fi
-exec "$kept/deno" run --quiet --no-config --no-lock --no-remote --no-npm --no-prompt @PERMISSIONS@ "$kept/app.js" "$@"
+exec "$kept/deno" run @FLAGS@ "$kept/app.js" "$@"

@@ -94,28 +94,44 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
  * `-u ira`, as everywhere. What comes after `--` is left alone.
  */
 function boundValues({ options }: CommandSpec, args: readonly string[], help: string): string[] {
-  const withValue = options.filter((option) => option.value !== undefined);
   const bound: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
     if (arg === "--") return [...bound, ...args.slice(i)];
-    const long = withValue.find(({ name, alias }) => arg === `--${name}` || (alias && arg === `--${alias}`));
-    // Switches may stand before it in one word: -qm TEXT.
-    const before = /^-[a-zA-Z]/.test(arg) ? switchesAtFront(options, arg.slice(1)) : "";
-    const rest = arg.slice(1 + before.length);
-    const short = /^-[^-]/.test(arg) &&
-      withValue.find((option) => option.short && rest.startsWith(option.short));
-    if (before !== "" && short) bound.push(`-${before}`);
-    if (long || (short && rest.length === 1)) {
-      const { name } = (long || short) as Option;
-      if (i + 1 === args.length) {
-        throw new UsageError(`--${name} needs a value: ${(long || short as Option).value}`, help);
-      }
-      bound.push(`--${name}=${args[++i]}`);
-    } else if (short) bound.push(`--${short.name}=${rest.slice(1).replace(/^=/, "")}`);
-    else bound.push(arg);
+    const flag = valuedFlag(options, arg);
+    if (!flag) {
+      bound.push(arg);
+      continue;
+    }
+    const { option: { name, value }, switches, inline } = flag;
+    if (inline === null && i + 1 === args.length) {
+      throw new UsageError(`--${name} needs a value: ${value}`, help);
+    }
+    if (switches !== "") bound.push(`-${switches}`);
+    bound.push(`--${name}=${inline ?? args[++i]}`);
   }
   return bound;
+}
+
+/** A flag whose value is not bound to it by `--name=` yet. */
+interface ValuedFlag {
+  readonly option: Option;
+  /** Letters of switches that stand before it in one word, as in `-qm TEXT`. */
+  readonly switches: string;
+  /** The value in the same word, as in `-uira`; null when it is the next one. */
+  readonly inline: string | null;
+}
+
+function valuedFlag(options: readonly Option[], arg: string): ValuedFlag | null {
+  const withValue = options.filter((option) => option.value !== undefined);
+  const long = withValue.find(({ name, alias }) => arg === `--${name}` || (alias && arg === `--${alias}`));
+  if (long) return { option: long, switches: "", inline: null };
+  if (!/^-[^-]/.test(arg)) return null;
+  const switches = switchesAtFront(options, arg.slice(1));
+  const rest = arg.slice(1 + switches.length);
+  const short = withValue.find((option) => option.short && rest.startsWith(option.short));
+  if (!short) return null;
+  return { option: short, switches, inline: rest.length === 1 ? null : rest.slice(1).replace(/^=/, "") };
 }
 
 /** The letters at the front that are switches. */

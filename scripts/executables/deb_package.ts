@@ -4,7 +4,7 @@
  */
 
 import { version } from "../../lib/version.ts";
-import { permissions, runtimeFlags } from "../permissions.ts";
+import { runFlags } from "../permissions.ts";
 import { need } from "./run_tool.ts";
 
 const files = new URL("../package/", import.meta.url);
@@ -34,8 +34,7 @@ export async function makeDeb(
 
   await put("usr/lib/chat/deno", await Deno.readFile(deno), 0o755);
   await put("usr/lib/chat/app.js", await Deno.readFile(bundle));
-  const flags = [...runtimeFlags, ...permissions].join(" ");
-  await put("usr/bin/chat", source("chat.sh").replace("@PERMISSIONS@", flags), 0o755);
+  await put("usr/bin/chat", source("chat.sh").replace("@FLAGS@", runFlags.join(" ")), 0o755);
   for (const unit of ["chat.service", "chat.socket"]) {
     await put(`usr/lib/systemd/system/${unit}`, source(unit));
   }

@@ -1,7 +1,7 @@
 /** SelfExtracting: one file of a shell head, the Deno binary and the bundle, for where there is no stub (Linux, macOS). */
 
 import { encodeHex } from "@std/encoding/hex";
-import { permissions, runtimeFlags } from "../permissions.ts";
+import { runFlags } from "../permissions.ts";
 import { need } from "./run_tool.ts";
 
 /** Makes it. @param deno path of the target's Deno */
@@ -23,7 +23,7 @@ export async function makeSelfExtracting(
     DENO_SUM: await sum(await Deno.readFile(deno)),
     APP_SIZE: String((await Deno.stat(bundle)).size),
     APP_SUM: await sum(await Deno.readFile(bundle)),
-    PERMISSIONS: [...runtimeFlags, ...permissions].join(" "),
+    FLAGS: runFlags.join(" "),
   });
   const file = await Deno.open(`${folder}/chat`, { write: true, create: true, mode: 0o755 });
   for (const part of [head, payload]) {

@@ -1,7 +1,7 @@
 /** WindowsZip: Deno, the bundle and a starter in one folder, for Windows where there is no stub. */
 
 import { zipSync } from "fflate";
-import { permissions, runtimeFlags } from "../permissions.ts";
+import { runFlags } from "../permissions.ts";
 
 /** Makes it. @param deno path of the target's Deno */
 export async function makeWindowsZip(output: string, bundle: string, deno: string): Promise<void> {
@@ -14,21 +14,12 @@ export async function makeWindowsZip(output: string, bundle: string, deno: strin
 }
 
 function starter(): string {
-  const flags = [
-    "--quiet",
-    "--no-config",
-    "--no-lock",
-    "--no-remote",
-    "--no-npm",
-    "--no-prompt",
-    ...runtimeFlags,
-  ];
   return [
     "@echo off",
     "setlocal",
     "set DENO_NO_UPDATE_CHECK=1",
     'set "CHAT_STARTED_AS=chat"',
-    `"%~dp0deno.exe" run ${[...flags, ...permissions].join(" ")} "%~dp0app.js" %*`,
+    `"%~dp0deno.exe" run ${runFlags.join(" ")} "%~dp0app.js" %*`,
     "exit /b %ERRORLEVEL%",
     "",
   ].join("\r\n");

@@ -5,4 +5,4 @@ CHAT_STARTED_AS=$0
 export DENO_NO_UPDATE_CHECK CHAT_STARTED_AS
 # A server in the background must not be stopped for reading its console: the read fails, and is tried again.
 if [ "${1:-}" = serve ]; then trap '' TTIN; fi
-exec /usr/lib/chat/deno run --quiet --no-config --no-lock --no-remote --no-npm --no-prompt @PERMISSIONS@ /usr/lib/chat/app.js "$@"
+exec /usr/lib/chat/deno run @FLAGS@ /usr/lib/chat/app.js "$@"

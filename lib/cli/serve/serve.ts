@@ -302,7 +302,7 @@ async function readConsole(
       bytes = await process.readInput();
     } catch {
       if (!process.inputIsTerminal) return; // no console: the server runs on, as under a service manager
-      await sleep(process.clock, consoleAgainMs, new AbortController().signal);
+      await sleep(process.clock, consoleAgainMs);
       continue;
     }
     if (bytes === null) return;

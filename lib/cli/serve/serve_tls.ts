@@ -31,7 +31,7 @@ export function listenTls(
 ): TlsListener {
   const identity = readIdentity(files, process);
   try {
-    return new TlsListener(at, identity);
+    return new TlsListener(at, identity, process.clock);
   } catch (error) {
     throw notServable(files, error);
   }

@@ -80,7 +80,7 @@ export class Holding {
         void this.#serve(new AttachLink(await listener.accept(), maxQueuedBytes));
       } catch {
         if (!this.#isClosed) {
-          await new Promise((resolve) => this.parts.seams.clock.after(pauseMs, () => resolve(null)));
+          await sleep(this.parts.seams.clock, pauseMs);
         }
       }
     }
@@ -243,7 +243,7 @@ export class Holding {
     const { clock } = this.parts.seams;
     await Promise.race([
       Promise.all([...this.#links].map((link) => link.flushed())),
-      sleep(clock, flushMs, new AbortController().signal),
+      sleep(clock, flushMs),
     ]);
     for (const link of this.#links) link.close();
   }

@@ -59,7 +59,7 @@ export async function attach(
       if (!isTold) patience.waits();
       isTold = true;
     }
-    await sleep(clock, againMs, patience?.signal ?? new AbortController().signal);
+    await sleep(clock, againMs, patience?.signal);
   }
   const who = last ? ` (process ${last.pid})` : "";
   throw new HolderTrouble(

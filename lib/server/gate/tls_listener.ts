@@ -6,6 +6,7 @@
  * been tried elsewhere. Who is connected stays so; who is just connecting may have to try again.
  */
 
+import { type Clock, sleep } from "../../clock.ts";
 import type { AcceptedConn, Acceptor } from "./listener.ts";
 
 /** A certificate chain and its key, in PEM. */
@@ -21,50 +22,48 @@ const againMs = 10;
 /** One port. */
 export class TlsListener implements Acceptor {
   #listener: Deno.TlsListener;
-  #closed = false;
-  /** While one listener takes the place of another. */
-  #change: Promise<void> | null = null;
+  #closing = new AbortController();
+  /** The last change of listeners: the next one begins after it. */
+  #change: Promise<void> = Promise.resolve();
 
   /** @throws what the system says, or the runtime of a key that does not fit */
-  constructor(private readonly at: { hostname: string; port: number }, identity: TlsIdentity) {
+  constructor(
+    private readonly at: { hostname: string; port: number },
+    identity: TlsIdentity,
+    private readonly clock: Clock,
+  ) {
     this.#listener = Deno.listenTls({ ...at, ...identity });
   }
 
+  /** Throws while a new listener takes the place: whoever accepts tries again, as after any such fault. */
   async accept(): Promise<AcceptedConn> {
-    for (;;) {
-      try {
-        return await this.#listener.accept() as unknown as AcceptedConn;
-      } catch (error) {
-        if (this.#closed || !this.#change) throw error;
-        await this.#change;
-      }
-    }
+    return await this.#listener.accept() as unknown as AcceptedConn;
   }
 
   /** Serves another certificate from now on. @throws when it is none, and the old one stays */
   async renew(identity: TlsIdentity): Promise<void> {
-    await this.#change;
     Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...identity }).close();
-    await (this.#change = this.#replace(identity).finally(() => this.#change = null));
+    await (this.#change = this.#change.then(() => this.#replace(identity)));
   }
 
   async #replace(identity: TlsIdentity): Promise<void> {
+    if (this.#closing.signal.aborted) return;
     const { port } = this.#listener.addr as Deno.NetAddr;
     this.#listener.close();
     // The port is free once the runtime has let go of what waits there.
-    while (!this.#closed) {
+    while (!this.#closing.signal.aborted) {
       try {
         this.#listener = Deno.listenTls({ ...this.at, port, ...identity });
         return;
       } catch {
         // Whatever it is, too many open files for one: a port that nobody serves is worse than one served late.
-        await new Promise((resolve) => setTimeout(resolve, againMs));
+        await sleep(this.clock, againMs, this.#closing.signal);
       }
     }
   }
 
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     try {
       this.#listener.close();
     } catch {

@@ -2,6 +2,7 @@
 
 import { timestamp } from "../../timestamp.ts";
 import { closeReasons } from "../../protocol/channel/link_messages.ts";
+import { splitHostPort } from "../../host_port.ts";
 import { addressKey } from "../address_key.ts";
 import { banOf } from "../rooms/bans.ts";
 import { isIn, networkFrom } from "../rooms/network.ts";
@@ -76,7 +77,9 @@ export async function ban({ server, now }: BanContext, rest: string): Promise<st
     ];
   }
   const stored = bans.add(made); // in force at once
-  const out = [...peers.values()].filter((peer) => bans.has(peer.card.name, addressOf(peer.address)));
+  const out = [...peers.values()].filter((peer) =>
+    bans.has(peer.card.name, addressKey(splitHostPort(peer.address)!.host))
+  );
   for (const peer of out) peer.link.close(closeReasons.putOut);
   const names = out.length > 0 ? `; put out: ${out.map((peer) => peer.card.name).join(", ")}` : "";
   const until = made.until === null ? "" : ` until ${timestamp(made.until * 1000)}`;
@@ -84,9 +87,4 @@ export async function ban({ server, now }: BanContext, rest: string): Promise<st
   return await stored
     ? lines
     : [...lines, "error: The ban could not be stored", "hint: it ends with this server; see above"];
-}
-
-/** An address as bans count it, of `host:port`. */
-function addressOf(hostPort: string): string {
-  return addressKey(hostPort.slice(0, hostPort.lastIndexOf(":")).replace(/^\[|\]$/g, ""));
 }

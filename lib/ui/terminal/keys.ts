@@ -96,8 +96,7 @@ export class KeyReader {
     const isString = this.#skips === "string";
     const body = (isString ? /^\P{Cc}*/u : /^[ -?]*/).exec(this.#rest)![0].length;
     const after = this.#rest.slice(body);
-    const ends = isString ? stringEnds : [/^[@-~]/.exec(after)?.[0] ?? " "];
-    const end = ends.find((each) => after.startsWith(each));
+    const end = isString ? stringEnds.find((each) => after.startsWith(each)) : /^[@-~]/.exec(after)?.[0];
     this.#rest = after.slice(end?.length ?? 0);
     const mayBeCut = isString && this.#rest === "\x1b"; // ST is two characters
     if (end !== undefined || (this.#rest !== "" && !mayBeCut)) this.#skips = null;
@@ -187,8 +186,7 @@ function escape(text: string, isOver: boolean): Escape {
   const after = text.slice(1);
   const incomplete = (skips?: Escape["skips"]): Escape => {
     if (!isOver && text.length <= maxSequence) return { length: 0, key: null };
-    // Two characters are Alt with a sign, after which somebody types.
-    // What was typed after Alt and a sign looks like the beginning of a string; an answer of the terminal has a number.
+    // Alt with a sign, and what is typed after it, looks like the beginning; an answer of the terminal has a number.
     const isAnswer = text.length > maxSequence || /^(?:\[|\]\d+;|P[\d>$+!|])/.test(after);
     if (text.length <= 2 || !skips || !isAnswer) return { length: text.length, key: null };
     const mayBeCut = skips === "string" && text.endsWith("\x1b"); // ST is two characters
