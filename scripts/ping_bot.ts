@@ -25,7 +25,10 @@ for await (const text of chat.stdout.pipeThrough(new TextDecoderStream())) {
   for (const line of lines) {
     const event = JSON.parse(line);
     if (event.v !== 1) throw new Error(`this bot speaks version 1, not ${event.v}`);
-    if (event.type === "entered") isCaughtUp = true;
+    if (event.type === "entered") {
+      isCaughtUp = true;
+      console.error(`listening in ${event.room}`);
+    }
     // Of itself, and of other bots that answer, a bot must never answer what it says: "pong" is no "!ping".
     if (event.type !== "message" || event.own || !isCaughtUp || event.text.trim() !== "!ping") continue;
     await say({ text: `pong, ${event.from}`, room: event.room, ref: event.id });

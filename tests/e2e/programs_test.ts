@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Ajv2020 } from "ajv";
 import schema from "../../lib/ui/json/schema.json" with { type: "json" };
 import { active, hostileTexts } from "../fakes/hostile_texts.ts";
+import { until } from "../fakes/until.ts";
 import { e2e, executable, freePort, type Home } from "./chat_process.ts";
 
 const isOutput = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
@@ -94,14 +95,22 @@ e2e("the bot of the example answers !ping, and ends with its chat", async (home)
     clearEnv: true,
     stdin: "null",
     stdout: "null",
-    stderr: "null",
+    stderr: "piped",
   }).spawn();
-  await ira.shows("New person joined the room. Username: bot", "err");
+  let told = "";
+  const drained = bot.stderr.pipeThrough(new TextDecoderStream()).pipeTo(
+    new WritableStream({ write: (text) => void (told += text) }),
+  );
+  await until("the bot listens", () => told.includes("listening in lobby"), {
+    timeoutMs: 20_000,
+    instead: () => told,
+  });
   await ira.type("hello\n!ping\n");
   await ira.shows("bot: pong, ira");
   assertEquals(ira.out.split("pong").length, 2);
   await ira.type("/kick bot\n");
   assertEquals((await bot.status).code, 1);
+  await drained;
 });
 
 e2e(
