@@ -24,6 +24,7 @@ import {
   isTransient,
   LinkLost,
   Refused,
+  TurnedAwayUnheard,
 } from "./connection/connection_errors.ts";
 import { Login } from "./connection/login.ts";
 import { PrekeyPublishing } from "./connection/prekey_publishing.ts";
@@ -45,6 +46,9 @@ import { Seats } from "./seats.ts";
 import type { Status } from "./status.ts";
 import { KeyClaims } from "./trust/key_claims.ts";
 import { ServerUnknown } from "./trust/known_keys.ts";
+
+/** How often a server that we know is tried again at the start: about seven seconds. */
+const unheardTries = 3;
 
 /** One run at one server. */
 export class Chat implements Receiver {
@@ -68,6 +72,8 @@ export class Chat implements Receiver {
   #hurry = new AbortController();
   #lastTrouble: ChatError | null = null;
   #wasEntered = false;
+  /** How often we were turned away unheard at the start. */
+  #unheard = 0;
   #offline: Status["offline"] = { retryMs: null };
 
   /** @param options where to go, and what was said of it first */
@@ -231,8 +237,8 @@ export class Chat implements Receiver {
       while (!this.isOver) {
         const again = await this.#connect(isFirst);
         if (this.isOver) break;
-        isFirst = again === "as first";
-        if (again === "later") await this.#waitForNext();
+        isFirst = again.isFirst;
+        if (again.waits) await this.#waitForNext();
       }
     } catch (error) {
       this.#failAll(error instanceof ChatError ? error : this.#fault(error));
@@ -251,17 +257,17 @@ export class Chat implements Receiver {
     );
   }
 
-  /** One connection. @returns when to come again @throws ChatError when coming again cannot help */
-  async #connect(isFirst: boolean): Promise<"as first" | "at once" | "later"> {
+  /** One connection. @returns how to come again @throws ChatError when coming again cannot help */
+  async #connect(isFirst: boolean): Promise<{ isFirst: boolean; waits: boolean }> {
     const seats = this.#seats;
     try {
       if (await this.#runSession()) this.#backoff.succeeded();
     } catch (error) {
       if (error instanceof ServerUnknown && seats.interactive) {
         await this.#gate.meet(error);
-        return "as first";
+        return { isFirst: true, waits: false };
       }
-      const next = isFirst ? "as first" : "at once";
+      const next = { isFirst, waits: false };
       if (error instanceof AskedTooLong && !this.isOver) return next;
       const isLogin = error instanceof Refused && error.reason === closeReasons.loginRefused;
       if (isLogin && this.#login.refused()) {
@@ -270,14 +276,22 @@ export class Chat implements Receiver {
       }
       // Who was in with another holder waits for the server as before.
       const wasIn = this.#wasEntered || [...seats].some(({ before }) => before.room !== null);
-      const isNoWayIn = isFirst && !wasIn;
+      const isAnother = isFirst && this.#mayTryUnheard(error);
+      const isNoWayIn = isFirst && !wasIn && !isAnother;
       if (!(error instanceof ChatError) || isNoWayIn || !isTransient(error)) throw error;
       // The same trouble at each attempt is told once.
       if (error.message !== this.#lastTrouble?.message) seats.warning(error.message);
       this.#lastTrouble = error;
       if (error instanceof HandshakeBroken) this.#backoff.handshakeFailed();
+      if (isAnother) return { isFirst, waits: true };
     }
-    return "later";
+    return { isFirst: false, waits: true };
+  }
+
+  /** Whether a server that we know is given another chance to hear us: it may be flooded by strangers. */
+  #mayTryUnheard(error: unknown): boolean {
+    return error instanceof TurnedAwayUnheard && this.profile.known.server(this.place) !== null &&
+      this.#unheard++ < unheardTries;
   }
 
   async #runSession(): Promise<boolean> {

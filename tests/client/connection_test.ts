@@ -17,8 +17,10 @@ import {
   LinkLost,
   Refused,
   refusedBy,
+  TurnedAwayUnheard,
   Unreachable,
 } from "../../lib/client/connection/connection_errors.ts";
+import { dialTcp } from "../../lib/client/connection/dial.ts";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
 import { driveHandshake } from "../../lib/protocol/channel/handshake.ts";
 import { advanceServer, startServer } from "../../lib/protocol/channel/handshake_server.ts";
@@ -33,7 +35,8 @@ import {
 } from "../../lib/protocol/channel/link_messages.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 import { JumpingClock } from "../fakes/jumping_clock.ts";
-import { worldTest } from "../fakes/world.ts";
+import { until } from "../fakes/until.ts";
+import { type Client, clockTest, worldTest } from "../fakes/world.ts";
 import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
 import { type MemoryConn, memoryConnPair } from "../fakes/memory_conn.ts";
 
@@ -291,3 +294,41 @@ for (const [days, words] of [[21, "21 days ahead of"], [-45, "45 days behind"]] 
     },
   );
 }
+
+clockTest(
+  "a server that we know and that closes unheard is tried again; one that goes on so is told",
+  async (world, clock) => {
+    const first = await world.enter("ira");
+    first.view.type("EXIT");
+    await first.done;
+    let dialled = 0;
+    let closing = 2;
+    world.dial = async (host, port) => {
+      dialled++;
+      if (closing-- > 0) {
+        const { client, server } = wired();
+        server.close();
+        return client;
+      }
+      return await dialTcp(host, port);
+    };
+    const waits = ({ view }: Client) => (view.shown.offline?.retryMs ?? null) !== null;
+    const again = await world.join("ira");
+    await until("two attempts were closed, and it is in", () => {
+      if (waits(again)) clock.jump(1_000);
+      return again.view.events.some(({ type }) => type === "entered");
+    });
+    assertEquals(dialled, 3);
+    assertEquals(again.view.warnings.filter((text) => /turned us away unheard/.test(text)).length, 1);
+    again.view.type("EXIT");
+    await again.done;
+
+    [dialled, closing] = [0, Infinity];
+    const over = await world.join("ira");
+    await until("it gives up", () => {
+      if (waits(over)) clock.jump(1_000);
+      return over.chat.isOver;
+    });
+    assertEquals([dialled, await over.done instanceof TurnedAwayUnheard], [4, true]);
+  },
+);

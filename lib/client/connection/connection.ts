@@ -13,7 +13,7 @@ import { KeyRefused } from "../../crypto/key_refused.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import { type ByteConn, closeQuietly } from "../../protocol/channel/conn.ts";
 import { FrameReader } from "../../protocol/channel/frames.ts";
-import { driveHandshake, handshakeDeadlineMs } from "../../protocol/channel/handshake.ts";
+import { driveHandshake, handshakeDeadlineMs, PeerClosed } from "../../protocol/channel/handshake.ts";
 import {
   advanceClient,
   type ClientHandshakeConfig,
@@ -37,6 +37,7 @@ import {
   refusedBy,
   RequestRefused,
   timedOut,
+  TurnedAwayUnheard,
   Unreachable,
 } from "./connection_errors.ts";
 
@@ -130,7 +131,11 @@ export class Connection {
     config.onStep?.("connected");
     const reader = new FrameReader(conn);
     let step = "awaiting M2";
-    const cancel = config.clock.after(handshakeDeadlineMs, () => closeQuietly(conn));
+    let isLate = false;
+    const cancel = config.clock.after(handshakeDeadlineMs, () => {
+      isLate = true;
+      closeQuietly(conn);
+    });
     try {
       const done = await driveHandshake(
         conn,
@@ -155,7 +160,10 @@ export class Connection {
       // One failure for all faults: silence until the peer closes or the deadline does.
       await reader.discard().catch(() => {});
       closeQuietly(conn);
-      throw notChat(target, step === "awaiting M2");
+      if (step !== "awaiting M2") throw notChat(target, false);
+      const isCut = error instanceof PeerClosed || error instanceof Deno.errors.ConnectionReset ||
+        error instanceof Deno.errors.BrokenPipe;
+      throw isCut && !isLate ? new TurnedAwayUnheard(target) : notChat(target, true);
     } finally {
       cancel();
     }

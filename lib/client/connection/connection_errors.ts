@@ -15,6 +15,18 @@ export class Unreachable extends ChatError {
 /** A connection came about, and the handshake failed: a hostile server gets few of those. */
 export class HandshakeBroken extends Unreachable {}
 
+/** The other end closed before its card came: no chat server, or one that is too busy to hear anybody. */
+export class TurnedAwayUnheard extends HandshakeBroken {
+  /** @param target `host:port` */
+  constructor(target: string) {
+    super(
+      `What answers at "${target}" is not a chat server, or turned us away unheard`,
+      "check the port, and whether it needs --tls; if it is the right one, wait a minute: it may have too many " +
+        "connections from here",
+    );
+  }
+}
+
 /** The server said in CLOSE why it does not let us in or go on. */
 export class Refused extends ChatError {
   /** @param reason as in CLOSE */
@@ -60,9 +72,8 @@ export function timedOut(target: string): Unreachable {
 export function notChat(target: string, beforeCard: boolean): HandshakeBroken {
   return beforeCard
     ? new HandshakeBroken(
-      `What answers at "${target}" is not a chat server, or turned us away unheard`,
-      "check the port, and whether it needs --tls; if it is the right one, wait a minute: it may have too many " +
-        "connections from here",
+      `What answers at "${target}" is not a chat server`,
+      "check the port, and whether it needs --tls",
     )
     : new HandshakeBroken(
       `The handshake with "${target}" failed`,

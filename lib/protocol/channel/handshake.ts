@@ -55,6 +55,14 @@ export class HandshakeFailed extends Malformed {
   }
 }
 
+/** The other end closed in the middle of it. */
+export class PeerClosed extends HandshakeFailed {
+  /** Its reason is always the same. */
+  constructor() {
+    super("the peer closed the connection");
+  }
+}
+
 /** ClientHello, decoded. */
 export interface ClientHello {
   /** Offered versions. */
@@ -187,7 +195,7 @@ export async function driveHandshake<State extends HandshakeState>(
     onState(state);
     if (state.expects === null) return state;
     const frame = await reader.next(state.expects);
-    if (frame === null) throw new HandshakeFailed("the peer closed the connection");
+    if (frame === null) throw new PeerClosed();
     step = await advance(state, frame);
   }
 }
