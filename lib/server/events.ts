@@ -25,6 +25,7 @@ export const limitsReached = [
   "max-members",
   "commit-ms",
   "sends-per-second",
+  "work-ms",
   "boxes",
 ] as const;
 /** One of them. */

@@ -27,6 +27,12 @@ export interface Limits {
   readonly sendBurst: number;
   /** Messages per second per user. */
   readonly sendsPerSecond: number;
+  /** Milliseconds of the server's work that one user may take at once. */
+  readonly workBurstMs: number;
+  /** Milliseconds of work per second after that. */
+  readonly workMsPerSecond: number;
+  /** How many times as much all users from one address may take. */
+  readonly workPerAddress: number;
   /** Milliseconds until a room takes one more commit, epoch 0 excepted. */
   readonly commitEveryMs: number;
   /** Rooms per user, not counting direct rooms. */
@@ -63,6 +69,9 @@ export const defaultLimits: Limits = {
   rsaQueued: 64,
   sendBurst: 20,
   sendsPerSecond: 5,
+  workBurstMs: 500,
+  workMsPerSecond: 25,
+  workPerAddress: 8,
   commitEveryMs: 1000,
   roomsPerUser: 64,
   directRoomsPerHour: 20,

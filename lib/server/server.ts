@@ -113,6 +113,7 @@ export class ChatServer {
       accessToken: parts.accessToken ?? null,
       signIn: this.signIn,
       writes: new WriteScheduler(parts.defer),
+      defer: parts.defer,
       links: this.#links,
       watchLink: parts.watchLink,
       handshake: {

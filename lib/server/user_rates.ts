@@ -1,37 +1,77 @@
-/** UserRates: how fast each user may talk and begin rooms, whatever link they come by. */
+/** UserRates: what each user may ask of the server, whatever link they come by. */
 
 import type { Clock } from "../clock.ts";
 import { TokenBucket } from "../token_bucket.ts";
 import type { Limits } from "./limits.ts";
+import { WorkBudget } from "./work_budget.ts";
 
-const maxUsers = 10_000;
+const maxKept = 10_000;
+const badSignatures = 5;
+const badSignatureEveryMs = 60_000;
+
+/** One user's. */
+export interface Rates {
+  /** How fast the user may talk. */
+  readonly sends: TokenBucket;
+  /** How many direct and key-file rooms the user may begin. */
+  readonly newRooms: TokenBucket;
+  /** Signatures that do not hold: no honest client sends any. */
+  readonly badSignatures: TokenBucket;
+  /** All that the user's requests cost. */
+  readonly work: WorkBudget;
+}
 
 /** The rates of all users: reconnecting does not fill a bucket. */
 export class UserRates {
-  #users = new Map<string, { sends: TokenBucket; newRooms: TokenBucket }>();
+  #users = new Map<string, Rates>();
+  #addresses = new Map<string, WorkBudget>();
 
-  /** @param limits of the server */
-  constructor(private readonly limits: Limits, private readonly clock: Clock) {}
+  /**
+   * @param limits of the server
+   * @param proxies addresses, as limits count them, that many people come from: theirs pay nothing
+   */
+  constructor(
+    private readonly limits: Limits,
+    private readonly clock: Clock,
+    private readonly proxies: ReadonlySet<string> = new Set(),
+  ) {}
 
-  /** A user's buckets, by id in hex. */
-  of(key: string): { sends: TokenBucket; newRooms: TokenBucket } {
+  /** A user's, by id in hex. */
+  of(key: string): Rates {
     let rates = this.#users.get(key);
     if (!rates) {
-      if (this.#users.size >= maxUsers) this.#dropFull();
-      const { sendBurst, sendsPerSecond, directRoomsPerHour } = this.limits;
+      if (this.#users.size >= maxKept) this.#dropFull();
+      const { clock } = this;
+      const { sendBurst, sendsPerSecond, directRoomsPerHour, workBurstMs, workMsPerSecond } = this.limits;
       rates = {
-        sends: new TokenBucket(sendBurst, 1000 / sendsPerSecond, this.clock),
-        newRooms: new TokenBucket(directRoomsPerHour, 3_600_000 / directRoomsPerHour, this.clock),
+        sends: new TokenBucket(sendBurst, 1000 / sendsPerSecond, clock),
+        newRooms: new TokenBucket(directRoomsPerHour, 3_600_000 / directRoomsPerHour, clock),
+        badSignatures: new TokenBucket(badSignatures, badSignatureEveryMs, clock),
+        work: new WorkBudget(workBurstMs, workMsPerSecond, clock),
       };
       this.#users.set(key, rates);
     }
     return rates;
   }
 
-  /** Full buckets remember nothing: memory stays bounded by who did something lately. */
-  #dropFull(): void {
-    for (const [key, { sends, newRooms }] of this.#users) {
-      if (sends.isFull && newRooms.isFull) this.#users.delete(key);
+  /** What all who come from an address may take together; null for a proxy. @param address as limits count it */
+  ofAddress(address: string): WorkBudget | null {
+    if (this.proxies.has(address)) return null;
+    let budget = this.#addresses.get(address);
+    if (!budget) {
+      if (this.#addresses.size >= maxKept) this.#dropFull();
+      const { workBurstMs, workMsPerSecond, workPerAddress } = this.limits;
+      budget = new WorkBudget(workBurstMs * workPerAddress, workMsPerSecond * workPerAddress, this.clock);
+      this.#addresses.set(address, budget);
     }
+    return budget;
+  }
+
+  /** What is full remembers nothing: memory stays bounded by who did something lately. */
+  #dropFull(): void {
+    for (const [key, rates] of this.#users) {
+      if (Object.values(rates).every((each: Rates[keyof Rates]) => each.isFull)) this.#users.delete(key);
+    }
+    for (const [address, budget] of this.#addresses) if (budget.isFull) this.#addresses.delete(address);
   }
 }

@@ -15,6 +15,7 @@ const lifted = {
   "send-burst": 10_000,
   "sends-per-second": 10_000,
   "rsa-queued": 5000,
+  "work-ms": 1_000_000,
 };
 
 /** How to start one. */

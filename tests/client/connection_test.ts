@@ -17,6 +17,7 @@ import {
   LinkLost,
   Refused,
   refusedBy,
+  RequestRefused,
   TurnedAwayUnheard,
   Unreachable,
 } from "../../lib/client/connection/connection_errors.ts";
@@ -29,6 +30,7 @@ import { Link } from "../../lib/protocol/channel/link.ts";
 import {
   closeReasons,
   decodeMessages,
+  errorCodes,
   type LinkMessage,
   type MessageOf,
   welcomeFlags,
@@ -259,6 +261,40 @@ test("a request gets its answer by ref, whatever the order; a cut ends all that 
   server.close();
   assertInstanceOf(await three.catch((error) => error), LinkLost);
   await assertRejects(() => ask(), LinkLost);
+});
+test("what only looks something up is asked again after LIMIT, later each time; a change is refused", async () => {
+  const { link, entering, connection, server, clock } = await entered();
+  link.send(welcome);
+  await entering;
+  const asked: number[] = [];
+  const find = connection.request((ref) => (asked.push(ref), { type: "CARD_GET", ref, ids: [] }), "CARD");
+  for (const waitMs of [1000, 2000]) {
+    link.send({ type: "ERROR", ref: asked.at(-1)!, code: errorCodes.LIMIT });
+    await settle(5);
+    const before = asked.length;
+    clock.advance(waitMs - 1);
+    await settle(5);
+    assertEquals(asked.length, before);
+    clock.advance(1);
+    await settle(5);
+    assertEquals(asked.length, before + 1);
+  }
+  link.send({ type: "CARD", ref: asked[2], cards: [] });
+  assertEquals((await find).cards, []);
+  let ref = 0;
+  const put = connection.request(
+    (r) => (ref = r, { type: "BOX_GET", ref: r, hash: new Uint8Array(32) }),
+    "DONE",
+  );
+  put.catch(() => {});
+  link.send({ type: "ERROR", ref, code: errorCodes.LIMIT });
+  await assertRejects(() => put, RequestRefused);
+  const last = connection.request((r) => (ref = r, { type: "CARD_GET", ref: r, ids: [] }), "CARD");
+  last.catch(() => {});
+  link.send({ type: "ERROR", ref, code: errorCodes.LIMIT });
+  await settle(5);
+  server.close(); // while it waits
+  await assertRejects(() => last, LinkLost);
 });
 test("only one room at a time has the link's commit lock; a cut ends the waiting", async () => {
   const { link, entering, connection, server } = await entered();

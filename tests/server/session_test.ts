@@ -31,6 +31,7 @@ async function session(limits: Partial<Limits> = {}) {
   const store = new MemoryStore(systemRandom);
   const defer = (act: () => void) => void setTimeout(act, 0);
   const context: SessionContext = {
+    defer,
     writes: new WriteScheduler(defer),
     rooms: new Rooms({
       store,

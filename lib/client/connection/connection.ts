@@ -29,6 +29,7 @@ import {
 import { parsePlace, type Place } from "../../protocol/identity/invite.ts";
 import { encodeName } from "../../protocol/identity/name.ts";
 import type { Dial } from "./dial.ts";
+import { retryWhileLimited } from "./retry_while_limited.ts";
 import {
   AskedTooLong,
   dialError,
@@ -44,6 +45,9 @@ import {
 const dialDeadlineMs = 10_000;
 const tickMs = 1_000;
 const acceptedDeadlineMs = 120_000;
+
+/** Answers of requests that change nothing. */
+const isLookup: ReadonlySet<string> = new Set(["CARD", "PREKEY", "ROOM_INFO", "BOX"]);
 
 type Answer = Extract<LinkMessage, { ref: number }>;
 type Pending = { resolve(answer: Answer): void; reject(error: Error): void } | { stream: Bytes };
@@ -96,6 +100,7 @@ export class Connection {
   #cancelTick: () => void = () => {};
   #clockDifference: number | null = null;
   #over!: () => void;
+  #overSignal = new AbortController();
   #commitLock: Promise<void> = Promise.resolve();
   /** Resolves when the link has ended. */
   readonly over: Promise<void> = new Promise((resolve) => this.#over = resolve);
@@ -196,6 +201,7 @@ export class Connection {
       const { fault } = this.link;
       if (fault && !(fault instanceof ChatError)) this.config.onBug?.(fault);
       this.#over();
+      this.#overSignal.abort();
       return end;
     });
     // WELCOME is due at once: the handshake has shown that the server lives.
@@ -285,12 +291,24 @@ export class Connection {
   }
 
   /**
-   * Sends a request and waits for its answer.
+   * Sends a request and waits for its answer. What only looks something up is asked again while the server answers
+   * LIMIT: it has too much to do for us, and will have less.
    *
    * @param expected the type that the answer must have
    * @throws RequestRefused, LinkLost
    */
   request<T extends Answer["type"]>(build: (ref: number) => LinkMessage, expected: T): Promise<MessageOf<T>> {
+    if (!isLookup.has(expected)) return this.#requestOnce(build, expected);
+    return retryWhileLimited(
+      { clock: this.config.clock, signal: this.#overSignal.signal },
+      () => this.#requestOnce(build, expected),
+    );
+  }
+
+  #requestOnce<T extends Answer["type"]>(
+    build: (ref: number) => LinkMessage,
+    expected: T,
+  ): Promise<MessageOf<T>> {
     if (this.link.isOver) return Promise.reject(new LinkLost());
     const ref = this.#ref();
     return new Promise((resolve, reject) => {

@@ -50,6 +50,14 @@ const maxKeptBytes = 32 * 1024;
 /** Told of what passes over a link. @param bytes of a message that is sent, or of a whole record that is received */
 export type FrameWatcher = (direction: "in" | "out", types: readonly string[], bytes: number) => void;
 
+/** What a record has cost to take in. */
+export interface RecordSize {
+  /** On the wire. */
+  readonly bytes: number;
+  /** PINGs in it, which the link has answered by itself. */
+  readonly answered: number;
+}
+
 /** Why a link is over. */
 export type LinkEnd =
   | { readonly how: "peer closed"; readonly reason: number }
@@ -221,10 +229,12 @@ export class Link {
   /**
    * Reads until the link is over.
    *
-   * @param handle is given the messages of one record, PING, PONG and CLOSE excepted; when it throws, the
-   * link ends as for a hostile record
+   * @param handle is given the messages of one record, PING, PONG and CLOSE excepted, and what the record cost; when
+   * it throws, the link ends as for a hostile record. Nothing more is read until its promise resolves
    */
-  async run(handle: (messages: LinkMessage[]) => void): Promise<LinkEnd> {
+  async run(
+    handle: (messages: LinkMessage[], record: RecordSize) => Promise<void> | null | void,
+  ): Promise<LinkEnd> {
     try {
       while (this.#end === null) {
         const frame = await this.reader.next(this.side === "client" ? recordOrTransit : trafficRecord);
@@ -234,7 +244,9 @@ export class Link {
         }
         const messages = this.#receive(frame);
         if (this.#end !== null) break;
-        if (messages.length > 0 && !this.#closing) handle(messages);
+        if (this.#closing) continue;
+        const done = handle(messages, { bytes: frame.length, answered: this.#answered });
+        if (done) await done;
       }
     } catch (error) {
       this.#finish(isConnectionError(error) ? { how: "cut" } : { how: "fault" });
@@ -261,9 +273,12 @@ export class Link {
     const messages = decodeMessages(this.established.opener.open(frame), peer);
     this.onFrame?.("in", messages.map(({ type }) => type), frame.length);
     const forUs: LinkMessage[] = [];
+    this.#answered = 0;
     for (const message of messages) {
-      if (message.type === "PING") this.send({ type: "PONG", any: message.any });
-      else if (message.type === "CLOSE") {
+      if (message.type === "PING") {
+        this.#answered++;
+        this.send({ type: "PONG", any: message.any });
+      } else if (message.type === "CLOSE") {
         this.#pendingClose = message.reason;
         break;
       } else if (message.type === "PONG") this.#probes.get(message.any)?.(true);
@@ -278,6 +293,7 @@ export class Link {
     return forUs;
   }
   #pendingClose: number | null = null;
+  #answered = 0;
 
   readonly #begin = () => {
     this.#scheduled = false;

@@ -27,6 +27,7 @@ import { type FrameWatcher, Link } from "../../protocol/channel/link.ts";
 import {
   closeReasons,
   decodeMessages,
+  type LinkMessage,
   type MessageOf,
   roomKinds,
   welcomeFlags,
@@ -40,6 +41,7 @@ import { KeyRefused } from "../../crypto/key_refused.ts";
 import { TagMismatch } from "../../crypto/seal.ts";
 import type { HandshakeFailure } from "../events.ts";
 import { StoreFailed } from "../store/store.ts";
+import { FairTurns } from "./fair_turns.ts";
 import type { ConnectionLimiter, PendingSlot } from "./connection_limiter.ts";
 import { Peer } from "../rooms/peer.ts";
 import { handleRequest } from "../rooms/requests.ts";
@@ -63,6 +65,8 @@ export interface SessionContext {
   readonly watchLink?: (session: string) => FrameWatcher;
   /** When each link may write. */
   readonly writes: WriteScheduler;
+  /** Runs something in a later turn of the event loop. */
+  readonly defer: (act: () => void) => void;
   /** Links that are alive: for ticking, and for goodbye at shutdown. */
   readonly links: Set<Link>;
 }
@@ -213,7 +217,7 @@ async function serve(
     context.links.delete(link);
     return;
   }
-  const peer = new Peer(card, link, ends.remote, rooms.rates, established.session);
+  const peer = new Peer(card, link, ends.remote, ends.address, rooms.rates, established.session);
   let isIn = false;
   const attempt: LoginAttempt = {
     link,
@@ -232,12 +236,12 @@ async function serve(
   try {
     if (login) peer.send(welcomeOf(context));
     else if (await attempt.bind()) attempt.enter(false);
-    await link.run((messages) => {
-      for (const message of messages) {
-        if (!isIn && login) login.receive(message);
-        else if (!context.signIn?.request(peer, ends.address, message)) handleRequest(rooms, peer, message);
-      }
-    });
+    const turns = new FairTurns(peer.work, link, rooms.clock, context.defer);
+    const handle = (message: LinkMessage) => {
+      if (!isIn && login) login.receive(message);
+      else if (!context.signIn?.request(peer, ends.address, message)) handleRequest(rooms, peer, message);
+    };
+    await link.run((messages, record) => turns.take(messages, record, handle));
     if (link.fault !== null && !(link.fault instanceof Malformed)) {
       tellFault(rooms, link.fault);
     }

@@ -2,7 +2,7 @@
  * Admissions (protocol §7.1): newcomers who wait, leaves that wait, and which member is asked to commit.
  *
  * One member at a time is asked; the next after three seconds; a new round after each commit, the arrival
- * of a member, or thirty seconds.
+ * of a member, or thirty seconds, and never more than two a second: whoever asks again and again asks once.
  */
 
 import { equals } from "@std/bytes/equals";
@@ -13,6 +13,9 @@ import { seconds } from "../../clock.ts";
 
 const nextMemberMs = 3_000;
 const nextRoundMs = 30_000;
+const roundsApartMs = 500;
+/** Who waits and asks again keeps the place; after so long the wait is counted anew. */
+const renewJoinSeconds = 86_400;
 const joinLifeSeconds = 7 * 86_400;
 const maxJoins = 64;
 const maxAdmitted = 32;
@@ -37,6 +40,9 @@ export interface AdmittingRoom {
 export class Admissions {
   #asked = new Set<Peer>();
   #cancel: () => void = () => {};
+  #roundMs = -Infinity;
+  /** Forgets the round that is to begin; null while there is none. */
+  #cancelRound: (() => void) | null = null;
 
   /** @param room whose waiting list it is */
   constructor(private readonly room: AdmittingRoom, private readonly host: RoomHost) {}
@@ -51,8 +57,26 @@ export class Admissions {
     }
   }
 
-  /** Asks anew, beginning with the first member. */
+  /** Whether somebody waits already, and need not be written down again. */
+  isWaiting(id: Bytes): boolean {
+    const since = seconds(this.host.clock) - renewJoinSeconds;
+    return this.host.store.joins(this.room.id).some((join) => join.time > since && equals(join.id, id));
+  }
+
+  /** Asks anew, beginning with the first member; soon, if it has just been done. */
   newRound(): void {
+    if (this.#cancelRound) return;
+    const { clock } = this.host;
+    const waitMs = this.#roundMs + roundsApartMs - clock.now();
+    // A clock that was set back must not put it off.
+    if (waitMs <= 0 || waitMs > roundsApartMs) return this.#begin();
+    this.#cancelRound = clock.after(waitMs, () => {
+      this.#cancelRound = null;
+      this.#begin();
+    });
+  }
+
+  #begin(): void {
     this.#asked.clear();
     this.#ask();
   }
@@ -63,6 +87,7 @@ export class Admissions {
     const ids = this.#waiting();
     const leaves = this.host.store.leaves(this.room.id);
     if (ids.length === 0 && leaves.length === 0) return;
+    this.#roundMs = this.host.clock.now();
     const isLeaving = (peer: Peer) => leaves.some((leave) => equals(leave.id, peer.card.id));
     const active = this.room.activePeers();
     // Members who are leaving are asked last: they may be the only ones here.
@@ -86,8 +111,9 @@ export class Admissions {
       .slice(0, maxAdmitted).map((join) => join.id);
   }
 
-  /** Forgets its timer: the server shuts down. */
+  /** Forgets its timers: the server shuts down. */
   stop(): void {
     this.#cancel();
+    this.#cancelRound?.();
   }
 }

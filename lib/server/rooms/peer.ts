@@ -5,8 +5,8 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import type { Link } from "../../protocol/channel/link.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
-import type { TokenBucket } from "../../token_bucket.ts";
-import type { UserRates } from "../user_rates.ts";
+import type { Rates, UserRates } from "../user_rates.ts";
+import { Work } from "../work_budget.ts";
 import type { StreamPeer, Subscription } from "./subscription.ts";
 
 /** Most boxes that wait for a link's next commit. */
@@ -22,25 +22,29 @@ export class Peer implements StreamPeer {
   readonly behind = new Set<Subscription>();
   /** Boxes for the next commit, by hash in hex. */
   boxes = new Map<string, Bytes>();
-  /** How fast the user may talk. */
-  readonly sends: TokenBucket;
-  /** How many direct and key-file rooms the user may begin. */
-  readonly newRooms: TokenBucket;
+  /** What the user may ask for, by whatever link. */
+  readonly rates: Rates;
+  /** What the user and the address may ask for in all. */
+  readonly work: Work;
 
   /**
    * @param address the remote `host:port`, for `--show-addresses` and the console
+   * @param from the same as limits count it
    * @param rates of all users
    */
   constructor(
     readonly card: Card,
     readonly link: Link,
     readonly address: string,
+    from: string,
     rates: UserRates,
     /** The link's name in logs. */
     readonly session: string,
   ) {
     this.key = encodeHex(card.id);
-    ({ sends: this.sends, newRooms: this.newRooms } = rates.of(this.key));
+    this.rates = rates.of(this.key);
+    const ofAddress = rates.ofAddress(from);
+    this.work = new Work(ofAddress ? [this.rates.work, ofAddress] : [this.rates.work]);
     link.onDrain = () => {
       if (this.behind.size === 0) return;
       for (const subscription of [...this.behind]) subscription.pump();

@@ -11,7 +11,7 @@ import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { Malformed } from "../../errors.ts";
 import { boxHash, parseBox } from "../../protocol/group/box.ts";
-import { type Commit, isLeaveSigned, parseCommit } from "../../protocol/group/commit.ts";
+import { type Commit, isCommitSigned, isLeaveSigned, parseCommit } from "../../protocol/group/commit.ts";
 import { type Message, messageKinds, parseMessage } from "../../protocol/group/sealed_message.ts";
 import {
   errorCodes,
@@ -34,8 +34,15 @@ import type { Rooms } from "./rooms.ts";
 import { seconds } from "../../clock.ts";
 import { checkKeyFileMessage } from "../../protocol/group/key_file_message.ts";
 
+/** A request of somebody who owes more work than this is refused; SEND and COMMIT have rates of their own. */
+const mostDebtUs = 20_000;
+
 /** Answers one message. @throws Malformed: the link must end */
 export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): void {
+  const isInStream = message.type === "SEND" || message.type === "COMMIT";
+  if (peer.work.debtUs > mostDebtUs && "ref" in message && !isInStream) {
+    return refuse(rooms, peer, message.ref, limited(rooms, peer, "work-ms"));
+  }
   switch (message.type) {
     case "CARD_GET":
       return answer(rooms, peer, {
@@ -94,6 +101,12 @@ function limited(rooms: Rooms, peer: Peer, what: LimitReached): "LIMIT" {
   return "LIMIT";
 }
 
+/** Counts signatures that do not hold: no honest client sends any. @throws Malformed when there are too many */
+function isSigned(peer: Peer, holds: boolean): boolean {
+  if (!holds && !peer.rates.badSignatures.take()) throw new Malformed("too many signatures that do not hold");
+  return holds;
+}
+
 /** Proposes a record whose answer is DONE. @param then what follows from it */
 function proposeDone(
   rooms: Rooms,
@@ -118,7 +131,7 @@ function onNameGet(rooms: Rooms, peer: Peer, message: MessageOf<"NAME_GET">): vo
 
 function onPrekeyPut(rooms: Rooms, peer: Peer, { ref, prekey: bytes }: MessageOf<"PREKEY_PUT">): void {
   const prekey = parsePrekey(bytes);
-  const own = equals(prekey.id, peer.card.id) && verifyPrekey(prekey, peer.card.verifying);
+  const own = equals(prekey.id, peer.card.id) && isSigned(peer, verifyPrekey(prekey, peer.card.verifying));
   if (!own || !isPrekeyUsable(prekey, seconds(rooms.clock))) return refuse(rooms, peer, ref, "DENIED");
   proposeDone(rooms, peer, ref, { kind: "prekey", bytes });
 }
@@ -133,7 +146,9 @@ function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: Mes
     }, () => peer.refuse(ref, "LIMIT"));
   }
   if (rooms.isFull) return refuse(rooms, peer, ref, limited(rooms, peer, "max-rooms"));
-  if (!peer.newRooms.take()) return refuse(rooms, peer, ref, limited(rooms, peer, "direct-rooms-per-hour"));
+  if (!peer.rates.newRooms.take()) {
+    return refuse(rooms, peer, ref, limited(rooms, peer, "direct-rooms-per-hour"));
+  }
   const record = { kind: "key-file room", room: id } as const;
   // A room of two may have taken its place meanwhile.
   proposeDone(rooms, peer, ref, record, () => joinInfo.already, () => rooms.keyFileRoom(id)?.join(peer, pos));
@@ -164,14 +179,15 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
   if (ownRooms(rooms, peer) >= rooms.limits.roomsPerUser) {
     return refuse(rooms, peer, ref, limited(rooms, peer, "rooms-per-user"));
   }
-  proposeDone(
-    rooms,
-    peer,
-    ref,
-    { kind: "join", room: id, id: peer.card.id },
-    () => !room.isOpen ? joinInfo.closed : room.activePeers().length > 0 ? joinInfo.asked : joinInfo.nobody,
-    () => room.admissions.newRound(),
-  );
+  const info = () =>
+    !room.isOpen ? joinInfo.closed : room.activePeers().length > 0 ? joinInfo.asked : joinInfo.nobody;
+  if (room.admissions.isWaiting(peer.card.id)) {
+    answer(rooms, peer, { type: "DONE", ref, info: info() });
+    return room.admissions.newRound();
+  }
+  proposeDone(rooms, peer, ref, { kind: "join", room: id, id: peer.card.id }, info, () => {
+    room.admissions.newRound();
+  });
 }
 
 /** Rooms of a user that count against the limit: not direct ones, nor closed ones into which others put her. */
@@ -193,7 +209,7 @@ function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
     return proposeDone(rooms, peer, ref, { kind: "unjoin", room: id, id: peer.card.id });
   }
   const leave = { id: peer.card.id, epoch, signature };
-  if (!room.mayLeave(leave) || !isLeaveSigned(leave, id, peer.card.verifying)) {
+  if (!room.mayLeave(leave) || !isSigned(peer, isLeaveSigned(leave, id, peer.card.verifying))) {
     return refuse(rooms, peer, ref, "DENIED");
   }
   proposeDone(rooms, peer, ref, { kind: "leave", room: id, leave }, () => 0, () => {
@@ -216,6 +232,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   const room = rooms.get(commit.room);
   const refusal = refusalOf(rooms, peer, commit, room) ?? missingBox(commit, boxes) ??
     (commit.epoch === 0 || room!.commits.take() ? null : limited(rooms, peer, "commit-ms"));
+  if (refusal === "DENIED") isSigned(peer, isCommitSigned(commit, peer.card.verifying));
   if (refusal) return refuseInStream(rooms, peer, ref, room, refusal);
   const record = { kind: "commit", bytes, boxes: [...boxes.values()] } as const;
   rooms.proposeFor(record, { own: { peer, ref }, checked: room?.head ?? null }, (outcome) => {
@@ -230,7 +247,7 @@ function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | 
   if (code) return code;
   if (commit.epoch === 0) {
     const isDirect = commit.policy === policies.direct;
-    const within = isDirect ? peer.newRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;
+    const within = isDirect ? peer.rates.newRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;
     if (rooms.isFull) return limited(rooms, peer, "max-rooms");
     return within ? null : limited(rooms, peer, isDirect ? "direct-rooms-per-hour" : "rooms-per-user");
   }
@@ -298,7 +315,7 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
   }
   const outcome = room.judge(message, peer.key);
   if (outcome) return answerJudged(rooms, peer, ref, room, outcome);
-  if (!peer.sends.take()) {
+  if (!peer.rates.sends.take()) {
     return refuseInStream(rooms, peer, ref, room, limited(rooms, peer, "sends-per-second"));
   }
   const kind = isKeyFile ? "key-file message" : "message";

@@ -6,7 +6,6 @@
  * group); clients never rely on it.
  */
 
-import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import { roomFlags } from "../../protocol/channel/link_messages.ts";
 import { boxBytes } from "../../protocol/group/box.ts";
@@ -234,9 +233,8 @@ export class ServerRoom extends RoomLog {
     const member = this.hasMember(peer.card.id);
     const stays = this.host.store.stays(this.id, peer.card.id);
     const end = last ?? (member ? this.flushed : stays.at(-1)?.until ?? 0);
-    const others = this.head.roster.some((m) =>
-      !equals(m.id, peer.card.id) && this.host.peers.has(encodeHex(m.id))
-    );
+    // Who is linked and in the roster has a stream.
+    const others = [...this.subscriptions].some((each) => each.peer !== peer && each.isForGood);
     return {
       room: this.id,
       kind: this.kind,

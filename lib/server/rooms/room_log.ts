@@ -17,6 +17,7 @@ import type { LogRecord } from "../store/journal.ts";
 import type { Store, StoredEntry, StoredRoom } from "../store/store.ts";
 import { Batch } from "./batch.ts";
 import type { Peer } from "./peer.ts";
+import { fanOutUs } from "./request_costs.ts";
 import type { Retention } from "./retention.ts";
 import type { RoomInfo } from "./room_info.ts";
 import { encodeEntry, type Stretch, Subscription } from "./subscription.ts";
@@ -213,6 +214,7 @@ export abstract class RoomLog {
       const key = this.#transit === transit ? transit : null;
       this.host.forOne(subscription.peer, () => subscription.deliver(batch, key));
     }
+    for (const { own } of fresh) own?.peer.work.spend(fanOutUs * this.subscriptions.size);
     if (this.#bytes > this.host.retention.bytes) this.host.expireSoon(this);
   }
 

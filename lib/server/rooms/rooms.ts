@@ -52,6 +52,8 @@ export interface RoomsParts {
   readonly place?: string;
   /** How long sealed messages wait. */
   readonly retention?: Retention;
+  /** Addresses, as limits count them, of proxies: behind one are many people. */
+  readonly proxies?: ReadonlySet<string>;
 }
 
 /** The shared state of a running server. */
@@ -101,7 +103,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       showAddresses: this.showAddresses = false,
       place: this.place = "",
     } = parts);
-    this.rates = new UserRates(this.limits, this.clock);
+    this.rates = new UserRates(this.limits, this.clock, parts.proxies);
     this.bans = new Bans(
       this.store,
       this.clock,

@@ -232,6 +232,12 @@ export class Subscription {
     this.room.caughtUp(this);
   }
 
+  /** Whether it goes on with the room: its peer has not been removed. */
+  get isForGood(): boolean {
+    const last = this.#stretches.at(-1) ?? this.#current;
+    return this.#live || last?.until === null;
+  }
+
   /** Whether news that is not in the log is for it: what comes before the first catching up is told at its end. */
   get hearsNews(): boolean {
     return this.#live || this.#isBehind;
