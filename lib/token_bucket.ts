@@ -11,7 +11,7 @@ export class TokenBucket {
   constructor(
     private readonly burst: number,
     private readonly everyMs: number,
-    private readonly clock: Clock,
+    private readonly clock: Pick<Clock, "now">,
   ) {
     this.#level = burst;
     this.#at = clock.now();

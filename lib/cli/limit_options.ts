@@ -34,6 +34,8 @@ const table: readonly LimitOption[] = [
   row("work-ms", "workMsPerSecond", 1, 1_000_000, "Milliseconds of work per second after that"),
   row("work-per-address", "workPerAddress", 1, 100_000, "How many times as much all from one address may"),
   row("commit-ms", "commitEveryMs", 10, 60_000, "Milliseconds between changes of members in one room"),
+  row("member-commits", "memberCommits", 1, 10_000, "Such changes by one who is no admin, at once"),
+  row("member-commit-seconds", "memberCommitSeconds", 1, 3600, "Seconds until that one may make one more"),
   row("max-members", "members", 2, 256, "Most members of a room"),
   row("rooms-per-user", "roomsPerUser", 1, 1024, "Rooms that one person may be in"),
   row(

@@ -35,6 +35,10 @@ export interface Limits {
   readonly workPerAddress: number;
   /** Milliseconds until a room takes one more commit, epoch 0 excepted. */
   readonly commitEveryMs: number;
+  /** Commits at once in a room of an author who is no admin; those that answer ADMIT do not count. */
+  readonly memberCommits: number;
+  /** Seconds until such an author has one more. */
+  readonly memberCommitSeconds: number;
   /** Rooms per user, not counting direct rooms. */
   readonly roomsPerUser: number;
   /** New direct and key-file rooms per user and hour. */
@@ -73,6 +77,8 @@ export const defaultLimits: Limits = {
   workMsPerSecond: 25,
   workPerAddress: 8,
   commitEveryMs: 1000,
+  memberCommits: 3,
+  memberCommitSeconds: 20,
   roomsPerUser: 64,
   directRoomsPerHour: 20,
   identitiesPerHour: 200,

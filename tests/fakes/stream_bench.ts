@@ -5,7 +5,6 @@
 
 import { test } from "./test.ts";
 import { encodeHex } from "@std/encoding/hex";
-import { systemClock } from "../../lib/clock.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { generateX25519 } from "../../lib/crypto/x25519.ts";
@@ -28,6 +27,7 @@ import { parsePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { cardBook, genesis, headOf, member, zeros } from "./commits.ts";
 import { settle } from "./fake_clock.ts";
+import { JumpingClock } from "./jumping_clock.ts";
 import { type Person, person } from "./people.ts";
 
 export class StreamBench {
@@ -42,6 +42,7 @@ export class StreamBench {
   context!: RoomContext;
   /** Chains of every member in the current epoch. */
   chains = new Map<string, { key: Bytes; n: number }>();
+  readonly clock = new JumpingClock();
   /** Decryptions of boxes that the room asked for. */
   boxRequests = 0;
   withheld = new Set<string>();
@@ -64,11 +65,11 @@ export class StreamBench {
       serverId: (await person("server")).card.id,
       identity: victim.identity,
       card: victim.card,
-      directory: new Directory(files, victim.card, systemClock),
+      directory: new Directory(files, victim.card, this.clock),
       known: new KnownKeys(this.#dir),
-      prekeys: new OwnPrekeys(files, victim.identity, systemClock),
+      prekeys: new OwnPrekeys(files, victim.identity, this.clock),
       files: new RoomFiles(files.folder("rooms")),
-      clock: systemClock,
+      clock: this.clock,
       random: systemRandom,
       show: (event) => void this.events.push(event),
       areBlind: () => false,

@@ -9,7 +9,7 @@ import { RawClient } from "../fakes/raw_client.ts";
 import { headIn, worldTest } from "../fakes/world.ts";
 import { until } from "../fakes/until.ts";
 
-const limits = { ...defaultLimits, sendBurst: 1000, commitEveryMs: 1 };
+const limits = { ...defaultLimits, sendBurst: 1000, commitEveryMs: 1, memberCommits: 1000 };
 const retention = { seconds: 86_400, bytes: 256 * 1024 };
 
 worldTest(

@@ -75,6 +75,11 @@ export class OwnPrekeys {
     this.#keep({ lastId: this.#kept.lastId, keys: kept });
   }
 
+  /** Whether others could seal to us at a time. @param time seconds since 1970 */
+  hadAt(time: number): boolean {
+    return this.#kept.keys.some(({ notBefore, notAfter }) => notBefore <= time && time < notAfter);
+  }
+
   /** All that can still be needed. */
   get all(): readonly PrekeySecrets[] {
     return this.#kept.keys;

@@ -8,7 +8,7 @@ import { encodeHex } from "@std/encoding/hex";
 import type { Commit } from "../../protocol/group/commit.ts";
 import type { RoomHead } from "../../protocol/group/commit_rules.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
-import type { Effect, NoKey } from "../../protocol/group/effects.ts";
+import type { Effect } from "../../protocol/group/effects.ts";
 import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { Named } from "../../protocol/identity/name.ts";
 import { shownTime } from "../../timestamp.ts";
@@ -23,8 +23,8 @@ import type { RoomState } from "./room_state.ts";
 
 /** What effects are carried out on. */
 export interface EffectsRoom {
-  /** Pins and who we are. */
-  readonly context: Pick<RoomContext, "known" | "serverId" | "card">;
+  /** Pins, prekeys and who we are. */
+  readonly context: Pick<RoomContext, "known" | "serverId" | "card" | "prekeys">;
   /** As the entry has left it. */
   readonly state: RoomState;
   /** What people call the room. */
@@ -87,7 +87,7 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
         `The room is confirmed: ${room.nameOf(effect.inviter)}, who invited you, is in it.`,
       );
     case "no key":
-      return tellOfNoKey(room, effect.author, effect.why);
+      return tellOfNoKey(room, effect);
     case "admitted":
       room.admitted();
       return effect.own ? undefined : showAdmission(room, effect.commit);
@@ -105,12 +105,26 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
   }
 }
 
-function tellOfNoKey(room: EffectsRoom, author: string, why: NoKey): void {
+/** Whose doing it is that we have no key, as far as it can be told: the author's, the server's or our own. */
+function tellOfNoKey(room: EffectsRoom, { author, why, time }: Extract<Effect, { type: "no key" }>): void {
   const what = `${author}'s commit left you without a key`;
-  if (why === "no box") room.news.notice(`${what}: you had no valid prekey then.`);
-  else if (why === "not what was signed") {
-    room.news.warn(`${what}: what the box holds is not what was signed.`);
-  } else room.news.notice(`${what}.`);
+  const { news, context: { prekeys } } = room;
+  switch (why) {
+    case "no box":
+      return prekeys.hadAt(time)
+        ? news.warn(`${what}, though you had a valid prekey: ${author} has left you out.`)
+        : news.notice(`${what}: you had no valid prekey then.`);
+    case "does not open":
+      return prekeys.hadAt(time)
+        ? news.warn(`${what}: the box that ${author} made for you does not open.`)
+        : news.notice(`${what}: it was made for a prekey that you have no more.`);
+    case "not what was signed":
+      return news.warn(`${what}: what the box holds is not what ${author} has signed.`);
+    case "withheld":
+      return news.warn(`${what}: the server does not give it.`);
+    case "own":
+      return news.notice(`${what}.`);
+  }
 }
 
 function showMessage(

@@ -30,7 +30,10 @@ import { equals } from "@std/bytes/equals";
 
 const maxEpochSeconds = 24 * 3600;
 const maxEpochMessages = 10_000;
-const refreshEveryMs = 60_000;
+// As often as the server lets a member commit: whoever locks others out has no more turns than they have.
+const refreshEveryMs = 20_000;
+/** Everybody who was left without a key waits a while of their own: one refresh mends it for all. */
+const refreshJitterMs = 2_000;
 const firstBackoffMs = 1_000;
 const maxBackoffMs = 60_000;
 const conflictJitterMs = 500;
@@ -75,6 +78,8 @@ export class Committer {
   #notBefore = 0;
   #backoffMs = 0;
   #lastRefreshMs = -Infinity;
+  /** The epoch that we have no key of, and when we do something about it. */
+  #locked = { epoch: -1, fromMs: 0 };
   #wish: Required<Change> | null = null;
 
   /** @param room whose committer it is */
@@ -157,8 +162,20 @@ export class Committer {
     const age = seconds(context.clock) - state.commitTime;
     const old = age > maxEpochSeconds || state.epochMessages >= maxEpochMessages;
     if (sending && (old || carriedOut(state, context.card.id).length > 0)) return refresh;
-    const rested = context.clock.now() - this.#lastRefreshMs >= refreshEveryMs;
-    return !state.readable && rested ? refresh : null;
+    return !state.readable && this.#mayRefresh(state.head!.epoch) ? refresh : null;
+  }
+
+  /** Whether it is our turn to make new keys in place of those that we do not have. */
+  #mayRefresh(epoch: number): boolean {
+    const { clock, random } = this.room.context;
+    const now = clock.now();
+    if (this.#locked.epoch !== epoch) {
+      const [a, b] = random(2);
+      const waitMs = (a * 256 + b) % refreshJitterMs;
+      this.#locked = { epoch, fromMs: now + waitMs };
+      clock.after(waitMs, () => this.room.schedule());
+    }
+    return now >= this.#locked.fromMs && now - this.#lastRefreshMs >= refreshEveryMs;
   }
 
   /** What of the server's request is still to be done: kept until a commit of ours is stored. */
@@ -264,7 +281,7 @@ export class Committer {
     }
   }
 
-  /** At most one refresh a minute, and a job when the minute is over. */
+  /** At most one refresh every so often, and a job when the next may be. */
   #restAfterRefresh(): void {
     const { clock } = this.room.context;
     this.#lastRefreshMs = clock.now();

@@ -108,8 +108,9 @@ export class EntryProcessor {
       const { box } = await this.room.request((ref) => ({ type: "BOX_GET", ref, hash }), "BOX");
       return await openBox(box, hash, commit, card.id, prekeys.find, boxDecryptor(identity.rsa));
     } catch (error) {
-      if (!(error instanceof BoxUnreadable) && !(error instanceof RequestRefused)) throw error;
-      return "withheld";
+      if (error instanceof RequestRefused) return "withheld";
+      if (!(error instanceof BoxUnreadable)) throw error;
+      return error.isAnother ? "withheld" : "does not open";
     }
   }
 

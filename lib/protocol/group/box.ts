@@ -111,8 +111,13 @@ export async function sealBox(
 
 /** A box that does not open, for whatever reason: the epoch is unreadable for us. */
 export class BoxUnreadable extends Malformed {
-  /** Makes one. @param why shown in the log of the room, never reported to a peer */
-  constructor(why: string) {
+  /**
+   * Makes one.
+   *
+   * @param why shown in the log of the room, never reported to a peer
+   * @param isAnother it is not the box that the commit's author has signed
+   */
+  constructor(why: string, readonly isAnother = false) {
     super(`The box of an epoch does not open: ${why}`);
   }
 }
@@ -134,7 +139,7 @@ export async function openBox(
   secrets: (prekeyId: number) => PrekeySecrets | undefined,
   decrypt: (label: Bytes, ciphertext: Bytes) => Promise<Bytes>,
 ): Promise<Bytes> {
-  if (!equals(boxHash(bytes), expectedHash)) throw new BoxUnreadable("its hash is not the commit's");
+  if (!equals(boxHash(bytes), expectedHash)) throw new BoxUnreadable("its hash is not the commit's", true);
   const box = parseBox(bytes);
   if (!equals(box.recipient, own)) throw new BoxUnreadable("it is for somebody else");
   const prekey = secrets(box.prekeyId);

@@ -26,8 +26,10 @@ export type MessageFault =
 export type NoKey =
   /** It has no box for us: we had no valid prekey, or its author left us out. */
   | "no box"
-  /** The server does not give the box, or it does not open. */
+  /** The server does not give the box. */
   | "withheld"
+  /** It is the one that was signed for us, and does not open. */
+  | "does not open"
   /** It opens, and holds another secret than the one that was signed. */
   | "not what was signed"
   /** It is our own, and this machine does not know it. */
@@ -68,7 +70,7 @@ export type Effect =
   /** The person who invited us has signed something here. */
   | { readonly type: "inviter seen"; readonly inviter: Bytes }
   /** A commit has left us without a key. */
-  | { readonly type: "no key"; readonly author: string; readonly why: NoKey }
+  | { readonly type: "no key"; readonly author: string; readonly why: NoKey; readonly time: number }
   /** We are in. */
   | { readonly type: "admitted"; readonly commit: Commit; readonly own: boolean }
   /** A commit was applied to a room that we were in. */

@@ -115,8 +115,8 @@ export interface Waiting {
   readonly body: Bytes;
 }
 
-/** What a box has held; `withheld`: the server does not give it, or it does not open. */
-export type Opened = Bytes | "withheld";
+/** What a box has held; `withheld`: the server does not give it. */
+export type Opened = Bytes | "withheld" | "does not open";
 
 /** What a step may ask of the world outside: facts that do not change while it runs. */
 export interface Facts {

@@ -54,7 +54,7 @@ export function processCommit<State extends GroupState>(
   const effects: Effect[] = [];
   if (key === "own") effects.push({ type: "not ours", what: "commit" });
   else if (typeof key === "string" && key !== "removed") {
-    effects.push({ type: "no key", author: nameIn(commit), why: key });
+    effects.push({ type: "no key", author: nameIn(commit), why: key, time });
   }
   const fork = checkView(state.history!, commit.view);
   if (fork === "same") effects.push({ type: "agrees", author: commit.author, view: commit.view });
@@ -121,7 +121,7 @@ export function processAdmission<State extends GroupState>(
   if (key === "not what was signed" && hasKeyFile) return { type: "wrong key file", roomName };
   const effects: Effect[] = [];
   if (key === "own") effects.push({ type: "not ours", what: "commit" });
-  else if (typeof key === "string") effects.push({ type: "no key", author: nameIn(commit), why: key });
+  else if (typeof key === "string") effects.push({ type: "no key", author: nameIn(commit), why: key, time });
   let history = new History(commit.view);
   for (const each of between) history = history.after(each);
   history = history.after(entryHash(entryKinds.commit, bytes));

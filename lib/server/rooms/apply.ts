@@ -196,12 +196,15 @@ function applyCommit(
   origin: Origin | undefined,
 ): Outcome {
   const { store } = state;
-  const head = state.get(commit.room)?.head ?? null;
+  const before = state.get(commit.room);
+  const head = before?.head ?? null;
+  const isGenesis = commit.epoch === 0;
   if (origin?.checked === undefined || origin.checked !== head) {
     const code = judgeCommit(state, commit);
+    if (code === "CONFLICT" && before && !isGenesis) before.turns.cameLate(before.claimOf(commit), timeMs);
     if (code) return refused(code);
   }
-  const isGenesis = commit.epoch === 0;
+  if (before && !before.turns.take(before.claimOf(commit), timeMs)) return refused("LIMIT");
   if (isGenesis) {
     state.dropKeyFileRoom(commit.room);
     const name = commit.roomName === "" ? null : skeleton(commit.roomName);

@@ -230,14 +230,18 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   const { boxes } = peer;
   peer.boxes = new Map();
   const room = rooms.get(commit.room);
-  const refusal = refusalOf(rooms, peer, commit, room) ?? missingBox(commit, boxes) ??
-    (commit.epoch === 0 || room!.commits.take() ? null : limited(rooms, peer, "commit-ms"));
+  const refusal = refusalOf(rooms, peer, commit, room) ?? missingBox(commit, boxes);
   if (refusal === "DENIED") isSigned(peer, isCommitSigned(commit, peer.card.verifying));
-  if (refusal) return refuseInStream(rooms, peer, ref, room, refusal);
+  // Of an admin who comes too late the room must know: it waits for her.
+  const isLate = refusal === "CONFLICT" && room?.claimOf(commit).isAdmin === true;
+  if (refusal && !isLate) return refuseInStream(rooms, peer, ref, room, refusal);
   const record = { kind: "commit", bytes, boxes: [...boxes.values()] } as const;
-  rooms.proposeFor(record, { own: { peer, ref }, checked: room?.head ?? null }, (outcome) => {
+  const origin = { own: { peer, ref }, checked: isLate ? undefined : room?.head ?? null };
+  rooms.proposeFor(record, origin, (outcome) => {
     if (outcome.type === "undone") return peer.refuse(ref, "LIMIT");
-    if (outcome.type === "refused") refuseInStream(rooms, peer, ref, rooms.get(commit.room), outcome.code);
+    if (outcome.type !== "refused") return;
+    if (outcome.code === "LIMIT") limited(rooms, peer, "commit-ms");
+    refuseInStream(rooms, peer, ref, rooms.get(commit.room), outcome.code);
   });
 }
 

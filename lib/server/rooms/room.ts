@@ -16,10 +16,10 @@ import { checkMessageView, checkPlace } from "../../protocol/group/message_rules
 import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { Message } from "../../protocol/group/sealed_message.ts";
 import { encodeName } from "../../protocol/identity/name.ts";
-import { TokenBucket } from "../../token_bucket.ts";
 import type { ErrorCode, Outcome } from "../store/journal.ts";
 import type { Stay, StoredLeave, StoredRoom } from "../store/store.ts";
 import { Admissions } from "./admissions.ts";
+import { type CommitClaim, CommitTurns } from "./commit_turns.ts";
 import { messageBefore } from "./message_before.ts";
 import type { Peer } from "./peer.ts";
 import type { RoomInfo } from "./room_info.ts";
@@ -30,8 +30,8 @@ import type { Stretch, Subscription } from "./subscription.ts";
 export class ServerRoom extends RoomLog {
   /** As its last valid commit left it; set once epoch 0 is in. */
   head!: RoomHead;
-  /** How often it may get a new commit. */
-  readonly commits: TokenBucket;
+  /** Whose commit it takes next. */
+  readonly turns: CommitTurns;
   /** Who waits to be let in, and who is asked to do it. */
   readonly admissions: Admissions;
   #numbers = new Map<string, number>();
@@ -39,7 +39,7 @@ export class ServerRoom extends RoomLog {
   /** @param host the server */
   constructor(stored: StoredRoom, host: RoomHost) {
     super(stored, host);
-    this.commits = new TokenBucket(1, host.limits.commitEveryMs, host.clock);
+    this.turns = new CommitTurns(host.limits);
     this.admissions = new Admissions(this, host);
     this.reload(stored);
   }
@@ -115,6 +115,18 @@ export class ServerRoom extends RoomLog {
     const pos = this.append({ kind: entryKinds.message, bytes, sender, epoch, n, timeMs }, own, null);
     this.#numbers.set(own?.peer.key ?? encodeHex(sender), n + 1);
     return { type: "stored", pos, isRepeated: false };
+  }
+
+  /** What a commit claims when it asks for its turn: by the room before it. */
+  claimOf(commit: Commit): CommitClaim {
+    const { author } = commit;
+    const { roster, policy } = this.head;
+    const added = commit.roster.filter((member) => !findMember(roster, member.id));
+    const waiting = new Set(this.host.store.joins(this.id).map(({ id }) => encodeHex(id)));
+    // Whoever else is out was removed by an admin, who needs no such excuse.
+    const answersAdmit = added.length + commit.leaves.length > 0 && commit.policy === policy &&
+      added.every(({ id }) => waiting.has(encodeHex(id)));
+    return { author, isAdmin: isAdmin(findMember(roster, author)), answersAdmit };
   }
 
   /** Adds a commit that has passed all checks. Called by the journal's follower only. */

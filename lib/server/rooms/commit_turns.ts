@@ -1,0 +1,81 @@
+/**
+ * CommitTurns: whose commit a room takes next (protocol §12), so that nobody's crowd out another's. One a second in all;
+ * an author who is no admin has three, then one in twenty seconds, unless the commit answers ADMIT; and an admin who
+ * came too late has the room to herself for three seconds.
+ *
+ * It rests on the commits that were proposed and on the journal's time, and on nothing else.
+ */
+
+import { encodeHex } from "@std/encoding/hex";
+import { TokenBucket } from "../../token_bucket.ts";
+import type { Limits } from "../limits.ts";
+
+const reservedMs = 3_000;
+const maxAuthors = 256;
+
+/** What is asked about a commit. */
+export interface CommitClaim {
+  /** Its author. */
+  readonly author: Uint8Array;
+  /** Whether she was an admin before it. */
+  readonly isAdmin: boolean;
+  /** Whether it adds only those who wait at the door, or carries out leaves, and changes nothing else. */
+  readonly answersAdmit: boolean;
+}
+
+/** The turns of one room. */
+export class CommitTurns {
+  #timeMs = 0;
+  readonly #clock = { now: () => this.#timeMs };
+  #room: TokenBucket;
+  #authors = new Map<string, TokenBucket>();
+  #reserved: { readonly by: string; readonly untilMs: number } | null = null;
+
+  /** @param limits of the server */
+  constructor(private readonly limits: Limits) {
+    this.#room = new TokenBucket(1, limits.commitEveryMs, this.#clock);
+  }
+
+  /** A valid commit asks for its turn. @param timeMs the journal's @returns whether it has it, and has used it up */
+  take(claim: CommitClaim, timeMs: number): boolean {
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
+    const author = encodeHex(claim.author);
+    const reserved = this.#reservedFor(timeMs);
+    if (reserved !== null) {
+      if (reserved !== author) return false;
+      this.#reserved = null;
+      this.#room.take(); // hers counts as the room's, if there is one
+      return true;
+    }
+    const own = claim.isAdmin || claim.answersAdmit ? null : this.#bucketOf(author);
+    if (own && !own.take()) return false;
+    if (this.#room.take()) return true;
+    own?.giveBack();
+    return false;
+  }
+
+  /** An admin's commit has come after another of its epoch: the room waits for her next one. */
+  cameLate({ author, isAdmin }: Pick<CommitClaim, "author" | "isAdmin">, timeMs: number): void {
+    if (!isAdmin || this.#reservedFor(timeMs) !== null) return;
+    this.#reserved = { by: encodeHex(author), untilMs: timeMs + reservedMs };
+  }
+
+  #reservedFor(timeMs: number): string | null {
+    // A clock that was set back must not reserve it for longer.
+    const { by, untilMs } = this.#reserved ?? { by: "", untilMs: -Infinity };
+    return timeMs < untilMs && untilMs - timeMs <= reservedMs ? by : null;
+  }
+
+  #bucketOf(author: string): TokenBucket {
+    let bucket = this.#authors.get(author);
+    if (!bucket) {
+      if (this.#authors.size >= maxAuthors) {
+        for (const [key, each] of this.#authors) if (each.isFull) this.#authors.delete(key);
+      }
+      const { memberCommits, memberCommitSeconds } = this.limits;
+      bucket = new TokenBucket(memberCommits, memberCommitSeconds * 1000, this.#clock);
+      this.#authors.set(author, bucket);
+    }
+    return bucket;
+  }
+}
