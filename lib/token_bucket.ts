@@ -24,9 +24,12 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** Takes a token, if there is one. */
-  take(): boolean {
-    return this.takeOrWaitMs() === 0;
+  /** Takes tokens, if there are as many. */
+  take(count = 1): boolean {
+    this.#refill();
+    if (this.#level < count) return false;
+    this.#level -= count;
+    return true;
   }
 
   /** Takes a token. @returns 0, or how many milliseconds there is none for: then nothing was taken */

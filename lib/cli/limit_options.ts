@@ -37,7 +37,18 @@ const table: readonly LimitOption[] = [
   row("member-commits", "memberCommits", 1, 10_000, "Such changes by one who is no admin, at once"),
   row("member-commit-seconds", "memberCommitSeconds", 1, 3600, "Seconds until that one may make one more"),
   row("max-members", "members", 2, 256, "Most members of a room"),
-  row("rooms-per-user", "roomsPerUser", 1, 1024, "Rooms that one person may be in"),
+  row(
+    "rooms-per-user",
+    "roomsPerUser",
+    1,
+    1024,
+    "Rooms that one person may have made, and open ones to be in",
+  ),
+  row("direct-rooms-per-user", "directRoomsPerUser", 1, 100_000, "Rooms of two that one may have begun"),
+  row("rooms-per-address", "roomsPerAddressPerHour", 1, 1_000_000, "New rooms per hour, from one address"),
+  row("puts-at-once", "putsAtOnce", 1, 100_000, "People whom one may put into rooms unasked"),
+  row("put-seconds", "putEverySeconds", 1, 86_400, "Seconds until one more"),
+  row("unwanted-rooms", "unwantedRooms", 1, 10_000, "Rooms into which one may be put without looking"),
   row(
     "direct-rooms-per-hour",
     "directRoomsPerHour",
@@ -46,6 +57,7 @@ const table: readonly LimitOption[] = [
     "Rooms of two or by key file that one may begin",
   ),
   row("max-rooms", "roomsInAll", 1, 1_000_000, "Most rooms"),
+  row("store-bytes", "storeBytes", 10_000_000, 2 ** 50, "Bytes of all rooms on disk"),
   row(
     "queue-bytes",
     "queueBytes",
@@ -80,7 +92,7 @@ export function limitsOf(values: Parsed["values"]): Limits {
   for (const { flag, limit, least, most } of table) {
     const text = values[flag];
     if (text === undefined) continue;
-    const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
     if (!(value >= least && value <= most)) {
       throw new UsageError(`--${flag} cannot be "${text}"`, `give a number from ${least} to ${most}`);
     }

@@ -31,7 +31,7 @@ import { PrekeyPublishing } from "./connection/prekey_publishing.ts";
 import { retryWhileLimited } from "./connection/retry_while_limited.ts";
 import { ServerGate } from "./connection/server_gate.ts";
 import { runSession, welcomed } from "./connection/session.ts";
-import { notAdmitted } from "./exit_errors.ts";
+import { endedAtTheDoor, notAdmitted } from "./exit_errors.ts";
 import type { Profile } from "./profile/profile.ts";
 import { DirectRooms } from "./rooms/direct_rooms.ts";
 import { Entrances } from "./rooms/entrances.ts";
@@ -394,6 +394,13 @@ export class Chat implements Receiver {
     for (const seat of this.#seats) {
       if (lost.length > 0) seat.lost(lost);
       seat.jobDone(room);
+    }
+    // Ended by the operator before we were let in: what may begin anew by its name is another room.
+    if (room.state.status === "waiting" && room.state.retired) {
+      this.#rooms.drop(room);
+      for (const seat of this.#seats) {
+        if (seat.rooms.main === room && !seat.view.interactive) seat.fail(endedAtTheDoor(room.label));
+      }
     }
     if (room.state.status === "gone" && this.#wasEntered) this.#wanted.drop(room.state.name);
   }

@@ -186,8 +186,9 @@ export class Conversation implements ChatApi {
     const { room, parts: { seat, wanted } } = this;
     if (!room) return this.quit();
     if (room instanceof MemberRoom) {
-      await room.leave();
-      this.view.notice("You have asked to leave the room; a member carries it out.");
+      const isAsked = await room.leave();
+      if (isAsked) this.view.notice("You have asked to leave the room; a member carries it out.");
+      else if (room.state.head) this.view.notice(`You were the last one in ${room.label}: it is gone.`);
     }
     wanted.drop(room.state.name);
     const next = [...this.rooms.values()].find((other) => other !== room && other.isCaughtUp);

@@ -35,3 +35,11 @@ export function notMember(room: string): ChatError {
     "join again if it is open; else an admin must let you in again, with /invite",
   );
 }
+
+/** The operator has ended a room at whose door we waited. */
+export function endedAtTheDoor(name: string): ChatError {
+  return new ChatError(
+    `The operator has ended the room "${name}" before you were let in`,
+    "join again: that makes a new room of that name",
+  );
+}

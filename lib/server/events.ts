@@ -6,6 +6,7 @@
 import type { Bytes } from "../crypto/bytes.ts";
 import type { ChatError } from "../errors.ts";
 import type { LinkEnd } from "../protocol/channel/link.ts";
+import type { LimitReached } from "./limit_reached.ts";
 
 /** Why a handshake failed, as far as it may be told: `crypto` is every tag, key, card and decryption alike. */
 export const handshakeFailures = ["deadline", "cut", "malformed", "puzzle", "busy", "crypto"] as const;
@@ -16,20 +17,6 @@ export type HandshakeFailure = typeof handshakeFailures[number];
 export const turnedAwayFor = ["pending", "pending from address", "handshakes from address"] as const;
 /** One of them. */
 export type TurnedAwayFor = typeof turnedAwayFor[number];
-
-/** Limits that a request can reach, by their flags; `boxes` is the protocol's own. */
-export const limitsReached = [
-  "rooms-per-user",
-  "direct-rooms-per-hour",
-  "max-rooms",
-  "max-members",
-  "commit-ms",
-  "sends-per-second",
-  "work-ms",
-  "boxes",
-] as const;
-/** One of them. */
-export type LimitReached = typeof limitsReached[number];
 
 /** Something that happened. */
 export type ServerEvent =

@@ -39,8 +39,18 @@ export interface Limits {
   readonly memberCommits: number;
   /** Seconds until such an author has one more. */
   readonly memberCommitSeconds: number;
-  /** Rooms per user, not counting direct rooms. */
+  /** Rooms that one user may have made, direct rooms apart; and open rooms that one may be in. */
   readonly roomsPerUser: number;
+  /** Direct rooms that one user may have begun. */
+  readonly directRoomsPerUser: number;
+  /** New rooms per address and hour. */
+  readonly roomsPerAddressPerHour: number;
+  /** People whom one user may put into rooms at once, who have not asked for it. */
+  readonly putsAtOnce: number;
+  /** Seconds until one more. */
+  readonly putEverySeconds: number;
+  /** Rooms into which one may have been put without having taken anything from there. */
+  readonly unwantedRooms: number;
   /** New direct and key-file rooms per user and hour. */
   readonly directRoomsPerHour: number;
   /** Identities never seen before, per address and hour: each costs a row that is kept. */
@@ -49,6 +59,8 @@ export interface Limits {
   readonly members: number;
   /** Rooms, of all kinds. */
   readonly roomsInAll: number;
+  /** Bytes on disk, of all rooms. */
+  readonly storeBytes: number;
   /** Bytes that may wait for one link. */
   readonly queueBytes: number;
   /** Seconds that they may wait. */
@@ -80,10 +92,16 @@ export const defaultLimits: Limits = {
   memberCommits: 3,
   memberCommitSeconds: 20,
   roomsPerUser: 64,
+  directRoomsPerUser: 512,
+  roomsPerAddressPerHour: 200,
+  putsAtOnce: 64,
+  putEverySeconds: 60,
+  unwantedRooms: 64,
   directRoomsPerHour: 20,
   identitiesPerHour: 200,
   members: 256,
   roomsInAll: 10_000,
+  storeBytes: 10 * 1024 ** 3,
   queueBytes: 4 * 1024 * 1024,
   queueSeconds: 30,
   transitFrom: 16,

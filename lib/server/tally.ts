@@ -1,13 +1,8 @@
 /** Tally: counts of what has happened since the start, for STATS and for metrics; numbers only. */
 
 import { closeReasons } from "../protocol/channel/link_messages.ts";
-import {
-  handshakeFailures,
-  limitsReached,
-  type ServerEvent,
-  type ServerEvents,
-  turnedAwayFor,
-} from "./events.ts";
+import { handshakeFailures, type ServerEvent, type ServerEvents, turnedAwayFor } from "./events.ts";
+import { limitsReached } from "./limit_reached.ts";
 
 /** Counts events; a map per kind with all that the kind may be, so that a metric begins at 0. */
 export class Tally implements ServerEvents {

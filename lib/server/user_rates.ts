@@ -21,10 +21,18 @@ export interface Rates {
   readonly work: WorkBudget;
 }
 
+/** What all who come from one address may ask for together. */
+export interface AddressRates {
+  /** How many rooms they may begin. */
+  readonly newRooms: TokenBucket;
+  /** All that their requests cost. */
+  readonly work: WorkBudget;
+}
+
 /** The rates of all users: reconnecting does not fill a bucket. */
 export class UserRates {
   #users = new Map<string, Rates>();
-  #addresses = new Map<string, WorkBudget>();
+  #addresses = new Map<string, AddressRates>();
 
   /**
    * @param limits of the server
@@ -32,7 +40,8 @@ export class UserRates {
    */
   constructor(
     private readonly limits: Limits,
-    private readonly clock: Clock,
+    /** Time. */
+    readonly clock: Clock,
     private readonly proxies: ReadonlySet<string> = new Set(),
   ) {}
 
@@ -54,24 +63,28 @@ export class UserRates {
     return rates;
   }
 
-  /** What all who come from an address may take together; null for a proxy. @param address as limits count it */
-  ofAddress(address: string): WorkBudget | null {
+  /** What all who come from an address may ask for; null for a proxy. @param address as limits count it */
+  ofAddress(address: string): AddressRates | null {
     if (this.proxies.has(address)) return null;
-    let budget = this.#addresses.get(address);
-    if (!budget) {
+    let rates = this.#addresses.get(address);
+    if (!rates) {
       if (this.#addresses.size >= maxKept) this.#dropFull();
-      const { workBurstMs, workMsPerSecond, workPerAddress } = this.limits;
-      budget = new WorkBudget(workBurstMs * workPerAddress, workMsPerSecond * workPerAddress, this.clock);
-      this.#addresses.set(address, budget);
+      const { workBurstMs, workMsPerSecond, workPerAddress, roomsPerAddressPerHour } = this.limits;
+      rates = {
+        newRooms: new TokenBucket(roomsPerAddressPerHour, 3_600_000 / roomsPerAddressPerHour, this.clock),
+        work: new WorkBudget(workBurstMs * workPerAddress, workMsPerSecond * workPerAddress, this.clock),
+      };
+      this.#addresses.set(address, rates);
     }
-    return budget;
+    return rates;
   }
 
   /** What is full remembers nothing: memory stays bounded by who did something lately. */
   #dropFull(): void {
-    for (const [key, rates] of this.#users) {
-      if (Object.values(rates).every((each: Rates[keyof Rates]) => each.isFull)) this.#users.delete(key);
+    for (const all of [this.#users, this.#addresses]) {
+      for (const [key, rates] of all) {
+        if (Object.values(rates).every((each: TokenBucket | WorkBudget) => each.isFull)) all.delete(key);
+      }
     }
-    for (const [address, budget] of this.#addresses) if (budget.isFull) this.#addresses.delete(address);
   }
 }

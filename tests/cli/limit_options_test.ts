@@ -21,7 +21,7 @@ for (const { name, help } of limitOptions) {
     const [key, ...more] = changed(made);
     assertEquals([made[key], defaultLimits[key], more.length, reached.has(key)], [value, standard, 0, false]);
     reached.add(key);
-    for (const bad of ["0", "1.5", "many", "99999999999"]) {
+    for (const bad of ["0", "1.5", "many", "99999999999999999"]) {
       assertThrows(() => limits(`--${name}=${bad}`), UsageError, `--${name}`);
     }
   });

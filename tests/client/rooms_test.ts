@@ -1,6 +1,7 @@
 /** Rooms end to end: real sockets, a real store, the real client. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
 import { headIn, worldTest } from "../fakes/world.ts";
 import { until } from "../fakes/until.ts";
@@ -276,11 +277,9 @@ worldTest("an access token is asked of everybody", async (world) => {
 
 // Found by review: /leave before being let in ended the process; the last member's closed the room for ever.
 worldTest(
-  "/leave while waiting gives the place up; the last member is told why it cannot go",
+  "/leave while waiting gives the place up, and another may have it",
   async (world) => {
     const ira = await world.enter("ira");
-    ira.view.type("/leave", "/leave");
-    await until("told", () => ira.view.warnings.some((w) => w.includes("Nobody else stays")));
     ira.view.type("EXIT");
     await ira.done;
     const sam = await world.join("sahnawaz");
@@ -293,6 +292,57 @@ worldTest(
     assertEquals(headIn(back)!.roster.length, 1);
   },
 );
+worldTest("who made a room alone leaves it, and it is gone: its name makes another", async (world) => {
+  const ira = await world.enter("ira");
+  ira.view.type("/join loby");
+  await ira.view.until((e) => e.type === "entered" && e.room === "loby");
+  const id = headIn(ira)!.room;
+  ira.view.type("/leave");
+  await until("told", () => ira.view.notices.some((text) => /last one in loby: it is gone/.test(text)));
+  await until("back in the other", () => ira.chat.conversation.room?.label === "lobby");
+  assertEquals([world.server.rooms.all().length, world.server.rooms.get(id)], [1, undefined]);
+  ira.view.type("/join loby");
+  await until("another one", () => ira.chat.conversation.room?.label === "loby" && headIn(ira) !== null);
+  assertEquals(encodeHex(headIn(ira)!.room) === encodeHex(id), false);
+  ira.view.type("/leave");
+  await until("gone again", () => world.server.rooms.all().length === 1);
+  ira.view.type("EXIT");
+  await ira.done;
+  const back = await world.enter("ira");
+  assertEquals([back.view.warnings, back.chat.conversation.room?.label], [[], "lobby"]);
+});
+worldTest(
+  "the last two who leave at once take the room along; the one who was away is told nothing",
+  async (world) => {
+    const ira = await world.enter("ira");
+    const sam = await world.enter("sahnawaz");
+    await until("both in", () => headIn(ira)?.roster.length === 2);
+    ira.view.type("/leave");
+    sam.view.type("/leave");
+    assertEquals([await ira.done, await sam.done], [0, 0]);
+    const back = await world.enter("ira");
+    assertEquals(back.view.warnings, []);
+  },
+);
+worldTest("who waits at the door of a room that is retired is told, and may begin it anew", async (world) => {
+  const ira = await world.enter("ira");
+  ira.view.type("/close");
+  await until("closed", () => headIn(ira)?.policy === 1);
+  const ben = await world.join("sahnawaz");
+  await until("waiting", () => ben.view.notices.some((n) => n.includes("closed")));
+  const bot = await world.join("dana", {}, false);
+  const [room] = world.server.rooms.all();
+  await until("both wait", () => world.server.rooms.store.joins(room.id).length === 2);
+  await world.server.rooms.propose({ kind: "retire", room: room.id });
+  await until("told", () => ben.view.warnings.some((text) => text.includes("before you were let in")));
+  const ended = await bot.done;
+  assertEquals(ended instanceof ChatError && /has ended the room "lobby"/.test(ended.message), true);
+  ben.view.type("/join lobby");
+  await ben.view.until((e) => e.type === "entered" && e.room === "lobby");
+  ben.view.type("/rooms");
+  await until("one room", () => ben.view.notices.some((text) => /lobby/.test(text) && !/waiting/.test(text)));
+  assertEquals(ben.view.notices.filter((text) => /waiting to be let in/.test(text)), []);
+});
 // Found by review: a lost card file locked its owner out, as the new card has other bytes.
 worldTest("who has lost the card file, but has the keys, is let in with a new card", async (world) => {
   const ira = await world.enter("ira");

@@ -2,16 +2,17 @@
 
 import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
-import { type CommitClaim, CommitTurns } from "../../lib/server/rooms/commit_turns.ts";
+import { CommitTurns } from "../../lib/server/rooms/commit_turns.ts";
 import { defaultLimits } from "../../lib/server/limits.ts";
 
+type Claim = Parameters<CommitTurns["take"]>[0];
 const id = (n: number) => new Uint8Array(32).fill(n);
-const mallory: CommitClaim = { author: id(1), isAdmin: false, answersAdmit: false };
-const sam: CommitClaim = { author: id(2), isAdmin: false, answersAdmit: false };
-const ira: CommitClaim = { author: id(3), isAdmin: true, answersAdmit: false };
-const dana: CommitClaim = { author: id(4), isAdmin: true, answersAdmit: false };
+const mallory: Claim = { author: id(1), isAdmin: false, answersAdmit: false };
+const sam: Claim = { author: id(2), isAdmin: false, answersAdmit: false };
+const ira: Claim = { author: id(3), isAdmin: true, answersAdmit: false };
+const dana: Claim = { author: id(4), isAdmin: true, answersAdmit: false };
 /** Seconds at which a claim is tried, one after the other. */
-const tries = (turns: CommitTurns, claim: CommitClaim, from: number, to: number) => {
+const tries = (turns: CommitTurns, claim: Claim, from: number, to: number) => {
   const taken: number[] = [];
   for (let s = from; s <= to; s++) if (turns.take(claim, s * 1000)) taken.push(s);
   return taken;

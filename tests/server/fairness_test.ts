@@ -153,7 +153,7 @@ worldTest(
   async (world) => {
     const { client } = await adminOf(world);
     const many = await Promise.all([1, 2, 3].map((n) => flooder(world, n)));
-    const ofAddress = world.server.rooms.rates.ofAddress("127.0.0.1")!;
+    const ofAddress = world.server.rooms.rates.ofAddress("127.0.0.1")!.work;
     const over = new AbortController();
     const flooding = many.map((each) =>
       each.flood(

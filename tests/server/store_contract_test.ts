@@ -6,7 +6,7 @@ import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { migrations, SqliteStore } from "../../lib/server/store/sqlite.ts";
-import { type NewEntry, type Store, StoreFailed } from "../../lib/server/store/store.ts";
+import { entryOverheadBytes, type NewEntry, type Store, StoreFailed } from "../../lib/server/store/store.ts";
 import { seededRandom } from "../fakes/seeded_random.ts";
 
 const bytes = (n: number, length = 32): Bytes => new Uint8Array(length).fill(n);
@@ -37,7 +37,7 @@ for (const [kind, open] of kinds) {
       const dir = Deno.makeTempDirSync();
       const store = open(dir);
       try {
-        store.createRoom({ id: room, kind: 1, name: "Lobby" }, "lobby");
+        store.createRoom({ id: room, kind: 1, name: "Lobby", maker: ira }, "lobby");
         act(store);
       } finally {
         store.close();
@@ -61,50 +61,120 @@ for (const [kind, open] of kinds) {
     assertEquals(store.entries(bytes(9), 1, 3), []);
     assertEquals(store.last(bytes(9)), { pos: 0, history: bytes(9) });
   });
+  const standing = (store: Store) => {
+    const { last, history, bytes, fixedBytes, expiredUpTo } = store.room(room)!;
+    return [last, history[0], bytes, fixedBytes, expiredUpTo];
+  };
   storeTest("6. what expires loses its bytes and nothing else; the newest bytes are kept", (store) => {
     store.append(room, entry(1, { kind: 1, n: -1 }));
-    for (let pos = 2; pos <= 10; pos++) store.append(room, entry(pos));
+    for (let pos = 2; pos <= 10; pos++) store.append(room, entry(pos, { sender: pos % 2 ? sam : ira }));
     store.putBox(bytes(70), room, 1, bytes(71));
-    store.putBox(bytes(72), room, 8, bytes(73));
+    store.putBox(bytes(74), room, 1, bytes(75));
     store.flush();
-    assertEquals([store.bytesAfter(room, 0), store.bytesAfter(room, 5), store.expiredUpTo(room)], [
-      514,
-      314,
-      0,
-    ]);
-    assertEquals(store.lastBeyond(room, 514, 0), 0);
-    assertEquals(store.lastBeyond(room, 513, 0), 1);
-    assertEquals(store.lastBeyond(room, 99, 0), 9);
-    assertEquals(store.lastBeyond(room, 100, 0), 8);
-    assertEquals(store.lastBeyond(room, 100, 9), 1, "boxes weigh wherever they stand");
-    assertEquals([0, 3, 10].map((from) => store.lastBefore(room, 105, from)), [4, 4, 10]);
-    assertEquals(store.lastBefore(room, 1000, 0), 10);
-    store.expire(room, 0, 4, 1);
+    assertEquals([0, 3, 10].map((from) => store.lastBefore(room, 105, from, 100)), [4, 4, 10]);
+    assertEquals([store.lastBefore(room, 1000, 0, 100), store.lastBefore(room, 1000, 0, 3)], [10, 3]);
+    const weights = store.weights(room, 0, 3).map(({ pos, sender, bytes }) => [pos, sender[0], bytes]);
+    assertEquals(weights, [[1, 2, 64], [2, 2, 50], [3, 3, 50]]);
+    store.expire(room, [{ first: 1, last: 3 }, { first: 8, last: 8 }], 3);
     store.flush();
     const gone = store.entries(room, 1, 20).filter((e) => e.bytes === null).map((e) => e.pos);
-    assertEquals(gone, [2, 3, 4]);
-    assertEquals([store.bytesAfter(room, 4), store.expiredUpTo(room)], [332, 4]);
+    assertEquals(gone, [2, 3, 8]);
+    assertEquals(store.weights(room, 0, 100).map(({ pos }) => pos), [4, 5, 6, 7, 9, 10]);
     assertEquals([0, 3, 4, 11].map((pos) => store.historyAt(room, pos)), [
       room,
       bytes(103),
       bytes(104),
       null,
     ]);
-    assertEquals([store.box(bytes(70)), store.box(bytes(72))], [null, bytes(73)]);
+    assertEquals([store.box(bytes(70)), store.box(bytes(74))], [null, null]);
     assertEquals(store.lastCommit(room)!.pos, 1);
-    assertEquals(store.message(room, ira, 1, 3), { pos: 3, hash: bytes(3) });
+    assertEquals(store.message(room, ira, 1, 4), { pos: 4, hash: bytes(4) });
+  });
+  storeTest("9. where a room stands and what it weighs is on its row, flushed or not", (store) => {
+    assertEquals(standing(store), [0, 1, 0, 0, 0]);
+    store.append(room, entry(1, { kind: 1, n: -1 }));
+    store.append(room, entry(2));
+    store.putBox(bytes(70), room, 1, bytes(71));
+    store.putBox(bytes(70), room, 1, bytes(71)); // there already
+    const fixed = 2 * entryOverheadBytes + 50;
+    assertEquals(standing(store), [2, 102, 82, fixed, 0]);
+    store.flush();
+    assertEquals(store.rooms().map(({ bytes, maker }) => [bytes, maker]), [[82, ira]]);
+    store.append(room, entry(3));
+    store.expire(room, [{ first: 1, last: 2 }], 2);
+    store.expire(room, [{ first: 1, last: 2 }], 1); // again: nothing is taken twice
+    assertEquals(standing(store), [3, 103, 50, fixed + entryOverheadBytes, 2]);
+    assertEquals(store.roomByName("lobby")!.bytes, 50);
+    assertEquals(store.room(bytes(9)), null);
   });
   storeTest("7. a retired room keeps its log and gives its name back", (store) => {
     store.append(room, entry(1));
-    store.retireRoom(room);
-    store.createRoom({ id: bytes(8), kind: 1, name: "Lobby" }, "lobby");
+    store.retireRoom(room, 77);
+    store.createRoom({ id: bytes(8), kind: 1, name: "Lobby", maker: sam }, "lobby");
     store.flush();
     assertEquals(store.roomByName("lobby")!.id, bytes(8));
-    assertEquals(store.rooms().map((r) => r.retired).sort(), [false, true]);
+    assertEquals(store.rooms().map((r) => r.retiredAt).toSorted(), [77, null]);
     assertEquals(store.last(room).pos, 1);
   });
-  storeTest("a room without members is forgotten with its log", (store) => {
-    store.createRoom({ id: bytes(8), kind: 2, name: "" }, null);
+  storeTest("7. of a reaped room only where it stood stays, once it is swept", (store) => {
+    for (let pos = 1; pos <= 10; pos++) store.append(room, entry(pos));
+    store.putBox(bytes(70), room, 1, bytes(71));
+    store.beginStay(room, ira, 1, 0, true);
+    store.putJoin(room, sam, 5);
+    store.flush();
+    store.reapRoom(room);
+    assertEquals([store.rooms(), store.roomByName("lobby"), store.roomsOf(ira), store.joins(room)], [
+      [],
+      null,
+      [],
+      [],
+    ]);
+    store.createRoom({ id: bytes(8), kind: 1, name: "Lobby", maker: sam }, "lobby");
+    for (let i = 0; store.sweep(3); i++) assertEquals(i < 10, true);
+    store.flush();
+    assertEquals([standing(store), store.entries(room, 1, 15), store.box(bytes(70))], [
+      [10, 110, 0, 0, 0],
+      [],
+      null,
+    ]);
+    assertEquals([store.room(room)!.isReaped, store.room(room)!.name], [true, ""]);
+    assertEquals(store.rooms().length, 1);
+  });
+  storeTest("7. a reaped room without a name can be made anew where it stood, and not before", (store) => {
+    const other = bytes(8);
+    store.createRoom({ id: other, kind: 2, name: "", maker: sam }, null);
+    for (let pos = 1; pos <= 4; pos++) store.append(other, entry(pos, { epoch: 0 }));
+    store.reapRoom(other);
+    store.flush();
+    const { isReaped, last, history, bytes: weight, fixedBytes } = store.room(other)!;
+    assertEquals([isReaped, last, history, weight, fixedBytes], [true, 4, bytes(104), 0, 0]);
+    assertEquals(store.rooms().length, 1);
+    store.reviveRoom(other, ira);
+    assertEquals([store.rooms().length, store.room(other)!.isReaped, store.room(other)!.maker], [
+      2,
+      false,
+      ira,
+    ]);
+    const kept = () => store.entries(other, 1, 9).map(({ pos, bytes }) => [pos, bytes?.length ?? 0]);
+    assertEquals([kept(), store.historyAt(other, 4), store.historyAt(other, 3)], [
+      [[4, 0]],
+      bytes(104),
+      null,
+    ]);
+    store.append(other, entry(5, { epoch: 0 }));
+    assertEquals([kept(), store.last(other).pos, store.historyAt(other, 4)], [
+      [[4, 0], [5, 50]],
+      5,
+      bytes(104),
+    ]);
+    assertEquals(store.sweep(100), false);
+    assertEquals(kept().length, 2);
+    store.reapRoom(other);
+    while (store.sweep(1));
+    assertEquals([kept().map(([pos]) => pos), store.room(other)!.last], [[5], 5]);
+  });
+  storeTest("a room that is dropped is forgotten with its log", (store) => {
+    store.createRoom({ id: bytes(8), kind: 2, name: "", maker: ira }, null);
     store.append(bytes(8), entry(1));
     store.dropRoom(bytes(8));
     store.flush();
@@ -155,7 +225,7 @@ for (const [kind, open] of kinds) {
     assertEquals(store.prekey(ira), { prekeyId: 2 ** 32 - 1, bytes: bytes(9) });
   });
   storeTest("rooms are found by id and by the skeleton of their name", (store) => {
-    store.createRoom({ id: bytes(8), kind: 1, name: "" }, null);
+    store.createRoom({ id: bytes(8), kind: 1, name: "", maker: ira }, null);
     assertEquals(store.roomByName("lobby")?.id, room);
     assertEquals(store.roomByName("nope"), null);
     assertEquals(store.rooms().length, 2);
@@ -175,8 +245,8 @@ for (const [kind, open] of kinds) {
     store.append(room, entry(5, { n: 0, epoch: 2 }));
     assertEquals(store.message(room, ira, 1, 1), { pos: 4, hash: bytes(4) });
     assertEquals([store.message(room, ira, 1, 2), store.message(room, ira, 1, -1)], [null, null]);
-    const next = store.nextNumbers(room, 1).map(({ sender, n }) => [sender[0], n]).sort();
-    assertEquals(next, [[2, 2], [3, 1]]);
+    assertEquals([ira, sam, room].map((sender) => store.nextNumber(room, sender, 1)), [2, 1, 0]);
+    assertEquals([store.nextNumber(room, ira, 2), store.nextNumber(bytes(9), ira, 1)], [1, 0]);
   });
   storeTest("boxes are found by hash", (store) => {
     store.putBox(bytes(1), room, 1, bytes(9, 1605));
@@ -184,10 +254,10 @@ for (const [kind, open] of kinds) {
     assertEquals([store.box(bytes(1)), store.box(bytes(2))], [bytes(9, 1605), null]);
   });
   storeTest("stays begin, end and begin again", (store) => {
-    store.beginStay(room, ira, 1, 0);
-    store.beginStay(room, sam, 4, 2);
+    store.beginStay(room, ira, 1, 0, true);
+    store.beginStay(room, sam, 4, 2, false);
     store.endStay(room, sam, 7);
-    store.beginStay(room, sam, 9, 8);
+    store.beginStay(room, sam, 9, 8, false);
     assertEquals(store.stays(room, sam), [{ from: 4, viewPos: 2, until: 7 }, {
       from: 9,
       viewPos: 8,
@@ -195,6 +265,18 @@ for (const [kind, open] of kinds) {
     }]);
     store.endStay(room, ira, 10);
     assertEquals([store.roomsOf(sam), store.roomsOf(ira)], [[room], []]);
+  });
+  storeTest("a stay is unwanted until its owner has taken what came", (store) => {
+    store.createRoom({ id: bytes(8), kind: 1, name: "", maker: ira }, null);
+    store.beginStay(room, ira, 1, 0, true);
+    store.beginStay(room, sam, 1, 0, false);
+    store.beginStay(bytes(8), sam, 1, 0, false);
+    assertEquals([store.unwantedStays(ira), store.unwantedStays(sam)], [0, 2]);
+    assertEquals([store.isStayWanted(room, ira), store.isStayWanted(room, sam)], [true, false]);
+    store.wantStay(room, sam);
+    assertEquals([store.isStayWanted(room, sam), store.unwantedStays(sam)], [true, 1]);
+    store.endStay(bytes(8), sam, 2);
+    assertEquals(store.unwantedStays(sam), 0);
   });
   storeTest("5. joins keep their order; joining anew goes to the end", (store) => {
     store.putJoin(room, ira, 1);
@@ -229,7 +311,7 @@ test(
   "sqlite store: 2. what was flushed is there when it is opened again, under the same run id; the file is 0600",
   inDir((dir) => {
     const store = open(dir);
-    store.createRoom({ id: room, kind: 1, name: "Lobby" }, "lobby");
+    store.createRoom({ id: room, kind: 1, name: "Lobby", maker: ira }, "lobby");
     store.append(room, entry(1));
     store.close();
     const again = open(dir);
@@ -271,7 +353,7 @@ test(
   "sqlite store: 3. a write that fails undoes everything since the flush before it",
   inDir((dir) => {
     const store = open(dir);
-    store.createRoom({ id: room, kind: 1, name: "Lobby" }, "lobby");
+    store.createRoom({ id: room, kind: 1, name: "Lobby", maker: ira }, "lobby");
     store.append(room, entry(1));
     store.flush();
     store.append(room, entry(2));
@@ -279,8 +361,11 @@ test(
     assertEquals(store.last(room).pos, 1);
     store.append(room, entry(2));
     store.flush();
-    assertEquals(store.last(room).pos, 2);
+    assertEquals([store.last(room).pos, store.room(room)!.bytes], [2, 100]);
     store.close();
+    const again = open(dir);
+    assertEquals([again.last(room).pos, again.room(room)!.bytes], [2, 100]);
+    again.close();
   }),
 );
 test(
@@ -316,7 +401,17 @@ test("sqlite store: a file of the first version is brought up to date, once, and
     for (let i = 0; i < 2; i++) {
       const store = new SqliteStore(path, seededRandom("run"));
       assertEquals(store.runId, bytes(9, 16));
-      assertEquals(store.rooms(), [{ id: room, kind: 1, name: "Lobby", retired: false }]);
+      const row = {
+        id: room,
+        kind: 1,
+        name: "Lobby",
+        retiredAt: null,
+        maker: ira,
+        last: 1,
+        history: bytes(7),
+      };
+      const weight = { bytes: 32, fixedBytes: entryOverheadBytes, expiredUpTo: 0, isReaped: false };
+      assertEquals(store.rooms(), [{ ...row, ...weight }]);
       assertEquals(store.last(room), { pos: 1, history: bytes(7) });
       assertEquals(store.bans().length, i);
       store.putBan({ kind: "name", value: "x", shown: "x", until: null, reason: "" });

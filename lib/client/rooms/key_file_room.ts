@@ -200,7 +200,16 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
         "The server has another history of this room than the one it showed you before. Nothing more is sent; " +
           '"/retry" goes on all the same.',
       );
-    } else if (info.start > here.pos) throw new ServerFault("a room begins after what we have");
+    } else if (info.start > here.pos) {
+      // The server gave the room up, as nobody had spoken for long, and made it anew; or it says so.
+      this.news.warn(
+        `What was said since you were here is gone, and so is what could show that nothing was changed: ${
+          expiredText(info.start - here.pos)
+        }`,
+      );
+      state.history = new History({ pos: info.start, hash: info.startHash });
+      this.dirty = true;
+    }
     this.#warnOfKey((info.flags & roomFlags.serverReads) !== 0);
     this.streamBegins(info);
   }

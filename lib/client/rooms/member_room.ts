@@ -15,7 +15,7 @@ import { contentTypes } from "../../protocol/group/content.ts";
 import { chainStep, noKeyFile } from "../../protocol/group/epoch.ts";
 import { messageKinds, sealMessage } from "../../protocol/group/sealed_message.ts";
 import { entryKinds } from "../../protocol/group/history.ts";
-import type { LinkMessage, MessageOf } from "../../protocol/channel/link_messages.ts";
+import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Committer } from "./committer.ts";
 import { EntryProcessor } from "./entry_processor.ts";
@@ -138,14 +138,19 @@ export class MemberRoom extends RoomStream<RoomState> {
     super.receive(message);
   }
 
-  /** Asks to leave, or stops waiting to be let in. @throws ChatError when nobody else stays; LinkLost */
-  async leave(): Promise<void> {
+  /**
+   * Asks to leave, or stops waiting to be let in. The last one who stays takes the room along.
+   *
+   * @returns whether a member has to carry it out
+   * @throws ChatError in a room of two; LinkLost, RequestRefused
+   */
+  async leave(): Promise<boolean> {
     const { card, identity } = this.context;
     const room = this.state.id;
     if (!this.state.head || this.state.status !== "in") {
       const signature = new Uint8Array(64);
       await this.request((ref) => ({ type: "LEAVE", ref, room, epoch: 0, signature }), "DONE");
-      return;
+      return false;
     }
     const { epoch, roster, policy } = this.state.head;
     if (policy === policies.direct) {
@@ -155,18 +160,24 @@ export class MemberRoom extends RoomStream<RoomState> {
       );
     }
     const stays = (m: Member) => !equals(m.id, card.id) && !this.state.leaves.some((l) => equals(l.id, m.id));
-    if (!roster.some(stays)) {
-      throw new ChatError(
-        "Nobody else stays in this room, so nobody could let you go, or anyone in after you",
-        "EXIT goes and keeps the membership",
-      );
-    }
     const { signature } = makeLeave(card.id, room, epoch, identity.signing);
     await this.request((ref) => ({ type: "LEAVE", ref, room, epoch, signature }), "DONE");
-    if (this.state.status !== "in") return; // put out meanwhile
+    if (this.state.status !== "in") return false; // put out meanwhile
     this.state.leaving = true;
     this.lines.drop();
+    const isLast = !roster.some(stays);
+    if (isLast) this.#ended();
     this.schedule();
+    return !isLast;
+  }
+
+  /** All who were in it have gone, we with them: there is no such room any more. */
+  #ended(): void {
+    const { known, serverId } = this.context;
+    known.unpinRoom(serverId, this.state.name);
+    this.state.status = "gone";
+    this.dirty = true;
+    this.removed();
   }
 
   /** Makes new keys with the next commit. */
@@ -304,6 +315,9 @@ export class MemberRoom extends RoomStream<RoomState> {
     // Rooms and cards are separate files: after a crash one may be ahead of the other.
     if (this.state.head) await this.trust.needCards(this.state.head.roster.map((member) => member.id));
     this.#hashes = null;
+    // What we have left is not there any more: it went with the last who was in it.
+    const isOver = (info.flags & roomFlags.member) === 0 && info.last === 0;
+    if (this.state.leaving && (isOver || (info.flags & roomFlags.retired) !== 0)) return this.#ended();
     this.streamBegins(info);
   }
 

@@ -331,7 +331,11 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if ((info.flags & roomFlags.retired) !== 0 && !state.retired) {
       state.retired = true;
       this.lines.failAll("the room was ended");
-      this.news.warn("The operator has ended this room: nothing more can be said in it.");
+      this.news.warn(
+        state.status === "in"
+          ? "The operator has ended this room: nothing more can be said in it."
+          : `The operator has ended ${this.label} before you were let in: "/join ${this.label}" makes it anew.`,
+      );
     }
     if (state.status === "in" && info.last < pos) {
       this.alarm.raiseAgainstServer(

@@ -35,8 +35,11 @@ import type { RoomStream } from "./room_stream.ts";
 import type { Unsent, UnsentLine } from "./unsent.ts";
 import type { WantedRooms } from "./wanted_rooms.ts";
 
-const maxUnaskedRooms = 1024;
 const maxListedRooms = 1024;
+/** Rooms into which others put us are followed up to so many in all. */
+const maxRooms = 1000;
+const tooManyRooms = `You have been put into more than ${maxRooms} rooms; the others are not shown. ` +
+  "/rooms shows those that are, /leave gives one up; the operator can say who does it.";
 const settleMs = 2_000;
 const recalledLines = 20;
 
@@ -88,6 +91,8 @@ export class ServerRooms {
   #serverId: Bytes | null = null;
   #context: RoomContext | null = null;
   #sending: TokenBucket;
+  /** There are rooms that we are in and do not follow. */
+  #tooMany = false;
   #historyFails = new Set<string>();
 
   /** @param parts of the chat */
@@ -184,7 +189,7 @@ export class ServerRooms {
   }
 
   /** Forgets a room, with its files. */
-  drop(room: MemberRoom): void {
+  drop(room: RoomStream): void {
     this.parts.set.all.delete(encodeHex(room.state.id));
     this.context.files.remove(room.state.id);
   }
@@ -258,20 +263,25 @@ export class ServerRooms {
     let target = this.parts.set.all.get(encodeHex(id));
     if (!target) {
       if (message.type !== "ROOM_INFO" || message.kind !== roomKinds.ordinary) {
+        if (this.#tooMany) return; // of one that is not followed
         throw new Malformed("an unknown room");
       }
       target = this.#unaskedRoom(message);
     }
-    target.receive(message);
+    target?.receive(message);
   }
 
   /** A room that others have put us into, or one whose admission we have not kept. */
-  #unaskedRoom({ room: id, name }: MessageOf<"ROOM_INFO">): MemberRoom {
+  #unaskedRoom({ room: id, name }: MessageOf<"ROOM_INFO">): MemberRoom | undefined {
     const called = name.length === 0 ? "" : decodeName(name);
     const { set, wanted, connection } = this.parts;
-    const waiting = set.withMembers.filter((room) => room.state.status === "waiting").length;
-    if (waiting >= maxUnaskedRooms) throw new Malformed("more rooms than anybody is put into");
     const asked = wanted.find(called);
+    if (!asked && set.withMembers.length >= maxRooms) {
+      // Whoever puts us into rooms without end must not cost us those that we want.
+      if (!this.#tooMany) this.parts.seats.warning(tooManyRooms);
+      this.#tooMany = true;
+      return undefined;
+    }
     // A wanted room must have the wanted name; any other room takes its commit's name.
     const room = this.add(new MemberRoom(this.context, newRoomState(id, asked?.name ?? "")));
     if (asked) {

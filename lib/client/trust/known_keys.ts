@@ -177,13 +177,21 @@ export class KnownKeys {
 
   /** The room pinned for a name. */
   room(server: Uint8Array, name: string): Bytes | null {
-    return asId(this.#lines.get(key("room", encodeHex(server), skeleton(name))));
+    const id = asId(this.#lines.get(key("room", encodeHex(server), skeleton(name))));
+    return id && equals(id, noRoom) ? null : id;
+  }
+  /** The room of that name is gone, and we were its last member: any other may have the name. */
+  unpinRoom(server: Uint8Array, name: string): void {
+    if (this.room(server, name)) this.pinRoom(server, name, noRoom);
   }
   /** Pins it. */
   pinRoom(server: Uint8Array, name: string, id: Uint8Array): void {
     this.#pin({ kind: "room", where: encodeHex(server), name: skeleton(name), id: encodeHex(id) });
   }
 }
+
+/** Stands in the file, to which is only added, for a room that is pinned no more. */
+const noRoom = new Uint8Array(32);
 
 function key(kind: string, where: string, name = ""): string {
   // Hosts were kept as they were typed once: an impostor under "VM" for "vm" must not go unnoticed.

@@ -29,6 +29,7 @@ import {
   decodeMessages,
   type LinkMessage,
   type MessageOf,
+  roomFlags,
   roomKinds,
   welcomeFlags,
 } from "../../protocol/channel/link_messages.ts";
@@ -40,7 +41,7 @@ import type { WriteScheduler } from "../../protocol/channel/write_scheduler.ts";
 import { KeyRefused } from "../../crypto/key_refused.ts";
 import { TagMismatch } from "../../crypto/seal.ts";
 import type { HandshakeFailure } from "../events.ts";
-import { StoreFailed } from "../store/store.ts";
+import { type StoredRoom, StoreFailed } from "../store/store.ts";
 import { FairTurns } from "./fair_turns.ts";
 import type { ConnectionLimiter, PendingSlot } from "./connection_limiter.ts";
 import { Peer } from "../rooms/peer.ts";
@@ -368,7 +369,7 @@ function enter(peer: Peer, hello: MessageOf<"HELLO">, rooms: Rooms): void {
         continue;
       }
       const room = kind === roomKinds.ordinary ? rooms.get(id) : undefined;
-      if (!room) peer.send({ type: "ROOM_INFO", ref: 0, ...unknownRoom(id, kind) });
+      if (!room) peer.send({ type: "ROOM_INFO", ref: 0, ...absentRoom(id, kind, store.room(id)) });
       else if (!listed.has(room.key)) room.resume(peer, pos);
       if (room) listed.add(room.key);
     }
@@ -380,9 +381,11 @@ function enter(peer: Peer, hello: MessageOf<"HELLO">, rooms: Rooms): void {
   }
 }
 
-function unknownRoom(room: Bytes, kind: number) {
-  const zeros = new Uint8Array(32);
-  return { room, kind, policy: 0, flags: 0, last: 0, start: 0, startHash: zeros, name: new Uint8Array(0) };
+/** One that is not there: never was, or was given up. */
+function absentRoom(room: Bytes, kind: number, reaped: StoredRoom | null) {
+  const [startHash, name] = [new Uint8Array(32), new Uint8Array(0)];
+  const flags = reaped ? roomFlags.retired : 0;
+  return { room, kind, policy: 0, flags, last: reaped?.last ?? 0, start: 0, startHash, name };
 }
 
 function goodbye(peer: Peer, rooms: Rooms): void {

@@ -119,7 +119,7 @@ export class Answering {
     if (!opened) return;
     if (!room.isReadByServer) {
       room.isReadByServer = true;
-      this.#rooms!.proposeAlone({ kind: "note", key: noteOf(room), value: this.#mark(room) });
+      void this.#rooms!.propose({ kind: "note", key: noteOf(room), value: this.#mark(room) });
       room.announce(); // its members shall know as soon as we do
     }
     const { name } = peer.card;

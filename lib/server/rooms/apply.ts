@@ -23,11 +23,16 @@ import { parseCard } from "../../protocol/identity/card.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { parsePrekey } from "../../protocol/identity/prekey.ts";
 import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
-import type { Store, StoredRoom } from "../store/store.ts";
+import type { Store, StoredLeave, StoredRoom } from "../store/store.ts";
+import type { LimitReached } from "../limit_reached.ts";
+import type { Limits } from "../limits.ts";
 import type { Bans } from "./bans.ts";
+import type { CommitClaim } from "./commit_turns.ts";
 import type { KeyFileLog } from "./key_file_log.ts";
 import type { ServerRoom } from "./room.ts";
+import type { Retention } from "./retention.ts";
 import type { Own, RoomLog } from "./room_log.ts";
+import type { RoomQuota } from "./room_quota.ts";
 
 /** The state that is changed. */
 export interface AppliedState {
@@ -49,6 +54,14 @@ export interface AppliedState {
   addKeyFileRoom(stored: StoredRoom): KeyFileLog;
   /** Forgets a key-file room. */
   dropKeyFileRoom(id: Bytes): void;
+  /** Gives up a room. */
+  reap(room: ServerRoom | KeyFileLog): void;
+  /** How much there is of everything. */
+  readonly quota: RoomQuota;
+  /** Seconds that an ended room is kept for those who are away. */
+  readonly retention: Pick<Retention, "seconds">;
+  /** Its limits. */
+  readonly limits: Pick<Limits, "unwantedRooms">;
 }
 
 /** What is known of a record by the server that proposed it, and by no other. */
@@ -75,6 +88,7 @@ export function headOf(room: ServerRoom | KeyFileLog): RoomHead | undefined {
 
 const done: Outcome = { type: "done" };
 const refused = (code: ErrorCode): Outcome => ({ type: "refused", code });
+const limited = (limit: LimitReached): Outcome => ({ type: "refused", code: "LIMIT", limit });
 
 /** Applies one record. @param timeMs the journal's time @throws StoreFailed */
 export function applyRecord(
@@ -100,12 +114,13 @@ export function applyRecord(
       store.dropJoin(record.room, record.id);
       return done;
     case "leave":
-      return state.get(record.room)?.applyLeave(record.leave) ?? refused("NO_ROOM");
+      return applyLeave(state, record.room, record.leave);
     case "commit":
       return applyCommit(state, parseCommit(record.bytes), record.boxes, timeMs, origin);
     case "message":
     case "key-file message": {
       const { judged } = origin ?? {};
+      if (!state.quota.hasRoomFor("message")) return limited("store-bytes");
       if (
         judged && judged.room.last === judged.last && headOf(judged.room) === judged.head &&
         !judged.room.isRetired
@@ -118,21 +133,20 @@ export function applyRecord(
       if (!room) return refused(isKeyFile ? "DENIED" : "NO_ROOM");
       return room.judge(message) ?? room.applyMessage(message, timeMs, own);
     }
-    case "key-file room": {
-      if (state.keyFileRoom(record.room)) return done;
-      // A room of two can be made by those two only: nobody else may take its id, which all can compute.
-      if (state.get(record.room)) return refused("DENIED");
-      const row = { id: record.room, kind: roomKinds.keyFile, name: "" };
-      store.createRoom(row, null);
-      state.addKeyFileRoom({ ...row, retired: false });
-      return done;
-    }
+    case "key-file room":
+      return applyKeyFileRoom(state, record.room, record.maker);
     case "retire": {
       const room: RoomLog | undefined = state.get(record.room) ?? state.keyFileRoom(record.room);
       if (!room || room.isRetired) return refused("NO_ROOM");
-      room.applyRetire();
+      room.applyRetire(timeMs);
+      state.quota.remove(room);
       return done;
     }
+    case "reap":
+      return applyReap(state, record.room, timeMs);
+    case "want":
+      store.wantStay(record.room, record.id);
+      return done;
     case "ban":
       state.bans.applyBan(record.ban);
       return done;
@@ -141,13 +155,49 @@ export function applyRecord(
       return done;
     case "expire": {
       const room: RoomLog | undefined = state.get(record.room) ?? state.keyFileRoom(record.room);
-      room?.applyExpire(record.from, record.upTo, record.boxesUpTo);
+      room?.applyExpire(record.ranges, record.expiredUpTo);
       return done;
     }
     case "note":
       store.putNote(record.key, record.value);
       return done;
   }
+}
+
+/** A wish to go; the last one who is left takes the room along. */
+function applyLeave(state: AppliedState, id: Bytes, leave: StoredLeave): Outcome {
+  const room = state.get(id);
+  if (!room) return refused("NO_ROOM");
+  const outcome = room.applyLeave(leave);
+  if (outcome.type === "done" && room.isDeserted) state.reap(room);
+  return outcome;
+}
+
+function applyKeyFileRoom(state: AppliedState, id: Bytes, maker: Bytes): Outcome {
+  const { store, quota } = state;
+  if (state.keyFileRoom(id)) return done;
+  const before = store.room(id);
+  // A room of two can be made by those two only: nobody else may take its id, which all can compute.
+  if (before && before.kind !== roomKinds.keyFile) return refused("DENIED");
+  const row = { id, kind: roomKinds.keyFile, name: "", maker };
+  const limit = quota.judgeRoom(row);
+  if (limit) return limited(limit);
+  // It goes on where it stood: begun at position 1 again it would be a second history.
+  if (before) store.reviveRoom(id, maker);
+  else store.createRoom(row, null);
+  state.addKeyFileRoom(store.room(id)!);
+  return done;
+}
+
+/** Gives up a room that was ended as long ago as anything is kept, or a key-file room of which nothing is left. */
+function applyReap(state: AppliedState, id: Bytes, timeMs: number): Outcome {
+  const room = state.get(id) ?? state.keyFileRoom(id);
+  if (!room) return refused("NO_ROOM");
+  const isOld = room.retiredAt !== null && timeMs / 1000 - room.retiredAt > state.retention.seconds;
+  const isAtRest = "isAtRest" in room && room.isAtRest(timeMs);
+  if (!isOld && !isAtRest) return refused("DENIED");
+  state.reap(room);
+  return done;
 }
 
 /** One id, one name: the card that was seen first stays. */
@@ -179,6 +229,8 @@ export function judgeCommit(state: AppliedState, commit: Commit): ErrorCode | nu
     const taken = commit.roomName !== "" && state.store.roomByName(skeleton(commit.roomName));
     if (room || taken) return "CONFLICT";
     if (state.keyFileRoom(commit.room) && commit.policy !== policies.direct) return "DENIED";
+    // What was given up under this id had positions: a second history may not begin at 1.
+    if (state.store.room(commit.room)?.isReaped) return "DENIED";
     return checkGenesis(commit, 1, state.serverId, state.card) ? "DENIED" : null;
   }
   // An author who was removed by the winning commit has lost the race as well, and is told so.
@@ -186,6 +238,34 @@ export function judgeCommit(state: AppliedState, commit: Commit): ErrorCode | nu
   if (commit.epoch <= room.head.epoch) return "CONFLICT";
   if (room.isRetired || !room.hasMember(commit.author) || commit.view.pos > room.last) return "DENIED";
   return checkSuccessor(commit, room.last + 1, room.head, state.card) ? "DENIED" : null;
+}
+
+/** Whether the limits allow a room to begin. */
+function judgeNew(
+  { quota, store, limits }: AppliedState,
+  commit: Commit,
+  timeMs: number,
+): LimitReached | null {
+  const { author: maker, roomName: name, roster } = commit;
+  const limit = quota.judgeRoom({ maker, name, kind: roomKinds.ordinary });
+  if (limit) return limit;
+  const others = roster.map(({ id }) => id).filter((id) => !equals(id, maker));
+  if (others.some((id) => store.unwantedStays(id) >= limits.unwantedRooms)) return "unwanted-rooms";
+  return quota.put(maker, others.length, timeMs) ? null : "puts-at-once";
+}
+
+/** Whether the limits allow a commit to follow now. An admin who removes somebody needs no place on the disk. */
+function judgeTurn(
+  { quota, store, limits }: AppliedState,
+  room: ServerRoom,
+  claim: CommitClaim,
+  timeMs: number,
+): LimitReached | null {
+  if (!(claim.isAdmin && claim.removes) && !quota.hasRoomFor("refresh")) return "store-bytes";
+  const { author, unasked } = claim;
+  if (unasked.some((id) => store.unwantedStays(id) >= limits.unwantedRooms)) return "unwanted-rooms";
+  if (!room.turns.take(claim, timeMs)) return "commit-ms";
+  return quota.put(author, unasked.length, timeMs) ? null : "puts-at-once";
 }
 
 function applyCommit(
@@ -204,15 +284,17 @@ function applyCommit(
     if (code === "CONFLICT" && before && !isGenesis) before.turns.cameLate(before.claimOf(commit), timeMs);
     if (code) return refused(code);
   }
-  if (before && !before.turns.take(before.claimOf(commit), timeMs)) return refused("LIMIT");
+  const refusal = before
+    ? judgeTurn(state, before, before.claimOf(commit), timeMs)
+    : judgeNew(state, commit, timeMs);
+  if (refusal) return limited(refusal);
   if (isGenesis) {
     state.dropKeyFileRoom(commit.room);
     const name = commit.roomName === "" ? null : skeleton(commit.roomName);
-    store.createRoom({ id: commit.room, kind: roomKinds.ordinary, name: commit.roomName }, name);
+    const row = { id: commit.room, kind: roomKinds.ordinary, name: commit.roomName, maker: commit.author };
+    store.createRoom(row, name);
   }
-  const room = isGenesis
-    ? state.add({ id: commit.room, kind: roomKinds.ordinary, name: commit.roomName, retired: false })
-    : state.get(commit.room)!;
+  const room = isGenesis ? state.add(store.room(commit.room)!) : state.get(commit.room)!;
   const wanted = new Set(commit.roster.map((member) => encodeHex(member.boxHash)));
   for (const box of boxes) {
     const hash = boxHash(box);

@@ -7,6 +7,7 @@
  */
 
 import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../crypto/bytes.ts";
 import { TokenBucket } from "../../token_bucket.ts";
 import type { Limits } from "../limits.ts";
 
@@ -21,7 +22,13 @@ export interface CommitClaim {
   readonly isAdmin: boolean;
   /** Whether it adds only those who wait at the door, or carries out leaves, and changes nothing else. */
   readonly answersAdmit: boolean;
+  /** Ids of those whom it adds and who have not asked for it. */
+  readonly unasked: readonly Bytes[];
+  /** Whether it takes somebody out. */
+  readonly removes: boolean;
 }
+
+type TurnClaim = Pick<CommitClaim, "author" | "isAdmin" | "answersAdmit">;
 
 /** The turns of one room. */
 export class CommitTurns {
@@ -37,7 +44,7 @@ export class CommitTurns {
   }
 
   /** A valid commit asks for its turn. @param timeMs the journal's @returns whether it has it, and has used it up */
-  take(claim: CommitClaim, timeMs: number): boolean {
+  take(claim: TurnClaim, timeMs: number): boolean {
     this.#timeMs = Math.max(this.#timeMs, timeMs);
     const author = encodeHex(claim.author);
     const reserved = this.#reservedFor(timeMs);
@@ -55,7 +62,7 @@ export class CommitTurns {
   }
 
   /** An admin's commit has come after another of its epoch: the room waits for her next one. */
-  cameLate({ author, isAdmin }: Pick<CommitClaim, "author" | "isAdmin">, timeMs: number): void {
+  cameLate({ author, isAdmin }: TurnClaim, timeMs: number): void {
     if (!isAdmin || this.#reservedFor(timeMs) !== null) return;
     this.#reserved = { by: encodeHex(author), untilMs: timeMs + reservedMs };
   }

@@ -4,6 +4,7 @@
  */
 
 import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../crypto/bytes.ts";
 import { roomFlags } from "../../protocol/channel/link_messages.ts";
 import { entryKinds } from "../../protocol/group/history.ts";
 import type { Message } from "../../protocol/group/sealed_message.ts";
@@ -32,12 +33,30 @@ export class KeyFileLog extends RoomLog {
     this.reload(stored);
   }
 
-  override reload(row: Pick<StoredRoom, "retired">): void {
+  override reload(row: StoredRoom): void {
     super.reload(row);
     this.#numbers.clear();
-    for (const { sender, n } of this.host.store.nextNumbers(this.id, 0)) {
-      this.#numbers.set(encodeHex(sender), n);
+  }
+
+  #next(senderKey: string, sender: Bytes): number {
+    let next = this.#numbers.get(senderKey);
+    if (next === undefined) {
+      next = this.host.store.nextNumber(this.id, sender, 0);
+      this.#numbers.set(senderKey, next);
     }
+    return next;
+  }
+
+  /** Whether all that was said has expired, and that as long ago again. @param timeMs the journal's */
+  isAtRest(timeMs: number): boolean {
+    if (this.last === 0 || this.keptBytes > 0) return false;
+    const time = this.host.store.entries(this.id, this.last, 1)[0]?.time ?? 0;
+    return timeMs / 1000 - time > 2 * this.host.retention.seconds;
+  }
+
+  /** Whether anybody hears it. */
+  get isHeard(): boolean {
+    return this.subscriptions.size > 0;
   }
 
   /**
@@ -48,7 +67,7 @@ export class KeyFileLog extends RoomLog {
    */
   judge(message: Message, senderKey: string = encodeHex(message.sender)): Outcome | null {
     if (this.isRetired) return { type: "refused", code: "DENIED" };
-    const next = this.#numbers.get(senderKey) ?? 0;
+    const next = this.#next(senderKey, message.sender);
     const before = message.n < next ? messageBefore(this.host.store, message) : null;
     if (before) return before;
     if (message.view.pos > this.last) return { type: "refused", code: "DENIED" };
@@ -76,7 +95,10 @@ export class KeyFileLog extends RoomLog {
    */
   join(peer: Peer, pos: number): void {
     if (peer.subscriptions.has(this.key) || !this.mayJoin(peer)) return;
-    const first = pos === 0 ? this.firstKept : Math.min(pos, this.flushed) + 1;
+    const next = pos === 0 ? this.firstKept : Math.min(pos, this.flushed) + 1;
+    // What was said before a room was given up is not there, not even as hashes; but for the last of it, which says L.
+    const there = this.host.store.entries(this.id, next, 1)[0]?.pos ?? this.flushed + 1;
+    const first = there === next ? next : Math.min(there, this.flushed) + 1;
     this.open(peer, [{ first, whole: first, until: null }]).pump();
     this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [peer.card.id] }, peer);
   }

@@ -5,7 +5,8 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import type { Link } from "../../protocol/channel/link.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
-import type { Rates, UserRates } from "../user_rates.ts";
+import { LimitNotices } from "../limit_notices.ts";
+import type { AddressRates, Rates, UserRates } from "../user_rates.ts";
 import { Work } from "../work_budget.ts";
 import type { StreamPeer, Subscription } from "./subscription.ts";
 
@@ -22,8 +23,12 @@ export class Peer implements StreamPeer {
   readonly behind = new Set<Subscription>();
   /** Boxes for the next commit, by hash in hex. */
   boxes = new Map<string, Bytes>();
+  /** What it has been told of limits. */
+  readonly limitNotices: LimitNotices;
   /** What the user may ask for, by whatever link. */
   readonly rates: Rates;
+  /** What all from the same address may ask for; null where many people share it by right. */
+  readonly addressRates: AddressRates | null;
   /** What the user and the address may ask for in all. */
   readonly work: Work;
 
@@ -43,8 +48,11 @@ export class Peer implements StreamPeer {
   ) {
     this.key = encodeHex(card.id);
     this.rates = rates.of(this.key);
-    const ofAddress = rates.ofAddress(from);
-    this.work = new Work(ofAddress ? [this.rates.work, ofAddress] : [this.rates.work]);
+    this.limitNotices = new LimitNotices(rates.clock);
+    this.addressRates = rates.ofAddress(from);
+    this.work = new Work(
+      [this.rates, ...this.addressRates ? [this.addressRates] : []].map(({ work }) => work),
+    );
     link.onDrain = () => {
       if (this.behind.size === 0) return;
       for (const subscription of [...this.behind]) subscription.pump();

@@ -29,7 +29,7 @@ import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
 import { headOf, judgeCommit } from "./apply.ts";
 import type { ServerRoom } from "./room.ts";
 import type { RoomLog } from "./room_log.ts";
-import type { LimitReached } from "../events.ts";
+import type { LimitReached } from "../limit_reached.ts";
 import type { Rooms } from "./rooms.ts";
 import { seconds } from "../../clock.ts";
 import { checkKeyFileMessage } from "../../protocol/group/key_file_message.ts";
@@ -79,9 +79,19 @@ export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): v
     case "SEND":
       return onSend(rooms, peer, message);
     case "ACK":
-      return; // The server must not depend on it.
+      return onAck(rooms, peer, message);
     default:
       throw new Malformed(`a peer said ${message.type} out of place`);
+  }
+}
+
+/** Nothing rests on it but this: who takes what comes from a room wants to be in it. */
+function onAck(rooms: Rooms, peer: Peer, { room: id }: MessageOf<"ACK">): void {
+  const room = peer.subscriptions.get(encodeHex(id));
+  if (!room || room.isWanted) return;
+  room.isWanted = true;
+  if (!rooms.store.isStayWanted(id, peer.card.id)) {
+    void rooms.propose({ kind: "want", room: id, id: peer.card.id });
   }
 }
 
@@ -98,6 +108,8 @@ function refuse(rooms: Rooms, peer: Peer, ref: number, code: ErrorCode): void {
 /** Tells which limit was reached. */
 function limited(rooms: Rooms, peer: Peer, what: LimitReached): "LIMIT" {
   rooms.events.tell({ type: "limited", what, id: peer.card.id });
+  const text = peer.limitNotices.reached(what);
+  if (text !== null) peer.send({ type: "NOTICE", text });
   return "LIMIT";
 }
 
@@ -118,7 +130,10 @@ function proposeDone(
 ): void {
   rooms.proposeFor(record, { own: null }, (outcome) => {
     if (outcome.type === "undone") return peer.refuse(ref, "LIMIT");
-    if (outcome.type === "refused") return peer.refuse(ref, outcome.code);
+    if (outcome.type === "refused") {
+      if (outcome.limit) limited(rooms, peer, outcome.limit);
+      return peer.refuse(ref, outcome.code);
+    }
     peer.send({ type: "DONE", ref, info: info() });
     then();
   });
@@ -145,11 +160,9 @@ function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: Mes
       room.join(peer, pos);
     }, () => peer.refuse(ref, "LIMIT"));
   }
-  if (rooms.isFull) return refuse(rooms, peer, ref, limited(rooms, peer, "max-rooms"));
-  if (!peer.rates.newRooms.take()) {
-    return refuse(rooms, peer, ref, limited(rooms, peer, "direct-rooms-per-hour"));
-  }
-  const record = { kind: "key-file room", room: id } as const;
+  const rate = newRoomRate(peer);
+  if (rate) return refuse(rooms, peer, ref, limited(rooms, peer, rate));
+  const record = { kind: "key-file room", room: id, maker: peer.card.id } as const;
   // A room of two may have taken its place meanwhile.
   proposeDone(rooms, peer, ref, record, () => joinInfo.already, () => rooms.keyFileRoom(id)?.join(peer, pos));
 }
@@ -213,6 +226,7 @@ function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
     return refuse(rooms, peer, ref, "DENIED");
   }
   proposeDone(rooms, peer, ref, { kind: "leave", room: id, leave }, () => 0, () => {
+    if (room.isGone) return;
     room.broadcast({ type: "LEAVING", room: id, ...leave }, peer);
     room.admissions.newRound();
   });
@@ -240,7 +254,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   rooms.proposeFor(record, origin, (outcome) => {
     if (outcome.type === "undone") return peer.refuse(ref, "LIMIT");
     if (outcome.type !== "refused") return;
-    if (outcome.code === "LIMIT") limited(rooms, peer, "commit-ms");
+    if (outcome.limit) limited(rooms, peer, outcome.limit);
     refuseInStream(rooms, peer, ref, rooms.get(commit.room), outcome.code);
   });
 }
@@ -250,13 +264,17 @@ function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | 
   const code = judgeCommit(rooms, commit);
   if (code) return code;
   if (commit.epoch === 0) {
-    const isDirect = commit.policy === policies.direct;
-    const within = isDirect ? peer.rates.newRooms.take() : ownRooms(rooms, peer) < rooms.limits.roomsPerUser;
-    if (rooms.isFull) return limited(rooms, peer, "max-rooms");
-    return within ? null : limited(rooms, peer, isDirect ? "direct-rooms-per-hour" : "rooms-per-user");
+    const rate = newRoomRate(peer, commit.policy === policies.direct);
+    return rate ? limited(rooms, peer, rate) : null;
   }
   const grows = commit.roster.length > room!.head.roster.length;
   return grows && commit.roster.length > rooms.limits.members ? limited(rooms, peer, "max-members") : null;
+}
+
+/** How fast new rooms come from a user and an address. @returns the rate that is reached */
+function newRoomRate({ rates, addressRates }: Peer, isCounted = true): LimitReached | null {
+  if (isCounted && !rates.newRooms.take()) return "direct-rooms-per-hour";
+  return !addressRates || addressRates.newRooms.take() ? null : "rooms-per-address";
 }
 
 function missingBox(commit: Commit, boxes: Map<string, Bytes>): ErrorCode | null {
@@ -302,7 +320,10 @@ function answerInStream(
 /** Refuses a message that its room does not take, or answers one that it has already. */
 function answerJudged(rooms: Rooms, peer: Peer, ref: number, room: RoomLog, outcome: Outcome): void {
   if (outcome.type === "undone") return peer.refuse(ref, "LIMIT");
-  if (outcome.type === "refused") return refuseInStream(rooms, peer, ref, room, outcome.code);
+  if (outcome.type === "refused") {
+    if (outcome.limit) limited(rooms, peer, outcome.limit);
+    return refuseInStream(rooms, peer, ref, room, outcome.code);
+  }
   if (outcome.type !== "stored") return;
   const { pos } = outcome;
   answerInStream(rooms, peer, room, pos, { type: "STORED", ref, room: room.id, pos });

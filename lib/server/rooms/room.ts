@@ -6,7 +6,9 @@
  * group); clients never rely on it.
  */
 
+import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../crypto/bytes.ts";
 import { roomFlags } from "../../protocol/channel/link_messages.ts";
 import { boxBytes } from "../../protocol/group/box.ts";
 import { type Commit, parseCommit } from "../../protocol/group/commit.ts";
@@ -28,13 +30,14 @@ import type { Stretch, Subscription } from "./subscription.ts";
 
 /** One room with a roster. */
 export class ServerRoom extends RoomLog {
-  /** As its last valid commit left it; set once epoch 0 is in. */
-  head!: RoomHead;
+  #head: RoomHead | null = null;
   /** Whose commit it takes next. */
   readonly turns: CommitTurns;
   /** Who waits to be let in, and who is asked to do it. */
   readonly admissions: Admissions;
   #numbers = new Map<string, number>();
+  /** Ids in hex of those who waited when it ended. */
+  #doorToTell: string[] = [];
 
   /** @param host the server */
   constructor(stored: StoredRoom, host: RoomHost) {
@@ -44,23 +47,32 @@ export class ServerRoom extends RoomLog {
     this.reload(stored);
   }
 
-  override reload(row: Pick<StoredRoom, "retired">): void {
+  override reload(row: StoredRoom): void {
     super.reload(row);
-    const { store } = this.host;
-    const stored = store.lastCommit(this.id);
-    if (!stored) return;
-    this.#setHead(parseCommit(stored.bytes), stored.pos);
-    for (const { sender, n } of store.nextNumbers(this.id, this.head.epoch)) {
-      this.#numbers.set(encodeHex(sender), n);
-    }
-  }
-
-  #setHead(commit: Commit, pos: number): void {
+    this.#head = null;
     this.#numbers.clear();
-    this.head = headAfter(commit, pos);
   }
 
-  protected override get epochBegan(): number {
+  /** As its last valid commit left it, which is read when it is needed: thousands of rooms may lie still. */
+  get head(): RoomHead {
+    if (!this.#head) {
+      const { bytes, pos } = this.host.store.lastCommit(this.id)!;
+      this.#head = headAfter(parseCommit(bytes), pos);
+    }
+    return this.#head;
+  }
+
+  /** The number that a sender's next message must have. */
+  #next(senderKey: string, sender: Bytes): number {
+    let next = this.#numbers.get(senderKey);
+    if (next === undefined) {
+      next = this.host.store.nextNumber(this.id, sender, this.head.epoch);
+      this.#numbers.set(senderKey, next);
+    }
+    return next;
+  }
+
+  override get epochBegan(): number {
     return this.head.commitPos;
   }
 
@@ -97,7 +109,7 @@ export class ServerRoom extends RoomLog {
    */
   judge(message: Message, senderKey: string = encodeHex(message.sender)): Outcome | null {
     const place = checkPlace(message, this.head);
-    const isNext = message.n === (this.#numbers.get(senderKey) ?? 0);
+    const isNext = message.n === this.#next(senderKey, message.sender);
     const isViewPossible = checkMessageView(message.view, this.head, this.last + 1) === null;
     // The common case: `n` is the sender's next number, so nothing can be stored under it yet.
     if (place === null && isNext && isViewPossible && !this.isRetired) return null;
@@ -122,11 +134,24 @@ export class ServerRoom extends RoomLog {
     const { author } = commit;
     const { roster, policy } = this.head;
     const added = commit.roster.filter((member) => !findMember(roster, member.id));
-    const waiting = new Set(this.host.store.joins(this.id).map(({ id }) => encodeHex(id)));
+    const waiting = this.#waiting();
     // Whoever else is out was removed by an admin, who needs no such excuse.
     const answersAdmit = added.length + commit.leaves.length > 0 && commit.policy === policy &&
       added.every(({ id }) => waiting.has(encodeHex(id)));
-    return { author, isAdmin: isAdmin(findMember(roster, author)), answersAdmit };
+    const unasked = added.map(({ id }) => id).filter((id) => !waiting.has(encodeHex(id)));
+    const removes = roster.length + added.length > commit.roster.length;
+    return { author, isAdmin: isAdmin(findMember(roster, author)), answersAdmit, unasked, removes };
+  }
+
+  /** Ids in hex of those who wait at the door. */
+  #waiting(): Set<string> {
+    return new Set(this.host.store.joins(this.id).map(({ id }) => encodeHex(id)));
+  }
+
+  /** Whether all who are in it have asked to go: nobody could carry it out. */
+  get isDeserted(): boolean {
+    const leaving = new Set(this.host.store.leaves(this.id).map(({ id }) => encodeHex(id)));
+    return this.head.roster.every(({ id }) => leaving.has(encodeHex(id)));
   }
 
   /** Adds a commit that has passed all checks. Called by the journal's follower only. */
@@ -135,10 +160,12 @@ export class ServerRoom extends RoomLog {
     const before = commit.epoch === 0 ? [] : this.head.roster;
     const { bytes, author: sender, epoch } = commit;
     const pos = this.append({ kind: entryKinds.commit, bytes, sender, epoch, n: -1, timeMs }, own, commit);
-    for (const member of commit.roster) {
-      if (findMember(before, member.id)) continue;
-      store.beginStay(this.id, member.id, pos, epoch === 0 ? 0 : commit.view.pos);
-      store.dropJoin(this.id, member.id);
+    const waiting = this.#waiting();
+    for (const { id } of commit.roster) {
+      if (findMember(before, id)) continue;
+      const isWanted = waiting.has(encodeHex(id)) || (epoch === 0 && equals(id, sender));
+      store.beginStay(this.id, id, pos, epoch === 0 ? 0 : commit.view.pos, isWanted);
+      store.dropJoin(this.id, id);
     }
     for (const member of before) {
       if (findMember(commit.roster, member.id)) continue;
@@ -146,11 +173,34 @@ export class ServerRoom extends RoomLog {
       store.dropLeave(this.id, member.id);
     }
     this.countBoxes(boxBytes * commit.roster.filter((m) => m.boxHash.some((byte) => byte !== 0)).length);
-    this.#setHead(commit, pos);
+    this.#numbers.clear();
+    this.#head = headAfter(commit, pos);
     for (const leave of store.leaves(this.id)) {
       if (leave.epoch < epoch - 15) store.dropLeave(this.id, leave.id);
     }
     return { type: "stored", pos, isRepeated: false };
+  }
+
+  override applyRetire(timeMs: number): void {
+    this.#doorToTell = this.host.store.joins(this.id).map(({ id }) => encodeHex(id));
+    super.applyRetire(timeMs);
+    this.#closeDoor();
+  }
+  override applyReap(): void {
+    this.#doorToTell = this.host.store.joins(this.id).map(({ id }) => encodeHex(id));
+    super.applyReap();
+  }
+  #closeDoor(): void {
+    for (const { id } of this.host.store.joins(this.id)) this.host.store.dropJoin(this.id, id);
+  }
+
+  /** What has ended is told to who waits at its door, too. */
+  override announce(): void {
+    super.announce();
+    for (const key of this.#doorToTell.splice(0)) {
+      const peer = this.host.peers.get(key);
+      peer?.send({ type: "ROOM_INFO", ref: 0, ...this.infoFor(peer, 0) });
+    }
   }
 
   /** Keeps a member's wish to go. Called by the journal's follower only. */
@@ -242,7 +292,7 @@ export class ServerRoom extends RoomLog {
 
   /** The body of ROOM_INFO for one peer. @param last overrides: the end of a stay that is over */
   infoFor(peer: Subscription["peer"], last: number | null): RoomInfo {
-    const member = this.hasMember(peer.card.id);
+    const member = !this.isGone && this.hasMember(peer.card.id);
     const stays = this.host.store.stays(this.id, peer.card.id);
     const end = last ?? (member ? this.flushed : stays.at(-1)?.until ?? 0);
     // Who is linked and in the roster has a stream.
@@ -253,7 +303,7 @@ export class ServerRoom extends RoomLog {
       policy: this.head.policy,
       flags: (member ? roomFlags.member : 0) | (others ? roomFlags.othersLinked : 0) |
         (this.isRetired ? roomFlags.retired : 0),
-      last: end,
+      last: this.isGone ? 0 : end,
       start: 0,
       startHash: new Uint8Array(32),
       name: encodeName(this.name),

@@ -5,7 +5,6 @@
 
 import { encodeHex } from "@std/encoding/hex";
 import type { Clock } from "../../clock.ts";
-import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { encodeMessage, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import type { TransitSealer } from "../../protocol/channel/transit.ts";
@@ -13,9 +12,16 @@ import type { Commit } from "../../protocol/group/commit.ts";
 import { entryHash, entryKinds, nextHistory } from "../../protocol/group/history.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Limits } from "../limits.ts";
-import type { LogRecord } from "../store/journal.ts";
-import type { Store, StoredEntry, StoredRoom } from "../store/store.ts";
+import type { LogRecord, Outcome } from "../store/journal.ts";
+import {
+  entryOverheadBytes,
+  type Range,
+  type Store,
+  type StoredEntry,
+  type StoredRoom,
+} from "../store/store.ts";
 import { Batch } from "./batch.ts";
+import { expire } from "./expiry.ts";
 import type { Peer } from "./peer.ts";
 import { fanOutUs } from "./request_costs.ts";
 import type { Retention } from "./retention.ts";
@@ -44,10 +50,14 @@ export interface RoomHost {
   forOne(peer: Subscription["peer"], act: () => void): void;
   /** The room has something to show with the next flush. */
   showsWithFlush(room: RoomLog): void;
-  /** Expires old messages of a room, after what is being shown now. */
+  /** Expires what a room has too much of, after what is being shown now. */
   expireSoon(room: RoomLog): void;
-  /** Proposes a record that nobody waits for. */
-  proposeAlone(record: LogRecord): void;
+  /** Proposes a change of the server's own. @returns its outcome, once what it has changed is on disk */
+  propose(record: LogRecord): Promise<Outcome>;
+  /** Waits for a later turn of the event loop: a long job is done in slices. */
+  nextTurn(): Promise<void>;
+  /** A room weighs more, or less, than before. @param bytes on disk */
+  weighed(bytes: number): void;
 }
 
 /** Whose entry it is: STORED stands for it in that peer's stream. */
@@ -78,8 +88,14 @@ export abstract class RoomLog {
   readonly kind: number;
   /** As its creator typed it. */
   readonly name: string;
+  /** Who made it. */
+  readonly maker: Bytes;
   /** Ended by the operator: nothing more is taken. */
   isRetired = false;
+  /** When, seconds since 1970; null while it lives. */
+  retiredAt: number | null = null;
+  /** Nobody is in it any more: it is forgotten once that is shown. */
+  isGone = false;
   /** Last position, flushed or not. */
   last = 0;
   /** Last position that is on disk: nothing after it is shown to anyone. */
@@ -94,6 +110,8 @@ export abstract class RoomLog {
   #expiredUpTo = 0;
   /** Of messages and boxes that are kept. */
   #bytes = 0;
+  #fixedBytes = 0;
+  #isExpiring = false;
 
   /** @param host the server, for its store, clock and peers */
   constructor(stored: StoredRoom, protected readonly host: RoomHost) {
@@ -101,21 +119,32 @@ export abstract class RoomLog {
     this.key = encodeHex(stored.id);
     this.kind = stored.kind;
     this.name = stored.name;
+    this.maker = stored.maker;
   }
 
-  /** Takes everything from the store: at the start, and after a flush was undone. @param stored its row */
-  reload({ retired }: Pick<StoredRoom, "retired">): void {
-    const { store } = this.host;
-    this.isRetired = retired;
-    this.#isAnnounceDue &&= retired;
-    const last = store.last(this.id);
-    this.last = last.pos;
-    this.flushed = Math.min(this.flushed || last.pos, last.pos);
+  /** Takes over its row: at the start, and after a flush was undone. */
+  reload(row: StoredRoom): void {
+    this.retiredAt = row.retiredAt;
+    this.isRetired = row.retiredAt !== null;
+    this.#isAnnounceDue &&= this.isRetired;
+    this.last = row.last;
+    this.flushed = Math.min(this.flushed || row.last, row.last);
     // Entries that are on disk must still be shown, even if later ones were undone.
-    this.#fresh = this.#fresh.filter(({ entry }) => entry.pos <= last.pos);
-    this.#history = last.history;
-    this.#expiredUpTo = store.expiredUpTo(this.id);
-    this.#bytes = store.bytesAfter(this.id, this.#expiredUpTo);
+    this.#fresh = this.#fresh.filter(({ entry }) => entry.pos <= row.last);
+    this.#history = row.history;
+    this.#expiredUpTo = row.expiredUpTo;
+    this.#weigh(row.bytes, row.fixedBytes);
+  }
+
+  /** Bytes on disk. */
+  get weight(): number {
+    return this.#bytes + this.#fixedBytes;
+  }
+  #weigh(bytes: number, fixedBytes: number): void {
+    const before = this.weight;
+    this.#bytes = bytes;
+    this.#fixedBytes = fixedBytes;
+    this.host.weighed(this.weight - before);
   }
 
   /** The body of ROOM_INFO with which a stretch of the stream begins. */
@@ -155,29 +184,40 @@ export abstract class RoomLog {
     this.host.showsWithFlush(this);
     this.last = pos;
     this.#history = history;
-    if (kind === entryKinds.message) this.#bytes += bytes.length;
+    const isMessage = kind === entryKinds.message;
+    const fixed = entryOverheadBytes + (isMessage ? 0 : bytes.length);
+    this.#weigh(this.#bytes + (isMessage ? bytes.length : 0), this.#fixedBytes + fixed);
     return pos;
   }
 
   /** Boxes were stored with a commit. */
   protected countBoxes(bytes: number): void {
-    this.#bytes += bytes;
+    this.#weigh(this.#bytes + bytes, this.#fixedBytes);
   }
 
-  /** Ends it for good. */
-  applyRetire(): void {
-    this.host.store.retireRoom(this.id);
+  /** Ends it for good. @param timeMs the journal's */
+  applyRetire(timeMs: number): void {
+    this.retiredAt = Math.floor(timeMs / 1000);
+    this.host.store.retireRoom(this.id, this.retiredAt);
     this.isRetired = true;
     this.#isAnnounceDue = true;
     this.host.showsWithFlush(this);
   }
 
-  /** Forgets messages, and boxes of commits. */
-  applyExpire(from: number, upTo: number, boxesUpTo: number): void {
+  /** Forgets messages, and boxes of commits. @param expiredUpTo up to where nothing is left */
+  applyExpire(ranges: readonly Range[], expiredUpTo: number): void {
     const { store } = this.host;
-    store.expire(this.id, from, upTo, boxesUpTo);
-    this.#expiredUpTo = Math.max(this.#expiredUpTo, upTo);
-    this.#bytes = store.bytesAfter(this.id, this.#expiredUpTo);
+    store.expire(this.id, ranges, expiredUpTo);
+    this.#expiredUpTo = Math.max(this.#expiredUpTo, expiredUpTo);
+    this.#weigh(store.room(this.id)!.bytes, this.#fixedBytes);
+  }
+
+  /** Nobody is left in it: it ends once that is shown. */
+  applyReap(): void {
+    this.isGone = this.isRetired = true;
+    this.host.store.reapRoom(this.id);
+    this.#weigh(0, 0);
+    this.host.showsWithFlush(this);
   }
 
   // ---- showing
@@ -193,8 +233,9 @@ export abstract class RoomLog {
       this.renewTransitKey();
       this.followCommit(commit, entry.pos, own);
     }
-    if (this.#isAnnounceDue) this.announce();
+    if (this.#isAnnounceDue || this.isGone) this.announce();
     this.#isAnnounceDue = false;
+    if (this.isGone) this.close();
   }
 
   /** Shows entries to everybody whose stream has come so far. */
@@ -282,26 +323,24 @@ export abstract class RoomLog {
     for (const subscription of [...this.subscriptions]) subscription.announce();
   }
 
-  /**
-   * Forgets what has waited long enough, or is more than is kept (protocol §10): messages lose their bytes, never their
-   * hashes. By size only down to seven eighths, so that not every message makes another one go.
-   */
-  expire(): void {
-    const { store, clock, retention } = this.host;
-    const from = this.#expiredUpTo;
-    const byTime = store.lastBefore(this.id, seconds(clock) - retention.seconds, from);
-    const tooMuch = this.#bytes > retention.bytes;
-    const bySize = tooMuch ? store.lastBeyond(this.id, Math.floor(retention.bytes * 7 / 8), from) : 0;
-    // What is on disk but not shown yet must not lose its bytes before it is.
-    const upTo = Math.min(Math.max(byTime, bySize), this.flushed);
-    if (upTo <= from) return;
-    // Boxes of the current epoch are never expired by size: members need them to return.
-    const boxesUpTo = Math.max(byTime, Math.min(bySize, this.epochBegan - 1));
-    this.host.proposeAlone({ kind: "expire", room: this.id, from, upTo, boxesUpTo });
+  /** Forgets what has waited long enough, or is more than is kept (protocol §10), a slice in each turn. */
+  async expire(): Promise<void> {
+    if (this.#isExpiring) return;
+    this.#isExpiring = true;
+    try {
+      await expire(this, this.host);
+    } finally {
+      this.#isExpiring = false;
+    }
+  }
+
+  /** Bytes of messages and boxes that are kept. */
+  get keptBytes(): number {
+    return this.#bytes;
   }
 
   /** Position of the commit that began the current epoch; 0 where there are no epochs. */
-  protected get epochBegan(): number {
+  get epochBegan(): number {
     return 0;
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { encodeHex } from "@std/encoding/hex";
-import type { Clock } from "../../clock.ts";
+import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { roomKinds } from "../../protocol/channel/link_messages.ts";
@@ -22,11 +22,13 @@ import { KeyFileLog } from "./key_file_log.ts";
 import type { Peer } from "./peer.ts";
 import { defaultRetention, type Retention } from "./retention.ts";
 import { ServerRoom } from "./room.ts";
+import { RoomQuota } from "./room_quota.ts";
 import type { RoomHost, RoomLog } from "./room_log.ts";
 import type { StreamPeer } from "./subscription.ts";
 
 const maxCards = 4096;
 const expireEveryMs = 3_600_000;
+const sweptRows = 500;
 
 /** What the rooms of a server are made of. */
 export interface RoomsParts {
@@ -72,6 +74,8 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   /** How fast each user may talk, by id in hex: reconnecting does not fill a bucket. */
   readonly rates: UserRates;
   readonly bans: Bans;
+  /** How many rooms there are, whose, and how much they weigh. */
+  readonly quota: RoomQuota;
   /** Ids whose last link was closed as too slow: they are told why when they are back. */
   readonly putOffAsSlow = new Set<string>();
   /** Called for each new key-file room. */
@@ -90,6 +94,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   #expiring = new Set<RoomLog>();
   #transitKeys = 0;
   #cancelExpire: () => void;
+  #isStopped = false;
 
   /** @param parts of the server */
   constructor(private readonly parts: RoomsParts) {
@@ -103,6 +108,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       showAddresses: this.showAddresses = false,
       place: this.place = "",
     } = parts);
+    this.quota = new RoomQuota(this.limits);
     this.rates = new UserRates(this.limits, this.clock, parts.proxies);
     this.bans = new Bans(
       this.store,
@@ -114,11 +120,30 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       if (stored.kind === roomKinds.keyFile) this.addKeyFileRoom(stored);
       else this.add(stored);
     }
-    const expire = () => {
-      for (const room of this.#everything()) room.expire();
-      this.#cancelExpire = this.clock.after(expireEveryMs, expire);
-    };
-    this.#cancelExpire = this.clock.after(0, expire);
+    this.#cancelExpire = this.clock.after(0, () => void this.#tidy());
+  }
+
+  /** Forgets what has waited long enough in all rooms, a slice in each turn; and again in an hour. */
+  async #tidy(): Promise<void> {
+    try {
+      for (const room of this.#everything()) {
+        if (this.#isStopped) return;
+        await room.expire();
+        await this.#reapWhenDue(room);
+        await this.nextTurn();
+      }
+      while (!this.#isStopped && this.store.sweep(sweptRows)) await this.nextTurn();
+    } catch (error) {
+      const failed = error instanceof StoreFailed;
+      this.events.tell(failed ? { type: "store failed", error } : { type: "bug", error: error as Error });
+    }
+    if (!this.#isStopped) this.#cancelExpire = this.clock.after(expireEveryMs, () => void this.#tidy());
+  }
+
+  async #reapWhenDue(room: RoomLog): Promise<void> {
+    const isOld = room.retiredAt !== null && seconds(this.clock) - room.retiredAt > this.retention.seconds;
+    const isAtRest = room instanceof KeyFileLog && !room.isHeard && room.isAtRest(this.clock.now());
+    if (isOld || isAtRest) await this.propose({ kind: "reap", room: room.id });
   }
 
   // ---- the registry
@@ -140,10 +165,6 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   keyFileRoom(id: Bytes): KeyFileLog | undefined {
     return this.#keyFileRooms.get(encodeHex(id));
   }
-  /** Whether the limit on rooms is reached. */
-  get isFull(): boolean {
-    return this.#rooms.size + this.#keyFileRooms.size >= this.limits.roomsInAll;
-  }
   /** Somebody who is linked, by name. */
   peerNamed(name: string): Peer | undefined {
     return [...this.peers.values()].find((peer) => skeleton(peer.card.name) === skeleton(name));
@@ -164,11 +185,13 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   add(stored: StoredRoom): ServerRoom {
     const room = new ServerRoom(stored, this);
     this.#rooms.set(room.key, room);
+    if (!room.isRetired) this.quota.add(room);
     return room;
   }
   addKeyFileRoom(stored: StoredRoom): KeyFileLog {
     const room = new KeyFileLog(stored, this);
     this.#keyFileRooms.set(room.key, room);
+    if (!room.isRetired) this.quota.add(room);
     this.onKeyFileRoom(room);
     return room;
   }
@@ -185,12 +208,27 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     this.store.dropRoom(id);
   }
 
+  reap(room: ServerRoom | KeyFileLog): void {
+    const rooms: Map<string, RoomLog> = room instanceof ServerRoom ? this.#rooms : this.#keyFileRooms;
+    rooms.delete(room.key);
+    if (!room.isRetired) this.quota.remove(room);
+    if (room instanceof ServerRoom) room.admissions.stop();
+    room.applyReap();
+  }
+
   /** A room that is no more: nothing of it is shown. */
   #forget(room: RoomLog): void {
     if (room instanceof ServerRoom) room.admissions.stop();
+    if (!room.isRetired) this.quota.remove(room);
+    this.weighed(-room.weight);
     room.close();
     this.#showing.delete(room);
   }
+
+  weighed(bytes: number): void {
+    this.quota.storedBytes += bytes;
+  }
+  nextTurn = (): Promise<void> => new Promise((resolve) => this.parts.defer(resolve));
 
   // ---- changing
 
@@ -209,12 +247,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   }
 
   /** Proposes a change of the server's own. @returns its outcome, once what it has changed is on disk */
-  propose(record: LogRecord): Promise<Outcome> {
-    return this.parts.journal.propose(record);
-  }
-  proposeAlone(record: LogRecord): void {
-    this.proposeFor(record, { own: null }, () => {});
-  }
+  propose = (record: LogRecord): Promise<Outcome> => this.parts.journal.propose(record);
 
   /**
    * Runs `act` behind everything that is applied now, so that answers keep their order.
@@ -276,6 +309,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       if (room.kind === roomKinds.keyFile) this.addKeyFileRoom(room);
       else this.add(room);
     }
+    this.quota.recount(this.#everything().filter(({ isRetired }) => !isRetired));
     this.bans.reload();
     this.flushed(); // what reached the disk before
   }
@@ -314,7 +348,9 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       this.parts.defer(() => {
         const rooms = [...this.#expiring];
         this.#expiring.clear();
-        for (const each of rooms) this.#guard(() => each.expire());
+        for (const each of rooms) {
+          each.expire().catch((error) => this.events.tell({ type: "bug", error: error as Error }));
+        }
       });
     }
     this.#expiring.add(room);
@@ -322,6 +358,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
 
   /** Flushes what waits, and ends all timers. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#cancelExpire();
     for (const room of this.#rooms.values()) room.admissions.stop();
     await this.parts.journal.close();

@@ -79,6 +79,8 @@ export class Subscription {
   #pumping = false;
   /** The last position that ROOM_INFO has named. */
   #announced = 0;
+  /** Its peer has said so by taking what came. */
+  isWanted = false;
   /** The newest transit key that the peer has for this room; 0 for none. */
   transitKey = 0;
 

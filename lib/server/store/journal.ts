@@ -10,7 +10,8 @@
 
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { errorCodes } from "../../protocol/channel/link_messages.ts";
-import type { StoredBan, StoredLeave } from "./store.ts";
+import type { LimitReached } from "../limit_reached.ts";
+import type { Range, StoredBan, StoredLeave } from "./store.ts";
 
 /** A change that somebody asks for. Ids are 32 bytes, `bytes` are as signed. */
 export type LogRecord =
@@ -30,21 +31,24 @@ export type LogRecord =
   | { readonly kind: "message"; readonly bytes: Bytes }
   /** A message of a key-file room. */
   | { readonly kind: "key-file message"; readonly bytes: Bytes }
-  /** A key-file room begins. */
-  | { readonly kind: "key-file room"; readonly room: Bytes }
+  /** A key-file room begins. @param maker who asked for it first */
+  | { readonly kind: "key-file room"; readonly room: Bytes; readonly maker: Bytes }
   /** The operator ends a room. */
   | { readonly kind: "retire"; readonly room: Bytes }
+  /** A room of which nothing is left to be read, or that was ended long ago, is given up. */
+  | { readonly kind: "reap"; readonly room: Bytes }
+  /** Somebody has taken what came from a room into which another put her. */
+  | { readonly kind: "want"; readonly room: Bytes; readonly id: Bytes }
   /** The operator bans. */
   | { readonly kind: "ban"; readonly ban: StoredBan }
   /** The operator lets in again. */
   | { readonly kind: "unban"; readonly ban: StoredBan }
-  /** Messages after `from` up to `upTo` have waited long enough, and so have the boxes of commits up to `boxesUpTo`. */
+  /** Messages, and boxes of commits, have waited long enough, or are too much; up to `expiredUpTo` none is left. */
   | {
     readonly kind: "expire";
     readonly room: Bytes;
-    readonly from: number;
-    readonly upTo: number;
-    readonly boxesUpTo: number;
+    readonly ranges: readonly Range[];
+    readonly expiredUpTo: number;
   }
   /** The server notes something for itself. */
   | { readonly kind: "note"; readonly key: string; readonly value: Bytes };
@@ -58,8 +62,8 @@ export type Outcome =
   | { readonly type: "done" }
   /** It stands in its room's log, now or since before. */
   | { readonly type: "stored"; readonly pos: number; readonly isRepeated: boolean }
-  /** The state does not allow it (any more); nothing has changed. */
-  | { readonly type: "refused"; readonly code: ErrorCode }
+  /** The state does not allow it (any more); nothing has changed. @param limit the one that was reached, with LIMIT */
+  | { readonly type: "refused"; readonly code: ErrorCode; readonly limit?: LimitReached }
   /** It could not be kept, and was undone. */
   | { readonly type: "undone" };
 

@@ -4,24 +4,31 @@ import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
-import type {
-  NewEntry,
-  NewRoom,
-  Stay,
-  Store,
-  StoredBan,
-  StoredEntry,
-  StoredLeave,
-  StoredRoom,
+import {
+  entryOverheadBytes,
+  type NewEntry,
+  type NewRoom,
+  type Range,
+  type Stay,
+  type Store,
+  type StoredBan,
+  type StoredEntry,
+  type StoredLeave,
+  type StoredRoom,
+  type Weight,
 } from "./store.ts";
 
 type Kept = Omit<NewEntry, "bytes"> & StoredEntry;
 
-interface MemoryRoom extends StoredRoom {
-  retired: boolean;
+type Row = { -readonly [K in keyof StoredRoom]: StoredRoom[K] };
+
+interface MemoryRoom extends Row {
   log: Kept[];
+  /** Positions of messages. */
   numbers: Map<string, number>;
-  stays: Map<string, { id: Bytes; stays: Stay[] }>;
+  /** The next number of a sender in an epoch. */
+  next: Map<string, number>;
+  stays: Map<string, { id: Bytes; stays: Stay[]; isWanted: boolean }>;
   joins: Map<string, { id: Bytes; time: number }>;
   leaves: Map<string, StoredLeave>;
 }
@@ -69,7 +76,10 @@ export class MemoryStore implements Store {
   }
 
   rooms() {
-    return [...this.#rooms.values()];
+    return [...this.#rooms.values()].filter(({ isReaped }) => !isReaped);
+  }
+  room(id: Bytes) {
+    return this.#room(id) ?? null;
   }
   roomByName(skeleton: string) {
     return this.#rooms.get(this.#roomNames.get(skeleton) ?? "") ?? null;
@@ -78,19 +88,48 @@ export class MemoryStore implements Store {
     const key = encodeHex(room.id);
     this.#rooms.set(key, {
       ...room,
-      retired: false,
+      retiredAt: null,
+      last: 0,
+      history: room.id,
+      bytes: 0,
+      fixedBytes: 0,
+      expiredUpTo: 0,
+      isReaped: false,
       log: [],
       numbers: new Map(),
+      next: new Map(),
       stays: new Map(),
       joins: new Map(),
       leaves: new Map(),
     });
     if (skeleton !== null) this.#roomNames.set(skeleton, key);
   }
-  retireRoom(id: Bytes) {
+  retireRoom(id: Bytes, time: number) {
+    this.#room(id)!.retiredAt = time;
+    this.#freeName(id);
+  }
+  #freeName(id: Bytes): void {
     const key = encodeHex(id);
-    this.#rooms.get(key)!.retired = true;
     for (const [skeleton, room] of this.#roomNames) if (room === key) this.#roomNames.delete(skeleton);
+  }
+  reapRoom(id: Bytes) {
+    this.#freeName(id);
+    const r = this.#room(id)!;
+    this.#dropBoxes(id);
+    const log = r.name === "" ? r.log.slice(-1).map((e) => ({ ...e, bytes: null })) : [];
+    Object.assign(r, { isReaped: true, bytes: 0, fixedBytes: 0, log, name: "" });
+    for (const map of [r.numbers, r.next, r.stays, r.joins, r.leaves]) map.clear();
+  }
+  reviveRoom(id: Bytes, maker: Bytes) {
+    const r = this.#room(id)!;
+    Object.assign(r, { isReaped: false, retiredAt: null, maker, expiredUpTo: r.last });
+  }
+  sweep() {
+    return false; // what is reaped is gone at once
+  }
+  #dropBoxes(id: Bytes): void {
+    const key = encodeHex(id);
+    for (const [hash, box] of this.#boxes) if (box.room === key) this.#boxes.delete(hash);
   }
 
   #room(id: Bytes): MemoryRoom | undefined {
@@ -98,59 +137,74 @@ export class MemoryStore implements Store {
   }
 
   dropRoom(id: Bytes) {
+    this.#freeName(id);
+    this.#dropBoxes(id);
     this.#rooms.delete(encodeHex(id));
   }
 
   append(room: Bytes, entry: NewEntry) {
     const r = this.#room(room)!;
     r.log.push(entry);
-    if (entry.n >= 0) r.numbers.set(numberKey(entry.sender, entry.epoch, entry.n), entry.pos);
+    r.last = entry.pos;
+    r.history = entry.history;
+    r.fixedBytes += entryOverheadBytes + (entry.kind === 1 ? entry.bytes.length : 0);
+    if (entry.kind !== 1) r.bytes += entry.bytes.length;
+    if (entry.n < 0) return;
+    r.numbers.set(numberKey(entry.sender, entry.epoch, entry.n), entry.pos);
+    r.next.set(`${encodeHex(entry.sender)} ${entry.epoch}`, entry.n + 1);
+  }
+  /** The log begins at position 1, or after what a reaped room had. */
+  #at(r: MemoryRoom, pos: number): number {
+    return pos - (r.log[0]?.pos ?? 1);
   }
   entries(room: Bytes, from: number, most: number) {
-    return this.#room(room)?.log.slice(Math.max(0, from - 1), Math.max(0, from - 1) + most) ?? [];
+    const r = this.#room(room);
+    if (!r) return [];
+    const at = this.#at(r, from);
+    return r.log.slice(Math.max(0, at), Math.max(0, at + most));
   }
   last(room: Bytes) {
-    const entry = this.#room(room)?.log.at(-1);
-    return entry ? { pos: entry.pos, history: entry.history } : { pos: 0, history: room };
+    const r = this.#room(room);
+    return { pos: r?.last ?? 0, history: r?.history ?? room };
   }
   historyAt(room: Bytes, pos: number) {
-    return pos === 0 ? room : this.#room(room)?.log[pos - 1]?.history ?? null;
+    const r = this.#room(room);
+    if (pos === 0) return room;
+    return r?.last === pos ? r.history : r?.log[this.#at(r, pos)]?.history ?? null;
   }
-  /** What weighs, by position: messages after `from`, and boxes. */
-  #weights(room: Bytes, from: number): { pos: number; bytes: number }[] {
-    const log = this.#room(room)?.log.slice(from) ?? [];
+  lastBefore(room: Bytes, time: number, from: number, most: number) {
+    const some = this.entries(room, from + 1, most);
+    const young = some.find((e) => e.time >= time);
+    return young ? young.pos - 1 : some.at(-1)?.pos ?? from;
+  }
+  weights(room: Bytes, from: number, most: number): Weight[] {
     const key = encodeHex(room);
-    const messages = log.flatMap((e) =>
-      e.kind === 2 && e.bytes ? [{ pos: e.pos, bytes: e.bytes.length }] : []
-    );
-    const boxes = [...this.#boxes.values()].filter((box) => box.room === key)
-      .map(({ pos, box }) => ({ pos, bytes: box.length }));
-    return [...messages, ...boxes].sort((a, b) => a.pos - b.pos);
+    const boxes = new Map<number, number>();
+    for (const { room, pos, box } of this.#boxes.values()) {
+      if (room === key) boxes.set(pos, (boxes.get(pos) ?? 0) + box.length);
+    }
+    return this.entries(room, from + 1, most).map(({ pos, sender, kind, bytes }) => ({
+      pos,
+      sender,
+      bytes: kind === 1 ? boxes.get(pos) ?? 0 : bytes?.length ?? 0,
+    })).filter(({ bytes }) => bytes > 0);
   }
-  bytesAfter(room: Bytes, from: number) {
-    return this.#weights(room, from).reduce((sum, { bytes }) => sum + bytes, 0);
-  }
-  expiredUpTo(room: Bytes) {
-    return this.#room(room)?.log.findLast((e) => e.bytes === null)?.pos ?? 0;
-  }
-  lastBefore(room: Bytes, time: number, from: number) {
-    const log = this.#room(room)?.log ?? [];
-    const young = log.slice(from).find((e) => e.time >= time);
-    return young ? young.pos - 1 : log.length;
-  }
-  lastBeyond(room: Bytes, keep: number, from: number) {
-    let sum = 0;
-    return this.#weights(room, from).findLast(({ bytes }) => (sum += bytes) > keep)?.pos ?? 0;
-  }
-  expire(room: Bytes, from: number, pos: number, boxesUpTo: number) {
+  expire(room: Bytes, ranges: readonly Range[], expiredUpTo: number) {
     const r = this.#room(room)!;
-    for (let i = from; i < Math.min(pos, r.log.length); i++) {
-      if (r.log[i].kind === 2) r.log[i] = { ...r.log[i], bytes: null };
-    }
     const key = encodeHex(room);
-    for (const [hash, box] of this.#boxes) {
-      if (box.room === key && box.pos <= boxesUpTo) this.#boxes.delete(hash);
+    for (const { first, last } of ranges) {
+      for (let i = Math.max(0, this.#at(r, first)); i < r.log.length && r.log[i].pos <= last; i++) {
+        if (r.log[i].kind !== 2) continue;
+        r.bytes -= r.log[i].bytes?.length ?? 0;
+        r.log[i] = { ...r.log[i], bytes: null };
+      }
+      for (const [hash, { room, pos, box }] of this.#boxes) {
+        if (room !== key || pos < first || pos > last) continue;
+        r.bytes -= box.length;
+        this.#boxes.delete(hash);
+      }
     }
+    r.expiredUpTo = Math.max(r.expiredUpTo, expiredUpTo);
   }
   lastCommit(room: Bytes) {
     const entry = this.#room(room)?.log.findLast((e) => e.kind === 1);
@@ -159,28 +213,37 @@ export class MemoryStore implements Store {
   message(room: Bytes, sender: Bytes, epoch: number, n: number) {
     const r = this.#room(room);
     const pos = r?.numbers.get(numberKey(sender, epoch, n));
-    return pos === undefined ? null : { pos, hash: r!.log[pos - 1].hash };
+    return pos === undefined ? null : { pos, hash: r!.log[this.#at(r!, pos)].hash };
   }
-  nextNumbers(room: Bytes, epoch: number) {
-    const next = new Map<string, { sender: Bytes; n: number }>();
-    for (const e of this.#room(room)?.log ?? []) {
-      if (e.n >= 0 && e.epoch === epoch) next.set(encodeHex(e.sender), { sender: e.sender, n: e.n + 1 });
-    }
-    return [...next.values()];
+  nextNumber(room: Bytes, sender: Bytes, epoch: number) {
+    return this.#room(room)?.next.get(`${encodeHex(sender)} ${epoch}`) ?? 0;
   }
 
   box(hash: Bytes) {
     return this.#boxes.get(encodeHex(hash))?.box ?? null;
   }
   putBox(hash: Bytes, room: Bytes, pos: number, box: Bytes) {
+    if (this.box(hash)) return;
     this.#boxes.set(encodeHex(hash), { room: encodeHex(room), pos, box });
+    this.#room(room)!.bytes += box.length;
   }
 
-  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number) {
+  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, isWanted: boolean) {
     const stays = this.#room(room)!.stays;
     const key = encodeHex(id);
-    if (!stays.has(key)) stays.set(key, { id, stays: [] });
-    stays.get(key)!.stays.push({ from, viewPos, until: null });
+    const before = stays.get(key)?.stays ?? [];
+    stays.set(key, { id, stays: [...before, { from, viewPos, until: null }], isWanted });
+  }
+  wantStay(room: Bytes, id: Bytes) {
+    const own = this.#room(room)?.stays.get(encodeHex(id));
+    if (own) own.isWanted = true;
+  }
+  isStayWanted(room: Bytes, id: Bytes) {
+    const own = this.#room(room)?.stays.get(encodeHex(id));
+    return own === undefined || own.isWanted || own.stays.at(-1)?.until !== null;
+  }
+  unwantedStays(id: Bytes) {
+    return this.roomsOf(id).filter((room) => !this.isStayWanted(room, id)).length;
   }
   endStay(room: Bytes, id: Bytes, until: number) {
     const own = this.#room(room)?.stays.get(encodeHex(id))?.stays;

@@ -6,13 +6,16 @@
  */
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError } from "../../errors.ts";
 import { createPrivateFile } from "../../storage/private_file.ts";
 import {
+  entryOverheadBytes,
   type NewEntry,
   type NewRoom,
+  type Range,
   type Stay,
   type Store,
   type StoredBan,
@@ -20,6 +23,7 @@ import {
   type StoredLeave,
   type StoredRoom,
   StoreFailed,
+  type Weight,
 } from "./store.ts";
 
 const schemaOne = `
@@ -71,7 +75,34 @@ export const migrations: readonly string[] = [
   ALTER TABLE bans ADD COLUMN until INTEGER;
   ALTER TABLE bans ADD COLUMN reason TEXT NOT NULL DEFAULT '';
   `,
+  // What a room weighs and where it stands, so that opening reads rooms and not entries.
+  `
+  UPDATE rooms SET retired = coalesce((SELECT max(time) FROM entries WHERE room = rooms.id), 1) WHERE retired = 1;
+  ALTER TABLE rooms ADD COLUMN maker BLOB;
+  ALTER TABLE rooms ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE rooms ADD COLUMN history BLOB;
+  ALTER TABLE rooms ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE rooms ADD COLUMN fixed INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE rooms ADD COLUMN expired_up_to INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE rooms ADD COLUMN reaped INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE stays ADD COLUMN wanted INTEGER NOT NULL DEFAULT 1;
+  UPDATE rooms SET
+    maker = coalesce((SELECT sender FROM entries WHERE room = rooms.id AND pos = 1), zeroblob(32)),
+    last = coalesce((SELECT max(pos) FROM entries WHERE room = rooms.id), 0),
+    history = coalesce((SELECT history FROM entries WHERE room = rooms.id ORDER BY pos DESC LIMIT 1), id),
+    bytes = (SELECT coalesce(sum(length(bytes)), 0) FROM entries WHERE room = rooms.id AND kind = 2) +
+      (SELECT coalesce(sum(length(box)), 0) FROM boxes WHERE room = rooms.id),
+    fixed = (SELECT coalesce(sum(length(bytes)), 0) FROM entries WHERE room = rooms.id AND kind = 1) +
+      (SELECT 350 * count(*) FROM entries WHERE room = rooms.id),
+    expired_up_to = coalesce(
+      (SELECT max(pos) FROM entries WHERE room = rooms.id AND kind = 2 AND bytes IS NULL), 0);
+  `,
 ];
+
+/** Where a room stands and what it weighs, written to its row with the next flush. */
+type Standing = {
+  -readonly [K in "last" | "history" | "bytes" | "fixedBytes" | "expiredUpTo"]: StoredRoom[K];
+};
 
 type Row = Record<string, unknown>;
 
@@ -83,6 +114,9 @@ export class SqliteStore implements Store {
   #statements = new Map<string, StatementSync>();
   #open = false;
   #line = 0;
+  /** By room id in hex. */
+  #standings = new Map<string, Standing>();
+  #changed = new Map<string, Bytes>();
 
   /**
    * Opens or makes the file, readable by its owner only.
@@ -154,6 +188,8 @@ export class SqliteStore implements Store {
       }
     }
     this.#open = false;
+    this.#standings.clear(); // read again from what was kept
+    this.#changed.clear();
     return new StoreFailed(this.path, reason(error));
   }
 
@@ -189,23 +225,87 @@ export class SqliteStore implements Store {
   }
 
   rooms() {
-    return this.#all("SELECT id, kind, name, retired FROM rooms").map(asRoom);
+    return this.#all(`SELECT ${roomColumns} FROM rooms WHERE reaped = 0`).map((row) => this.#asRoom(row));
+  }
+  room(id: Bytes) {
+    const row = this.#get(`SELECT ${roomColumns} FROM rooms WHERE id = ?`, id);
+    return row ? this.#asRoom(row) : null;
   }
   roomByName(skeleton: string) {
-    const row = this.#get("SELECT id, kind, name, retired FROM rooms WHERE skeleton = ?", skeleton);
-    return row ? asRoom(row) : null;
+    const row = this.#get(`SELECT ${roomColumns} FROM rooms WHERE skeleton = ?`, skeleton);
+    return row ? this.#asRoom(row) : null;
+  }
+  #asRoom(row: Row): StoredRoom {
+    const stored = asRoom(row);
+    return { ...stored, ...this.#standings.get(encodeHex(stored.id)) };
   }
   createRoom(room: NewRoom, skeleton: string | null) {
-    const sql = "INSERT INTO rooms (id, kind, name, skeleton) VALUES (?, ?, ?, ?)";
-    this.#run(sql, room.id, room.kind, room.name, skeleton);
+    const sql = "INSERT INTO rooms (id, kind, name, skeleton, maker, history) VALUES (?, ?, ?, ?, ?, ?)";
+    this.#run(sql, room.id, room.kind, room.name, skeleton, room.maker, room.id);
   }
-  retireRoom(id: Bytes) {
-    this.#run("UPDATE rooms SET retired = 1, skeleton = NULL WHERE id = ?", id);
+  retireRoom(id: Bytes, time: number) {
+    this.#run("UPDATE rooms SET retired = ?, skeleton = NULL WHERE id = ?", time, id);
+  }
+  reapRoom(id: Bytes) {
+    this.#run("UPDATE rooms SET reaped = 1, skeleton = NULL WHERE id = ?", id);
+    for (const table of ["stays", "joins", "leaves"]) this.#run(`DELETE FROM ${table} WHERE room = ?`, id);
+    Object.assign(this.#change(id), { bytes: 0, fixedBytes: 0 });
+  }
+  reviveRoom(id: Bytes, maker: Bytes) {
+    // What is still to be swept would come back with it.
+    this.#run("DELETE FROM boxes WHERE room = ?", id);
+    this.#run("DELETE FROM entries WHERE room = ? AND pos < ?", id, this.last(id).pos);
+    this.#run("UPDATE entries SET bytes = NULL WHERE room = ?", id);
+    this.#run("UPDATE rooms SET reaped = 0, retired = 0, maker = ? WHERE id = ?", maker, id);
+    const standing = this.#change(id);
+    standing.expiredUpTo = standing.last;
+  }
+  sweep(most: number) {
+    const room = this.#get("SELECT id, name FROM rooms WHERE reaped = 1 LIMIT 1");
+    if (!room) return false;
+    const id = room.id as Bytes;
+    // The last entry of one that may come back says where its history goes on.
+    const upTo = this.last(id).pos - (room.name === "" ? 1 : 0);
+    for (const table of ["boxes", "entries"]) {
+      const some = `SELECT pos FROM ${table} WHERE room = ? AND pos <= ? ORDER BY pos LIMIT ?`;
+      const last = this.#get(`SELECT max(pos) AS pos FROM (${some})`, id, upTo, most)!.pos;
+      if (last === null) continue;
+      this.#run(`DELETE FROM ${table} WHERE room = ? AND pos <= ?`, id, last as number);
+      return true;
+    }
+    this.#run("UPDATE rooms SET reaped = 2, name = '' WHERE id = ?", id);
+    return this.#get("SELECT 1 FROM rooms WHERE reaped = 1 LIMIT 1") !== undefined;
   }
 
   dropRoom(id: Bytes) {
-    this.#run("DELETE FROM entries WHERE room = ?", id);
+    for (const table of ["entries", "boxes", "stays", "joins", "leaves"]) {
+      this.#run(`DELETE FROM ${table} WHERE room = ?`, id);
+    }
     this.#run("DELETE FROM rooms WHERE id = ?", id);
+    this.#forget(id);
+  }
+
+  #forget(room: Bytes): void {
+    const key = encodeHex(room);
+    this.#standings.delete(key);
+    this.#changed.delete(key);
+  }
+  /** Where a room stands; null for one that is not there. */
+  #standing(room: Bytes): Standing | null {
+    const key = encodeHex(room);
+    const known = this.#standings.get(key);
+    if (known) return known;
+    const row = this.#get(`SELECT ${roomColumns} FROM rooms WHERE id = ?`, room);
+    if (!row) return null;
+    const { last, history, bytes, fixedBytes, expiredUpTo } = asRoom(row);
+    const standing = { last, history, bytes, fixedBytes, expiredUpTo };
+    this.#standings.set(key, standing);
+    return standing;
+  }
+  /** The same, to be changed: it goes to the row with the next flush. */
+  #change(room: Bytes): Standing {
+    this.#changed.set(encodeHex(room), room);
+    return this.#standing(room)!;
   }
 
   append(room: Bytes, e: NewEntry) {
@@ -222,6 +322,11 @@ export class SqliteStore implements Store {
       e.epoch,
       e.n,
     );
+    const standing = this.#change(room);
+    standing.last = e.pos;
+    standing.history = e.history;
+    standing.fixedBytes += entryOverheadBytes + (e.kind === 1 ? e.bytes.length : 0);
+    if (e.kind !== 1) standing.bytes += e.bytes.length;
   }
   entries(room: Bytes, from: number, most: number): StoredEntry[] {
     return this.#all(
@@ -239,42 +344,46 @@ export class SqliteStore implements Store {
     }));
   }
   last(room: Bytes) {
-    const row = this.#get("SELECT pos, history FROM entries WHERE room = ? ORDER BY pos DESC LIMIT 1", room);
-    return row ? { pos: Number(row.pos), history: row.history as Bytes } : { pos: 0, history: room };
+    const standing = this.#standing(room);
+    return { pos: standing?.last ?? 0, history: standing?.history ?? room };
   }
   historyAt(room: Bytes, pos: number) {
     if (pos === 0) return room;
+    const standing = this.#standing(room);
+    if (standing?.last === pos) return standing.history;
     return this.#get("SELECT history FROM entries WHERE room = ? AND pos = ?", room, pos)?.history as Bytes ??
       null;
   }
-  bytesAfter(room: Bytes, from: number) {
+  lastBefore(room: Bytes, time: number, from: number, most: number) {
+    const last = Math.min(from + most, this.last(room).pos);
+    const sql =
+      "SELECT pos FROM entries WHERE room = ? AND pos > ? AND pos <= ? AND time >= ? ORDER BY pos LIMIT 1";
+    const young = this.#get(sql, room, from, last, time);
+    return young ? Number(young.pos) - 1 : Math.max(from, last);
+  }
+  weights(room: Bytes, from: number, most: number): Weight[] {
+    const sql = "SELECT pos, sender, CASE kind WHEN 1 THEN " +
+      "(SELECT coalesce(sum(length(box)), 0) FROM boxes WHERE boxes.room = entries.room AND boxes.pos = entries.pos) " +
+      "ELSE coalesce(length(bytes), 0) END AS size FROM entries WHERE room = ? AND pos > ? AND pos <= ? ORDER BY pos";
+    return this.#all(sql, room, from, from + most)
+      .map((row) => ({ pos: Number(row.pos), sender: row.sender as Bytes, bytes: Number(row.size) }))
+      .filter(({ bytes }) => bytes > 0);
+  }
+  expire(room: Bytes, ranges: readonly Range[], expiredUpTo: number) {
+    const standing = this.#change(room);
+    const within = "room = ? AND pos >= ? AND pos <= ?";
     const messages =
-      "SELECT coalesce(sum(length(bytes)), 0) AS sum FROM entries WHERE room = ? AND pos > ? AND kind = 2";
-    const boxes = "SELECT coalesce(sum(length(box)), 0) AS sum FROM boxes WHERE room = ?";
-    return Number(this.#get(messages, room, from)!.sum) + Number(this.#get(boxes, room)!.sum);
-  }
-  expiredUpTo(room: Bytes) {
-    const sql =
-      "SELECT pos FROM entries WHERE room = ? AND kind = 2 AND bytes IS NULL ORDER BY pos DESC LIMIT 1";
-    return Number(this.#get(sql, room)?.pos ?? 0);
-  }
-  lastBefore(room: Bytes, time: number, from: number) {
-    const sql = "SELECT pos FROM entries WHERE room = ? AND pos > ? AND time >= ? ORDER BY pos LIMIT 1";
-    const young = this.#get(sql, room, from, time);
-    return young ? Number(young.pos) - 1 : this.last(room).pos;
-  }
-  lastBeyond(room: Bytes, keep: number, from: number) {
-    const sql = "SELECT coalesce(max(pos), 0) AS pos FROM (" +
-      "SELECT pos, sum(size) OVER (ORDER BY pos DESC) AS sum FROM (" +
-      "SELECT pos, length(bytes) AS size FROM entries WHERE room = ? AND pos > ? AND kind = 2 AND bytes IS NOT NULL " +
-      "UNION ALL SELECT pos, length(box) AS size FROM boxes WHERE room = ?)) WHERE sum > ?";
-    return Number(this.#get(sql, room, from, room, keep)!.pos);
-  }
-  expire(room: Bytes, from: number, pos: number, boxesUpTo: number) {
-    const sql =
-      "UPDATE entries SET bytes = NULL WHERE room = ? AND pos > ? AND pos <= ? AND kind = 2 AND bytes IS NOT NULL";
-    this.#run(sql, room, from, pos);
-    this.#run("DELETE FROM boxes WHERE room = ? AND pos <= ?", room, boxesUpTo);
+      `SELECT coalesce(sum(length(bytes)), 0) AS sum FROM entries WHERE ${within} AND kind = 2`;
+    const boxes = `SELECT coalesce(sum(length(box)), 0) AS sum FROM boxes WHERE ${within}`;
+    for (const { first, last } of ranges) {
+      const sums = [messages, boxes].map((sql) => Number(this.#get(sql, room, first, last)!.sum));
+      standing.bytes -= sums[0] + sums[1];
+      if (sums[0] > 0) {
+        this.#run(`UPDATE entries SET bytes = NULL WHERE ${within} AND kind = 2`, room, first, last);
+      }
+      if (sums[1] > 0) this.#run(`DELETE FROM boxes WHERE ${within}`, room, first, last);
+    }
+    standing.expiredUpTo = Math.max(standing.expiredUpTo, expiredUpTo);
   }
   lastCommit(room: Bytes) {
     const row = this.#get(
@@ -293,23 +402,35 @@ export class SqliteStore implements Store {
     );
     return row ? { pos: Number(row.pos), hash: row.hash as Bytes } : null;
   }
-  nextNumbers(room: Bytes, epoch: number) {
-    return this.#all(
-      "SELECT sender, max(n) + 1 AS n FROM entries WHERE room = ? AND epoch = ? AND n >= 0 GROUP BY sender",
-      room,
-      epoch,
-    ).map((row) => ({ sender: row.sender as Bytes, n: Number(row.n) }));
+  nextNumber(room: Bytes, sender: Bytes, epoch: number) {
+    const sql =
+      "SELECT n FROM entries WHERE room = ? AND epoch = ? AND sender = ? AND n >= 0 ORDER BY n DESC LIMIT 1";
+    return Number(this.#get(sql, room, epoch, sender)?.n ?? -1) + 1;
   }
 
   box(hash: Bytes) {
     return this.#get("SELECT box FROM boxes WHERE hash = ?", hash)?.box as Bytes ?? null;
   }
   putBox(hash: Bytes, room: Bytes, pos: number, box: Bytes) {
-    this.#run("INSERT OR IGNORE INTO boxes VALUES (?, ?, ?, ?)", hash, room, pos, box);
+    if (this.box(hash)) return;
+    this.#run("INSERT INTO boxes VALUES (?, ?, ?, ?)", hash, room, pos, box);
+    this.#change(room).bytes += box.length;
   }
 
-  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number) {
-    this.#run("INSERT INTO stays VALUES (?, ?, ?, ?, NULL)", room, id, from, viewPos);
+  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, isWanted: boolean) {
+    const sql = "INSERT INTO stays (room, id, began, view_pos, wanted) VALUES (?, ?, ?, ?, ?)";
+    this.#run(sql, room, id, from, viewPos, isWanted ? 1 : 0);
+  }
+  wantStay(room: Bytes, id: Bytes) {
+    this.#run("UPDATE stays SET wanted = 1 WHERE id = ? AND room = ? AND until IS NULL", id, room);
+  }
+  isStayWanted(room: Bytes, id: Bytes) {
+    const sql = "SELECT 1 FROM stays WHERE id = ? AND room = ? AND until IS NULL AND wanted = 0";
+    return this.#get(sql, id, room) === undefined;
+  }
+  unwantedStays(id: Bytes) {
+    const sql = "SELECT count(*) AS count FROM stays WHERE id = ? AND until IS NULL AND wanted = 0";
+    return Number(this.#get(sql, id)!.count);
   }
   endStay(room: Bytes, id: Bytes, until: number) {
     this.#run("UPDATE stays SET until = ? WHERE room = ? AND id = ? AND until IS NULL", until, room, id);
@@ -382,6 +503,13 @@ export class SqliteStore implements Store {
   }
 
   flush() {
+    for (const [key, room] of this.#changed) {
+      const { last, history, bytes, fixedBytes, expiredUpTo } = this.#standings.get(key)!;
+      const sql =
+        "UPDATE rooms SET last = ?, history = ?, bytes = ?, fixed = ?, expired_up_to = ? WHERE id = ?";
+      this.#run(sql, last, history, bytes, fixedBytes, expiredUpTo, room);
+    }
+    this.#changed.clear();
     if (!this.#open) return;
     try {
       this.#db.exec("COMMIT");
@@ -396,12 +524,21 @@ export class SqliteStore implements Store {
   }
 }
 
+const roomColumns = "id, kind, name, retired, maker, last, history, bytes, fixed, expired_up_to, reaped";
+
 function asRoom(row: Row): StoredRoom {
   return {
     id: row.id as Bytes,
     kind: Number(row.kind),
     name: String(row.name),
-    retired: Number(row.retired) === 1,
+    retiredAt: Number(row.retired) || null,
+    maker: row.maker as Bytes,
+    last: Number(row.last),
+    history: row.history as Bytes,
+    bytes: Number(row.bytes),
+    fixedBytes: Number(row.fixed),
+    expiredUpTo: Number(row.expired_up_to),
+    isReaped: Number(row.reaped) > 0,
   };
 }
 

@@ -8,7 +8,9 @@
  *  4. Entries of a room come back in order of position, byte for byte.
  *  5. What is put twice under one key is there once: first card, highest prekey, newest join, leave and ban.
  *  6. What expires loses its bytes and nothing else: position, hash and L stay.
- *  7. A retired room keeps its log and gives its name back.
+ *  7. A retired room keeps its log and gives its name back; of a reaped one only id, last position and L stay.
+ *  9. What a room weighs and where it stands is on its row, written with the entries themselves: no read goes over all
+ *     entries.
  *  8. A name that passes to another id is that id's alone; the card of the one before can still be had.
  */
 
@@ -23,12 +25,47 @@ export interface StoredRoom {
   readonly kind: number;
   /** As its creator typed it; empty for direct and key-file rooms. */
   readonly name: string;
-  /** Ended by the operator: nothing more is taken. */
-  readonly retired: boolean;
+  /** When the operator ended it, seconds since 1970; null while it lives. */
+  readonly retiredAt: number | null;
+  /** Who made it. */
+  readonly maker: Bytes;
+  /** Last position; 0 for none. */
+  readonly last: number;
+  /** L there. */
+  readonly history: Bytes;
+  /** Bytes of messages and boxes that are kept. */
+  readonly bytes: number;
+  /** Bytes of what never expires: commits, and what each entry takes beside its own. */
+  readonly fixedBytes: number;
+  /** All messages up to here have expired by time. */
+  readonly expiredUpTo: number;
+  /** Its log is gone, for good. */
+  readonly isReaped: boolean;
 }
 
 /** A room that is about to be made. */
-export type NewRoom = Omit<StoredRoom, "retired">;
+export type NewRoom = Pick<StoredRoom, "id" | "kind" | "name" | "maker">;
+
+/** About what an entry takes on disk beside its bytes: hash, L, sender, and its place in the indexes. */
+export const entryOverheadBytes = 350;
+
+/** What weighs at one position of a log: a message, or the boxes of a commit. */
+export interface Weight {
+  /** Where. */
+  readonly pos: number;
+  /** Whose. */
+  readonly sender: Bytes;
+  /** How much. */
+  readonly bytes: number;
+}
+
+/** Positions of a log, both included. */
+export interface Range {
+  /** From. */
+  readonly first: number;
+  /** To. */
+  readonly last: number;
+}
 
 /** A ban by the operator. */
 export interface StoredBan {
@@ -113,16 +150,24 @@ export interface Store {
   /** Replaces one with a lower id. */
   putPrekey(id: Bytes, prekeyId: number, bytes: Bytes): void;
 
-  /** All rooms. */
+  /** All rooms but those that are reaped. */
   rooms(): StoredRoom[];
+  /** A room, also a reaped one. */
+  room(id: Bytes): StoredRoom | null;
   /** The room that holds this name. */
   roomByName(skeleton: string): StoredRoom | null;
   /** Makes a room. @param skeleton null when it has no name of its own */
   createRoom(room: NewRoom, skeleton: string | null): void;
-  /** Ends a room; its name is free again. */
-  retireRoom(id: Bytes): void;
+  /** Ends a room; its name is free again. @param time seconds since 1970 */
+  retireRoom(id: Bytes, time: number): void;
+  /** Gives up a room's log, which {@link Store.sweep} takes from the disk. Its name is free again. */
+  reapRoom(id: Bytes): void;
+  /** Makes a reaped room without a name anew, where it stood. */
+  reviveRoom(id: Bytes, maker: Bytes): void;
+  /** Takes some of what was reaped from the disk. @param most rows @returns whether there is more */
+  sweep(most: number): boolean;
 
-  /** Forgets a room that has no members, with its log. */
+  /** Forgets a room at once, with its log. */
   dropRoom(id: Bytes): void;
 
   /** Adds an entry at the end of its room. */
@@ -133,33 +178,32 @@ export interface Store {
   last(room: Bytes): { pos: number; history: Bytes };
   /** L at a position; null where there is no entry. Position 0 is before the first. */
   historyAt(room: Bytes, pos: number): Bytes | null;
-  /** Bytes of the messages after position `from`, and of all boxes of the room. */
-  bytesAfter(room: Bytes, from: number): number;
-  /** The last position of a message that has expired; 0 for none. */
-  expiredUpTo(room: Bytes): number;
-  /** The last position after `from` before which everything is older than `time` (seconds); else `from`. */
-  lastBefore(room: Bytes, time: number, from: number): number;
-  /**
-   * The last position after `from` whose message and boxes must go so that at most `keep` bytes of both stay; 0 for
-   * none.
-   */
-  lastBeyond(room: Bytes, keep: number, from: number): number;
-  /** Forgets messages after `from` up to `pos`, and the boxes of commits up to `boxesUpTo`; their hashes stay. */
-  expire(room: Bytes, from: number, pos: number, boxesUpTo: number): void;
+  /** The last of at most `most` positions after `from` that are all older than `time` (seconds); else `from`. */
+  lastBefore(room: Bytes, time: number, from: number, most: number): number;
+  /** What is kept at the positions after `from`, at most `most` of them; what weighs nothing is left out. */
+  weights(room: Bytes, from: number, most: number): Weight[];
+  /** Forgets messages and boxes; hashes stay. @param expiredUpTo up to where all have expired by time */
+  expire(room: Bytes, ranges: readonly Range[], expiredUpTo: number): void;
   /** The newest commit. */
   lastCommit(room: Bytes): { pos: number; bytes: Bytes } | null;
   /** A message by its place in its sender's chain. */
   message(room: Bytes, sender: Bytes, epoch: number, n: number): { pos: number; hash: Bytes } | null;
-  /** The next `n` of each sender in an epoch. */
-  nextNumbers(room: Bytes, epoch: number): { sender: Bytes; n: number }[];
+  /** The next `n` of a sender in an epoch. */
+  nextNumber(room: Bytes, sender: Bytes, epoch: number): number;
 
   /** A box by its hash. */
   box(hash: Bytes): Bytes | null;
   /** Keeps a box of the commit at `pos`. */
   putBox(hash: Bytes, room: Bytes, pos: number, box: Bytes): void;
 
-  /** Begins a stay. */
-  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number): void;
+  /** Begins a stay. @param isWanted by the one who stays, who has asked for it */
+  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, isWanted: boolean): void;
+  /** The one who stays has taken what came from the room. */
+  wantStay(room: Bytes, id: Bytes): void;
+  /** Whether an open stay is wanted by the one who stays. */
+  isStayWanted(room: Bytes, id: Bytes): boolean;
+  /** How many open stays of an identity are not. */
+  unwantedStays(id: Bytes): number;
   /** Ends the stay that is open. */
   endStay(room: Bytes, id: Bytes, until: number): void;
   /** An identity's stays in a room, oldest first. */

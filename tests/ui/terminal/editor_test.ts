@@ -170,7 +170,7 @@ function assertValid(state: EditorState, limitBytes: number): void {
   assertEquals(boundaryFrom(text, cursor), cursor, "the cursor is on the border of a grapheme");
   assert(new TextEncoder().encode(text).length <= limitBytes, "the line fits");
   assert(at === null || (at >= 0 && at < history.length), "an earlier line that there is");
-  assert(!/[^\P{Cc}\n]/u.test(text), "no control characters");
+  assert(!/[^\P{Cc}\n\t]/u.test(text), "no control characters but those that a paste may bring");
   for (const { text, cursor } of before) assert(cursor >= 0 && cursor <= text.length);
   if (state.search?.at != null) assert(state.search.at < history.length);
 }

@@ -1,0 +1,40 @@
+/**
+ * LimitNotices: what somebody is told who has reached a limit that waiting a second does not mend; with the flag by
+ * which the operator can raise it. The other limits are told by LIMIT alone, and a client tries again by itself.
+ */
+
+import type { Clock } from "../clock.ts";
+import type { LimitReached } from "./limit_reached.ts";
+
+const againMs = 60_000;
+
+const words: Partial<Record<LimitReached, string>> = {
+  "rooms-per-user": "You have made as many rooms, or are in as many, as one person may here: leave one.",
+  "direct-rooms-per-user": "You have begun as many rooms of two as one person may here.",
+  "direct-rooms-per-hour": "You have begun as many rooms as one person may here in an hour.",
+  "rooms-per-address": "As many rooms have begun from your address as may in an hour.",
+  "max-rooms": "There are as many rooms as this server takes.",
+  "max-members": "The room has as many members as it may.",
+  "puts-at-once": "You have put as many people into rooms, unasked, as one person may for now.",
+  "unwanted-rooms": "Somebody of those is in as many rooms, unasked, as anybody is put into: let them /join.",
+  "store-bytes":
+    "The server's disk is as full as it may be: nothing new is taken until something has expired.",
+};
+
+/** Those of one link. */
+export class LimitNotices {
+  #told = new Map<LimitReached, number>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** A limit was reached. @returns what to say; null for nothing, or when it has just been said */
+  reached(what: LimitReached): string | null {
+    const text = words[what];
+    if (text === undefined) return null;
+    const now = this.clock.now();
+    const isTold = Math.abs(now - (this.#told.get(what) ?? -Infinity)) < againMs;
+    if (isTold) return null;
+    this.#told.set(what, now);
+    return `${text} The operator can change that with --${what}.`;
+  }
+}

@@ -1,0 +1,20 @@
+/** LimitReached: which limits a request can reach, named by the flags that set them. */
+
+/** Limits that a request can reach, by their flags; `boxes` is the protocol's own. */
+export const limitsReached = [
+  "rooms-per-user",
+  "direct-rooms-per-user",
+  "rooms-per-address",
+  "puts-at-once",
+  "unwanted-rooms",
+  "store-bytes",
+  "direct-rooms-per-hour",
+  "max-rooms",
+  "max-members",
+  "commit-ms",
+  "sends-per-second",
+  "work-ms",
+  "boxes",
+] as const;
+/** One of them. */
+export type LimitReached = typeof limitsReached[number];
