@@ -60,10 +60,12 @@ function hintFor(word: string): string {
 
 const process = systemProcess();
 startedAs(howStarted(process.env), (process.env("PATH") ?? "").split(":"));
-// A fault of ours, wherever it happens: told like any other, never as a bare stack.
+// A fault of ours, wherever it happens: told like any other, never as a bare stack. A server goes on where it can.
 globalThis.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  Deno.exit(report(event.reason, process.err, process.env("CHAT_DEBUG") === "1"));
+  if (!process.goesOnAfter(event.reason)) {
+    Deno.exit(report(event.reason, process.err, process.env("CHAT_DEBUG") === "1"));
+  }
 });
 let code: number;
 try {

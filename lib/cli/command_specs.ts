@@ -149,6 +149,11 @@ export const serveSpec: CommandSpec = {
       value: "HOST:PORT",
       help: "Serve /metrics for Prometheus and /healthz there, over plain HTTP: keep it off the internet",
     },
+    {
+      name: "metrics-host",
+      value: "NAME,…",
+      help: "Names by which they are asked for, beside addresses and localhost",
+    },
     ...limitOptions,
     ...common,
   ],

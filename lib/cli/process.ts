@@ -36,6 +36,13 @@ export interface Process {
   takeInput(): Bytes;
   /** Calls `act` on Ctrl+C and on the system's request to end. @returns undoes it */
   onStop(act: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void): () => void;
+  /**
+   * Calls `act` with what no other part has caught, in place of ending with exit code 1.
+   *
+   * @param act returns whether the process goes on
+   * @returns undoes it
+   */
+  onFault(act: (error: unknown) => boolean): () => void;
   /** Ends at once. */
   exit(code: number): never;
   /** Time. */

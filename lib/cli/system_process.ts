@@ -18,8 +18,15 @@ export function howStarted(env: Environment): StartedAs {
   return { path: Deno.build.standalone ? Deno.execPath() : "chat", isTask: false };
 }
 
+/** A process that can be asked whether it goes on after a fault. */
+export interface SystemProcess extends Process {
+  /** Whether somebody has said by {@link Process.onFault} that it goes on. */
+  goesOnAfter(error: unknown): boolean;
+}
+
 /** The system's. */
-export function systemProcess(): Process {
+export function systemProcess(): SystemProcess {
+  let judge: (error: unknown) => boolean = () => false;
   const env = (name: string) => Deno.env.get(name);
   const questions = new TerminalQuestions({
     isThere: Deno.stdin.isTerminal(),
@@ -68,6 +75,11 @@ export function systemProcess(): Process {
       });
       return () => undo.forEach((each) => each());
     },
+    onFault(act) {
+      judge = act;
+      return () => void (judge = () => false);
+    },
+    goesOnAfter: (error) => judge(error),
     exit: (code) => Deno.exit(code),
     clock: systemClock,
     random: systemRandom,

@@ -271,6 +271,24 @@ benchTest(
   },
 );
 
+benchTest(
+  "a server that sends without end while a room waits for the person fills no memory",
+  async (bench) => {
+    bench.context.known.pinUser(bench.context.serverId, "erin", mallory.card.id);
+    const commit = bench.accept(await bench.commit(ira, { roster: [...roster(bench), member(erin, 2)] }));
+    const bytes = new Uint8Array(30_000);
+    await bench.feed(commit);
+    for (let i = 0; i < 10; i++) {
+      const place = { room: bench.head.room, pos: 100 + i, time: 1, kind: 2, address: "" };
+      await bench.feed({ type: "ENTRY", ...place, bytes });
+    }
+    assertMatch(JSON.stringify(bench.events), /More has come than can wait in lobby/);
+    const probe = { type: "NOTICE", text: "" } as const;
+    let free = 0;
+    while (bench.backlog.take(probe)) free++;
+    assertEquals(free > 300, true, "all of it was given up");
+  },
+);
 for (
   const [how, says] of [
     ["none", /though you had a valid prekey: ira has left you out/],

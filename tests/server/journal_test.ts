@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { ServerEvent } from "../../lib/server/events.ts";
 import type { Follower, LogRecord, Outcome } from "../../lib/server/store/journal.ts";
 import { LocalJournal } from "../../lib/server/store/local_journal.ts";
-import { StoreFailed } from "../../lib/server/store/store.ts";
+import { StateTorn, StoreFailed } from "../../lib/server/store/store.ts";
 import { FakeClock } from "../fakes/fake_clock.ts";
 import { test } from "../fakes/test.ts";
 
@@ -15,17 +15,22 @@ function bench() {
   const told: string[] = [];
   const events: ServerEvent[] = [];
   const later: (() => void)[] = [];
-  let broken: "flush" | "apply" | "all" | null = null;
+  let broken: "flush" | "apply" | "all" | "bug" | "torn" | null = null;
   const failed = () => new StoreFailed("rooms.db", "the disk is full");
   const store = {
     flush() {
       if (broken === "flush" || broken === "all") throw failed();
       told.push("on disk");
     },
+    undo() {
+      if (broken === "torn") throw new StateTorn("half a change");
+      told.push("rolled back");
+    },
   };
   const follower: Follower = {
     apply(seq, timeMs, records) {
       if (broken === "apply") throw failed();
+      if (broken === "bug" || broken === "torn") throw new TypeError("a bug");
       return records.map((record, i): Outcome => {
         const key = record.kind === "note" ? record.key : record.kind;
         told.push(`apply ${seq + i} ${key} at ${timeMs}`);
@@ -153,4 +158,45 @@ test("journal: what cannot be read again after a failure is read again later, an
   turn();
   await settled();
   assertEquals(told.slice(-3), ["on disk", "shown", "c: done"]);
+});
+
+test("journal: a fault of ours in the middle of a change is undone with the rest of the batch, and told", async () => {
+  const { propose, turn, told, breaks, events } = bench();
+  propose("a");
+  breaks("bug");
+  propose("b");
+  await settled();
+  assertEquals(told, ["apply 1 a at 0", "rolled back", "undone", "a: undone", "b: undone"]);
+  assertEquals(events.map(({ type }) => type), ["bug"]);
+  breaks(null);
+  propose("c");
+  turn();
+  await settled();
+  assertEquals(told.slice(-3), ["on disk", "shown", "c: done"]);
+});
+
+test("journal: one that cannot be undone ends the process, and nothing of it is flushed", async () => {
+  const { propose, turn, told, breaks, journal } = bench();
+  let unhandled: unknown = null;
+  const listen = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    unhandled = event.reason;
+  };
+  globalThis.addEventListener("unhandledrejection", listen);
+  try {
+    propose("a");
+    breaks("torn");
+    propose("b");
+    await settled();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assertEquals(unhandled instanceof StateTorn, true);
+    breaks(null);
+    propose("c");
+    turn();
+    await settled();
+    await journal.close();
+    assertEquals([told.at(-1), told.includes("on disk")], ["c: undone", false]);
+  } finally {
+    globalThis.removeEventListener("unhandledrejection", listen);
+  }
 });

@@ -10,6 +10,10 @@ const id = new Uint8Array(32).fill(0xab);
 const roomId = new Uint8Array(32).fill(0xcd);
 const remote = "192.0.2.7:5555";
 const session = "1f0c9a2b";
+const fault = new TypeError("a secret text");
+fault.stack = "TypeError: a secret text\n  at ab\n    at say (file:///log.ts:1:2)\n    at file:///x.ts:3:4"
+  .replace("\n  at ab", "");
+
 const events: [ServerEvent, LogLevel, string, Record<string, string | number>][] = [
   [{ type: "connected", name: "ira", id, session, local: "127.0.0.1:9443", remote }, "info", "connected", {
     session,
@@ -45,7 +49,10 @@ const events: [ServerEvent, LogLevel, string, Record<string, string | number>][]
   [{ type: "store failed", error: new ChatError('Cannot write "x": full') }, "error", "store-failed", {
     message: 'Cannot write "x": full',
   }],
-  [{ type: "bug", error: new TypeError("a secret text") }, "error", "fault", { kind: "TypeError" }],
+  [{ type: "bug", error: fault }, "error", "fault", {
+    kind: "TypeError",
+    at: "say (file:///log.ts:1:2) < file:///x.ts:3:4",
+  }],
 ];
 
 for (const [event, level, name, fields] of events) {

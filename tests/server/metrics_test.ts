@@ -18,7 +18,11 @@ async function watched(
   const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = free.addr as Deno.NetAddr;
   free.close();
-  const close = serveMetrics("127.0.0.1", port, metrics, world.server);
+  const close = serveMetrics(
+    { hostname: "127.0.0.1", port: port, names: ["metrics.example.org"] },
+    metrics,
+    world.server,
+  );
   try {
     await act(world, `http://127.0.0.1:${port}`);
   } finally {
@@ -34,6 +38,44 @@ const get = async (url: string, init?: RequestInit) => {
 const metricsTest = (name: string, fn: () => Promise<void>) =>
   test({ name, sanitizeOps: false, sanitizeResources: false, fn });
 
+metricsTest(
+  "only who asks by an address, localhost or a given name is answered: no page by a name of its own",
+  () =>
+    watched(async (_world, url) => {
+      const port = new URL(url).port;
+      const ask = async (host: string | null) => {
+        const conn = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+        const line = host === null ? "" : `Host: ${host}\r\n`;
+        await conn.write(
+          new TextEncoder().encode(`GET /metrics HTTP/1.1\r\n${line}Connection: close\r\n\r\n`),
+        );
+        const answer = await new Response(conn.readable).text();
+        return [Number(answer.split(" ")[1]), answer.includes("chat_connections")];
+      };
+      for (
+        const host of [
+          "127.0.0.1",
+          `127.0.0.1:${port}`,
+          `localhost:${port}`,
+          "LOCALHOST",
+          "[::1]:80",
+          "metrics.example.org:1",
+        ]
+      ) {
+        assertEquals(await ask(host), [200, true], host);
+      }
+      for (
+        const host of [
+          "evil.example.org",
+          `evil.example.org:${port}`,
+          "127.0.0.1.evil.example.org",
+          "localhost.evil.org",
+        ]
+      ) {
+        assertEquals(await ask(host), [421, false], host);
+      }
+    }),
+);
 metricsTest(
   "/metrics tells connections, members, messages, bytes, queues, handshakes, the store and the event loop",
   () =>

@@ -369,6 +369,24 @@ test(
   }),
 );
 test(
+  "sqlite store: 3. what is undone was never there, counts included",
+  inDir((dir) => {
+    const store = open(dir);
+    store.createRoom({ id: room, kind: 1, name: "Lobby", maker: ira }, "lobby");
+    store.append(room, entry(1));
+    store.flush();
+    store.append(room, entry(2));
+    store.putNote("n", bytes(1, 4));
+    store.undo();
+    assertEquals([store.last(room).pos, store.room(room)!.bytes, store.note("n")], [1, 50, null]);
+    store.undo();
+    store.append(room, entry(2));
+    store.flush();
+    assertEquals(store.last(room).pos, 2);
+    store.close();
+  }),
+);
+test(
   "sqlite store: a file that is no database is refused, with a hint",
   inDir((dir) => {
     Deno.writeTextFileSync(

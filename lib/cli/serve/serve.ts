@@ -24,7 +24,7 @@ import { Answering } from "../../server/rooms/answering.ts";
 import { defaultRetention, type Retention } from "../../server/rooms/retention.ts";
 import { MemoryStore } from "../../server/store/memory.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
-import type { Store } from "../../server/store/store.ts";
+import { StateTorn, type Store } from "../../server/store/store.ts";
 import { serverDir } from "../../storage/home.ts";
 import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../../storage/key_files.ts";
 import { Lock } from "../../storage/lock.ts";
@@ -65,7 +65,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
   }
   const accountsAsked = accountsOptions(parsed);
   if (accountsAsked && switches.has("print-schema")) return printSchema(accountsAsked, process);
-  const metrics = await openMetrics(values.metrics, process);
+  const metrics = await openMetrics(values.metrics, values["metrics-host"], process);
   refuseForeign("The data directory", dir, dirname(dir));
   makePrivateDir(dir);
   if (accountsAsked && switches.has("audit")) return await printAudit(accountsAsked, dir, process);
@@ -103,6 +103,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       heard: (name, timeMs, text) => status.heard(name, timeMs, text),
       partner: (name) => operator?.address(name),
     });
+    const events = tellAll(...listeners);
     const server = new ChatServer({
       identity,
       card,
@@ -111,7 +112,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       limits,
       clock: process.clock,
       random: process.random,
-      events: tellAll(...listeners),
+      events,
       watchLink: debug ? (session) => debug.watch(session) : undefined,
       proxies,
       showAddresses: switches.has("show-addresses"),
@@ -129,6 +130,12 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       const invited = formatInvite({ ...place, room, serverId: identity.id, pins: null });
       return `[+] Invite: ${command(`join -u NAME '${invited}'`)}`; // quoted: a shell reads [ and #
     };
+    // A promise that nobody waits for has failed: a bug of ours, and no reason to put everybody out.
+    const stopFaults = process.onFault((error) => {
+      if (error instanceof StateTorn) return false;
+      events.tell({ type: "bug", error: error instanceof Error ? error : new Error(String(error)) });
+      return true;
+    });
     const closeMetrics = metrics ? await serveOrStop(metrics, server) : null;
     log.log?.say("info", "started", { version, host, port, id: encodeHex(identity.id.subarray(0, 4)) });
     print(`[+] Running on host: ${host}`);
@@ -164,6 +171,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     renewal?.close();
     operator?.prompt.close();
     await server.stop();
+    stopFaults();
     closeMetrics?.();
     const sayLast = (line: string) => takesOutput ? process.err(`${line}\n`) : process.log(`${line}\n`);
     sayLast("[+] All connections had been terminated");

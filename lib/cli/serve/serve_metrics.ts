@@ -17,12 +17,17 @@ export interface ServeMetrics extends ServerEvents {
   readonly hostname: string;
 }
 
-/** Makes them. @throws UsageError for what is no HOST:PORT */
+/** Makes them. @param hosts names, with commas between @throws UsageError for what is no HOST:PORT */
 export async function openMetrics(
   address: string | undefined,
+  hosts: string | undefined,
   { clock }: Process,
 ): Promise<ServeMetrics | null> {
-  if (address === undefined) return null;
+  if (address === undefined) {
+    if (hosts === undefined) return null;
+    throw new UsageError("--metrics-host is for metrics", "add --metrics HOST:PORT");
+  }
+  const names = (hosts ?? "").split(",").map((name) => name.trim()).filter((name) => name !== "");
   const { hostname, port } = parseAddress(address);
   const { Metrics } = await import("../../server/operator/metrics.ts");
   const { serveMetrics } = await import("../../server/operator/metrics_listener.ts");
@@ -34,7 +39,7 @@ export async function openMetrics(
     serve(server) {
       const unwatch = metrics.watch(server, clock, () => Deno.memoryUsage().rss);
       try {
-        const close = serveMetrics(hostname, port, metrics, server);
+        const close = serveMetrics({ hostname, port, names }, metrics, server);
         return () => {
           unwatch();
           close();

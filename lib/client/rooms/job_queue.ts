@@ -8,6 +8,7 @@
 
 import type { Clock } from "../../clock.ts";
 import type { LinkMessage } from "../../protocol/channel/link_messages.ts";
+import type { Backlog } from "./backlog.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
 
 const perJob = 64;
@@ -36,18 +37,24 @@ export class JobQueue {
   #resume: () => void = () => {};
   #link = new AbortController();
 
-  /** @param owner the room @param clock for pauses */
-  constructor(private readonly owner: JobOwner, private readonly clock: Clock) {}
+  /** @param owner the room @param clock for pauses @param backlog what waits in all rooms */
+  constructor(
+    private readonly owner: JobOwner,
+    private readonly clock: Clock,
+    private readonly backlog: Backlog,
+  ) {}
 
-  /** Takes one message of the stream. */
-  add(message: LinkMessage): void {
+  /** Takes one message of the stream. @returns false when more waits than may */
+  add(message: LinkMessage): boolean {
+    if (!this.backlog.take(message)) return false;
     this.#waiting.push(message);
     this.schedule();
+    return true;
   }
 
   /** What waits is not handled: it comes again with the next connection, or is not wanted. */
   clear(): void {
-    this.#waiting = [];
+    for (const message of this.#waiting.splice(0)) this.backlog.release(message);
   }
 
   /** A connection begins. */
@@ -118,7 +125,9 @@ export class JobQueue {
     const link = this.#link;
     try {
       for (let i = 0; i < perJob && this.#waiting.length > 0; i++) {
-        await this.owner.handle(this.#waiting.shift()!);
+        const message = this.#waiting.shift()!;
+        this.backlog.release(message);
+        await this.owner.handle(message);
       }
       if (this.#waiting.length > 0) this.#again = true;
       else await this.owner.settle();

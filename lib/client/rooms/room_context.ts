@@ -8,6 +8,7 @@ import type { Card } from "../../protocol/identity/card.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import type { Directory } from "../connection/directory.ts";
 import type { KnownKeys } from "../trust/known_keys.ts";
+import type { Backlog } from "./backlog.ts";
 import type { OwnPrekeys } from "../connection/own_prekeys.ts";
 import type { RoomEvent } from "../room_events.ts";
 import type { RoomFiles } from "./room_state.ts";
@@ -28,6 +29,8 @@ export interface RoomContext {
   readonly prekeys: OwnPrekeys;
   /** Where rooms are kept. */
   readonly files: RoomFiles;
+  /** What waits in all rooms. */
+  readonly backlog: Backlog;
   /** Time. */
   readonly clock: Clock;
   /** Randomness. */

@@ -46,6 +46,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   #announced = false;
   #ackPos = 0;
   #refused = false;
+  /** More came than could wait while a job waited. */
+  #overflowed = false;
   /** A fault of ours has happened here: nothing more of it is handled in this run. */
   #broken = false;
   #storageFails = false;
@@ -53,13 +55,17 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** @param state its persistent part */
   constructor(readonly context: RoomContext, readonly state: State) {
     this.outbox = new Outbox(this);
-    this.#jobs = new JobQueue({
-      handle: (message) => this.handle(message),
-      settle: () => this.#settle(),
-      failed: (error, isSameLink) => this.#failed(error, isSameLink),
-      flush: () => this.flush(),
-      done: () => this.onJobDone(),
-    }, context.clock);
+    this.#jobs = new JobQueue(
+      {
+        handle: (message) => this.handle(message),
+        settle: () => this.#settle(),
+        failed: (error, isSameLink) => this.#failed(error, isSameLink),
+        flush: () => this.flush(),
+        done: () => this.onJobDone(),
+      },
+      context.clock,
+      context.backlog,
+    );
     this.news = new RoomNews(this);
     this.lines = new Lines(this);
     this.trust = new RoomTrust(this);
@@ -116,7 +122,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.connection = null;
     this.outbox.reset();
     this.target = null;
-    this.#refused = false;
+    this.#refused = this.#overflowed = false;
     this.news.marksNext(false);
     this.#jobs.unlinked();
   }
@@ -149,7 +155,12 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** Takes one message of the stream. */
   receive(message: LinkMessage): void {
     if (this.#refused || this.#broken) return;
-    this.#jobs.add(message);
+    if (this.#jobs.add(message)) return;
+    this.#overflowed = true;
+    this.news.warnNow(
+      `More has come than can wait in ${this.label}: it comes again with the next connection.`,
+    );
+    this.refuse(null);
   }
 
   /** Whether something can be said here at all. @throws ChatError */
@@ -177,6 +188,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** A pin was changed by the person: what waits for it may go on. */
   pinsChanged(): void {
     this.trust.conflict = null;
+    if (this.#overflowed) this.connection?.drop(); // what it had no room for comes now
     this.#jobs.resume();
     this.schedule();
   }

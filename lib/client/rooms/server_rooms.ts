@@ -21,6 +21,7 @@ import { TokenBucket } from "../../token_bucket.ts";
 import type { Audience } from "../audience.ts";
 import type { ChatOutput } from "../chat_view.ts";
 import type { Connection } from "../connection/connection.ts";
+import { Backlog } from "./backlog.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
 import type { HistoryWish } from "../profile/history_choice.ts";
 import type { Profile } from "../profile/profile.ts";
@@ -150,6 +151,7 @@ export class ServerRooms {
       known: profile.known,
       directory: server.directory,
       prekeys: server.prekeys,
+      backlog: new Backlog(),
       files: server.rooms(),
       clock,
       random,

@@ -97,6 +97,9 @@ interface Known {
   next: number;
 }
 
+/** More rooms than anybody is in: a server may not make a client keep keys without end. */
+const maxRooms = 4096;
+
 /** A client's keys: the newest of each room. */
 export class TransitOpener {
   #keys = new Map<number, Known>();
@@ -106,6 +109,7 @@ export class TransitOpener {
   take({ room, key, secret }: MessageOf<"TRANSIT">): void {
     const name = encodeHex(room);
     const last = this.#ofRoom.get(name) ?? -1;
+    if (last < 0 && this.#ofRoom.size >= maxRooms) throw new Malformed("transit keys of too many rooms");
     // Keys of different rooms may arrive in any order.
     if (key <= last || this.#keys.has(key)) throw new Malformed("a transit key is not new");
     this.#keys.delete(last);

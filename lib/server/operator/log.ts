@@ -134,9 +134,15 @@ function describe(event: ServerEvent): [LogLevel, string, Fields] {
     case "operator":
       return ["info", "operator", { word: event.word }];
     case "bug":
-      // Only the error's name: a runtime message may quote the input that caused it.
-      return ["error", "fault", { kind: event.error.name }];
+      // Its name and where it happened: a runtime message may quote the input that caused it.
+      return ["error", "fault", { kind: event.error.name, at: placesOf(event.error) }];
   }
+}
+
+/** The innermost frames of a stack, without the message that stands above them. */
+function placesOf({ stack = "" }: Error): string {
+  const frames = stack.split("\n").filter((line) => /^\s+at /.test(line)).map((line) => line.trim().slice(3));
+  return sanitizeLine(frames.slice(0, 8).join(" < "));
 }
 
 function short(id: Uint8Array): string {

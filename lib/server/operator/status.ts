@@ -38,7 +38,7 @@ export class Status implements ServerEvents {
       case "accounts back":
         return this.print("[+] The accounts can be used again");
       case "bug":
-        return this.print(`[!] A session ended by a fault of this program: ${event.error.name}`);
+        return this.print(`[!] A fault of this program: ${event.error.name}; the log has more (--log-file)`);
       default:
         return;
     }

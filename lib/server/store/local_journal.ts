@@ -7,7 +7,7 @@
 import type { Clock } from "../../clock.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Follower, Journal, LogRecord, Outcome } from "./journal.ts";
-import { type Store, StoreFailed } from "./store.ts";
+import { StateTorn, type Store, StoreFailed } from "./store.ts";
 
 const rereadMs = 1_000;
 
@@ -30,7 +30,7 @@ export class LocalJournal implements Journal {
 
   /** @param defer runs something in a later turn of the event loop */
   constructor(
-    private readonly store: Pick<Store, "flush">,
+    private readonly store: Pick<Store, "flush" | "undo">,
     private readonly clock: Clock,
     private readonly events: ServerEvents,
     private readonly defer: (act: () => void) => void,
@@ -54,8 +54,7 @@ export class LocalJournal implements Journal {
     try {
       [outcome] = this.#follower!.apply(this.#seq + 1, this.clock.now(), [record]);
     } catch (error) {
-      if (!(error instanceof StoreFailed)) throw error;
-      this.#undo(error);
+      this.#undo(error as Error);
       return Promise.resolve({ type: "undone" });
     }
     this.#seq++;
@@ -107,13 +106,28 @@ export class LocalJournal implements Journal {
     return null;
   }
 
-  #undo(error: StoreFailed): void {
-    this.events.tell({ type: "store failed", error });
-    this.#isFailing = true;
+  /** A disk that refuses has undone what was written; a fault of ours in the middle of a change has not. */
+  #undo(error: Error): void {
+    if (error instanceof StoreFailed) {
+      this.events.tell({ type: "store failed", error });
+      this.#isFailing = true;
+    } else {
+      this.events.tell({ type: "bug", error });
+      this.#revert();
+    }
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#reread();
     for (const { resolve } of waiting) resolve({ type: "undone" });
+  }
+
+  #revert(): void {
+    try {
+      this.store.undo();
+    } catch (error) {
+      this.#isClosed = true; // nothing more is taken or flushed
+      Promise.reject(error instanceof StateTorn ? error : new StateTorn("", { cause: error })); // ends the process
+    }
   }
 
   /** What is in memory is read again. @returns whether the disk gave it; until it does, nothing more is taken */
@@ -134,7 +148,7 @@ export class LocalJournal implements Journal {
   }
 
   close(): Promise<void> {
-    const failed = this.#flush();
+    const failed = this.#isClosed ? null : this.#flush();
     this.#isClosed = true;
     this.#cancelReread();
     return failed ? Promise.reject(failed) : Promise.resolve();

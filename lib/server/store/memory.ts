@@ -9,6 +9,7 @@ import {
   type NewEntry,
   type NewRoom,
   type Range,
+  StateTorn,
   type Stay,
   type Store,
   type StoredBan,
@@ -298,6 +299,9 @@ export class MemoryStore implements Store {
   }
 
   flush() {}
+  undo() {
+    throw new StateTorn("what is kept in memory cannot be undone");
+  }
   close() {}
 }
 

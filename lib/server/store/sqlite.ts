@@ -518,6 +518,10 @@ export class SqliteStore implements Store {
       throw this.#undo(error);
     }
   }
+  undo() {
+    if (!this.#open) return;
+    this.#undo(null);
+  }
   close() {
     this.flush();
     this.#db.close();

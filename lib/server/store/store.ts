@@ -239,9 +239,14 @@ export interface Store {
 
   /** Makes everything written so far durable. @throws StoreFailed, after undoing it */
   flush(): void;
+  /** Undoes everything since the last flush. @throws StateTorn when it cannot */
+  undo(): void;
   /** Flushes and lets go of the files. */
   close(): void;
 }
+
+/** A change was applied in part, and cannot be undone: the process must end, and begin from what is on disk. */
+export class StateTorn extends Error {}
 
 /** The disk would not take it. */
 export class StoreFailed extends ChatError {
