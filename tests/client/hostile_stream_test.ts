@@ -272,6 +272,73 @@ benchTest(
 );
 
 benchTest(
+  "of the epochs that passed while we were away only those are opened in which something was said, and the last",
+  async (bench) => {
+    const entries: LinkMessage[] = [];
+    for (let i = 0; i < 10; i++) {
+      entries.push(bench.accept(await bench.commit(ira)));
+      if (i === 4) entries.push(bench.append(bench.message(ira, "in between")));
+    }
+    const info = { room: bench.head.room, kind: 1, policy: 0, flags: 1, last: bench.last, start: 0 };
+    const stream = {
+      type: "ROOM_INFO",
+      ref: 0,
+      ...info,
+      startHash: new Uint8Array(32),
+      name: new Uint8Array(0),
+    } as const;
+    const before = bench.boxRequests;
+    await bench.feed(stream, ...entries.slice(0, -1));
+    assertEquals([bench.boxRequests - before, bench.said], [1, ["ira: in between"]]);
+    assertEquals(bench.room.state.readable, false);
+    await bench.feed(entries.at(-1)!);
+    assertEquals([bench.boxRequests - before, bench.room.state.readable, bench.room.state.unopened], [
+      2,
+      true,
+      null,
+    ]);
+    await bench.feed(bench.append(bench.message(ira, "now")));
+    assertEquals([bench.said.at(-1), bench.warnings], ["ira: now", []]);
+  },
+);
+benchTest(
+  "a box that was left closed is opened after a restart; a missing one is told of at once",
+  async (bench) => {
+    const before = bench.boxRequests;
+    const bad = bench.accept(await bench.commit(ira, {}, { box: "none" }));
+    const closed = bench.accept(await bench.commit(ira));
+    const info = { room: bench.head.room, kind: 1, policy: 0, flags: 1, start: 0, name: new Uint8Array(0) };
+    const stream = (last: number): LinkMessage => ({
+      type: "ROOM_INFO",
+      ref: 0,
+      ...info,
+      last,
+      startHash: new Uint8Array(32),
+    });
+    await bench.feed(stream(bench.last + 1), bad, closed);
+    assertEquals([bench.boxRequests - before, bench.room.state.readable], [0, false]);
+    assertEquals(bench.warnings.filter((text) => /without a key/.test(text)).length, 1);
+    bench.reload();
+    await bench.feed(stream(bench.last));
+    assertEquals([bench.boxRequests - before, bench.room.state.readable], [1, true]);
+    await bench.feed(bench.append(bench.message(ira, "readable")));
+    assertEquals(bench.said, ["ira: readable"]);
+  },
+);
+benchTest("a member and a server together draw so many openings, and no more", async (bench) => {
+  while (bench.openings.take());
+  const before = bench.boxRequests;
+  await bench.feed(bench.accept(await bench.commit(ira)));
+  assertEquals([bench.boxRequests - before, bench.room.state.head!.epoch], [0, 1]); // it waits
+  bench.clock.jump(2_000);
+  await bench.idle();
+  assertEquals([bench.boxRequests - before, bench.room.state.head!.epoch, bench.room.state.readable], [
+    1,
+    2,
+    true,
+  ]);
+});
+benchTest(
   "a server that sends without end while a room waits for the person fills no memory",
   async (bench) => {
     bench.context.known.pinUser(bench.context.serverId, "erin", mallory.card.id);

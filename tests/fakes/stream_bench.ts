@@ -27,6 +27,7 @@ import { parsePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { cardBook, genesis, headOf, member, zeros } from "./commits.ts";
 import { settle } from "./fake_clock.ts";
+import { TokenBucket } from "../../lib/token_bucket.ts";
 import { Backlog } from "../../lib/client/rooms/backlog.ts";
 import { JumpingClock } from "./jumping_clock.ts";
 import { type Person, person } from "./people.ts";
@@ -44,6 +45,7 @@ export class StreamBench {
   /** Chains of every member in the current epoch. */
   chains = new Map<string, { key: Bytes; n: number }>();
   readonly clock = new JumpingClock();
+  readonly openings = new TokenBucket(200, 2_000, this.clock);
   readonly backlog = new Backlog(100_000);
   /** Decryptions of boxes that the room asked for. */
   boxRequests = 0;
@@ -71,6 +73,7 @@ export class StreamBench {
       known: new KnownKeys(this.#dir),
       prekeys: new OwnPrekeys(files, victim.identity, this.clock),
       files: new RoomFiles(files.folder("rooms")),
+      openings: this.openings,
       backlog: this.backlog,
       clock: this.clock,
       random: systemRandom,

@@ -40,6 +40,7 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
   cards,
   roomKey: noKeyFile,
   now: 1_700_000_500,
+  isBehind: false,
   pinnedRoom: () => null,
   conflicts: () => false,
   opened: () => undefined,

@@ -10,10 +10,11 @@ import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { boxDecryptor, BoxUnreadable, openBox } from "../../protocol/group/box.ts";
 import type { Commit } from "../../protocol/group/commit.ts";
-import type { Need, NotEntered } from "../../protocol/group/effects.ts";
+import type { Need, NotEntered, Processed } from "../../protocol/group/effects.ts";
 import type { Entry, Facts, Opened } from "../../protocol/group/group_state.ts";
 import { entryKinds } from "../../protocol/group/history.ts";
 import { process } from "../../protocol/group/process.ts";
+import { openEpoch } from "../../protocol/group/process_commit.ts";
 import type { Connection } from "../connection/connection.ts";
 import { RequestRefused } from "../connection/connection_errors.ts";
 import { carryOut, type EffectsRoom } from "./carry_out.ts";
@@ -29,10 +30,14 @@ export interface ProcessedRoom extends EffectsRoom {
   readonly roomKey: Bytes;
   /** The person has accepted that another room has this name. */
   readonly replacesPin: boolean;
+  /** The last position that the server has named; null before that. */
+  readonly target: number | null;
   /** Waits for cards and for the person. */
   readonly trust: RoomTrust;
   /** A request that ends with the connection. @throws RequestRefused, LinkLost */
   request: Connection["request"];
+  /** The job that runs waits. @throws LinkLost */
+  pause(ms: number): Promise<void>;
   /** Does not enter the room. */
   refuse(why: string | null): void;
 }
@@ -44,10 +49,23 @@ export class EntryProcessor {
 
   /** Has the group core process one entry, gets what it needs, and carries out what follows. @throws LinkLost */
   async process(entry: Entry, address: string): Promise<void> {
+    await this.#through((facts) => process(this.room.state, entry, facts), entry, address);
+  }
+
+  /** Opens the current epoch's box, if it was left closed on the way here. @throws LinkLost */
+  async openEpoch(): Promise<void> {
+    if (this.room.state.unopened) await this.#through((facts) => openEpoch(this.room.state, facts), null, "");
+  }
+
+  async #through(
+    step: (facts: Facts) => Processed<RoomState>,
+    entry: Entry | null,
+    address: string,
+  ): Promise<void> {
     const { room } = this;
     const opened = new Map<string, Opened>();
     for (;;) {
-      const result = process(room.state, entry, this.#facts(opened));
+      const result = step(this.#facts(opened, entry));
       switch (result.type) {
         case "need":
           await this.#provide(result.need, opened);
@@ -60,7 +78,7 @@ export class EntryProcessor {
           return room.refuse(notEntered(result.why, result.roomName));
         case "done":
           // What the new state rests on is kept first: if that fails, nothing has moved, and the entry comes again.
-          if (entry.kind === entryKinds.commit) this.#keepTrust(result.state);
+          if (entry?.kind === entryKinds.commit) this.#keepTrust(result.state);
           Object.assign(room.state, result.state);
           for (const effect of result.effects) carryOut(room, effect, address);
           return;
@@ -68,7 +86,7 @@ export class EntryProcessor {
     }
   }
 
-  #facts(opened: ReadonlyMap<string, Opened>): Facts {
+  #facts(opened: ReadonlyMap<string, Opened>, entry: Entry | null): Facts {
     const { card, serverId, directory, known, clock } = this.room.context;
     return {
       own: card.id,
@@ -76,6 +94,7 @@ export class EntryProcessor {
       cards: directory.card,
       roomKey: this.room.roomKey,
       now: seconds(clock),
+      isBehind: entry !== null && entry.pos < (this.room.target ?? 0),
       pinnedRoom: (name) => this.#pinnedRoom(name),
       conflicts: ({ name, id }) => known.conflicts(serverId, name, id),
       opened: (hash) => opened.get(encodeHex(hash)),
@@ -103,7 +122,8 @@ export class EntryProcessor {
   }
 
   async #openBox(hash: Bytes, commit: Commit): Promise<Opened> {
-    const { card, identity, prekeys } = this.room.context;
+    const { card, identity, prekeys, openings } = this.room.context;
+    for (let waitMs; (waitMs = openings.takeOrWaitMs()) > 0;) await this.room.pause(waitMs);
     try {
       const { box } = await this.room.request((ref) => ({ type: "BOX_GET", ref, hash }), "BOX");
       return await openBox(box, hash, commit, card.id, prekeys.find, boxDecryptor(identity.rsa));

@@ -8,6 +8,7 @@ import type { Card } from "../../protocol/identity/card.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import type { Directory } from "../connection/directory.ts";
 import type { KnownKeys } from "../trust/known_keys.ts";
+import type { TokenBucket } from "../../token_bucket.ts";
 import type { Backlog } from "./backlog.ts";
 import type { OwnPrekeys } from "../connection/own_prekeys.ts";
 import type { RoomEvent } from "../room_events.ts";
@@ -29,6 +30,8 @@ export interface RoomContext {
   readonly prekeys: OwnPrekeys;
   /** Where rooms are kept. */
   readonly files: RoomFiles;
+  /** How often our private keys open a box for whoever commits: 200 at once, 30 a minute (protocol §7.2). */
+  readonly openings: TokenBucket;
   /** What waits in all rooms. */
   readonly backlog: Backlog;
   /** Time. */

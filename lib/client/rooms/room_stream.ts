@@ -30,7 +30,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** Called after each job: the chat's chance to notice that it is in, or gone. */
   onJobDone: () => void = () => {};
   /** The last position that was there when the stream began; null before. */
-  protected target: number | null = null;
+  target: number | null = null;
   /** The state must be stored before the job ends. */
   protected dirty = false;
   /** What was said here and is not stored yet. */

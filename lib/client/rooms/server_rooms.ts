@@ -37,6 +37,8 @@ import type { Unsent, UnsentLine } from "./unsent.ts";
 import type { WantedRooms } from "./wanted_rooms.ts";
 
 const maxListedRooms = 1024;
+const openingsAtOnce = 200;
+const openingEveryMs = 2_000;
 /** Rooms into which others put us are followed up to so many in all. */
 const maxRooms = 1000;
 const tooManyRooms = `You have been put into more than ${maxRooms} rooms; the others are not shown. ` +
@@ -151,6 +153,7 @@ export class ServerRooms {
       known: profile.known,
       directory: server.directory,
       prekeys: server.prekeys,
+      openings: new TokenBucket(openingsAtOnce, openingEveryMs, clock),
       backlog: new Backlog(),
       files: server.rooms(),
       clock,

@@ -47,6 +47,8 @@ export interface GroupState {
   readonly commitTime: number;
   /** Whether we hold the keys of this epoch. */
   readonly readable: boolean;
+  /** The current epoch's commit, while its box was not opened: we were behind, and nothing was said in it yet. */
+  readonly unopened?: Bytes | null;
   /** Chains by sender id in hex. */
   readonly chains: Readonly<Record<string, Chain>>;
   /** Messages in this epoch. */
@@ -134,6 +136,8 @@ export interface Facts {
   pinnedRoom(name: string): Bytes | null;
   /** Whether another key is known by the name. */
   conflicts(person: Named): boolean;
+  /** Whether more of the log is to come: a box may stay closed, as the next commit may make it needless. */
+  readonly isBehind: boolean;
   /** What the box with this hash has held; undefined before it was asked for. */
   opened(boxHash: Bytes): Opened | undefined;
   /** Our message that was sealed to just these bytes and is not known to be stored. */

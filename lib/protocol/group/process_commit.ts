@@ -49,13 +49,10 @@ export function processCommit<State extends GroupState>(
   if (doubted.length > 0) return { type: "need", need: { type: "trust", people: doubted } };
 
   const isMember = findMember(commit.roster, facts.own) !== undefined;
-  const key = isMember ? keyOf(commit, state, facts) : "removed";
-  if (key === "needed") return boxNeeded(commit, facts);
-  const effects: Effect[] = [];
-  if (key === "own") effects.push({ type: "not ours", what: "commit" });
-  else if (typeof key === "string" && key !== "removed") {
-    effects.push({ type: "no key", author: nameIn(commit), why: key, time });
-  }
+  const found = isMember ? keyOf(commit, state, facts) : "removed";
+  if (found === "needed" && !facts.isBehind) return boxNeeded(commit, facts);
+  const key = found === "needed" ? "closed" : found;
+  const effects: Effect[] = key === "removed" || key === "closed" ? [] : ofKey(key, commit, time);
   const fork = checkView(state.history!, commit.view);
   if (fork === "same") effects.push({ type: "agrees", author: commit.author, view: commit.view });
   if (fork === "forked") effects.push({ type: "forked", author: commit.author });
@@ -66,6 +63,33 @@ export function processCommit<State extends GroupState>(
   if (!inviter || !equals(commit.author, inviter)) return { type: "done", state: after, effects };
   effects.push({ type: "inviter seen", inviter });
   return { type: "done", state: { ...after, inviter: null }, effects };
+}
+
+/** What follows from a key, or from having none. */
+function ofKey(key: Bytes | NoKey, commit: Commit, time: number): Effect[] {
+  if (key === "own") return [{ type: "not ours", what: "commit" }];
+  return typeof key === "string" ? [{ type: "no key", author: nameIn(commit), why: key, time }] : [];
+}
+
+/** Opens the box of the current epoch, which was left closed: all is here now, or something was said in the epoch. */
+export function openEpoch<State extends GroupState>(state: State, facts: Facts): Processed<State> {
+  const commit = parseCommit(state.unopened!);
+  const key = keyOf(commit, state, facts);
+  if (key === "needed") return boxNeeded(commit, facts);
+  const effects = ofKey(key, commit, state.commitTime);
+  const secret = typeof key === "string" ? null : key;
+  const opened = { unopened: null, readable: secret !== null, chains: chainsOf(commit, secret, facts) };
+  if (secret) effects.push({ type: "spent", secrets: [secret] });
+  return { type: "done", state: { ...state, ...opened }, effects };
+}
+
+/** The chains of all members as they begin. */
+function chainsOf(commit: Commit, secret: Bytes | null, { roomKey }: Facts): Record<string, Chain> {
+  const ids = commit.roster.map((member) => member.id);
+  const keys = secret && senderChains(secret, roomKey, commit.hash, ids);
+  return Object.fromEntries(
+    ids.map((id, i): [string, Chain] => [encodeHex(id), { key: keys?.[i] ?? null, n: 0 }]),
+  );
 }
 
 /**
@@ -119,9 +143,7 @@ export function processAdmission<State extends GroupState>(
   if (key === "needed") return boxNeeded(commit, facts);
   // The first box of a room with a key file: it is the file that does not fit (protocol §7.2).
   if (key === "not what was signed" && hasKeyFile) return { type: "wrong key file", roomName };
-  const effects: Effect[] = [];
-  if (key === "own") effects.push({ type: "not ours", what: "commit" });
-  else if (typeof key === "string") effects.push({ type: "no key", author: nameIn(commit), why: key, time });
+  const effects = ofKey(key, commit, time);
   let history = new History(commit.view);
   for (const each of between) history = history.after(each);
   history = history.after(entryHash(entryKinds.commit, bytes));
@@ -175,16 +197,12 @@ function apply<State extends GroupState>(
   commit: Commit,
   pos: number,
   time: number,
-  key: Bytes | NoKey | "removed",
+  key: Bytes | NoKey | "removed" | "closed",
   facts: Facts,
   effects: Effect[],
 ): State {
-  const ids = commit.roster.map((member) => member.id);
   const secret = typeof key === "string" ? null : key;
-  const keys = secret && senderChains(secret, facts.roomKey, commit.hash, ids);
-  const chains = Object.fromEntries(
-    ids.map((id, i): [string, Chain] => [encodeHex(id), { key: keys?.[i] ?? null, n: 0 }]),
-  );
+  const chains = chainsOf(commit, secret, facts);
   const pending = state.pendingCommit;
   const isOver = pending !== null && pending.epoch <= commit.epoch;
   const isOurs = isOver && equals(pending.hash, commit.hash) && secret !== null;
@@ -198,6 +216,7 @@ function apply<State extends GroupState>(
     head: headAfter(commit, pos),
     commitTime: Math.min(time, facts.now),
     readable: secret !== null,
+    unopened: key === "closed" ? commit.bytes : null,
     chains: isGone ? {} : chains,
     epochMessages: 0,
     expired: 0,

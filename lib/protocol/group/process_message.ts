@@ -15,6 +15,7 @@ import { checkView } from "./fork_check.ts";
 import type { Chain, Entry, Facts, GroupState } from "./group_state.ts";
 import { entryHash } from "./history.ts";
 import { checkMessageView, checkPlace, type Misplaced } from "./message_rules.ts";
+import { openEpoch } from "./process_commit.ts";
 import { findMember } from "./roster.ts";
 import { isMessageSigned, maxChainWalk, type Message, openMessage, parseMessage } from "./sealed_message.ts";
 
@@ -28,9 +29,10 @@ const misplaced: Record<Misplaced, MessageFault> = {
 /** A message in a room that we are in. The cards of all members are here since the commit that added them. */
 export function processMessage<State extends GroupState>(
   state: State,
-  { pos, time, kind, bytes }: Entry,
+  entry: Entry,
   facts: Facts,
 ): Processed<State> {
+  const { pos, time, kind, bytes } = entry;
   const head = state.head!;
   const history = state.history!;
   const fed = { history: history.after(entryHash(kind, bytes)) };
@@ -84,6 +86,7 @@ export function processMessage<State extends GroupState>(
   }
   if (own) effects.push({ type: "not ours", what: "message" });
   const suspect = state.suspect || own;
+  if (state.unopened) return openedFirst(state, entry, facts);
   if (chain.key === null) {
     effects.push(uncovered, { type: "unreadable", sender });
     return done({ ...counted, suspect, chains: { ...state.chains, [key]: { key: null, n: message.n + 1 } } });
@@ -106,6 +109,14 @@ export function processMessage<State extends GroupState>(
     chains: { ...state.chains, [key]: opened.chain },
     seen: seen ?? state.seen,
   });
+}
+
+/** Something valid was said in an epoch whose box was left closed. */
+function openedFirst<State extends GroupState>(state: State, entry: Entry, facts: Facts): Processed<State> {
+  const opening = openEpoch(state, facts);
+  if (opening.type !== "done") return opening;
+  const result = processMessage(opening.state, entry, facts);
+  return result.type === "done" ? { ...result, effects: [...opening.effects, ...result.effects] } : result;
 }
 
 /** Walks the chain to the message and opens it. @returns null when it does not open: then no chain moves */
