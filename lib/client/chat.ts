@@ -47,8 +47,8 @@ import type { Status } from "./status.ts";
 import { KeyClaims } from "./trust/key_claims.ts";
 import { ServerUnknown } from "./trust/known_keys.ts";
 
-/** How often a server that we know is tried again at the start: about seven seconds. */
-const unheardTries = 3;
+/** How often a server that we know is tried again at the start: about ten seconds. */
+const unheardTries = 4;
 
 /** One run at one server. */
 export class Chat implements Receiver {
@@ -288,10 +288,10 @@ export class Chat implements Receiver {
     return { isFirst: false, waits: true };
   }
 
-  /** Whether a server that we know is given another chance to hear us: it may be flooded by strangers. */
+  /** Whether a server that we know, or that an invite names, gets another chance to hear us: others crowd its door. */
   #mayTryUnheard(error: unknown): boolean {
-    return error instanceof TurnedAwayUnheard && this.profile.known.server(this.place) !== null &&
-      this.#unheard++ < unheardTries;
+    const isKnown = this.options.expectServer !== null || this.profile.known.server(this.place) !== null;
+    return error instanceof TurnedAwayUnheard && isKnown && this.#unheard++ < unheardTries;
   }
 
   async #runSession(): Promise<boolean> {

@@ -85,7 +85,7 @@ export const defaultLimits: Limits = {
   rsaQueued: 64,
   sendBurst: 20,
   sendsPerSecond: 5,
-  workBurstMs: 500,
+  workBurstMs: 200,
   workMsPerSecond: 25,
   workPerAddress: 8,
   commitEveryMs: 1000,

@@ -1,6 +1,7 @@
 /** The generator's own process: `generator.ts fan-out JSON` runs one measurement against a server that is there. */
 
 import { runCatchUp } from "./catch_up.ts";
+import { runMemberFloods } from "./member_floods.ts";
 import { runFanOut } from "./fan_out.ts";
 import { runFlood } from "./floods.ts";
 import { runHandshakes } from "./handshakes.ts";
@@ -14,6 +15,7 @@ const kinds: Record<string, (run: never, print: (row: string) => void) => Promis
   idle: runIdle,
   "catch-up": runCatchUp,
   flood: runFlood,
+  "member-floods": runMemberFloods,
   sealing: (_: never, print) => runSealing(print),
 };
 await kinds[what](JSON.parse(json) as never, console.log);

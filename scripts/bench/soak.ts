@@ -3,9 +3,12 @@
  * nothing may be lost, doubled or refused. Draws what it saw.
  *
  *   --minutes N (20)   --members N (200)   --per-second N (10)   --out FILE (scripts/bench/soak.svg)
+ *   --flooders N (0)   after the first third, so many identities do the worst they may, each from its own address; the
+ *                      server keeps its limits then, but for those on what the members say
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { encodeHex } from "@std/encoding/hex";
 import { drawCurves } from "./curves.ts";
 import { Load } from "./fan_out.ts";
 import { enter } from "./handshakes.ts";
@@ -14,9 +17,10 @@ import { RoomOfLoad } from "./room_of_load.ts";
 import { median } from "./rows.ts";
 import { ServerProcess } from "./server_process.ts";
 
-const options = parseArgs(Deno.args, { string: ["minutes", "members", "per-second", "out"] });
+const options = parseArgs(Deno.args, { string: ["minutes", "members", "per-second", "out", "flooders"] });
 const number = (flag: string, otherwise: number) => Number(options[flag] ?? otherwise);
 const minutes = number("minutes", 20), members = number("members", 200), perSecond = number("per-second", 10);
+const flooders = number("flooders", 0);
 const out = String(options.out ?? "scripts/bench/soak.svg");
 const sampleSeconds = Math.min(10, minutes * 60 / 6);
 
@@ -28,7 +32,10 @@ interface Sample {
   readonly cpu: number;
 }
 
-const server = await ServerProcess.start({ executable: "dist/chat" });
+const spoken = ["--send-burst=10000", "--sends-per-second=10000"];
+const server = await ServerProcess.start(
+  flooders > 0 ? { executable: "dist/chat", lift: false, flags: spoken } : { executable: "dist/chat" },
+);
 const room = new RoomOfLoad(await makePeople(members, "s"), server.port);
 await room.login(8);
 await room.join();
@@ -42,7 +49,14 @@ const visiting = setInterval(() => {
 
 const samples: Sample[] = [];
 const began = performance.now();
+let flooding: Deno.ChildProcess | null = null;
 while (performance.now() - began < minutes * 60_000) {
+  if (flooders > 0 && !flooding && performance.now() - began >= minutes * 20_000) {
+    const run = { flooders, port: server.port, seconds: minutes * 40, room: encodeHex(room.room) };
+    const args = ["run", "-q", "--allow-net=127.0.0.0/8", "--allow-read", "scripts/bench/generator.ts"];
+    flooding = new Deno.Command(Deno.execPath(), { args: [...args, "member-floods", JSON.stringify(run)] })
+      .spawn();
+  }
   const cpu = server.cpuMs, from = performance.now();
   const latencies = await load.paced(perSecond, sampleSeconds);
   const at = (share: number) => latencies[Math.floor(latencies.length * share)];
@@ -62,6 +76,7 @@ while (performance.now() - began < minutes * 60_000) {
   );
 }
 clearInterval(visiting);
+await flooding?.status;
 room.close();
 await server.stop();
 
@@ -88,5 +103,16 @@ console.log(
   }`,
 );
 console.log(`latency: p50 ${early.toFixed(1)} ms in the first third, ${late.toFixed(1)} ms in the last`);
+let isFelt = false;
+if (flooders > 0) {
+  const p99 = (some: Sample[]) => median(some.map(({ p99Ms }) => p99Ms));
+  const [idle, flooded] = [p99(samples.slice(0, third)), p99(samples.slice(third))];
+  isFelt = flooded > Math.max(2 * idle, 100);
+  console.log(
+    `floods: p99 ${idle.toFixed(1)} ms before, ${flooded.toFixed(1)} ms during: ${
+      isFelt ? "FELT" : "bounded"
+    }`,
+  );
+}
 console.log(`drawn: ${out}`);
-Deno.exit(flat ? 0 : 1);
+Deno.exit(flat && !isFelt ? 0 : 1);

@@ -365,6 +365,6 @@ clockTest(
       if (waits(over)) clock.jump(1_000);
       return over.chat.isOver;
     });
-    assertEquals([dialled, await over.done instanceof TurnedAwayUnheard], [4, true]);
+    assertEquals([dialled, await over.done instanceof TurnedAwayUnheard], [5, true]);
   },
 );

@@ -3,15 +3,15 @@
  * would, and ends by itself or when it is told to.
  */
 
-import net from "node:net";
+import type net from "node:net";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { concat } from "../../lib/crypto/bytes.ts";
 import { rsaCiphertextBytes } from "../../lib/crypto/oaep.ts";
 import { FrameReader } from "../../lib/protocol/channel/frames.ts";
 import { advanceClient, startClient } from "../../lib/protocol/channel/handshake_client.ts";
 import { RecordSealer } from "../../lib/protocol/channel/records.ts";
-import type { ByteConn } from "../../lib/protocol/channel/conn.ts";
 import { person } from "./people.ts";
+import { asConn, connectFrom as connect } from "./own_address.ts";
 
 /** What an attack runs against. */
 export interface Target {
@@ -31,15 +31,6 @@ let nextAddress = 0;
 function address(): string {
   nextAddress++;
   return `127.1.${(nextAddress >> 8) % 250 + 1}.${nextAddress % 250 + 1}`;
-}
-
-/** A socket from an address of one's own; null when the server does not want it. */
-function connect(port: number, localAddress: string): Promise<net.Socket | null> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ host: "127.0.0.1", port, localAddress });
-    socket.on("error", () => resolve(null));
-    socket.once("connect", () => resolve(socket));
-  });
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -77,28 +68,6 @@ async function again(target: Target, act: () => Promise<net.Socket[]>): Promise<
     await pause(500, target.signal);
     for (const socket of sockets) socket.destroy();
   }
-}
-
-/** A ByteConn on a socket, for the handshake's own code. */
-function asConn(socket: net.Socket): ByteConn {
-  const chunks: Uint8Array[] = [];
-  let wake = () => {};
-  let over = false;
-  socket.on("data", (chunk: Uint8Array) => (chunks.push(chunk), wake()));
-  socket.on("close", () => (over = true, wake()));
-  return {
-    async read(into) {
-      while (chunks.length === 0 && !over) await new Promise<void>((resolve) => wake = resolve);
-      const chunk = chunks.shift();
-      if (!chunk) return null;
-      const n = Math.min(into.length, chunk.length);
-      into.set(chunk.subarray(0, n));
-      if (n < chunk.length) chunks.unshift(chunk.subarray(n));
-      return n;
-    },
-    write: (bytes) => Promise.resolve((socket.write(bytes), bytes.length)),
-    close: () => void socket.destroy(),
-  };
 }
 
 /** What a client without a pin brings to a handshake. */

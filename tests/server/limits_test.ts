@@ -106,11 +106,23 @@ test("20 handshakes at once per address, then one per 6 s; one that reaches WELC
   assertEquals([one(), one()], [true, false]);
   assertEquals(typeof keeper.admit("b", () => {}), "object");
 });
-test("200 ClientHellos per second, all together", () => {
+test("200 ClientHellos per second, all together; a crowd waits its turn, for two seconds at most", () => {
   const { clock, keeper } = door();
-  assertEquals(Array.from({ length: 250 }, () => keeper.hello()).filter(Boolean).length, 200);
+  const waits = Array.from({ length: 700 }, () => keeper.hello());
+  assertEquals(waits.slice(0, 200).every((waitMs) => waitMs === 0), true);
+  assertEquals([waits[200], waits[201], waits[599]], [5, 10, 2000]);
+  assertEquals(waits.slice(600).every((waitMs) => waitMs === null), true);
   clock.advance(5);
-  assertEquals(keeper.hello(), true);
+  assertEquals([keeper.hello(), keeper.hello()], [2000, null]);
+  clock.advance(60_000);
+  assertEquals(
+    Array.from({ length: 201 }, () => keeper.hello()).filter((waitMs) => waitMs === 0).length,
+    200,
+  );
+  clock.set(clock.now() - 3_600_000); // set back: the door does not stay closed
+  keeper.hello();
+  clock.advance(3_000);
+  assertEquals(keeper.hello(), 0);
 });
 test("64 links per address, 1024 in all", () => {
   const { keeper } = door();

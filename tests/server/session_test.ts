@@ -169,9 +169,21 @@ test("a good handshake is welcomed, and its place given back", async () => {
   await s.done;
   assertEquals([s.context.rooms.peers.size, s.log.at(-1)], [0, "[+] ira left the server."]);
 });
-test("one ClientHello too many this second is a failure like any other", async () => {
+test("one ClientHello more than a second takes waits its turn", async () => {
   const s = await session({ hellosPerSecond: 1 });
   s.context.connectionLimiter.hello();
+  s.client.inject((await startClient(await clientConfig())).send);
+  await settle(100);
+  assertEquals([s.conn.written.length, s.isOver()], [0, false]);
+  s.clock.advance(1_000);
+  await settle(100);
+  assertEquals([s.conn.written.length, s.isOver()], [1, false]);
+  s.client.close();
+  await s.done;
+});
+test("one that would wait too long is a failure like any other", async () => {
+  const s = await session({ hellosPerSecond: 1 });
+  for (let i = 0; i < 3; i++) s.context.connectionLimiter.hello();
   s.client.inject((await startClient(await clientConfig())).send);
   await settle(100);
   assertEquals([s.conn.written.length, s.isOver()], [0, false]);

@@ -7,6 +7,8 @@ import type { Limits } from "../limits.ts";
 import { KeyedCount } from "./keyed_count.ts";
 
 const maxBuckets = 10_000;
+/** Less than the deadline of a ClientHello. */
+const maxHelloWaitMs = 2_000;
 
 /** The slot of a connection that has not proved who it is. */
 export interface PendingSlot {
@@ -30,7 +32,8 @@ export class ConnectionLimiter {
   readonly #linked = new KeyedCount();
   readonly #buckets = new Map<string, TokenBucket>();
   readonly #newcomers = new Map<string, TokenBucket>();
-  readonly #hellos: TokenBucket;
+  /** When the next ClientHello may be answered, once this second's are used up. */
+  #nextHelloMs = -Infinity;
 
   /**
    * @param limits of the server
@@ -41,7 +44,6 @@ export class ConnectionLimiter {
     private readonly clock: Clock,
     private readonly proxies: ReadonlySet<string> = new Set(),
   ) {
-    this.#hellos = new TokenBucket(limits.hellosPerSecond, 1000 / limits.hellosPerSecond, clock);
   }
 
   /**
@@ -81,9 +83,23 @@ export class ConnectionLimiter {
     return this.#pending.total / this.limits.pending;
   }
 
-  /** A ClientHello came. @returns false: one too many this second */
-  hello(): boolean {
-    return this.#hellos.take();
+  /**
+   * A ClientHello came. Those beyond the second's number wait for their turn, so that a crowd that comes back after a
+   * restart is served one after the other.
+   *
+   * @returns in how many milliseconds it may be answered; null: there are too many before it
+   */
+  hello(): number | null {
+    const now = this.clock.now();
+    const everyMs = 1000 / this.limits.hellosPerSecond;
+    // As many as in a second at once; a clock that was set back must not close the door.
+    const earliest = now - 1000;
+    if (this.#nextHelloMs > now + maxHelloWaitMs) this.#nextHelloMs = now + maxHelloWaitMs;
+    const turn = Math.max(this.#nextHelloMs, earliest) + everyMs;
+    const waitMs = Math.ceil(turn - now);
+    if (waitMs > maxHelloWaitMs) return null;
+    this.#nextHelloMs = turn;
+    return Math.max(0, waitMs);
   }
 
   /** A connection that had a slot is a link now, or gone. */

@@ -48,7 +48,7 @@ import { Peer } from "../rooms/peer.ts";
 import { handleRequest } from "../rooms/requests.ts";
 import type { Rooms } from "../rooms/rooms.ts";
 import type { LoginAttempt, SignIn } from "./sign_in.ts";
-import { seconds } from "../../clock.ts";
+import { seconds, sleep } from "../../clock.ts";
 
 /** What every session of a server shares. */
 export interface SessionContext {
@@ -129,11 +129,13 @@ async function shakeHands(conn: ByteConn, { remote, slot }: Ends, context: Sessi
       conn,
       reader,
       startServer(),
-      (state, frame) => {
-        if (state.step === "awaiting M1" && !context.connectionLimiter.hello()) {
-          throw new HandshakeFailed("too many handshakes this second");
+      async (state, frame) => {
+        if (state.step === "awaiting M1") {
+          const waitMs = context.connectionLimiter.hello();
+          if (waitMs === null) throw new HandshakeFailed("too many handshakes this second");
+          if (waitMs > 0) await sleep(clock, waitMs);
         }
-        return advanceServer(state, frame, config);
+        return await advanceServer(state, frame, config);
       },
       ({ step }) => {
         if (step === "awaiting R2") {

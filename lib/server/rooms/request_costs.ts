@@ -16,6 +16,8 @@ const pingUs = 3;
 const requestUs = 15;
 /** A row that is read. */
 const lookupUs = 5;
+/** A card, prekey or box that is sent, of about a kibibyte. */
+const answeredUs = 10;
 /** A signature that is checked. */
 const signatureUs = 80;
 /** Rows that are written, and their share of a flush. */
@@ -45,9 +47,10 @@ export function costOf(message: LinkMessage): number {
       return lookupUs;
     case "CARD_GET":
     case "PREKEY_GET":
-      return requestUs + lookupUs * message.ids.length;
+      return requestUs + (lookupUs + answeredUs) * message.ids.length;
     case "NAME_GET":
     case "BOX_GET":
+      return requestUs + lookupUs + answeredUs;
     case "BOX_PUT":
       return requestUs + 2 * lookupUs;
     case "ROOM_FIND":
