@@ -26,3 +26,10 @@ for (const { name, help } of limitOptions) {
     }
   });
 }
+test("each flag of a bound is in the table of the protocol, and none that is not there", () => {
+  const page = Deno.readTextFileSync(new URL("../../lib/protocol/README.md", import.meta.url));
+  const table = page.slice(page.indexOf("## 12."), page.indexOf("## 13."));
+  const flags = [...table.matchAll(/`--([a-z-]+)`/g)].map(([, flag]) => flag);
+  const bounds = limitOptions.map(({ name }) => name).filter((name) => name !== "transit-from");
+  assertEquals(flags.toSorted(), [...bounds, "retain-bytes"].toSorted());
+});

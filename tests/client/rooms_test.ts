@@ -306,6 +306,9 @@ worldTest("who made a room alone leaves it, and it is gone: its name makes anoth
   assertEquals(encodeHex(headIn(ira)!.room) === encodeHex(id), false);
   ira.view.type("/leave");
   await until("gone again", () => world.server.rooms.all().length === 1);
+  ira.view.type("still in the lobby");
+  await ira.view.hears("ira: still in the lobby");
+  assertEquals(ira.view.warnings, []);
   ira.view.type("EXIT");
   await ira.done;
   const back = await world.enter("ira");

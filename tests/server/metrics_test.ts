@@ -99,6 +99,7 @@ metricsTest(
           "chat_handshakes_total 2",
           'chat_handshake_failures_total{why="malformed"} 1',
           'chat_handshake_failures_total{why="crypto"} 0',
+          "chat_store_bytes_most 10737418240",
           "process_resident_memory_bytes 1234",
           "chat_rsa_decryptions_total 2",
         ]

@@ -101,9 +101,11 @@ export class Entrances {
     const asked = { name, roomKey: new Uint8Array(32), inviter: null, roomId: null };
     await enterRoom(this.#entrance(), connection, asked);
     wanted.add(name);
-    return set.withMembers.find((other) =>
+    const ofName = set.withMembers.filter((other) =>
       !other.isDirect && !other.state.retired && skeleton(other.state.name) === skeleton(name)
-    ) ?? null;
+    );
+    // One that we have left may have had the same name.
+    return ofName.find(({ state }) => state.status !== "gone") ?? ofName[0] ?? null;
   }
 
   /** A job of a room is over: waiting entrances check again. */

@@ -161,15 +161,23 @@ export class MemberRoom extends RoomStream<RoomState> {
     }
     const stays = (m: Member) => !equals(m.id, card.id) && !this.state.leaves.some((l) => equals(l.id, m.id));
     const { signature } = makeLeave(card.id, room, epoch, identity.signing);
-    await this.request((ref) => ({ type: "LEAVE", ref, room, epoch, signature }), "DONE");
-    if (this.state.status !== "in") return false; // put out meanwhile
+    const isLast = !roster.some(stays);
+    this.#takesAlong = isLast; // the end of the room is told before the request is answered
+    try {
+      await this.request((ref) => ({ type: "LEAVE", ref, room, epoch, signature }), "DONE");
+    } finally {
+      this.#takesAlong = false;
+    }
+    if (this.state.status !== "in") return false; // put out meanwhile, or gone with the room
     this.state.leaving = true;
     this.lines.drop();
-    const isLast = !roster.some(stays);
     if (isLast) this.#ended();
     this.schedule();
     return !isLast;
   }
+
+  /** We are leaving as the last one. */
+  #takesAlong = false;
 
   /** All who were in it have gone, we with them: there is no such room any more. */
   #ended(): void {
@@ -316,8 +324,10 @@ export class MemberRoom extends RoomStream<RoomState> {
     if (this.state.head) await this.trust.needCards(this.state.head.roster.map((member) => member.id));
     this.#hashes = null;
     // What we have left is not there any more: it went with the last who was in it.
-    const isOver = (info.flags & roomFlags.member) === 0 && info.last === 0;
-    if (this.state.leaving && (isOver || (info.flags & roomFlags.retired) !== 0)) return this.#ended();
+    const isOver = (info.flags & roomFlags.member) === 0 &&
+      (info.last === 0 || (info.flags & roomFlags.retired) !== 0);
+    if (isOver && this.state.status === "gone") return; // we know
+    if (isOver && (this.state.leaving || this.#takesAlong)) return this.#ended();
     this.streamBegins(info);
   }
 

@@ -332,6 +332,7 @@ function stats({ server, now }: ConsoleContext): string[] {
     `store       ${tally.flushes} writes of ${
       (tally.flushMs / Math.max(1, tally.flushes)).toFixed(2)
     } ms, ${tally.storeFailures} failed`,
+    `rooms weigh ${mib(server.rooms.quota.storedBytes)} of ${mib(server.rooms.limits.storeBytes)}`,
     `decryptions ${server.decryptions}`,
     `memory      ${Math.round(Deno.memoryUsage().rss / 1024 / 1024)} MiB`,
     `uptime      ${Math.floor(upSeconds / 3600)} h ${Math.floor(upSeconds / 60) % 60} min ${

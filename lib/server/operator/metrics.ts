@@ -59,6 +59,8 @@ export class Metrics implements ServerEvents {
       [],
       () => Number(rooms.isStoreFailing),
     );
+    this.#gauge("chat_store_bytes", "Bytes of all rooms on disk", [], () => rooms.quota.storedBytes);
+    this.#gauge("chat_store_bytes_most", "The same, at most", [], () => rooms.limits.storeBytes);
     this.#gauge("process_resident_memory_bytes", "Resident memory", [], rssBytes);
     this.#gauge(
       "process_start_time_seconds",
