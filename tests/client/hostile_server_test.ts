@@ -228,6 +228,27 @@ hostileTest(
 );
 
 hostileTest(
+  "rooms without end end no link: a thousand are followed, the rest is told of once",
+  async (world, server) => {
+    const ira = await world.enter("ira", { port: server.port });
+    const sam = await world.enter("sahnawaz");
+    const rest = { kind: 1, policy: 1, flags: 1, last: 5, start: 0, startHash: new Uint8Array(32) };
+    for (let i = 0; i < 1100; i++) {
+      const room = new Uint8Array(32).fill(7);
+      new DataView(room.buffer).setUint32(0, i);
+      server.tell("ira", { type: "ROOM_INFO", ref: 0, room, ...rest, name: new Uint8Array(0) });
+      if (i > 1090) server.tell("ira", { type: "PRESENCE", room, what: 1, ids: [] });
+    }
+    sam.view.type("do you still hear me?");
+    await ira.view.hears("sahnawaz: do you still hear me?");
+    ira.view.type("I do");
+    await sam.view.hears("ira: I do");
+    const told = ira.view.warnings.filter((text) => /more than 1000 rooms/.test(text));
+    assertEquals([told.length, ira.view.warnings.length], [1, 1]);
+  },
+);
+
+hostileTest(
   "property 14: in a room with a key file an invented user reads nothing, though it is let in",
   async (world, server) => {
     const key = systemRandom(32);

@@ -61,7 +61,7 @@ export interface AppliedState {
   /** Seconds that an ended room is kept for those who are away. */
   readonly retention: Pick<Retention, "seconds">;
   /** Its limits. */
-  readonly limits: Pick<Limits, "unwantedRooms">;
+  readonly limits: Pick<Limits, "unwantedRooms" | "members">;
 }
 
 /** What is known of a record by the server that proposed it, and by no other. */
@@ -258,9 +258,12 @@ function judgeNew(
 function judgeTurn(
   { quota, store, limits }: AppliedState,
   room: ServerRoom,
-  claim: CommitClaim,
+  commit: Commit,
   timeMs: number,
 ): LimitReached | null {
+  const claim: CommitClaim = room.claimOf(commit);
+  const members = commit.roster.length;
+  if (members > room.head.roster.length && members > limits.members) return "max-members";
   if (!(claim.isAdmin && claim.removes) && !quota.hasRoomFor("refresh")) return "store-bytes";
   const { author, unasked } = claim;
   if (unasked.some((id) => store.unwantedStays(id) >= limits.unwantedRooms)) return "unwanted-rooms";
@@ -284,9 +287,7 @@ function applyCommit(
     if (code === "CONFLICT" && before && !isGenesis) before.turns.cameLate(before.claimOf(commit), timeMs);
     if (code) return refused(code);
   }
-  const refusal = before
-    ? judgeTurn(state, before, before.claimOf(commit), timeMs)
-    : judgeNew(state, commit, timeMs);
+  const refusal = before ? judgeTurn(state, before, commit, timeMs) : judgeNew(state, commit, timeMs);
   if (refusal) return limited(refusal);
   if (isGenesis) {
     state.dropKeyFileRoom(commit.room);

@@ -27,7 +27,6 @@ import { maxBoxes, type Peer } from "./peer.ts";
 import { KeyFileLog } from "./key_file_log.ts";
 import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
 import { headOf, judgeCommit } from "./apply.ts";
-import type { ServerRoom } from "./room.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { LimitReached } from "../limit_reached.ts";
 import type { Rooms } from "./rooms.ts";
@@ -244,7 +243,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   const { boxes } = peer;
   peer.boxes = new Map();
   const room = rooms.get(commit.room);
-  const refusal = refusalOf(rooms, peer, commit, room) ?? missingBox(commit, boxes);
+  const refusal = refusalOf(rooms, peer, commit) ?? missingBox(commit, boxes);
   if (refusal === "DENIED") isSigned(peer, isCommitSigned(commit, peer.card.verifying));
   // Of an admin who comes too late the room must know: it waits for her.
   const isLate = refusal === "CONFLICT" && room?.claimOf(commit).isAdmin === true;
@@ -259,16 +258,12 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   });
 }
 
-function refusalOf(rooms: Rooms, peer: Peer, commit: Commit, room: ServerRoom | undefined): ErrorCode | null {
+function refusalOf(rooms: Rooms, peer: Peer, commit: Commit): ErrorCode | null {
   if (!equals(commit.author, peer.card.id)) return "DENIED";
   const code = judgeCommit(rooms, commit);
   if (code) return code;
-  if (commit.epoch === 0) {
-    const rate = newRoomRate(peer, commit.policy === policies.direct);
-    return rate ? limited(rooms, peer, rate) : null;
-  }
-  const grows = commit.roster.length > room!.head.roster.length;
-  return grows && commit.roster.length > rooms.limits.members ? limited(rooms, peer, "max-members") : null;
+  const rate = commit.epoch === 0 ? newRoomRate(peer, commit.policy === policies.direct) : null;
+  return rate && limited(rooms, peer, rate);
 }
 
 /** How fast new rooms come from a user and an address. @returns the rate that is reached */
