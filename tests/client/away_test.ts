@@ -152,6 +152,38 @@ clockTest("nobody attests alone, and nobody attests an attest", async (world, cl
 });
 
 clockTest(
+  "a key-file room in which nothing was said for long is given up, and goes on where it stood",
+  async (world, clock) => {
+    const fernetKey = new Uint8Array(32).fill(6);
+    const ira = await world.enter("ira", { fernetKey });
+    ira.view.type("old");
+    await ira.view.hears("ira: old");
+    const sam = await world.enter("sahnawaz", { fernetKey });
+    await sam.view.hears("ira: old");
+    ira.view.type("older than sam knows");
+    await sam.view.hears("ira: older than sam knows");
+    for (const { view, done } of [ira, sam]) {
+      view.type("EXIT");
+      await done;
+    }
+    clock.jump(20 * day);
+    await world.server.stop();
+    await world.startServer();
+    await until("given up", () => world.server.rooms.keyFileRooms().length === 0);
+    const dana = await world.enter("dana", { fernetKey });
+    dana.view.type("hello");
+    await dana.view.hears("dana: hello");
+    assertEquals(world.server.rooms.keyFileRooms()[0].last, 3);
+    const back = await world.enter("sahnawaz", { fernetKey });
+    await back.view.hears("dana: hello");
+    assertEquals([back.view.warnings, dana.view.warnings], [[], []]);
+    back.view.type("I know where I was");
+    await dana.view.hears("sahnawaz: I know where I was");
+  },
+  { retention: { seconds: 7 * 86_400, bytes: 1 << 26 } },
+);
+
+clockTest(
   "key-file rooms: expired messages are a gap, for who was there and for who comes",
   async (world, clock) => {
     const fernetKey = new Uint8Array(32).fill(5);

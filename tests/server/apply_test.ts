@@ -170,6 +170,40 @@ worldTest(
   },
 );
 
+worldTest(
+  "a key-file room that was given up goes on where it stood; it keeps no two people apart",
+  async (world) => {
+    await begin(world);
+    const id = directRoomId(
+      world.server.rooms.serverId,
+      ...[ira.card.id, sam.card.id].sort(compareBytes) as [Bytes, Bytes],
+    );
+    const make = (room: Bytes): LogRecord => ({ kind: "key-file room", room, maker: sam.card.id });
+    const say = (room: Bytes, n: number): LogRecord => {
+      const where = { room, sender: ira.card.id, n, view: { pos: 0, hash: zeros } };
+      const bytes = signKeyFileMessage(where, new TextEncoder().encode("token"), ira.identity.signing);
+      return { kind: "key-file message", bytes };
+    };
+    const other = systemRandom(32);
+    assertEquals(await outcomes(world, make(id), say(id, 0), make(other), say(other, 0)), [
+      "done",
+      "stored 1",
+      "done",
+      "stored 1",
+    ]);
+    const { rooms } = world.server;
+    for (const room of [id, other]) rooms.reap(rooms.keyFileRoom(room)!);
+    while ((await rooms.propose({ kind: "sweep" })).type === "done");
+    assertEquals(await outcomes(world, make(other), say(other, 1)), ["done", "stored 2"]);
+    const two = { room: id, prev: zeros, view: { pos: 0, hash: id }, policy: policies.direct, roomName: "" };
+    const direct = genesis(ira, { ...two, roster: [member(ira), member(sam)] });
+    assertEquals(await outcomes(world, commit(direct.bytes), make(id)), ["stored 1", "DENIED"]);
+    // A room of two that was given up does not begin anew.
+    rooms.reap(rooms.get(id)!);
+    assertEquals(await outcomes(world, commit(direct.bytes), make(id)), ["DENIED", "DENIED"]);
+  },
+);
+
 worldTest("join, leave and retire: only where there is a room that goes on", async (world) => {
   await begin(world);
   const join = (room: Bytes): LogRecord => ({ kind: "join", room, id: sam.card.id });

@@ -131,6 +131,7 @@ for (const [kind, open] of kinds) {
     ]);
     store.createRoom({ id: bytes(8), kind: 1, name: "Lobby", maker: sam }, "lobby");
     for (let i = 0; store.sweep(3); i++) assertEquals(i < 10, true);
+    assertEquals(store.sweep(3), false);
     store.flush();
     assertEquals([standing(store), store.entries(room, 1, 15), store.box(bytes(70))], [
       [10, 110, 0, 0, 0],

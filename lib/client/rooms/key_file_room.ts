@@ -202,10 +202,10 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
       );
     } else if (info.start > here.pos) {
       // The server gave the room up, as nobody had spoken for long, and made it anew; or it says so.
-      this.news.warn(
+      this.alarm.raiseAgainstServer(
         `What was said since you were here is gone, and so is what could show that nothing was changed: ${
           expiredText(info.start - here.pos)
-        }`,
+        } Nothing more is sent; "/retry" goes on all the same.`,
       );
       state.history = new History({ pos: info.start, hash: info.startHash });
       this.dirty = true;

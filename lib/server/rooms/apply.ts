@@ -86,6 +86,9 @@ export function headOf(room: ServerRoom | KeyFileLog): RoomHead | undefined {
   return "head" in room ? room.head : undefined;
 }
 
+/** Rows that are taken from the disk in one turn. */
+const sweptRows = 500;
+
 const done: Outcome = { type: "done" };
 const refused = (code: ErrorCode): Outcome => ({ type: "refused", code });
 const limited = (limit: LimitReached): Outcome => ({ type: "refused", code: "LIMIT", limit });
@@ -144,6 +147,8 @@ export function applyRecord(
     }
     case "reap":
       return applyReap(state, record.room, timeMs);
+    case "sweep":
+      return store.sweep(sweptRows) ? done : refused("NOT_FOUND");
     case "want":
       store.wantStay(record.room, record.id);
       return done;
@@ -229,8 +234,10 @@ export function judgeCommit(state: AppliedState, commit: Commit): ErrorCode | nu
     const taken = commit.roomName !== "" && state.store.roomByName(skeleton(commit.roomName));
     if (room || taken) return "CONFLICT";
     if (state.keyFileRoom(commit.room) && commit.policy !== policies.direct) return "DENIED";
-    // What was given up under this id had positions: a second history may not begin at 1.
-    if (state.store.room(commit.room)?.isReaped) return "DENIED";
+    // What was given up under this id had positions: a second history may not begin at 1. But nobody keeps two people
+    // apart by a key-file room under the id of theirs.
+    const before = state.store.room(commit.room);
+    if (before?.isReaped && before.kind === roomKinds.ordinary) return "DENIED";
     return checkGenesis(commit, 1, state.serverId, state.card) ? "DENIED" : null;
   }
   // An author who was removed by the winning commit has lost the race as well, and is told so.

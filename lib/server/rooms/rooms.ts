@@ -28,7 +28,6 @@ import type { StreamPeer } from "./subscription.ts";
 
 const maxCards = 4096;
 const expireEveryMs = 3_600_000;
-const sweptRows = 500;
 
 /** What the rooms of a server are made of. */
 export interface RoomsParts {
@@ -132,7 +131,9 @@ export class Rooms implements RoomHost, AppliedState, Follower {
         await this.#reapWhenDue(room);
         await this.nextTurn();
       }
-      while (!this.#isStopped && this.store.sweep(sweptRows)) await this.nextTurn();
+      while (!this.#isStopped && (await this.propose({ kind: "sweep" })).type === "done") {
+        await this.nextTurn();
+      }
     } catch (error) {
       const failed = error instanceof StoreFailed;
       this.events.tell(failed ? { type: "store failed", error } : { type: "bug", error: error as Error });
@@ -201,7 +202,10 @@ export class Rooms implements RoomHost, AppliedState, Follower {
    */
   dropKeyFileRoom(id: Bytes): void {
     const room = this.#keyFileRooms.get(encodeHex(id));
-    if (!room) return;
+    if (!room) {
+      if (this.store.room(id)?.kind === roomKinds.keyFile) this.store.dropRoom(id); // given up meanwhile
+      return;
+    }
     room.isDropped = true;
     this.#keyFileRooms.delete(room.key);
     this.#forget(room);

@@ -37,6 +37,8 @@ export type LogRecord =
   | { readonly kind: "retire"; readonly room: Bytes }
   /** A room of which nothing is left to be read, or that was ended long ago, is given up. */
   | { readonly kind: "reap"; readonly room: Bytes }
+  /** Some of what was given up is taken from the disk. */
+  | { readonly kind: "sweep" }
   /** Somebody has taken what came from a room into which another put her. */
   | { readonly kind: "want"; readonly room: Bytes; readonly id: Bytes }
   /** The operator bans. */

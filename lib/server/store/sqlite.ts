@@ -264,9 +264,10 @@ export class SqliteStore implements Store {
     const room = this.#get("SELECT id, name FROM rooms WHERE reaped = 1 LIMIT 1");
     if (!room) return false;
     const id = room.id as Bytes;
+    const { pos } = this.last(id);
     // The last entry of one that may come back says where its history goes on.
-    const upTo = this.last(id).pos - (room.name === "" ? 1 : 0);
-    for (const table of ["boxes", "entries"]) {
+    const upToOf = { boxes: pos, entries: pos - (room.name === "" ? 1 : 0) };
+    for (const [table, upTo] of Object.entries(upToOf)) {
       const some = `SELECT pos FROM ${table} WHERE room = ? AND pos <= ? ORDER BY pos LIMIT ?`;
       const last = this.#get(`SELECT max(pos) AS pos FROM (${some})`, id, upTo, most)!.pos;
       if (last === null) continue;
@@ -274,7 +275,7 @@ export class SqliteStore implements Store {
       return true;
     }
     this.#run("UPDATE rooms SET reaped = 2, name = '' WHERE id = ?", id);
-    return this.#get("SELECT 1 FROM rooms WHERE reaped = 1 LIMIT 1") !== undefined;
+    return true;
   }
 
   dropRoom(id: Bytes) {

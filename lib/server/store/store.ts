@@ -164,7 +164,7 @@ export interface Store {
   reapRoom(id: Bytes): void;
   /** Makes a reaped room without a name anew, where it stood. */
   reviveRoom(id: Bytes, maker: Bytes): void;
-  /** Takes some of what was reaped from the disk. @param most rows @returns whether there is more */
+  /** Takes some of what was reaped from the disk. @param most rows @returns false when there was nothing to take */
   sweep(most: number): boolean;
 
   /** Forgets a room at once, with its log. */
