@@ -7,9 +7,8 @@
 import { encodeHex } from "@std/encoding/hex";
 import { identityFrom } from "../../lib/crypto/identity.ts";
 import { type Bytes, concat } from "../../lib/crypto/bytes.ts";
-import { systemRandom } from "../../lib/crypto/random.ts";
 import type { ByteConn } from "../../lib/protocol/channel/conn.ts";
-import { FrameReader, recordOrTransit } from "../../lib/protocol/channel/frames.ts";
+import { FrameReader, isTransit, recordOrTransit } from "../../lib/protocol/channel/frames.ts";
 import { driveHandshake, type Established } from "../../lib/protocol/channel/handshake.ts";
 import { advanceClient, startClient } from "../../lib/protocol/channel/handshake_client.ts";
 import {
@@ -19,9 +18,9 @@ import {
   type LinkMessage,
 } from "../../lib/protocol/channel/link_messages.ts";
 import { maxRecordBytes } from "../../lib/protocol/channel/records.ts";
-import { isTransit } from "../../lib/protocol/channel/frames.ts";
 import { makeCard, parseCard, roles } from "../../lib/protocol/identity/card.ts";
 import { makePrekey } from "../../lib/protocol/identity/prekey.ts";
+import { clientConfig } from "./handshakes.ts";
 import { type Person, person } from "./people.ts";
 import { until } from "./until.ts";
 
@@ -53,14 +52,7 @@ export class Flooder {
   /** Shakes hands, says HELLO, and is welcomed. @param conn to the server */
   static async open(who: Person, conn: ByteConn): Promise<Flooder> {
     const reader = new FrameReader(conn);
-    const config = {
-      identity: who.identity,
-      card: who.card.bytes,
-      token: new Uint8Array(0),
-      minVersion: 1,
-      random: systemRandom,
-      checkServer: () => {},
-    };
+    const config = await clientConfig({ identity: who.identity, card: who.card.bytes });
     const done = await driveHandshake(
       conn,
       reader,

@@ -24,7 +24,9 @@ class BadDisk extends SqliteStore {
   state: "good" | "full" | "dead" = "good";
   override flush(): void {
     if (this.state !== "full" && this.state !== "dead") return super.flush();
-    const [room] = super.rooms();
+    const zeros = new Uint8Array(32);
+    const room = { id: zeros, kind: 1, name: "", maker: zeros };
+    this.createRoom(room, null);
     this.createRoom(room, null); // there already: fails, and undoes what was written since the last flush
   }
   override rooms() {
@@ -59,6 +61,24 @@ diskTest(
     assertEquals(ira.view.warnings, []);
     assertEquals(await retire(), { type: "done" });
     await until("told", () => ira.view.warnings.some((text) => text.includes("ended this room")));
+  },
+);
+
+diskTest(
+  "a room that its last member could not take along goes on, and the member is in it",
+  async (world, disk, failures) => {
+    const ira = await world.enter("ira");
+    const [room] = world.server.rooms.all();
+    const { storedBytes } = world.server.rooms.quota;
+    disk.state = "full";
+    ira.view.type("/join other", "/join lobby", "/leave");
+    await until("refused", () => failures() > 0);
+    disk.state = "good";
+    assertEquals(world.server.rooms.all().map(({ name }) => name).includes("lobby"), true);
+    assertEquals(world.server.rooms.get(room.id)!.isGone, false);
+    assertEquals(world.server.rooms.quota.storedBytes >= storedBytes, true);
+    ira.view.type("still here");
+    await ira.view.hears("ira: still here");
   },
 );
 

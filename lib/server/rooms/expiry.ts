@@ -94,12 +94,12 @@ async function expireBySize(room: ExpiringRoom, host: ExpiryHost): Promise<void>
 }
 
 /** What weighs, oldest first, the boxes of the current epoch apart. */
-async function* weights(room: ExpiringRoom, { store, nextTurn }: ExpiryHost) {
+async function* weights(room: ExpiringRoom, host: ExpiryHost) {
   for (let from = room.firstKept - 1; from < room.flushed && !room.isGone; from += slice) {
-    for (const weight of store.weights(room.id, from, slice)) {
+    for (const weight of host.store.weights(room.id, from, slice)) {
       if (weight.pos <= room.flushed && weight.pos !== room.epochBegan) yield weight;
     }
-    await nextTurn();
+    await host.nextTurn();
   }
 }
 
@@ -123,12 +123,12 @@ export function shareThatFits(used: readonly number[], excess: number): number {
 /** @returns whether it is kept on disk that they are gone */
 async function forget(
   { id }: ExpiringRoom,
-  { propose, nextTurn }: ExpiryHost,
+  host: ExpiryHost,
   ranges: readonly Range[],
   expiredUpTo: number,
 ): Promise<boolean> {
   if (ranges.length === 0) return true;
-  const outcome = await propose({ kind: "expire", room: id, ranges, expiredUpTo });
-  await nextTurn();
+  const outcome = await host.propose({ kind: "expire", room: id, ranges, expiredUpTo });
+  await host.nextTurn();
   return outcome.type === "done";
 }

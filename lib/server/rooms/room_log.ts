@@ -305,6 +305,11 @@ export abstract class RoomLog {
     for (const subscription of [...this.subscriptions]) this.unsubscribe(subscription);
   }
 
+  /** Ends the links of all who stream it. */
+  cut(): void {
+    for (const { peer } of [...this.subscriptions]) peer.link.drop();
+  }
+
   /** Sends to all whose streams are live. */
   broadcast(message: LinkMessage, except?: Peer): void {
     const encoded = encodeMessage(message);

@@ -232,7 +232,9 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   weighed(bytes: number): void {
     this.quota.storedBytes += bytes;
   }
-  nextTurn = (): Promise<void> => new Promise((resolve) => this.parts.defer(resolve));
+  nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.parts.defer(resolve));
+  }
 
   // ---- changing
 
@@ -251,7 +253,9 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   }
 
   /** Proposes a change of the server's own. @returns its outcome, once what it has changed is on disk */
-  propose = (record: LogRecord): Promise<Outcome> => this.parts.journal.propose(record);
+  propose(record: LogRecord): Promise<Outcome> {
+    return this.parts.journal.propose(record);
+  }
 
   /**
    * Runs `act` behind everything that is applied now, so that answers keep their order.
@@ -295,6 +299,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   }
 
   undone(): void {
+    for (const room of this.#showing) if (room.isGone) this.#cutGone(room);
     const kept = new Map(this.store.rooms().map((room) => [`${room.kind} ${encodeHex(room.id)}`, room]));
     for (const rooms of [this.#rooms, this.#keyFileRooms]) {
       for (const [key, room] of rooms) {
@@ -316,6 +321,12 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     this.quota.recount(this.#everything().filter(({ isRetired }) => !isRetired));
     this.bans.reload();
     this.flushed(); // what reached the disk before
+  }
+
+  /** A room was given up, and was not: whoever streams it comes back to the one that is read again. */
+  #cutGone(room: RoomLog): void {
+    this.#showing.delete(room);
+    room.cut();
   }
 
   forOne(peer: StreamPeer, act: () => void): void {
