@@ -6,7 +6,8 @@
 import type { Clock } from "../clock.ts";
 import type { LimitReached } from "./limit_reached.ts";
 
-const againMs = 60_000;
+// A client that waits for a place tries again every half minute: its person is not told as often.
+const againMs = 600_000;
 
 const words: Partial<Record<LimitReached, string>> = {
   "rooms-per-user": "You have made as many rooms, or are in as many, as one person may here: leave one.",

@@ -6,7 +6,7 @@
 
 import type { LinkMessage } from "../../protocol/channel/link_messages.ts";
 
-// About what was measured on two cores of 2024, doubled where a slow disk or a cold cache would cost more.
+// Measured, and rounded up: a slower machine or a cold cache must not make them too low.
 
 /** Opening and taking apart a record. */
 const recordUs = 20;

@@ -113,7 +113,7 @@ function limited(rooms: Rooms, peer: Peer, what: LimitReached): "LIMIT" {
 }
 
 /** Counts signatures that do not hold: no honest client sends any. @throws Malformed when there are too many */
-function isSigned(peer: Peer, holds: boolean): boolean {
+function holdsOrCounts(peer: Peer, holds: boolean): boolean {
   if (!holds && !peer.rates.badSignatures.take()) throw new Malformed("too many signatures that do not hold");
   return holds;
 }
@@ -145,7 +145,8 @@ function onNameGet(rooms: Rooms, peer: Peer, message: MessageOf<"NAME_GET">): vo
 
 function onPrekeyPut(rooms: Rooms, peer: Peer, { ref, prekey: bytes }: MessageOf<"PREKEY_PUT">): void {
   const prekey = parsePrekey(bytes);
-  const own = equals(prekey.id, peer.card.id) && isSigned(peer, verifyPrekey(prekey, peer.card.verifying));
+  const own = equals(prekey.id, peer.card.id) &&
+    holdsOrCounts(peer, verifyPrekey(prekey, peer.card.verifying));
   if (!own || !isPrekeyUsable(prekey, seconds(rooms.clock))) return refuse(rooms, peer, ref, "DENIED");
   proposeDone(rooms, peer, ref, { kind: "prekey", bytes });
 }
@@ -221,7 +222,7 @@ function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
     return proposeDone(rooms, peer, ref, { kind: "unjoin", room: id, id: peer.card.id });
   }
   const leave = { id: peer.card.id, epoch, signature };
-  if (!room.mayLeave(leave) || !isSigned(peer, isLeaveSigned(leave, id, peer.card.verifying))) {
+  if (!room.mayLeave(leave) || !holdsOrCounts(peer, isLeaveSigned(leave, id, peer.card.verifying))) {
     return refuse(rooms, peer, ref, "DENIED");
   }
   proposeDone(rooms, peer, ref, { kind: "leave", room: id, leave }, () => 0, () => {
@@ -244,7 +245,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   peer.boxes = new Map();
   const room = rooms.get(commit.room);
   const refusal = refusalOf(rooms, peer, commit) ?? missingBox(commit, boxes);
-  if (refusal === "DENIED") isSigned(peer, isCommitSigned(commit, peer.card.verifying));
+  if (refusal === "DENIED") holdsOrCounts(peer, isCommitSigned(commit, peer.card.verifying));
   // Of an admin who comes too late the room must know: it waits for her.
   const isLate = refusal === "CONFLICT" && room?.claimOf(commit).isAdmin === true;
   if (refusal && !isLate) return refuseInStream(rooms, peer, ref, room, refusal);
