@@ -31,6 +31,10 @@ const warnings = (process: ChatProcess): string[] =>
       !/connection|Nothing answers|shutting down|Cannot connect|handshake|is not a chat server/.test(text)
     );
 
+/** The last that a client told besides messages: for who reads why this failed. */
+const others = (process: ChatProcess): string =>
+  process.out.split("\n").filter((line) => !/"type":"(message|pending)"/.test(line)).slice(-12).join(" ");
+
 async function joined(home: Home, name: string, port: string): Promise<ChatProcess> {
   const process = home.start("join", "-u", name, "-p", port, "--json");
   await process.shows('"type":"entered"');
@@ -69,13 +73,17 @@ e2e(
     }
     clearInterval(talk);
     const all = () => people.map(heard);
-    await until("all is heard", () => all().every((list) => list.length >= said), { timeoutMs: 60_000 });
-    const [first, ...others] = all();
+    await until("all is heard", () => all().every((list) => list.length >= said), {
+      timeoutMs: 60_000,
+      instead: () =>
+        `${said} said, heard: ${people.map((each) => `${heard(each).length}, ${others(each)}`).join("; ")}`,
+    });
+    const [first, ...rest] = all();
     // What one confirms as own, all others heard, at the same place, once.
     const inOrder = (list: Heard[]) =>
       list.toSorted((a, b) => a.pos - b.pos).map(({ from, text, pos }) => `${pos} ${from} ${text}`);
     assertEquals(first.length, said);
-    for (const list of others) assertEquals(inOrder(list), inOrder(first));
+    for (const list of rest) assertEquals(inOrder(list), inOrder(first));
     assertEquals(new Set(first.map(({ text }) => text)).size, said);
     for (const list of all()) {
       const positions = list.filter(({ own }) => !own).map(({ pos }) => pos);

@@ -41,7 +41,7 @@ import type { WriteScheduler } from "../../protocol/channel/write_scheduler.ts";
 import { KeyRefused } from "../../crypto/key_refused.ts";
 import { TagMismatch } from "../../crypto/seal.ts";
 import type { HandshakeFailure } from "../events.ts";
-import { type StoredRoom, StoreFailed } from "../store/store.ts";
+import type { StoredRoom } from "../store/store.ts";
 import { FairTurns } from "./fair_turns.ts";
 import type { ConnectionLimiter, PendingSlot } from "./connection_limiter.ts";
 import { Peer } from "../rooms/peer.ts";
@@ -103,7 +103,7 @@ export async function runSession(conn: ByteConn, ends: Ends, context: SessionCon
   try {
     await serve(established.link, established.peer, established.hello, ends, context);
   } catch (error) {
-    tellFault(rooms, error as Error);
+    rooms.tellFault(error);
   } finally {
     established.link.drop();
     connectionLimiter.unlink(ends.address);
@@ -175,13 +175,6 @@ async function shakeHands(conn: ByteConn, { remote, slot }: Ends, context: Sessi
   }
 }
 
-/** A disk that cannot be read is the operator's matter; all else is a bug of ours. */
-function tellFault(rooms: Rooms, error: Error): void {
-  rooms.events.tell(
-    error instanceof StoreFailed ? { type: "store failed", error } : { type: "bug", error },
-  );
-}
-
 /** What the operator may know of a failed handshake. */
 function failureOf(error: unknown): HandshakeFailure {
   if (error instanceof HandshakeFailed) return failureKinds[error.reason] ?? "malformed";
@@ -246,7 +239,7 @@ async function serve(
     };
     await link.run((messages, record) => turns.take(messages, record, handle));
     if (link.fault !== null && !(link.fault instanceof Malformed)) {
-      tellFault(rooms, link.fault);
+      rooms.tellFault(link.fault);
     }
   } finally {
     context.links.delete(link);

@@ -50,9 +50,8 @@ export class Peer implements StreamPeer {
     this.rates = rates.of(this.key);
     this.limitNotices = new LimitNotices(rates.clock);
     this.addressRates = rates.ofAddress(from);
-    this.work = new Work(
-      [this.rates, ...this.addressRates ? [this.addressRates] : []].map(({ work }) => work),
-    );
+    const { work } = this.rates;
+    this.work = new Work(this.addressRates ? [work, this.addressRates.work] : [work]);
     link.onDrain = () => {
       if (this.behind.size === 0) return;
       for (const subscription of [...this.behind]) subscription.pump();

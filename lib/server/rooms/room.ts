@@ -51,6 +51,7 @@ export class ServerRoom extends RoomLog {
     super.reload(row);
     this.#head = null;
     this.#numbers.clear();
+    if (!this.isRetired) this.#doorToTell = []; // its end was undone
   }
 
   /** As its last valid commit left it, which is read when it is needed: thousands of rooms may lie still. */
@@ -182,16 +183,18 @@ export class ServerRoom extends RoomLog {
   }
 
   override applyRetire(timeMs: number): void {
-    this.#doorToTell = this.host.store.joins(this.id).map(({ id }) => encodeHex(id));
-    super.applyRetire(timeMs);
     this.#closeDoor();
+    super.applyRetire(timeMs);
   }
   override applyReap(): void {
-    this.#doorToTell = this.host.store.joins(this.id).map(({ id }) => encodeHex(id));
+    this.#closeDoor();
     super.applyReap();
   }
   #closeDoor(): void {
-    for (const { id } of this.host.store.joins(this.id)) this.host.store.dropJoin(this.id, id);
+    for (const { id } of this.host.store.joins(this.id)) {
+      this.#doorToTell.push(encodeHex(id));
+      this.host.store.dropJoin(this.id, id);
+    }
   }
 
   /** What has ended is told to who waits at its door, too. */
@@ -296,7 +299,7 @@ export class ServerRoom extends RoomLog {
     const stays = this.host.store.stays(this.id, peer.card.id);
     const end = last ?? (member ? this.flushed : stays.at(-1)?.until ?? 0);
     // Who is linked and in the roster has a stream.
-    const others = [...this.subscriptions].some((each) => each.peer !== peer && each.isForGood);
+    const others = this.subscriptions.values().some((each) => each.peer !== peer && each.isForGood);
     return {
       room: this.id,
       kind: this.kind,

@@ -135,8 +135,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
         await this.nextTurn();
       }
     } catch (error) {
-      const failed = error instanceof StoreFailed;
-      this.events.tell(failed ? { type: "store failed", error } : { type: "bug", error: error as Error });
+      this.tellFault(error);
     }
     if (!this.#isStopped) this.#cancelExpire = this.clock.after(expireEveryMs, () => void this.#tidy());
   }
@@ -333,13 +332,16 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     try {
       act();
     } catch (error) {
-      this.events.tell(
-        error instanceof StoreFailed
-          ? { type: "store failed", error }
-          : { type: "bug", error: error as Error },
-      );
+      this.tellFault(error);
       peer.link.drop();
     }
+  }
+
+  /** A disk that cannot be read is the operator's matter; all else is a bug of ours. */
+  tellFault(error: unknown): void {
+    this.events.tell(
+      error instanceof StoreFailed ? { type: "store failed", error } : { type: "bug", error: error as Error },
+    );
   }
 
   /** A fault of ours in one answer must not take the others with it. */
@@ -363,9 +365,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       this.parts.defer(() => {
         const rooms = [...this.#expiring];
         this.#expiring.clear();
-        for (const each of rooms) {
-          each.expire().catch((error) => this.events.tell({ type: "bug", error: error as Error }));
-        }
+        for (const each of rooms) each.expire().catch((error) => this.tellFault(error));
       });
     }
     this.#expiring.add(room);
