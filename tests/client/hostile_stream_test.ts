@@ -325,6 +325,28 @@ benchTest(
     assertEquals(bench.said, ["ira: readable"]);
   },
 );
+benchTest(
+  "a link that is cut while a box is opened ends nothing; the line goes with the next",
+  async (bench) => {
+    const closed = bench.accept(await bench.commit(ira));
+    await bench.feed(bench.info(bench.last + 1), closed);
+    bench.reload();
+    bench.room.lines.say("kept");
+    const { find } = bench.context.prekeys;
+    bench.context.prekeys.find = (id) => {
+      bench.room.disconnect();
+      return find(id);
+    };
+    const before = bench.boxRequests;
+    await bench.feed(bench.info());
+    const messages = () => bench.sent.filter(({ type }) => type === "SEND").length;
+    assertEquals([bench.boxRequests - before, messages(), bench.faults], [1, 0, []]);
+    bench.context.prekeys.find = find;
+    bench.reload();
+    await bench.feed(bench.info());
+    assertEquals(messages(), 1);
+  },
+);
 benchTest("a member and a server together draw so many openings, and no more", async (bench) => {
   while (bench.openings.take());
   const before = bench.boxRequests;

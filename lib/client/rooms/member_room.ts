@@ -412,8 +412,8 @@ export class MemberRoom extends RoomStream<RoomState> {
   protected async settle(): Promise<void> {
     const { state } = this;
     if (this.#committer.isWaiting) return;
-    await this.#entries.openEpoch();
     const connection = this.connection;
+    await this.#entries.openEpoch();
     const change = await this.#committer.due(this.outbox.hasWork);
     if (this.connection !== connection) return; // cut meanwhile: the next connection settles anew
     if (change && this.#committer.mayCommit) {
