@@ -13,7 +13,7 @@ import { type Card, roles } from "../../protocol/identity/card.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { basePolicy, findMember, maxMembers, policies } from "../../protocol/group/roster.ts";
-import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
+import { RequestRefused } from "../connection/connection_errors.ts";
 import {
   carriedOut,
   type Change,
@@ -52,8 +52,8 @@ export interface CommittingRoom {
   readonly lacksKeyFile: boolean;
   /** Whether we are an admin of it. */
   readonly isAdmin: boolean;
-  /** While there is one. */
-  readonly connection: Connection | null;
+  /** @throws LinkLost when there is none */
+  readonly linked: Connection;
   /** Where a key that stands against a known one is noted. */
   readonly trust: Pick<RoomTrust, "conflict">;
   /** Where the person is told. */
@@ -194,7 +194,7 @@ export class Committer {
   /** Only an admin lets anyone in to a closed room, and never because the server asks: she is told of the request. */
   async #tellWhoAsks(ids: Bytes[]): Promise<void> {
     const { directory } = this.room.context;
-    if (ids.length > 0) await directory.fetchCards(this.room.connection!, ids);
+    if (ids.length > 0) await directory.fetchCards(this.room.linked, ids);
     for (const id of ids) {
       const card = directory.card(id);
       if (card?.role === roles.user) {
@@ -206,7 +206,7 @@ export class Committer {
   /** Newcomers whose card, name and pin fit. @throws LinkLost */
   async #admissible(ids: Bytes[]): Promise<Card[]> {
     const { directory, known, serverId } = this.room.context;
-    if (ids.length > 0) await directory.fetchCards(this.room.connection!, ids);
+    if (ids.length > 0) await directory.fetchCards(this.room.linked, ids);
     const names = new Set(this.room.state.head!.roster.map((m) => skeleton(m.name)));
     return ids.flatMap((id) => {
       const card = directory.card(id);
@@ -243,17 +243,17 @@ export class Committer {
   /** Makes a commit, uploads its boxes, and sends it once it is stored. @throws LinkLost */
   async commit(change: Change): Promise<void> {
     const { room } = this;
-    this.#unlock = await room.connection!.takeCommitLock();
+    this.#unlock = await room.linked.takeCommitLock();
     try {
       const made = await this.#make(change);
       for (const name of made.without) {
         room.news.notice(`${name} has no valid prekey and cannot read what follows, until ${name} is back.`);
       }
       await this.#upload(made.boxes);
-      if (!room.connection) throw new LinkLost();
+      const { linked } = room; // nothing is kept of a commit that cannot go
       room.state.pendingCommit = made.pending;
       if (!room.state.readable) this.#restAfterRefresh();
-      room.flush(() => this.#send(made.pending.bytes));
+      room.flush(() => this.#send(linked, made.pending.bytes));
     } finally {
       if (this.#ref === null) this.#unlock(); // not sent: it could not be made, or not be stored
     }
@@ -261,11 +261,11 @@ export class Committer {
 
   /** @throws LinkLost */
   async #make(change: Change): Promise<MadeCommit> {
-    const { state, roomKey, connection, context } = this.room;
+    const { state, roomKey, linked, context } = this.room;
     const { card, identity, random, directory, clock } = context;
     const next = succession(state, card.id, change);
     const others = next.roster.map(({ id }) => id).filter((id) => !equals(id, card.id));
-    const prekeys = await directory.fetchPrekeys(connection!, others);
+    const prekeys = await directory.fetchPrekeys(linked, others);
     const author = { card, identity, random, now: seconds(clock) };
     return await makeSuccessor(author, state, next, prekeys, directory.card, roomKey);
   }
@@ -296,15 +296,15 @@ export class Committer {
    * @throws LinkLost, FileTrouble
    */
   async sendGenesis(answered: (created: boolean) => void, boxes: Bytes[]): Promise<void> {
-    this.#unlock = await this.room.connection!.takeCommitLock();
+    this.#unlock = await this.room.linked.takeCommitLock();
     this.#genesis = answered;
     try {
       await this.#upload(boxes);
-      if (!this.room.connection) throw new LinkLost();
+      const { linked } = this.room;
       const { pendingCommit } = this.room.state;
       if (!pendingCommit) return answered(false); // somebody else's room has begun meanwhile
       this.room.store();
-      this.#send(pendingCommit.bytes);
+      this.#send(linked, pendingCommit.bytes);
     } finally {
       if (this.#ref === null) {
         this.#genesis = null;
@@ -313,9 +313,9 @@ export class Committer {
     }
   }
 
-  #send(commit: Bytes): void {
-    const { connection, state } = this.room;
-    this.#ref = connection!.sendInStream(state.id, (ref) => ({ type: "COMMIT", ref, commit }));
+  #send(linked: Connection, commit: Bytes): void {
+    const { state } = this.room;
+    this.#ref = linked.sendInStream(state.id, (ref) => ({ type: "COMMIT", ref, commit }));
   }
 
   /** An answer has come, though it may not be handled yet: other rooms may commit. */

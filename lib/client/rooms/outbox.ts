@@ -20,8 +20,8 @@ export type Sealed = NonNullable<OutboxItem["sealed"]>;
 export interface OutboxOwner {
   /** Clock, and how fast we may send. */
   readonly context: RoomContext;
-  /** Where to send. */
-  readonly connection: Connection | null;
+  /** Where to send. @throws LinkLost when there is no connection */
+  readonly linked: Connection;
   /** What waits. */
   readonly state: { readonly id: Bytes; outbox: OutboxItem[] };
   /** For events. */
@@ -89,9 +89,10 @@ export class Outbox {
    * Seals what may go out now.
    *
    * @returns sends it; to be called once the state is stored
+   * @throws LinkLost before anything is sealed
    */
   prepare(): () => void {
-    const { clock } = this.room.context;
+    const { context: { clock }, linked, state } = this.room;
     if (clock.now() < this.#notBefore) return () => {};
     // Messages of the last epoch will still come back as STALE: new ones must not overtake them.
     if ([...this.#inFlight.values()].some(({ item }) => item.sealed === null)) return () => {};
@@ -106,13 +107,12 @@ export class Outbox {
       item.sealed ??= this.room.seal(item);
       ready.push(item);
     }
-    const { connection, state } = this.room;
     return () => {
       if (ready.length > 0) this.#slowed = false;
       for (const item of ready) {
         const sealed = item.sealed!;
         const message = sealed.bytes;
-        const ref = connection!.sendInStream(state.id, (ref) => ({ type: "SEND", ref, message }));
+        const ref = linked.sendInStream(state.id, (ref) => ({ type: "SEND", ref, message }));
         this.#inFlight.set(ref, { item, sealed });
       }
     };

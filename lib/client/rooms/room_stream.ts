@@ -117,6 +117,12 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.#jobs.linked();
   }
 
+  /** The connection, for what cannot be done without one. @throws LinkLost when it has ended meanwhile */
+  get linked(): Connection {
+    if (!this.connection) throw new LinkLost();
+    return this.connection;
+  }
+
   /** The connection is over; what was not handled comes again. */
   disconnect(): void {
     this.connection = null;
