@@ -288,10 +288,9 @@ export class Chat implements Receiver {
     return { isFirst: false, waits: true };
   }
 
-  /** Whether a server that we know, or that an invite names, gets another chance to hear us: others crowd its door. */
+  /** Whether a server gets another chance to hear us: others may crowd its door, as a class that comes at once. */
   #mayTryUnheard(error: unknown): boolean {
-    const isKnown = this.options.expectServer !== null || this.profile.known.server(this.place) !== null;
-    return error instanceof TurnedAwayUnheard && isKnown && this.#unheard++ < unheardTries;
+    return error instanceof TurnedAwayUnheard && this.#unheard++ < unheardTries;
   }
 
   async #runSession(): Promise<boolean> {

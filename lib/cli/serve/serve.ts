@@ -103,7 +103,6 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       heard: (name, timeMs, text) => status.heard(name, timeMs, text),
       partner: (name) => operator?.address(name),
     });
-    const events = tellAll(...listeners);
     const server = new ChatServer({
       identity,
       card,
@@ -112,7 +111,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       limits,
       clock: process.clock,
       random: process.random,
-      events,
+      events: tellAll(...listeners),
       watchLink: debug ? (session) => debug.watch(session) : undefined,
       proxies,
       showAddresses: switches.has("show-addresses"),
@@ -133,7 +132,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     // A promise that nobody waits for has failed: a bug of ours, and no reason to put everybody out.
     const stopFaults = process.onFault((error) => {
       if (error instanceof StateTorn) return false;
-      events.tell({ type: "bug", error: error instanceof Error ? error : new Error(String(error)) });
+      server.rooms.tellFault(error);
       return true;
     });
     const closeMetrics = metrics ? await serveOrStop(metrics, server) : null;

@@ -339,9 +339,8 @@ export class Rooms implements RoomHost, AppliedState, Follower {
 
   /** A disk that cannot be read is the operator's matter; all else is a bug of ours. */
   tellFault(error: unknown): void {
-    this.events.tell(
-      error instanceof StoreFailed ? { type: "store failed", error } : { type: "bug", error: error as Error },
-    );
+    if (error instanceof StoreFailed) return this.events.tell({ type: "store failed", error });
+    this.events.tell({ type: "bug", error: error instanceof Error ? error : new Error(String(error)) });
   }
 
   /** A fault of ours in one answer must not take the others with it. */
@@ -349,7 +348,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     try {
       act();
     } catch (error) {
-      this.events.tell({ type: "bug", error: error as Error });
+      this.tellFault(error);
     }
   }
 
