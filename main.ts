@@ -58,14 +58,20 @@ function hintFor(word: string): string {
   return `${meant}${meant === "" ? "see" : "See"} "${command("--help")}"`;
 }
 
+function toldOrEnded(fault: unknown): void {
+  if (!process.goesOnAfter(fault)) Deno.exit(report(fault, process.err, process.env("CHAT_DEBUG") === "1"));
+}
+
 const process = systemProcess();
 startedAs(howStarted(process.env), (process.env("PATH") ?? "").split(":"));
 // A fault of ours, wherever it happens: told like any other, never as a bare stack. A server goes on where it can.
 globalThis.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  if (!process.goesOnAfter(event.reason)) {
-    Deno.exit(report(event.reason, process.err, process.env("CHAT_DEBUG") === "1"));
-  }
+  toldOrEnded(event.reason);
+});
+globalThis.addEventListener("error", (event) => { // what a timer throws
+  event.preventDefault();
+  toldOrEnded(event.error);
 });
 let code: number;
 try {

@@ -24,10 +24,15 @@ export class TokenBucket {
     this.#at = now;
   }
 
+  /** Whether there are as many. */
+  has(count: number): boolean {
+    this.#refill();
+    return this.#level >= count;
+  }
+
   /** Takes tokens, if there are as many. */
   take(count = 1): boolean {
-    this.#refill();
-    if (this.#level < count) return false;
+    if (!this.has(count)) return false;
     this.#level -= count;
     return true;
   }

@@ -1,6 +1,7 @@
 /** Limit options: one flag of `chat serve` for each limit of protocol §12, with its bounds and its default. */
 
 import { defaultLimits, type Limits } from "../server/limits.ts";
+import { bytesOf } from "./byte_size.ts";
 import { type Option, type Parsed, UsageError } from "./options.ts";
 
 interface LimitOption {
@@ -46,9 +47,12 @@ const table: readonly LimitOption[] = [
   ),
   row("direct-rooms-per-user", "directRoomsPerUser", 1, 100_000, "Rooms of two that one may have begun"),
   row("rooms-per-address", "roomsPerAddressPerHour", 1, 1_000_000, "New rooms per hour, from one address"),
+  row("join-burst", "joinBurst", 1, 100_000, "Requests to be let in at once, from one address"),
+  row("join-seconds", "joinEverySeconds", 1, 86_400, "Seconds until one more"),
   row("puts-at-once", "putsAtOnce", 1, 100_000, "People whom one may put into rooms unasked"),
   row("put-seconds", "putEverySeconds", 1, 86_400, "Seconds until one more"),
   row("unwanted-rooms", "unwantedRooms", 1, 10_000, "Rooms into which one may be put without looking"),
+  row("unwanted-rooms-from-one", "unwantedRoomsFromOne", 1, 10_000, "And of those by the same person"),
   row(
     "direct-rooms-per-hour",
     "directRoomsPerHour",
@@ -92,9 +96,12 @@ export function limitsOf(values: Parsed["values"]): Limits {
   for (const { flag, limit, least, most } of table) {
     const text = values[flag];
     if (text === undefined) continue;
-    const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+    const value = flag.endsWith("-bytes") ? bytesOf(text) : /^\d{1,16}$/.test(text) ? Number(text) : NaN;
     if (!(value >= least && value <= most)) {
-      throw new UsageError(`--${flag} cannot be "${text}"`, `give a number from ${least} to ${most}`);
+      throw new UsageError(
+        `--${flag} cannot be "${text}"`,
+        `give a number from ${least} to ${most}${flag.endsWith("-bytes") ? ", or a size as 64M or 10G" : ""}`,
+      );
     }
     limits[limit] = value;
   }

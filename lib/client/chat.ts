@@ -72,6 +72,8 @@ export class Chat implements Receiver {
   #hurry = new AbortController();
   #lastTrouble: ChatError | null = null;
   #wasEntered = false;
+  /** What the server has said last. */
+  #serverSaid = "";
   /** How often we were turned away unheard at the start. */
   #unheard = 0;
   #offline: Status["offline"] = { retryMs: null };
@@ -139,7 +141,10 @@ export class Chat implements Receiver {
       clock,
       prekeys: () => rooms.server.prekeys,
       retryWhileLimited: (request) => retryWhileLimited({ clock, signal }, request),
-      allCaughtUp: () => set.withMembers.every((room) => room.isCaughtUp || room.state.status !== "in"),
+      allCaughtUp: () =>
+        set.withMembers.every(({ isCaughtUp, state }) =>
+          state.status !== "in" || (isCaughtUp && !state.unopened)
+        ),
       warn: (text) => seats.warning(text),
     });
   }
@@ -177,6 +182,7 @@ export class Chat implements Receiver {
       isQuiet: () => this.#isQuiet,
       isAlone: () => this.#seats.count <= 1,
       offline: () => this.#offline,
+      serverSaid: () => this.#serverSaid,
       whyNotIn: () => this.#connection ? notAdmitted(options.room) : this.#lastTrouble ?? new LinkLost(),
       recall: (each, room) => this.#rooms.recall(each, room),
       tellOfHistory: () => this.#rooms.tellOfHistory(),
@@ -359,7 +365,10 @@ export class Chat implements Receiver {
   }
 
   receive(message: LinkMessage, room: Bytes | null): void {
-    if (message.type === "NOTICE") return this.#seats.notice(`The server says: ${message.text}`);
+    if (message.type === "NOTICE") {
+      this.#serverSaid = message.text;
+      return this.#seats.notice(`The server says: ${message.text}`);
+    }
     this.#rooms.receive(message, room);
   }
 

@@ -186,12 +186,16 @@ export class Conversation implements ChatApi {
     const { room, parts: { seat, wanted } } = this;
     if (!room) return this.quit();
     if (room instanceof MemberRoom) {
+      const hadEnded = room.state.retired;
       const isAsked = await room.leave();
-      if (isAsked) this.view.notice("You have asked to leave the room; a member carries it out.");
+      if (hadEnded) this.view.notice(`${room.label} has ended, and is not in your list any more.`);
+      else if (isAsked) this.view.notice("You have asked to leave the room; a member carries it out.");
       else if (room.state.head) this.view.notice(`You were the last one in ${room.label}: it is gone.`);
     }
     wanted.drop(room.state.name);
-    const next = [...this.rooms.values()].find((other) => other !== room && other.isCaughtUp);
+    const next = [...this.rooms.values()].find((other) =>
+      other !== room && other.isCaughtUp && !other.state.retired
+    );
     if (room === seat.rooms.main || !next) return this.quit();
     this.switchTo(next);
   }

@@ -18,9 +18,17 @@ export function notSent(lines: number): ChatError {
   );
 }
 
-/** Something waits that the server has not confirmed. @param alarm whether a warning stops sending */
-export function notStored(alarm: boolean): ChatError {
-  const why = alarm ? "sending is stopped by a warning" : "the server has not confirmed it";
+/**
+ * Something waits that the server has not confirmed.
+ *
+ * @param alarm whether a warning stops sending
+ * @param said what the server has said last; empty for nothing
+ */
+export function notStored(alarm: boolean, said = ""): ChatError {
+  const unconfirmed = `the server has not confirmed it${
+    said === "" ? "" : `, and says: ${said.replace(/\.$/, "")}`
+  }`;
+  const why = alarm ? "sending is stopped by a warning" : unconfirmed;
   return new ChatError(
     `Not everything was sent: ${why}`,
     'it is kept, and sent when you join again; on a terminal, "/retry" goes on in spite of a warning',
@@ -36,10 +44,10 @@ export function notMember(room: string): ChatError {
   );
 }
 
-/** The operator has ended a room at whose door we waited. */
+/** A room at whose door we waited has ended. */
 export function endedAtTheDoor(name: string): ChatError {
   return new ChatError(
-    `The operator has ended the room "${name}" before you were let in`,
+    `The room "${name}" has ended before you were let in`,
     "join again: that makes a new room of that name",
   );
 }

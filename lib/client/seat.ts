@@ -33,6 +33,8 @@ export interface SeatParts extends Omit<ConversationParts, "seat" | "questions" 
   offline(): Status["offline"];
   /** What a program is told that waited in vain. */
   whyNotIn(): ChatError;
+  /** What the server has said last; empty for nothing. */
+  serverSaid(): string;
   /** It is on the screen now: the last lines that are kept stand above what is new. */
   recall(seat: Seat, room: RoomStream): void;
   /** What is kept is told, once. */
@@ -273,7 +275,8 @@ export class Seat {
     this.#cancelGiveUp();
     this.#cancelGiveUp = this.parts.clock.after(this.options.joinTimeoutMs, () => {
       if (this.#isEntered) {
-        this.fail(notStored([...this.parts.set.all.values()].some((room) => room.alarm.isRaised)));
+        const isAlarm = [...this.parts.set.all.values()].some((room) => room.alarm.isRaised);
+        this.fail(notStored(isAlarm, this.parts.serverSaid()));
       } else this.fail(this.parts.whyNotIn());
     });
     this.endWhenQuiet();

@@ -18,24 +18,35 @@ const words: Partial<Record<LimitReached, string>> = {
   "max-members": "The room has as many members as it may.",
   "puts-at-once": "You have put as many people into rooms, unasked, as one person may for now.",
   "unwanted-rooms": "Somebody of those is in as many rooms, unasked, as anybody is put into: let them /join.",
-  "store-bytes":
-    "The server's disk is as full as it may be: nothing new is taken until something has expired.",
+  "store-bytes": "The server's disk is too full for this, until something has expired.",
+  "retain-bytes": "This room has had as many changes of its members as are kept.",
+  "join-burst": "As many from your address wait to be let in somewhere as may for now.",
 };
 
 /** Those of one link. */
 export class LimitNotices {
-  #told = new Map<LimitReached, number>();
+  #told = new Map<LimitReached | "disk", number>();
 
   constructor(private readonly clock: Clock) {}
+
+  /** The disk has refused what was asked. @returns what to say; null when it has just been said */
+  diskRefused(): string | null {
+    return this.#once("disk")
+      ? "The server's disk refuses what is written; what you said is tried again."
+      : null;
+  }
 
   /** A limit was reached. @returns what to say; null for nothing, or when it has just been said */
   reached(what: LimitReached): string | null {
     const text = words[what];
     if (text === undefined) return null;
+    return this.#once(what) ? `${text} The operator can change that with --${what}.` : null;
+  }
+
+  #once(what: LimitReached | "disk"): boolean {
     const now = this.clock.now();
-    const isTold = Math.abs(now - (this.#told.get(what) ?? -Infinity)) < againMs;
-    if (isTold) return null;
+    if (Math.abs(now - (this.#told.get(what) ?? -Infinity)) < againMs) return false;
     this.#told.set(what, now);
-    return `${text} The operator can change that with --${what}.`;
+    return true;
   }
 }

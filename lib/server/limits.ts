@@ -45,12 +45,18 @@ export interface Limits {
   readonly directRoomsPerUser: number;
   /** New rooms per address and hour. */
   readonly roomsPerAddressPerHour: number;
+  /** How many from one address may begin to wait at doors at once. */
+  readonly joinBurst: number;
+  /** Seconds until one more. */
+  readonly joinEverySeconds: number;
   /** People whom one user may put into rooms at once, who have not asked for it. */
   readonly putsAtOnce: number;
   /** Seconds until one more. */
   readonly putEverySeconds: number;
   /** Rooms into which one may have been put without having taken anything from there. */
   readonly unwantedRooms: number;
+  /** And of those by the same one. */
+  readonly unwantedRoomsFromOne: number;
   /** New direct and key-file rooms per user and hour. */
   readonly directRoomsPerHour: number;
   /** Identities never seen before, per address and hour: each costs a row that is kept. */
@@ -94,9 +100,12 @@ export const defaultLimits: Limits = {
   roomsPerUser: 64,
   directRoomsPerUser: 512,
   roomsPerAddressPerHour: 200,
+  joinBurst: 64,
+  joinEverySeconds: 60,
   putsAtOnce: 64,
   putEverySeconds: 60,
   unwantedRooms: 64,
+  unwantedRoomsFromOne: 16,
   directRoomsPerHour: 20,
   identitiesPerHour: 200,
   members: 256,

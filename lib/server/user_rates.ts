@@ -19,12 +19,16 @@ export interface Rates {
   readonly badSignatures: TokenBucket;
   /** All that the user's requests cost. */
   readonly work: WorkBudget;
+  /** What others at the same address cannot use up. */
+  readonly reserve: WorkBudget;
 }
 
 /** What all who come from one address may ask for together. */
 export interface AddressRates {
   /** How many rooms they may begin. */
   readonly newRooms: TokenBucket;
+  /** How often they may begin to wait at a door. */
+  readonly joins: TokenBucket;
   /** All that their requests cost. */
   readonly work: WorkBudget;
 }
@@ -57,6 +61,7 @@ export class UserRates {
         newRooms: new TokenBucket(directRoomsPerHour, 3_600_000 / directRoomsPerHour, clock),
         badSignatures: new TokenBucket(badSignatures, badSignatureEveryMs, clock),
         work: new WorkBudget(workBurstMs, workMsPerSecond, clock),
+        reserve: new WorkBudget(workBurstMs / 10, workMsPerSecond / 10, clock),
       };
       this.#users.set(key, rates);
     }
@@ -70,8 +75,10 @@ export class UserRates {
     if (!rates) {
       if (this.#addresses.size >= maxKept) this.#dropFull();
       const { workBurstMs, workMsPerSecond, workPerAddress, roomsPerAddressPerHour } = this.limits;
+      const { joinBurst, joinEverySeconds } = this.limits;
       rates = {
         newRooms: new TokenBucket(roomsPerAddressPerHour, 3_600_000 / roomsPerAddressPerHour, this.clock),
+        joins: new TokenBucket(joinBurst, joinEverySeconds * 1000, this.clock),
         work: new WorkBudget(workBurstMs * workPerAddress, workMsPerSecond * workPerAddress, this.clock),
       };
       this.#addresses.set(address, rates);

@@ -5,6 +5,11 @@
 
 import type { Clock } from "../clock.ts";
 
+/** Nobody owes for longer: what is to be paid by others' waiting must have an end. */
+const mostWaitMs = 2_000;
+const mostDebtUs = 20_000;
+const mostReserveDebtUs = 2_000;
+
 /** So much at once, then so much a second; it may be overdrawn by what was under way. */
 export class WorkBudget {
   #levelUs: number;
@@ -30,7 +35,7 @@ export class WorkBudget {
   /** Takes microseconds of work, also when there are none left. */
   spend(us: number): void {
     this.#refill();
-    this.#levelUs -= us;
+    this.#levelUs = Math.max(-mostWaitMs * this.msPerSecond, this.#levelUs - us);
   }
 
   /** How much it is overdrawn by, in microseconds of work. */
@@ -51,23 +56,36 @@ export class WorkBudget {
   }
 }
 
-/** The budgets that one link draws on: its user's and its address's. */
+/** What all from one address share, and what each of them has beside it. */
+export interface SharedWork {
+  /** The address's. */
+  readonly address: WorkBudget;
+  /** The user's own little, which others at the address cannot use up. */
+  readonly reserve: WorkBudget;
+}
+
+/** The budgets that one link draws on. Who uses little is served even where others at the address owe. */
 export class Work {
-  /** @param budgets each pays all */
-  constructor(private readonly budgets: readonly WorkBudget[]) {}
+  /** @param shared null where many people share an address by right */
+  constructor(private readonly user: WorkBudget, private readonly shared: SharedWork | null) {}
 
   /** Takes microseconds of work. */
   spend(us: number): void {
-    for (const budget of this.budgets) budget.spend(us);
-  }
-
-  /** How much the most overdrawn is overdrawn by, in microseconds. */
-  get debtUs(): number {
-    return Math.max(0, ...this.budgets.map((budget) => budget.debtUs));
+    this.user.spend(us);
+    this.shared?.address.spend(us);
+    this.shared?.reserve.spend(us);
   }
 
   /** Milliseconds until nothing is owed. */
   get waitMs(): number {
-    return Math.max(0, ...this.budgets.map((budget) => budget.waitMs));
+    const { user, shared } = this;
+    return Math.max(user.waitMs, shared ? Math.min(shared.address.waitMs, shared.reserve.waitMs) : 0);
+  }
+
+  /** Whether so much is owed that what is asked is not done any more: it is refused, which costs little. */
+  get isOverdrawn(): boolean {
+    const { user, shared } = this;
+    if (user.debtUs > mostDebtUs) return true;
+    return shared !== null && shared.address.debtUs > 0 && shared.reserve.debtUs > mostReserveDebtUs;
   }
 }

@@ -34,7 +34,10 @@ export function trouble(doing: string, path: string, error: unknown): FileTroubl
     return new FileTrouble(`${cannot}: your share of the disk is used up`, "free some space and try again");
   }
   if (/os error 30|Read-only file system/.test(text)) {
-    return new FileTrouble(`${cannot}: the disk is read-only`, "choose another place with --home");
+    return new FileTrouble(
+      `${cannot}: the disk is read-only`,
+      "choose another place with --home, or for a server with --data",
+    );
   }
   if (notSupported.test(text)) {
     return new FileTrouble(

@@ -326,6 +326,25 @@ benchTest(
   },
 );
 benchTest(
+  "what opening the current epoch has come to is stored: it is not asked for, nor told, again",
+  async (bench) => {
+    const closed = bench.accept(await bench.commit(ira));
+    await bench.feed(bench.info(bench.last + 1), closed);
+    await bench.feed(bench.info());
+    const before = bench.boxRequests;
+    bench.reload();
+    await bench.feed(bench.info());
+    assertEquals([bench.room.state.readable, bench.boxRequests - before], [true, 0]);
+    const lost = bench.accept(await bench.commit(ira, {}, { box: "lost" }));
+    await bench.feed(bench.info(bench.last + 1), lost);
+    for (let i = 0; i < 3; i++) {
+      bench.reload();
+      await bench.feed(bench.info());
+    }
+    assertEquals(bench.warnings.filter((text) => /without a key/.test(text)).length, 1);
+  },
+);
+benchTest(
   "a link that is cut while a box is opened ends nothing; the line goes with the next",
   async (bench) => {
     const closed = bench.accept(await bench.commit(ira));
@@ -374,7 +393,7 @@ benchTest(
     assertMatch(JSON.stringify(bench.events), /More has come than can wait in lobby/);
     const probe = { type: "NOTICE", text: "" } as const;
     let free = 0;
-    while (bench.backlog.take(probe)) free++;
+    while (bench.backlog.take(probe, 0)) free++;
     assertEquals(free > 300, true, "all of it was given up");
   },
 );

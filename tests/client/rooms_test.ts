@@ -340,7 +340,7 @@ worldTest("who waits at the door of a room that is retired is told, and may begi
   await world.server.rooms.propose({ kind: "retire", room: room.id });
   await until("told", () => ben.view.warnings.some((text) => text.includes("before you were let in")));
   const ended = await bot.done;
-  assertEquals(ended instanceof ChatError && /has ended the room "lobby"/.test(ended.message), true);
+  assertEquals(ended instanceof ChatError && /The room "lobby" has ended/.test(ended.message), true);
   ben.view.type("/join lobby");
   await ben.view.until((e) => e.type === "entered" && e.room === "lobby");
   ben.view.type("/rooms");
@@ -403,5 +403,27 @@ worldTest(
       await until("gone", () => ira.view.events.filter((e) => e.type === "presence" && !e.here).length === i);
     }
     assertEquals(ira.view.events.flatMap((e) => e.type === "presence" ? [e.here] : []), [false, true, false]);
+  },
+);
+worldTest(
+  "who waits at the door of a room that ends keeps what was typed; who was in it leaves it, and begins it anew",
+  async (world) => {
+    const ira = await world.enter("ira");
+    ira.view.type("/close");
+    await until("closed", () => headIn(ira)?.policy === 1);
+    const ben = await world.join("sahnawaz");
+    await until("waiting", () => ben.view.notices.some((n) => n.includes("closed")));
+    ben.view.type("typed ahead");
+    const [room] = world.server.rooms.all();
+    await until("it waits", () => world.server.rooms.store.joins(room.id).length === 1);
+    await world.server.rooms.propose({ kind: "retire", room: room.id });
+    await until("told", () => ben.view.warnings.some((text) => text.includes("before you were let in")));
+    ben.view.type("/join lobby");
+    await ben.view.hears("sahnawaz: typed ahead");
+    await until("ira is told", () => ira.view.warnings.some((text) => text.includes("This room has ended")));
+    ira.view.type("/leave"); // nobody is there to carry it out
+    assertEquals(await ira.done, 0);
+    const again = await world.enter("ira");
+    assertEquals(again.view.warnings, []);
   },
 );

@@ -190,7 +190,7 @@ e2e(
       assertEquals(gone.code, 3);
       assertStringIncludes(
         gone.err,
-        "error: The server cannot check logins at the moment\nhint: try again in a minute",
+        "error: The server cannot keep anything, or check logins, at the moment\nhint: try again in a minute",
       );
       await server.shows("[!] Whoever wants in is told to try again; whoever is in stays");
       const absent = await home.run(["serve", "-p", "1", "--data", `${home.dir}/other`, ...accounts]);

@@ -137,7 +137,7 @@ e2e("direct messages, /invite, NOTICE, KICK, BAN and RETIRE, from pipes", async 
   await server.shows("[+] dana is banned");
   assertEquals((await home.run(["join", "-u", "dana", "-p", port, "-m", "x"])).code, 5);
   await server.type("RETIRE lobby\nRETIRE lobby\n");
-  await ira.shows("The operator has ended this room", "err");
+  await ira.shows("This room has ended", "err");
   const again = await home.run(["join", "-u", "sahnawaz", "-p", port, "-m", "x"]);
   assertEquals(again.code, 4, again.err);
   assertStringIncludes(again.err, "--trust lobby");

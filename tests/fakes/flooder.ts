@@ -98,14 +98,16 @@ export class Flooder {
   async write(messages: readonly LinkMessage[]): Promise<void> {
     const { sealer } = this.established;
     const records: Bytes[] = [];
-    let waiting: Bytes[] = [], length = 0;
+    let waiting: Bytes[] = [], length = 0, pings = 0;
     const close = () => {
       if (length > 0) records.push(sealer.seal(concat(...waiting)).slice());
-      [waiting, length] = [[], 0];
+      [waiting, length, pings] = [[], 0, 0];
     };
     for (const message of messages) {
       const bytes = encodeMessage(message);
-      if (length + bytes.length > maxRecordBytes) close();
+      // More of them in one record would end the link.
+      if (length + bytes.length > maxRecordBytes || pings === 16) close();
+      if (message.type === "PING") pings++;
       waiting.push(bytes);
       length += bytes.length;
     }

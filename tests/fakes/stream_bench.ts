@@ -74,6 +74,8 @@ export class StreamBench {
       prekeys: new OwnPrekeys(files, victim.identity, this.clock),
       files: new RoomFiles(files.folder("rooms")),
       openings: this.openings,
+      unaskedOpenings: this.openings,
+      endedAtTheDoor: () => {},
       backlog: this.backlog,
       clock: this.clock,
       random: systemRandom,

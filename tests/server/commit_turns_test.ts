@@ -11,24 +11,26 @@ const mallory: Claim = { author: id(1), isAdmin: false, answersAdmit: false };
 const sam: Claim = { author: id(2), isAdmin: false, answersAdmit: false };
 const ira: Claim = { author: id(3), isAdmin: true, answersAdmit: false };
 const dana: Claim = { author: id(4), isAdmin: true, answersAdmit: false };
+/** Whether it has its turn. */
+const takes = (turns: CommitTurns, claim: Claim, ms: number) => turns.take(claim, ms) === null;
 /** Seconds at which a claim is tried, one after the other. */
 const tries = (turns: CommitTurns, claim: Claim, from: number, to: number) => {
   const taken: number[] = [];
-  for (let s = from; s <= to; s++) if (turns.take(claim, s * 1000)) taken.push(s);
+  for (let s = from; s <= to; s++) if (takes(turns, claim, s * 1000)) taken.push(s);
   return taken;
 };
 
 test("a room takes one commit a second, whoever's", () => {
   const turns = new CommitTurns(defaultLimits);
-  assertEquals([turns.take(ira, 0), turns.take(sam, 999), turns.take(dana, 999)], [true, false, false]);
-  assertEquals([turns.take(sam, 1000), turns.take(ira, 1000)], [true, false]);
+  assertEquals([takes(turns, ira, 0), takes(turns, sam, 999), takes(turns, dana, 999)], [true, false, false]);
+  assertEquals([takes(turns, sam, 1000), takes(turns, ira, 1000)], [true, false]);
 });
 test("who is no admin has three, then one in twenty seconds; refusals for the room's sake cost nothing", () => {
   const turns = new CommitTurns(defaultLimits);
   assertEquals(tries(turns, mallory, 0, 60), [0, 1, 2, 20, 40, 60]);
-  assertEquals(turns.take(ira, 61_000), true);
-  assertEquals([turns.take(sam, 61_500), turns.take(sam, 62_000)], [false, true]);
-  assertEquals([turns.take(sam, 63_000), turns.take(sam, 64_000), turns.take(sam, 65_000)], [
+  assertEquals(takes(turns, ira, 61_000), true);
+  assertEquals([takes(turns, sam, 61_500), takes(turns, sam, 62_000)], [false, true]);
+  assertEquals([takes(turns, sam, 63_000), takes(turns, sam, 64_000), takes(turns, sam, 65_000)], [
     true,
     true,
     false,
@@ -42,24 +44,37 @@ test("admins, and commits that answer ADMIT, have the room's rate alone", () => 
 });
 test("an admin who came too late has the room to herself for three seconds, and one commit at once", () => {
   const turns = new CommitTurns(defaultLimits);
-  turns.take(mallory, 0);
-  turns.cameLate(ira, 10);
-  turns.cameLate(dana, 20); // the first is first
-  assertEquals([turns.take(mallory, 1500), turns.take(dana, 1600), turns.take(ira, 1700)], [
+  takes(turns, mallory, 0);
+  turns.cameLate(ira, 1, 10);
+  turns.cameLate(dana, 1, 20); // the first is first
+  assertEquals([takes(turns, mallory, 1500), takes(turns, dana, 1600), takes(turns, ira, 1700)], [
     false,
     false,
     true,
   ]);
-  assertEquals([turns.take(ira, 1800), turns.take(mallory, 2700)], [false, true]);
-  turns.cameLate(ira, 3000);
-  assertEquals([turns.take(mallory, 5999), turns.take(mallory, 6000)], [false, true]);
-  turns.cameLate(sam, 7000); // no admin
-  assertEquals(turns.take(ira, 7000), true);
+  assertEquals([takes(turns, ira, 1800), takes(turns, mallory, 2700)], [false, true]);
+  turns.cameLate(ira, 1, 3000); // of the same epoch
+  assertEquals(takes(turns, mallory, 3700), true);
+  turns.cameLate(ira, 2, 3800);
+  assertEquals([takes(turns, sam, 6799), takes(turns, sam, 6800)], [false, true]);
+  turns.cameLate(sam, 3, 8000); // no admin
+  assertEquals(takes(turns, ira, 8000), true);
 });
-test("a clock that is set back reserves nothing for longer", () => {
+test("a clock that is set back reserves nothing for longer, and takes nobody's turn away", () => {
   const turns = new CommitTurns(defaultLimits);
-  turns.cameLate(ira, 3_600_000);
-  assertEquals(turns.take(mallory, 1000), true);
+  turns.cameLate(ira, 1, 3_600_000);
+  assertEquals(takes(turns, mallory, 1000), true);
+  assertEquals(takes(turns, ira, 3_600_000), true);
+  assertEquals([takes(turns, ira, 2000), takes(turns, ira, 3000)], [false, true]);
+});
+test("what stands against a commit is named: the room's rate, or the author's own", () => {
+  const turns = new CommitTurns(defaultLimits);
+  tries(turns, mallory, 0, 2);
+  assertEquals([turns.take(mallory, 3000), turns.take(ira, 3000), turns.take(ira, 3100)], [
+    "member-commits",
+    null,
+    "commit-ms",
+  ]);
 });
 test("what is remembered of authors is bounded, and those who have used up theirs stay known", () => {
   const turns = new CommitTurns({ ...defaultLimits, commitEveryMs: 1 });
@@ -69,5 +84,5 @@ test("what is remembered of authors is bounded, and those who have used up their
     new DataView(author.buffer).setUint32(0, n + 1000);
     turns.take({ ...sam, author }, 10_000 + n);
   }
-  assertEquals(turns.take(mallory, 11_000), false);
+  assertEquals(takes(turns, mallory, 11_000), false);
 });

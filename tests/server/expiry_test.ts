@@ -193,7 +193,7 @@ test("opening a store and greeting a member reads rows of rooms, and goes over n
   const { append } = bench(store, most);
   const first = genesis(await person("ira"));
   store.append(room, { ...entryOf(append(2, 10) + 1), kind: 1, bytes: first.bytes, n: -1 });
-  store.beginStay(room, id(2), 1, 0, true);
+  store.beginStay(room, id(2), 1, 0, null);
   store.close();
   const prepare = DatabaseSync.prototype.prepare;
   const asked = new Set<string>();

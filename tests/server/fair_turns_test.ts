@@ -22,7 +22,7 @@ function turns(burstMs: number, msPerSecond: number) {
   const later: (() => void)[] = [];
   const link = { isOver: false };
   const budget = new WorkBudget(burstMs, msPerSecond, clock);
-  const fair = new FairTurns(new Work([budget]), link, clock, (act) => void later.push(act));
+  const fair = new FairTurns(new Work(budget, null), link, clock, (act) => void later.push(act));
   return { clock, later, link, budget, fair };
 }
 
@@ -43,6 +43,23 @@ test("a budget gives its burst at once, then so much a second; what is owed is p
   assertEquals(budget.isFull, true);
   budget.spend(10_001);
   assertEquals(budget.debtUs, 1);
+});
+
+test("nobody owes for more than two seconds", () => {
+  const budget = new WorkBudget(10, 20, new FakeClock());
+  budget.spend(1e9);
+  assertEquals(budget.waitMs, 2000);
+});
+test("who uses little is served, and not refused, though others at the address owe; who uses much is not", () => {
+  const clock = new FakeClock();
+  const address = new WorkBudget(100, 100, clock);
+  const of = () =>
+    new Work(new WorkBudget(1000, 25, clock), { address, reserve: new WorkBudget(20, 2, clock) });
+  const [greedy, modest] = [of(), of()];
+  for (let i = 0; i < 10; i++) greedy.spend(50_000);
+  modest.spend(1000);
+  assertEquals([address.waitMs, greedy.waitMs, modest.waitMs], [2000, 2000, 0]);
+  assertEquals([greedy.isOverdrawn, modest.isOverdrawn], [true, false]);
 });
 
 test("a record is handled in turns of two milliseconds of work, in order, and then the next is read", async () => {

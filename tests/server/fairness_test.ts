@@ -1,10 +1,11 @@
 /** What one identity asks for is not felt by others (protocol §12): real servers, real links, and the worst at once. */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { dialTcp } from "../../lib/client/connection/dial.ts";
 import { type LinkMessage, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
-import { roomId } from "../../lib/protocol/group/commit.ts";
+import { makeLeave, roomId } from "../../lib/protocol/group/commit.ts";
 import { policies } from "../../lib/protocol/group/roster.ts";
 import { makePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { genesis, headOf, member, successor } from "../fakes/commits.ts";
@@ -17,14 +18,14 @@ import { type World, worldTest } from "../fakes/world.ts";
 const flooder = async (world: World, n: number) =>
   await Flooder.open(await another(n), await dialTcp("127.0.0.1", world.port));
 
-/** An admin in a closed room of her own. */
-async function adminOf(world: World, name = "closed") {
+/** An admin in a room of her own. */
+async function adminOf(world: World, name = "closed", policy: number = policies.closed) {
   const ira = await person("ira");
   const client = await RawClient.open(world.port, "ira");
   const prev = new Uint8Array(32).fill(3);
   const room = roomId(ira.card.id, name, prev);
   const view = { pos: 0, hash: room };
-  const first = genesis(ira, { prev, room, roomName: name, policy: policies.closed, view });
+  const first = genesis(ira, { prev, room, roomName: name, policy, view });
   const commit = (bytes: Bytes) => client.inStream((ref) => ({ type: "COMMIT", ref, commit: bytes }));
   assertEquals(await commit(first.bytes), "STORED 1");
   return { ira, client, room, head: headOf(first, 1), commit };
@@ -117,6 +118,14 @@ const floods: [string, (who: Flooder, room: Bytes) => Promise<() => LinkMessage>
   ["BOX_GET", (f) => Promise.resolve(() => ({ type: "BOX_GET", ref: f.ref, hash: new Uint8Array(32) }))],
   ["PING", () => Promise.resolve(() => ({ type: "PING", any: 1 }))],
 ];
+worldTest("a record with more PINGs than anybody needs ends the link", async (world) => {
+  const client = await RawClient.open(world.port, "ira");
+  const link = client.connection["link"];
+  for (let i = 0; i < 15; i++) link.send({ type: "PING", any: i }); // and the one that is asked for
+  assert(await link.answers(10_000));
+  for (let i = 0; i < 17; i++) link.send({ type: "PING", any: i });
+  await until("it is over", () => link.isOver);
+});
 for (const [what, make] of floods) {
   worldTest(
     `${what} without end: it is read as slowly as its budget allows, and others go on`,
@@ -125,7 +134,7 @@ for (const [what, make] of floods) {
       const mallory = await flooder(world, 1);
       await mallory.publish();
       const one = await make(mallory, room);
-      const cost = 3; // microseconds: no message costs less
+      const cost = what === "PING" ? 3 : 15; // microseconds: no request costs less, refused or not
       const began = performance.now();
       const over = new AbortController();
       let asked = 0;
@@ -192,3 +201,125 @@ worldTest(
   },
   { limits: { workBurstMs: 10, workMsPerSecond: 100 } },
 );
+
+worldTest("who comes and goes in a key-file room pays for all who are told", async (world) => {
+  const room = new Uint8Array(32).fill(5);
+  const join = (f: Flooder): LinkMessage => ({
+    type: "JOIN",
+    ref: f.ref,
+    room,
+    kind: roomKinds.keyFile,
+    pos: 0,
+  });
+  const listeners: Flooder[] = [];
+  for (let n = 1; n <= 20; n++) listeners.push(await flooder(world, n));
+  for (const each of listeners) await each.write([join(each)]);
+  const heard = () => listeners.reduce((sum, each) => sum + (each.answers.get("PRESENCE") ?? 0), 0);
+  await until("all listen", () => listeners.every((each) => each.answers.has("ROOM_INFO")));
+  const mallory = await flooder(world, 99);
+  const before = heard();
+  const began = performance.now();
+  const over = new AbortController();
+  const leave = (): LinkMessage => {
+    return { type: "LEAVE", ref: mallory.ref, room, epoch: 0, signature: new Uint8Array(64) };
+  };
+  const flooding = mallory.flood(
+    () => Array.from({ length: 100 }, (_, i) => i % 2 ? leave() : join(mallory)),
+    over.signal,
+  );
+  await until("the budget is used up", () => world.server.rooms.rates.of(mallory.key).work.debtUs > 0);
+  await until("it is paid back once", () => world.server.rooms.rates.of(mallory.key).work.debtUs === 0);
+  over.abort();
+  await flooding;
+  // Ten microseconds for each who is told, and a record that was under way.
+  const budgetUs = 20_000 + 25 * (performance.now() - began);
+  assertGreater(budgetUs / 10 + 20 * 100, heard() - before);
+  for (const each of listeners) each.close();
+}, { limits: { workBurstMs: 20, linksPerAddress: 100, handshakeBurst: 100, workPerAddress: 100 } });
+
+worldTest(
+  "a member with a second identity does not own the commits by letting it in and out",
+  async (world) => {
+    const { client, room, head: first } = await adminOf(world, "open", policies.open);
+    const [ira, sam, dana] = await Promise.all(["ira", "sahnawaz", "dana"].map(person));
+    const [other, puppet] = [
+      await RawClient.open(world.port, "sahnawaz"),
+      await RawClient.open(world.port, "dana"),
+    ];
+    await puppet.publishPrekey("dana");
+    const commit = (by: RawClient, bytes: Bytes) =>
+      by.inStream((ref) => ({ type: "COMMIT", ref, commit: bytes }));
+    const second = successor(first, ira, { roster: [...first.roster, member(sam, 1)] });
+    assertEquals(await commit(client, second.bytes), "STORED 2");
+    let head = headOf(second, 2);
+    const answers: string[] = [];
+    for (let i = 0; i < 12; i++) {
+      const isIn = head.roster.length > 2;
+      const wish = makeLeave(dana.card.id, room, head.epoch, dana.identity.signing);
+      if (isIn) await puppet.ask((ref) => ({ type: "LEAVE", ref, room, ...wish }), "DONE");
+      else await puppet.ask((ref) => ({ type: "JOIN", ref, room, kind: roomKinds.ordinary, pos: 0 }), "DONE");
+      const next = successor(head, sam, {
+        roster: isIn
+          ? head.roster.filter(({ name }) => name !== "dana")
+          : [...head.roster, member(dana, head.epoch + 1)],
+        leaves: isIn ? [wish] : [],
+      });
+      const answer = await commit(other, next.bytes);
+      answers.push(answer.split(" ")[0]);
+      if (answer.startsWith("STORED")) head = headOf(next, Number(answer.split(" ")[1]));
+    }
+    // The first coming and going is free, then the author's own three, then no more.
+    assertEquals(answers.filter((each) => each === "STORED").length, 5, answers.join());
+    for (const each of [client, other, puppet]) each.close();
+  },
+  { limits: { commitEveryMs: 1 } },
+);
+
+worldTest(
+  "one who floods from an address does not keep a neighbour waiting, not even after having gone",
+  async (world) => {
+    const leave = (f: Flooder): LinkMessage => {
+      const signature = new Uint8Array(64);
+      return { type: "LEAVE", ref: f.ref, room: new Uint8Array(32), epoch: 0, signature };
+    };
+    for (let n = 0; n < 20; n++) { // a new link is no new budget
+      const mallory = await flooder(world, 1);
+      await mallory.write(Array.from({ length: 500 }, () => leave(mallory)));
+      mallory.close();
+    }
+    const [user, address] = [world.server.rooms.rates.of(encodeHex((await another(1)).card.id)), "127.0.0.1"];
+    assert(user.work.waitMs <= 2000 && world.server.rooms.rates.ofAddress(address)!.work.waitMs <= 2000);
+    const client = await RawClient.open(world.port, "ira");
+    await client.publishPrekey("ira");
+    assert(await client.connection["link"].answers(10_000));
+    client.close();
+  },
+  { limits: { workBurstMs: 20, workPerAddress: 1, handshakeBurst: 1000 } },
+);
+
+worldTest("an admin who comes too late again and again does not keep the room reserved", async (world) => {
+  const { client, room, head: first } = await adminOf(world);
+  const [ira, sam] = await Promise.all(["ira", "sahnawaz"].map(person));
+  const other = await RawClient.open(world.port, "sahnawaz");
+  const commit = (by: RawClient, bytes: Bytes) =>
+    by.inStream((ref) => ({ type: "COMMIT", ref, commit: bytes }));
+  const second = successor(first, ira, { roster: [...first.roster, { ...member(sam, 1) }] });
+  assertEquals(await commit(client, second.bytes), "STORED 2");
+  const third = successor(headOf(second, 2), ira, {
+    roster: headOf(second, 2).roster.map((each) => ({ ...each, role: 1 })),
+  });
+  assertEquals(await commit(client, third.bytes), "STORED 3");
+  const old = successor(headOf(second, 2), sam); // of the epoch that has begun, and of one long over
+  const older = successor(first, sam);
+  const { turns } = world.server.rooms.get(room)!;
+  const claim = { author: ira.card.id, isAdmin: true, answersAdmit: false };
+  assertEquals(await commit(other, older.bytes), "CONFLICT");
+  const now = world.clockNow();
+  assertEquals(turns.take(claim, now + 1000), null, "not for an epoch that is long over");
+  assertEquals(await commit(other, old.bytes), "CONFLICT");
+  assertEquals(turns.take(claim, world.clockNow() + 2000), "commit-ms");
+  assertEquals(turns.take(claim, world.clockNow() + 4000), null);
+  assertEquals(await commit(other, old.bytes), "CONFLICT");
+  assertEquals(turns.take(claim, world.clockNow() + 5500), null, "once an epoch");
+  for (const each of [client, other]) each.close();
+}, { limits: { commitEveryMs: 1 } });

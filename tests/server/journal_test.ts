@@ -150,7 +150,7 @@ test("journal: what cannot be read again after a failure is read again later, an
   await settled();
   propose("b");
   await settled();
-  assertEquals(told, ["apply 1 a at 0", "a: undone", "b: undone"]);
+  assertEquals(told, ["apply 1 a at 0", "rolled back", "a: undone", "b: undone"]);
   breaks(null);
   clock.advance(1_000);
   assertEquals(told.at(-1), "undone");

@@ -93,7 +93,7 @@ worldTest("RETIRE asks once, tells the members, takes nothing more and frees the
   assertStringIncludes((await enter("RETIRE lobby"))[0], "Type RETIRE lobby again");
   assertStringIncludes((await enter("RETIRE lobby"))[0], "is retired");
   for (const { view } of [ira, sam]) {
-    await until("told", () => view.warnings.some((text) => text.includes("operator has ended this room")));
+    await until("told", () => view.warnings.some((text) => text.includes("room has ended")));
   }
   const before = ira.view.warnings.length;
   ira.view.type("anybody?");
@@ -176,7 +176,7 @@ worldTest("RETIRE ends a key-file room by the digits that ROOMS shows", async (w
   const digits = /\(key file ([0-9a-f]{8})\)/.exec((await enter("ROOMS")).join())![1];
   assertStringIncludes((await enter(`RETIRE ${digits}`))[0], "Type RETIRE");
   assertStringIncludes((await enter(`RETIRE ${digits}`))[0], "is retired");
-  await until("told", () => ira.view.warnings.some((text) => text.includes("operator has ended this room")));
+  await until("told", () => ira.view.warnings.some((text) => text.includes("room has ended")));
 });
 
 const inRange: [range: string, inside: string[], outside: string[]][] = [

@@ -5,6 +5,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { dialTcp } from "../../lib/client/connection/dial.ts";
 import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
+import { boxBytes, boxHash } from "../../lib/protocol/group/box.ts";
 import { roomId } from "../../lib/protocol/group/commit.ts";
 import { makeLeave } from "../../lib/protocol/group/commit.ts";
 import { policies } from "../../lib/protocol/group/roster.ts";
@@ -43,13 +44,14 @@ test("rooms count for who made them, of whatever kind; direct ones by themselves
 });
 test("putting people into rooms unasked has a rate, whatever the room", () => {
   const quota = new RoomQuota({ ...defaultLimits, putsAtOnce: 3, putEverySeconds: 10 });
-  assertEquals([quota.put(id(1), 2, 0), quota.put(id(1), 2, 0), quota.put(id(1), 1, 0)], [true, false, true]);
-  assertEquals([quota.put(id(1), 1, 9_999), quota.put(id(1), 1, 10_000), quota.put(id(2), 3, 0)], [
-    false,
-    true,
-    true,
-  ]);
-  assertEquals(quota.put(id(1), 0, 10_000), true);
+  const put = (who: number, count: number, ms: number) => {
+    const may = quota.mayPut(id(who), count, ms);
+    if (may) quota.put(id(who), count, ms);
+    return may;
+  };
+  assertEquals([put(1, 2, 0), put(1, 2, 0), put(1, 1, 0)], [true, false, true]);
+  assertEquals([put(1, 1, 9_999), put(1, 1, 10_000), put(2, 3, 0)], [false, true, true]);
+  assertEquals(put(1, 0, 10_000), true);
 });
 test("as the disk fills, new rooms are refused first, then messages, then refreshes", () => {
   const quota = new RoomQuota({ ...defaultLimits, storeBytes: 1000 });
@@ -144,7 +146,7 @@ worldTest(
     // What she has taken counts no more.
     const { store } = world.server.rooms;
     for (const room of store.roomsOf(victim.card.id)) sam.connection.send({ type: "ACK", room, pos: 1 });
-    await until("they are wanted", () => store.unwantedStays(victim.card.id) === 0);
+    await until("they are wanted", () => store.unwantedStays(victim.card.id, ira.card.id).all === 0);
     assertEquals(count(await makeRooms(mallory, author, 1, [victim], 50)), { "STORED 1": 1, "STORED 2": 1 });
     for (const each of [mallory, admin, sam]) each.close();
   },
@@ -240,4 +242,67 @@ worldTest(
     client.close();
   },
   { limits: { roomsPerUser: 1 } },
+);
+worldTest(
+  "rooms into which others put one count neither for one's own, nor all for one putter",
+  async (world) => {
+    const [author, victim, ira] = await Promise.all(["mallory", "sahnawaz", "ira"].map(person));
+    (await RawClient.open(world.port, "sahnawaz")).close();
+    const mallory = await RawClient.open(world.port, "mallory");
+    const put = count(await makeRooms(mallory, author, 20, [victim]));
+    assertEquals(put, { "STORED 1": 20, "STORED 2": 16, LIMIT: 4 });
+    // Somebody else may still invite her, and she may still enter rooms of her own choice.
+    const other = await RawClient.open(world.port, "ira");
+    assertEquals(count(await makeRooms(other, ira, 1, [victim])), { "STORED 1": 1, "STORED 2": 1 });
+    const open = genesis(ira);
+    const commit = (bytes: Bytes) => other.inStream((ref) => ({ type: "COMMIT", ref, commit: bytes }));
+    assertEquals(await commit(open.bytes), "STORED 1");
+    const sam = await RawClient.open(world.port, "sahnawaz");
+    await sam.publishPrekey("sahnawaz");
+    assertEquals(
+      await sam.ask((ref) => ({ type: "JOIN", ref, room: open.room, kind: 1, pos: 0 }), "DONE"),
+      "DONE 1",
+    );
+    for (const each of [mallory, other, sam]) each.close();
+  },
+  { limits: { commitEveryMs: 1, roomsPerUser: 30 } },
+);
+worldTest("who may make no more rooms does not use up those of the address", async (world) => {
+  const [author, ira] = await Promise.all(["mallory", "ira"].map(person));
+  const mallory = await RawClient.open(world.port, "mallory");
+  await makeRooms(mallory, author, 50);
+  const neighbour = await RawClient.open(world.port, "ira");
+  assertEquals(count(await makeRooms(neighbour, ira, 1)), { "STORED 1": 1 });
+  for (const each of [mallory, neighbour]) each.close();
+}, { limits: { roomsPerUser: 5, roomsPerAddressPerHour: 10 } });
+worldTest(
+  "a box that is put again weighs once; an admin who swaps people needs a place on the disk",
+  async (world) => {
+    const [ira, sam, dana] = await Promise.all(["ira", "sahnawaz", "dana"].map(person));
+    for (const name of ["sahnawaz", "dana"]) (await RawClient.open(world.port, name)).close();
+    const admin = await RawClient.open(world.port, "ira");
+    const commit = (bytes: Bytes) => admin.inStream((ref) => ({ type: "COMMIT", ref, commit: bytes }));
+    const first = genesis(ira);
+    await commit(first.bytes);
+    const box = new Uint8Array(boxBytes).fill(7);
+    box[0] = 1;
+    box.set(sam.card.id, 1);
+    let head = headOf(first, 1);
+    for (let pos = 2; pos < 6; pos++) {
+      await admin.ask((ref) => ({ type: "BOX_PUT", ref, box }), "DONE");
+      const sams = { ...member(sam, 1), boxHash: boxHash(box) };
+      const next = successor(head, ira, { roster: [head.roster[0], sams] });
+      assertEquals(await commit(next.bytes), `STORED ${pos}`);
+      head = headOf(next, pos);
+    }
+    const { rooms } = world.server;
+    const room = rooms.get(first.room)!;
+    assertEquals([room.keptBytes, rooms.store.room(room.id)!.bytes], [boxBytes, boxBytes]);
+    rooms.quota.storedBytes += 10_000_000;
+    const swapped = [head.roster[0], member(dana, head.epoch + 1)];
+    assertEquals(await commit(successor(head, ira, { roster: swapped }).bytes), "LIMIT");
+    assertEquals(await commit(successor(head, ira, { roster: [head.roster[0]] }).bytes), "STORED 6");
+    admin.close();
+  },
+  { limits: { storeBytes: 10_000_000, commitEveryMs: 1 } },
 );

@@ -80,6 +80,7 @@ for (const [kind, open] of kinds) {
     const gone = store.entries(room, 1, 20).filter((e) => e.bytes === null).map((e) => e.pos);
     assertEquals(gone, [2, 3, 8]);
     assertEquals(store.weights(room, 0, 100).map(({ pos }) => pos), [4, 5, 6, 7, 9, 10]);
+    assertEquals(store.weights(room, 5, 3).map(({ pos }) => pos), [6, 7, 9]); // so many that weigh, not positions
     assertEquals([0, 3, 4, 11].map((pos) => store.historyAt(room, pos)), [
       room,
       bytes(103),
@@ -119,7 +120,7 @@ for (const [kind, open] of kinds) {
   storeTest("7. of a reaped room only where it stood stays, once it is swept", (store) => {
     for (let pos = 1; pos <= 10; pos++) store.append(room, entry(pos));
     store.putBox(bytes(70), room, 1, bytes(71));
-    store.beginStay(room, ira, 1, 0, true);
+    store.beginStay(room, ira, 1, 0, null);
     store.putJoin(room, sam, 5);
     store.flush();
     store.reapRoom(room);
@@ -255,10 +256,10 @@ for (const [kind, open] of kinds) {
     assertEquals([store.box(bytes(1)), store.box(bytes(2))], [bytes(9, 1605), null]);
   });
   storeTest("stays begin, end and begin again", (store) => {
-    store.beginStay(room, ira, 1, 0, true);
-    store.beginStay(room, sam, 4, 2, false);
+    store.beginStay(room, ira, 1, 0, null);
+    store.beginStay(room, sam, 4, 2, ira);
     store.endStay(room, sam, 7);
-    store.beginStay(room, sam, 9, 8, false);
+    store.beginStay(room, sam, 9, 8, ira);
     assertEquals(store.stays(room, sam), [{ from: 4, viewPos: 2, until: 7 }, {
       from: 9,
       viewPos: 8,
@@ -269,15 +270,16 @@ for (const [kind, open] of kinds) {
   });
   storeTest("a stay is unwanted until its owner has taken what came", (store) => {
     store.createRoom({ id: bytes(8), kind: 1, name: "", maker: ira }, null);
-    store.beginStay(room, ira, 1, 0, true);
-    store.beginStay(room, sam, 1, 0, false);
-    store.beginStay(bytes(8), sam, 1, 0, false);
-    assertEquals([store.unwantedStays(ira), store.unwantedStays(sam)], [0, 2]);
+    store.beginStay(room, ira, 1, 0, null);
+    store.beginStay(room, sam, 1, 0, ira);
+    store.beginStay(bytes(8), sam, 1, 0, bytes(9));
+    const of = (id: Bytes) => Object.values(store.unwantedStays(id, ira));
+    assertEquals([of(ira), of(sam)], [[0, 0], [2, 1]]);
     assertEquals([store.isStayWanted(room, ira), store.isStayWanted(room, sam)], [true, false]);
     store.wantStay(room, sam);
-    assertEquals([store.isStayWanted(room, sam), store.unwantedStays(sam)], [true, 1]);
+    assertEquals([store.isStayWanted(room, sam), ...of(sam)], [true, 1, 0]);
     store.endStay(bytes(8), sam, 2);
-    assertEquals(store.unwantedStays(sam), 0);
+    assertEquals(of(sam), [0, 0]);
   });
   storeTest("5. joins keep their order; joining anew goes to the end", (store) => {
     store.putJoin(room, ira, 1);

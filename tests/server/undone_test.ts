@@ -60,7 +60,7 @@ diskTest(
     await ira.view.hears("ira: still here");
     assertEquals(ira.view.warnings, []);
     assertEquals(await retire(), { type: "done" });
-    await until("told", () => ira.view.warnings.some((text) => text.includes("ended this room")));
+    await until("told", () => ira.view.warnings.some((text) => text.includes("room has ended")));
   },
 );
 

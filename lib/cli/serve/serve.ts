@@ -1,5 +1,6 @@
 /** `chat serve`: runs the room until it is told to stop. */
 
+import { bytesOf } from "../byte_size.ts";
 import { debugLog } from "../debug_log.ts";
 import { dirname, join } from "@std/path";
 import { setImmediate } from "node:timers";
@@ -371,19 +372,17 @@ const units: Record<string, number> = {
   m: 60,
   h: 3600,
   d: 86_400,
-  K: 1024,
-  M: 1024 ** 2,
-  G: 1024 ** 3,
 };
 
 /** `--retain` and `--retain-bytes`. @throws UsageError */
 function retentionOf(values: Parsed["values"]): Retention {
-  const amount = (flag: string, pattern: RegExp, least: number, most: number, example: string) => {
-    const text = values[flag]!;
-    const match = pattern.exec(text);
-    const value = match ? Number(match[1]) * (units[match[2]] ?? 1) : NaN;
+  const within = (flag: string, value: number, least: number, most: number, example: string) => {
     if (value >= least && value <= most) return value;
-    throw new UsageError(`--${flag} cannot be "${text}"`, example);
+    throw new UsageError(`--${flag} cannot be "${values[flag]}"`, example);
+  };
+  const secondsOf = (text: string) => {
+    const match = /^(\d{1,6})([smhd])$/.exec(text);
+    return match ? Number(match[1]) * units[match[2]] : NaN;
   };
   const { retain, "retain-bytes": bytes } = values;
   const time = "give a time from 1m to 365d, as 30d, 12h or 90m";
@@ -391,10 +390,10 @@ function retentionOf(values: Parsed["values"]): Retention {
   return {
     seconds: retain === undefined
       ? defaultRetention.seconds
-      : amount("retain", /^(\d{1,6})([smhd])$/, 60, 365 * 86_400, time),
+      : within("retain", secondsOf(retain), 60, 365 * 86_400, time),
     bytes: bytes === undefined
       ? defaultRetention.bytes
-      : amount("retain-bytes", /^(\d{1,12})([KMG]?)$/, 256 * 1024, 64 * 1024 ** 3, size),
+      : within("retain-bytes", bytesOf(bytes), 256 * 1024, 64 * 1024 ** 3, size),
   };
 }
 

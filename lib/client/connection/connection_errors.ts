@@ -125,7 +125,7 @@ export function refusedBy(reason: number, { name, hadToken, isRegistering }: Ref
     case closeReasons.inUse:
       return make(`"${name}" is logged in elsewhere`, "leave there first", login);
     case closeReasons.tryLater:
-      return make("The server cannot check logins at the moment", "try again in a minute");
+      return make("The server cannot keep anything, or check logins, at the moment", "try again in a minute");
     case closeReasons.replaced:
       return make(
         `"${name}" has connected from elsewhere, and this connection was ended`,
@@ -139,7 +139,8 @@ export function refusedBy(reason: number, { name, hadToken, isRegistering }: Ref
     case closeReasons.limit:
       return make(
         "The server has as many people as it takes now, or many that are new to it from where you are",
-        "try again in a minute, and in an hour if you have not been there before; its operator can raise both limits",
+        "try again in a minute, and in an hour if you have not been there before; its operator can raise --max-links, " +
+          "--max-links-per-address and --identities-per-hour",
       );
     default:
       return make("The server ended the connection", "join again");

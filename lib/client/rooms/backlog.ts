@@ -16,10 +16,14 @@ export class Backlog {
   /** @param most bytes in all */
   constructor(private readonly most = mostBytes) {}
 
-  /** Takes a message in, if there is room for it. */
-  take(message: LinkMessage): boolean {
+  /**
+   * Takes a message in, if there is room for it: no room may hold more than is left for the others.
+   *
+   * @param held bytes that its room holds already
+   */
+  take(message: LinkMessage, held: number): boolean {
     const bytes = weightOf(message);
-    if (this.#bytes + bytes > this.most) return false;
+    if (held + bytes > this.most - this.#bytes) return false;
     this.#bytes += bytes;
     return true;
   }
@@ -30,7 +34,8 @@ export class Backlog {
   }
 }
 
-function weightOf(message: LinkMessage): number {
+/** What a message takes in memory, about. */
+export function weightOf(message: LinkMessage): number {
   if (message.type === "ENTRY") return messageBytes + message.bytes.length;
   return message.type === "HASHES" ? messageBytes + 64 * message.hashes.length : messageBytes;
 }

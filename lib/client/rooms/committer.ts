@@ -104,6 +104,7 @@ export class Committer {
   /** Requests a change; it is kept until it is applied, or impossible. */
   wish({ add, remove = [], policy }: Change): void {
     const before = this.#wish;
+    this.#notBefore = 0; // what was refused before was another change
     this.#wish = {
       add: [...before?.add ?? [], ...add],
       remove: [...before?.remove ?? [], ...remove],

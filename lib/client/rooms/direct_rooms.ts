@@ -105,7 +105,8 @@ export class DirectRooms {
     if (!made && room.state.status === "waiting") {
       throw new ChatError(
         `The server does not let you begin a direct room with ${other.name} now`,
-        'it takes 20 new ones an hour; your line is kept, "/retry" tries again',
+        "one of its limits is reached, of new rooms, of rooms you put people into, or of the disk: its operator knows; " +
+          'your line is kept, "/retry" tries again',
       );
     }
   }

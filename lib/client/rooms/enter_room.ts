@@ -89,7 +89,8 @@ export async function enterRoom(entrance: Entrance, connection: Connection, want
   }
   throw new ChatError(
     `The room "${name}" is not there, and the server does not let you make it`,
-    "you may be in as many rooms as it allows (leave one with /leave), or it has as many as it takes: ask its operator",
+    "it may have as many as it takes, from you (leave one with /leave), from your address or in all, or a full disk: " +
+      "ask its operator",
   );
 }
 
@@ -147,7 +148,9 @@ function isPinned(entrance: Entrance, id: Bytes, name: string): boolean {
 function roomGone(name: string): ChatError {
   return new ChatError(
     `The server does not know the room "${name}" that you know by that name`,
-    `ask its operator; "${command(`join --room ${name} --trust ${name}`)}" makes a new room of that name`,
+    `ask its operator; if it has ended, /leave in it and /join make a new one, or "${
+      command(`join --room ${name} --trust ${name}`)
+    }"`,
     exitCodes.trust,
   );
 }
@@ -227,8 +230,7 @@ async function joinRoom(
     join,
     () =>
       entrance.view.notice(
-        `The room "${name}" is full, or you are in as many rooms as the server allows. It is tried again; ` +
-          "a member who leaves makes room, and so does the operator.",
+        `The server does not let you ask for a place in "${name}" now. It is tried again.`,
       ),
   );
   if (answer === joinInfo.nobody) {

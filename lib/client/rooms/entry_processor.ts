@@ -38,6 +38,8 @@ export interface ProcessedRoom extends EffectsRoom {
   request: Connection["request"];
   /** The job that runs waits. @throws LinkLost */
   pause(ms: number): Promise<void>;
+  /** The state must be stored. */
+  changed(): void;
   /** Does not enter the room. */
   refuse(why: string | null): void;
 }
@@ -54,7 +56,9 @@ export class EntryProcessor {
 
   /** Opens the current epoch's box, if it was left closed on the way here. @throws LinkLost */
   async openEpoch(): Promise<void> {
-    if (this.room.state.unopened) await this.#through((facts) => openEpoch(this.room.state, facts), null, "");
+    if (!this.room.state.unopened) return;
+    await this.#through((facts) => openEpoch(this.room.state, facts), null, "");
+    this.room.changed(); // what it has come to is not found out again
   }
 
   async #through(
@@ -122,7 +126,8 @@ export class EntryProcessor {
   }
 
   async #openBox(hash: Bytes, commit: Commit): Promise<Opened> {
-    const { card, identity, prekeys, openings } = this.room.context;
+    const { card, identity, prekeys, unaskedOpenings } = this.room.context;
+    const openings = this.room.state.unasked ? unaskedOpenings : this.room.context.openings;
     for (let waitMs; (waitMs = openings.takeOrWaitMs()) > 0;) await this.room.pause(waitMs);
     try {
       const { box } = await this.room.request((ref) => ({ type: "BOX_GET", ref, hash }), "BOX");

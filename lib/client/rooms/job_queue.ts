@@ -8,7 +8,7 @@
 
 import type { Clock } from "../../clock.ts";
 import type { LinkMessage } from "../../protocol/channel/link_messages.ts";
-import type { Backlog } from "./backlog.ts";
+import { type Backlog, weightOf } from "./backlog.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
 
 const perJob = 64;
@@ -30,6 +30,8 @@ export interface JobOwner {
 /** The jobs of one room. */
 export class JobQueue {
   #waiting: LinkMessage[] = [];
+  /** Bytes of what waits. */
+  #held = 0;
   #again = false;
   #isBusy = false;
   #isPausing = false;
@@ -46,7 +48,8 @@ export class JobQueue {
 
   /** Takes one message of the stream. @returns false when more waits than may */
   add(message: LinkMessage): boolean {
-    if (!this.backlog.take(message)) return false;
+    if (!this.backlog.take(message, this.#held)) return false;
+    this.#held += weightOf(message);
     this.#waiting.push(message);
     this.schedule();
     return true;
@@ -54,7 +57,12 @@ export class JobQueue {
 
   /** What waits is not handled: it comes again with the next connection, or is not wanted. */
   clear(): void {
-    for (const message of this.#waiting.splice(0)) this.backlog.release(message);
+    for (const message of this.#waiting.splice(0)) this.#release(message);
+  }
+
+  #release(message: LinkMessage): void {
+    this.#held -= weightOf(message);
+    this.backlog.release(message);
   }
 
   /** A connection begins. */
@@ -126,7 +134,7 @@ export class JobQueue {
     try {
       for (let i = 0; i < perJob && this.#waiting.length > 0; i++) {
         const message = this.#waiting.shift()!;
-        this.backlog.release(message);
+        this.#release(message);
         await this.owner.handle(message);
       }
       if (this.#waiting.length > 0) this.#again = true;

@@ -152,6 +152,10 @@ export class MemberRoom extends RoomStream<RoomState> {
       await this.request((ref) => ({ type: "LEAVE", ref, room, epoch: 0, signature }), "DONE");
       return false;
     }
+    if (this.state.retired) { // nobody is there who could carry it out
+      this.#ended();
+      return false;
+    }
     const { epoch, roster, policy } = this.state.head;
     if (policy === policies.direct) {
       throw new ChatError(

@@ -32,6 +32,8 @@ export interface RoomContext {
   readonly files: RoomFiles;
   /** How often our private keys open a box for whoever commits: 200 at once, 30 a minute (protocol §7.2). */
   readonly openings: TokenBucket;
+  /** The same in rooms that the person has not asked for: those must not use up what the others need. */
+  readonly unaskedOpenings: TokenBucket;
   /** What waits in all rooms. */
   readonly backlog: Backlog;
   /** Time. */
@@ -58,6 +60,8 @@ export interface RoomContext {
   storageFailed(error: ChatError): void;
   /** A room cannot go on, by something only the person can mend. @returns whether the chat ends for it */
   gaveUp(error: ChatError): boolean;
+  /** A room at whose door we waited has ended: what was typed for it waits for the next one of its name. */
+  endedAtTheDoor(room: object): void;
   /** A fault of this program: goes to the debug log. */
   bug(error: Error): void;
   /** The server broke the protocol: the connection must end. */

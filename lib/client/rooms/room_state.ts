@@ -47,7 +47,9 @@ export interface StreamState {
   alarmBy?: string | null;
   /** Ids in hex whose differing history the person knows of: it is not told again. */
   acknowledged?: string[];
-  /** Ended by the operator. */
+  /** Others have put us there, and the person has not looked at it. */
+  unasked?: boolean;
+  /** Ended by the operator, or given up. */
   retired?: boolean;
   /** What others said while another room was on the screen: to be shown yet. */
   held?: MessageEvent[];

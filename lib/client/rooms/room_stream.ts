@@ -171,10 +171,11 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   /** Whether something can be said here at all. @throws ChatError */
   checkSayable(_item: OutboxItem): void {
+    this.#isAskedFor();
     if (!this.state.retired) return;
     throw new ChatError(
-      "The operator has ended this room: nothing more can be said in it",
-      "join another room, or leave with EXIT",
+      "This room has ended: nothing more can be said in it",
+      "/leave takes it from your list, and /join with its name makes it anew",
     );
   }
 
@@ -208,8 +209,17 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
 
   /** The room is on the screen: shows what waited for it. */
   looked(): void {
+    this.#isAskedFor();
     if (this.news.unread === 0) return;
     this.news.release();
+    this.schedule();
+  }
+
+  /** The person has been here, or has spoken: the server may know that we want to be in it. */
+  #isAskedFor(): void {
+    if (!this.state.unasked) return;
+    this.state.unasked = false;
+    this.dirty = true;
     this.schedule();
   }
 
@@ -322,7 +332,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     }
     this.news.show();
     const pos = this.history?.view.pos ?? 0;
-    if (this.connection && pos > this.#ackPos && this.state.status === "in") {
+    if (this.connection && pos > this.#ackPos && this.state.status === "in" && !this.state.unasked) {
       this.connection.send({ type: "ACK", room: this.state.id, pos });
       this.#ackPos = pos;
     }
@@ -348,11 +358,12 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if (!this.context.holds(this)) this.news.release();
     if ((info.flags & roomFlags.retired) !== 0 && !state.retired) {
       state.retired = true;
-      this.lines.failAll("the room was ended");
+      if (state.status === "in") this.lines.failAll("the room has ended");
+      else this.context.endedAtTheDoor(this); // what was typed for it goes into the next one of that name
       this.news.warn(
         state.status === "in"
-          ? "The operator has ended this room: nothing more can be said in it."
-          : `The operator has ended ${this.label} before you were let in: "/join ${this.label}" makes it anew.`,
+          ? "This room has ended: nothing more can be said in it; /leave takes it from your list."
+          : `${this.label} has ended before you were let in: "/join ${this.label}" makes it anew.`,
       );
     }
     if (state.status === "in" && info.last < pos) {

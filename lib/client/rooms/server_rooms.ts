@@ -154,6 +154,7 @@ export class ServerRooms {
       directory: server.directory,
       prekeys: server.prekeys,
       openings: new TokenBucket(openingsAtOnce, openingEveryMs, clock),
+      unaskedOpenings: new TokenBucket(openingsAtOnce / 4, openingEveryMs * 4, clock),
       backlog: new Backlog(),
       files: server.rooms(),
       clock,
@@ -174,6 +175,9 @@ export class ServerRooms {
       serverFault: (why) => {
         seats.warning(`The server broke the protocol (${why}); the connection is ended.`);
         this.parts.connection()?.drop();
+      },
+      endedAtTheDoor: (room) => {
+        for (const line of this.#takeUnsent(room as RoomStream)) this.parts.unsent.keep(line);
       },
       bug: (error) => {
         this.parts.bug(error);
@@ -221,6 +225,7 @@ export class ServerRooms {
 
   /** WELCOME: what the server was, and is; all rooms follow the new connection. */
   welcome(message: MessageOf<"WELCOME">, connection: Connection): void {
+    this.#tooMany = false;
     const { seats, clock, set } = this.parts;
     // One less than the server allows at once: the two clocks differ.
     this.#sending = new TokenBucket(Math.max(1, message.burst - 1), 1000 / Math.max(1, message.rate), clock);
@@ -292,7 +297,7 @@ export class ServerRooms {
     if (asked) {
       room.roomKey = asked.roomKey;
       room.state.inviter = asked.inviter;
-    }
+    } else if (this.parts.seats.interactive) room.state.unasked = true; // until the person looks at it
     room.connect(connection()!);
     return room;
   }

@@ -32,6 +32,8 @@ export interface QueueLimits {
 
 /** 4 MiB, 30 s (protocol §6). */
 export const defaultQueue: QueueLimits = { maxBytes: 4 * 1024 * 1024, maxMs: 30_000 };
+/** Most PINGs in one record. */
+const mostPings = 16;
 /** After this much silence the client sends a PING. */
 export const pingAfterMs = 30_000;
 /** After receiving nothing for so long a side drops the link. */
@@ -276,7 +278,7 @@ export class Link {
     this.#answered = 0;
     for (const message of messages) {
       if (message.type === "PING") {
-        this.#answered++;
+        if (++this.#answered > mostPings) throw new Malformed("more PINGs than anybody needs");
         this.send({ type: "PONG", any: message.any });
       } else if (message.type === "CLOSE") {
         this.#pendingClose = message.reason;

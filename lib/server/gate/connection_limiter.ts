@@ -7,6 +7,10 @@ import type { Limits } from "../limits.ts";
 import { KeyedCount } from "./keyed_count.ts";
 
 const maxBuckets = 10_000;
+/** How often people of one address are let in without more work than others: all of them after a restart. */
+const welcomesAtOnce = 64;
+const welcomeEveryMs = 500;
+const againPuzzleBits = 20;
 /** Less than the deadline of a ClientHello. */
 const maxHelloWaitMs = 2_000;
 
@@ -32,6 +36,7 @@ export class ConnectionLimiter {
   readonly #linked = new KeyedCount();
   readonly #buckets = new Map<string, TokenBucket>();
   readonly #newcomers = new Map<string, TokenBucket>();
+  readonly #welcomes = new Map<string, TokenBucket>();
   /** When the next ClientHello may be answered, once this second's are used up. */
   #nextHelloMs = -Infinity;
 
@@ -119,19 +124,28 @@ export class ConnectionLimiter {
   /** WELCOME was sent: its handshake does not count, so that all can return after a restart. */
   welcomed(address: string): void {
     this.#bucket(address).giveBack();
+    this.#welcomesOf(address).take();
+  }
+
+  /** The puzzle for an address from which people come again and again, though they are let in each time. */
+  puzzleBitsFor(address: string): number {
+    return this.proxies.has(address) || this.#welcomesOf(address).has(1) ? 0 : againPuzzleBits;
+  }
+
+  #welcomesOf(address: string): TokenBucket {
+    return bucketIn(
+      this.#welcomes,
+      address,
+      () => new TokenBucket(welcomesAtOnce, welcomeEveryMs, this.clock),
+    );
   }
 
   /** An identity never seen before asks to be kept. @returns false: too many from there this hour */
   newcomer(address: string): boolean {
     if (this.proxies.has(address)) return true;
-    let bucket = this.#newcomers.get(address);
-    if (!bucket) {
-      if (this.#newcomers.size >= maxBuckets) dropFullBuckets(this.#newcomers);
-      const { identitiesPerHour } = this.limits;
-      bucket = new TokenBucket(identitiesPerHour, 3_600_000 / identitiesPerHour, this.clock);
-      this.#newcomers.set(address, bucket);
-    }
-    return bucket.take();
+    const { identitiesPerHour } = this.limits;
+    const fresh = () => new TokenBucket(identitiesPerHour, 3_600_000 / identitiesPerHour, this.clock);
+    return bucketIn(this.#newcomers, address, fresh).take();
   }
 
   /** A link ended. */
@@ -145,16 +159,19 @@ export class ConnectionLimiter {
   }
 
   #bucket(address: string): TokenBucket {
-    let bucket = this.#buckets.get(address);
-    if (!bucket) {
-      if (this.#buckets.size >= maxBuckets) dropFullBuckets(this.#buckets);
-      bucket = new TokenBucket(
-        this.limits.handshakeBurst,
-        this.limits.handshakeEverySeconds * 1000,
-        this.clock,
-      );
-      this.#buckets.set(address, bucket);
-    }
-    return bucket;
+    const { handshakeBurst, handshakeEverySeconds } = this.limits;
+    const fresh = () => new TokenBucket(handshakeBurst, handshakeEverySeconds * 1000, this.clock);
+    return bucketIn(this.#buckets, address, fresh);
   }
+}
+
+/** The bucket of an address; memory stays bounded by who did something lately. */
+function bucketIn(buckets: Map<string, TokenBucket>, address: string, fresh: () => TokenBucket): TokenBucket {
+  let bucket = buckets.get(address);
+  if (!bucket) {
+    if (buckets.size >= maxBuckets) dropFullBuckets(buckets);
+    bucket = fresh();
+    buckets.set(address, bucket);
+  }
+  return bucket;
 }

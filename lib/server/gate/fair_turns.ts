@@ -6,7 +6,7 @@
 import { type Clock, sleep } from "../../clock.ts";
 import type { RecordSize } from "../../protocol/channel/link.ts";
 import type { LinkMessage } from "../../protocol/channel/link_messages.ts";
-import { costOf, costOfRecord } from "../rooms/request_costs.ts";
+import { costOf, costOfRecord, isPutOff, refusedUs } from "../rooms/request_costs.ts";
 import type { Work } from "../work_budget.ts";
 
 /** Work that one link may have done before all others have had their turn. */
@@ -46,7 +46,7 @@ export class FairTurns {
       if (this.#usedUs >= turnUs) return this.#goOn(messages.slice(i), handle);
       this.#handle(messages[i], handle);
     }
-    return this.#usedUs >= turnUs || this.work.debtUs > 0 ? this.#goOn([], handle) : null;
+    return this.#usedUs >= turnUs || this.work.waitMs > 0 ? this.#goOn([], handle) : null;
   }
 
   async #goOn(messages: readonly LinkMessage[], handle: (message: LinkMessage) => void): Promise<void> {
@@ -56,13 +56,18 @@ export class FairTurns {
       this.#handle(message, handle);
     }
     await this.#nextTurn();
+    await this.untilPaid();
+  }
+
+  /** Waits until nothing is owed, or the link is over. */
+  async untilPaid(): Promise<void> {
     for (let waitMs; (waitMs = this.work.waitMs) > 0 && !this.link.isOver;) {
       await sleep(this.clock, Math.min(waitMs, lookEveryMs));
     }
   }
 
   #handle(message: LinkMessage, handle: (message: LinkMessage) => void): void {
-    this.#spend(costOf(message));
+    this.#spend(this.work.isOverdrawn && isPutOff(message) ? refusedUs : costOf(message));
     handle(message);
   }
 

@@ -45,6 +45,7 @@ import type { StoredRoom } from "../store/store.ts";
 import { FairTurns } from "./fair_turns.ts";
 import type { ConnectionLimiter, PendingSlot } from "./connection_limiter.ts";
 import { Peer } from "../rooms/peer.ts";
+import { costOf, handshakeUs } from "../rooms/request_costs.ts";
 import { handleRequest } from "../rooms/requests.ts";
 import type { Rooms } from "../rooms/rooms.ts";
 import type { LoginAttempt, SignIn } from "./sign_in.ts";
@@ -116,6 +117,8 @@ async function shakeHands(conn: ByteConn, { remote, slot }: Ends, context: Sessi
   const reader = new FrameReader(conn);
   const config: ServerHandshakeConfig = {
     ...context.handshake,
+    puzzleBits: () =>
+      Math.max(context.handshake.puzzleBits(), context.connectionLimiter.puzzleBitsFor(slot.address)),
     decrypt(label, ciphertext) { // its puzzle is solved
       slot.step = "secret";
       slot.sinceMs = clock.now();
@@ -233,6 +236,7 @@ async function serve(
     if (login) peer.send(welcomeOf(context));
     else if (await attempt.bind()) attempt.enter(false);
     const turns = new FairTurns(peer.work, link, rooms.clock, context.defer);
+    await turns.untilPaid(); // a new link is no new budget
     const handle = (message: LinkMessage) => {
       if (!isIn && login) login.receive(message);
       else if (!context.signIn?.request(peer, ends.address, message)) handleRequest(rooms, peer, message);
@@ -271,7 +275,7 @@ async function bindName({ card, link }: Peer, ends: Ends, context: SessionContex
   }
   // The operator may have banned this name while it was being stored.
   if (rooms.bans.has(name, ends.address)) return refuse("banned", closeReasons.putOut);
-  if (!isKept) link.close(closeReasons.limit); // the disk refuses it: told to come again
+  if (!isKept) link.close(closeReasons.tryLater); // the disk refuses it
   return isKept && !link.isOver;
 }
 
@@ -354,33 +358,41 @@ function welcomeOf({ rooms, signIn }: SessionContext): MessageOf<"WELCOME"> {
 /** The streams of rooms, and the news to others that this peer is here. */
 function enter(peer: Peer, hello: MessageOf<"HELLO">, rooms: Rooms): void {
   const { store } = rooms;
+  peer.work.spend(handshakeUs + costOf(hello));
   rooms.peers.set(peer.key, peer);
-  const listed = new Set<string>();
+  const begun = new Set<string>();
   if (equals(hello.runId, store.runId)) {
-    for (const { room: id, pos, kind } of hello.rooms) {
+    for (const listed of hello.rooms) {
+      const { room: id, pos, kind } = listed;
       const keyFileRoom = kind === roomKinds.keyFile ? rooms.keyFileRoom(id) : undefined;
       if (keyFileRoom) {
         keyFileRoom.join(peer, pos);
         continue;
       }
       const room = kind === roomKinds.ordinary ? rooms.get(id) : undefined;
-      if (!room) peer.send({ type: "ROOM_INFO", ref: 0, ...absentRoom(id, kind, store.room(id)) });
-      else if (!listed.has(room.key)) room.resume(peer, pos);
-      if (room) listed.add(room.key);
+      if (!room) peer.send({ type: "ROOM_INFO", ref: 0, ...absentRoom(listed, store.room(id)) });
+      else if (!begun.has(room.key)) room.resume(peer, pos);
+      if (room) begun.add(room.key);
     }
   }
   for (const id of store.roomsOf(peer.card.id)) {
     const room = rooms.get(id)!;
-    if (!listed.has(room.key)) room.resume(peer, null);
-    room.broadcast({ type: "PRESENCE", room: id, what: 1, ids: [peer.card.id] }, peer);
+    if (!begun.has(room.key)) room.resume(peer, null);
+    room.broadcast({ type: "PRESENCE", room: id, what: 1, ids: [peer.card.id] }, peer, peer);
   }
 }
 
-/** One that is not there: never was, or was given up. */
-function absentRoom(room: Bytes, kind: number, reaped: StoredRoom | null) {
+type Listed = MessageOf<"HELLO">["rooms"][number];
+
+/**
+ * One that is not there: never was, or was given up. How long it was is told to nobody who did not know; and of one that
+ * is there, as another kind, nothing is said.
+ */
+function absentRoom({ room, kind, pos }: Listed, stored: StoredRoom | null) {
   const [startHash, name] = [new Uint8Array(32), new Uint8Array(0)];
+  const reaped = stored?.isReaped && stored.kind === kind ? stored : null;
   const flags = reaped ? roomFlags.retired : 0;
-  return { room, kind, policy: 0, flags, last: reaped?.last ?? 0, start: 0, startHash, name };
+  return { room, kind, policy: 0, flags, last: Math.min(pos, reaped?.last ?? 0), start: 0, startHash, name };
 }
 
 function goodbye(peer: Peer, rooms: Rooms): void {
@@ -395,6 +407,6 @@ function goodbye(peer: Peer, rooms: Rooms): void {
   rooms.events.tell({ type: "left", name, id, session, end: link.end!, received, sent });
   if (!wasCurrent) return;
   for (const id of rooms.store.roomsOf(peer.card.id)) {
-    rooms.get(id)?.broadcast({ type: "PRESENCE", room: id, what: 0, ids: [peer.card.id] });
+    rooms.get(id)?.broadcast({ type: "PRESENCE", room: id, what: 0, ids: [peer.card.id] }, peer, peer);
   }
 }

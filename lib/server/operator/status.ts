@@ -32,6 +32,10 @@ export class Status implements ServerEvents {
         return this.print(`[+] Refused. Username: ${event.name}: ${event.why}`);
       case "store failed":
         return this.#trouble(event.error);
+      case "disk filling":
+        return this.print(
+          `[!] The rooms take ${event.percent} % of what they may on disk: --store-bytes raises it`,
+        );
       case "accounts failed":
         this.#trouble(event.error);
         return this.print("[!] Whoever wants in is told to try again; whoever is in stays");

@@ -39,8 +39,12 @@ export interface AdmittingRoom {
 /** The waiting list of one room. */
 export class Admissions {
   #asked = new Set<Peer>();
+  /** Who was asked last, and may still answer. */
+  #askedNow: Peer | null = null;
   #cancel: () => void = () => {};
   #roundMs = -Infinity;
+  /** The round that is to begin asks all again. */
+  #isAnew = false;
   /** Forgets the round that is to begin; null while there is none. */
   #cancelRound: (() => void) | null = null;
 
@@ -65,6 +69,16 @@ export class Admissions {
 
   /** Asks anew, beginning with the first member; soon, if it has just been done. */
   newRound(): void {
+    this.#isAnew = true;
+    this.#soon();
+  }
+
+  /** Somebody more waits: who is being asked hears of her, and the round goes on. */
+  goOn(): void {
+    this.#soon();
+  }
+
+  #soon(): void {
     if (this.#cancelRound) return;
     const { clock } = this.host;
     const waitMs = this.#roundMs + roundsApartMs - clock.now();
@@ -77,12 +91,20 @@ export class Admissions {
   }
 
   #begin(): void {
+    if (!this.#isAnew && this.#askedNow) return this.#tell(this.#askedNow, this.#waiting());
+    this.#isAnew = false;
     this.#asked.clear();
     this.#ask();
   }
 
+  #tell(peer: Peer, ids: Bytes[]): void {
+    this.#roundMs = this.host.clock.now();
+    peer.send({ type: "ADMIT", room: this.room.id, ids });
+  }
+
   #ask(): void {
     this.#cancel();
+    this.#askedNow = null;
     if (this.room.isRetired) return;
     const ids = this.#waiting();
     const leaves = this.host.store.leaves(this.room.id);
@@ -97,7 +119,8 @@ export class Admissions {
     const peer = candidates.find((candidate) => !this.#asked.has(candidate));
     if (peer) {
       this.#asked.add(peer);
-      peer.send({ type: "ADMIT", room: this.room.id, ids });
+      this.#askedNow = peer;
+      this.#tell(peer, ids);
       this.#cancel = this.host.clock.after(nextMemberMs, () => this.#ask());
     } else if (candidates.length > 0) {
       this.#cancel = this.host.clock.after(nextRoundMs, () => this.newRound());
@@ -107,8 +130,12 @@ export class Admissions {
   #waiting(): Bytes[] {
     if (this.room.isDirect || this.room.isFull) return [];
     const oldest = seconds(this.host.clock) - joinLifeSeconds;
-    return this.host.store.joins(this.room.id).filter((join) => join.time > oldest)
-      .slice(0, maxAdmitted).map((join) => join.id);
+    const waiting = this.host.store.joins(this.room.id).filter((join) => join.time > oldest);
+    // The first and the last: who crowds the line must not hide who comes after.
+    const some = waiting.length <= maxAdmitted
+      ? waiting
+      : [...waiting.slice(0, maxAdmitted / 2), ...waiting.slice(-maxAdmitted / 2)];
+    return some.map((join) => join.id);
   }
 
   /** Forgets its timers: the server shuts down. */

@@ -9,7 +9,7 @@ import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { roomKinds } from "../../protocol/channel/link_messages.ts";
 import { boxHash } from "../../protocol/group/box.ts";
-import { type Commit, parseCommit } from "../../protocol/group/commit.ts";
+import { type Commit, isCommitSigned, parseCommit } from "../../protocol/group/commit.ts";
 import {
   type CardOf,
   checkGenesis,
@@ -59,9 +59,9 @@ export interface AppliedState {
   /** How much there is of everything. */
   readonly quota: RoomQuota;
   /** Seconds that an ended room is kept for those who are away. */
-  readonly retention: Pick<Retention, "seconds">;
+  readonly retention: Retention;
   /** Its limits. */
-  readonly limits: Pick<Limits, "unwantedRooms" | "members">;
+  readonly limits: Pick<Limits, "unwantedRooms" | "unwantedRoomsFromOne" | "members">;
 }
 
 /** What is known of a record by the server that proposed it, and by no other. */
@@ -194,13 +194,12 @@ function applyKeyFileRoom(state: AppliedState, id: Bytes, maker: Bytes): Outcome
   return done;
 }
 
-/** Gives up a room that was ended as long ago as anything is kept, or a key-file room of which nothing is left. */
+/** Gives up a room that was ended as long ago as anything is kept, or is of no use to anybody any more. */
 function applyReap(state: AppliedState, id: Bytes, timeMs: number): Outcome {
   const room = state.get(id) ?? state.keyFileRoom(id);
   if (!room) return refused("NO_ROOM");
   const isOld = room.retiredAt !== null && timeMs / 1000 - room.retiredAt > state.retention.seconds;
-  const isAtRest = "isAtRest" in room && room.isAtRest(timeMs);
-  if (!isOld && !isAtRest) return refused("DENIED");
+  if (!isOld && !room.isAtRest(timeMs)) return refused("DENIED");
   state.reap(room);
   return done;
 }
@@ -248,34 +247,54 @@ export function judgeCommit(state: AppliedState, commit: Commit): ErrorCode | nu
 }
 
 /** Whether the limits allow a room to begin. */
-function judgeNew(
-  { quota, store, limits }: AppliedState,
-  commit: Commit,
-  timeMs: number,
-): LimitReached | null {
+function judgeNew(state: AppliedState, commit: Commit, timeMs: number): LimitReached | null {
+  const { quota } = state;
   const { author: maker, roomName: name, roster } = commit;
   const limit = quota.judgeRoom({ maker, name, kind: roomKinds.ordinary });
   if (limit) return limit;
   const others = roster.map(({ id }) => id).filter((id) => !equals(id, maker));
-  if (others.some((id) => store.unwantedStays(id) >= limits.unwantedRooms)) return "unwanted-rooms";
-  return quota.put(maker, others.length, timeMs) ? null : "puts-at-once";
+  if (!mayBePut(state, maker, others)) return "unwanted-rooms";
+  if (!quota.mayPut(maker, others.length, timeMs)) return "puts-at-once";
+  quota.put(maker, others.length, timeMs);
+  return null;
 }
 
-/** Whether the limits allow a commit to follow now. An admin who removes somebody needs no place on the disk. */
+/** Whether none of them has been put into too many rooms, by this one or by all, without having taken anything there. */
+function mayBePut({ store, limits }: AppliedState, by: Bytes, ids: readonly Bytes[]): boolean {
+  return ids.every((id) => {
+    const { all, own } = store.unwantedStays(id, by);
+    return all < limits.unwantedRooms && own < limits.unwantedRoomsFromOne;
+  });
+}
+
+/** Whether the limits allow a commit to follow now. An admin who only removes somebody needs no place on the disk. */
 function judgeTurn(
-  { quota, store, limits }: AppliedState,
+  state: AppliedState,
   room: ServerRoom,
   commit: Commit,
   timeMs: number,
 ): LimitReached | null {
+  const { quota, limits } = state;
   const claim: CommitClaim = room.claimOf(commit);
   const members = commit.roster.length;
+  const onlyRemoves = claim.removes && !claim.adds;
   if (members > room.head.roster.length && members > limits.members) return "max-members";
-  if (!(claim.isAdmin && claim.removes) && !quota.hasRoomFor("refresh")) return "store-bytes";
+  if (!(claim.isAdmin && onlyRemoves)) {
+    if (!quota.hasRoomFor("refresh")) return "store-bytes";
+    if (room.fixedBytes > state.retention.bytes) return "retain-bytes";
+  }
   const { author, unasked } = claim;
-  if (unasked.some((id) => store.unwantedStays(id) >= limits.unwantedRooms)) return "unwanted-rooms";
-  if (!room.turns.take(claim, timeMs)) return "commit-ms";
-  return quota.put(author, unasked.length, timeMs) ? null : "puts-at-once";
+  if (!mayBePut(state, author, unasked)) return "unwanted-rooms";
+  if (!quota.mayPut(author, unasked.length, timeMs)) return "puts-at-once";
+  const refusal = room.turns.take(claim, timeMs);
+  if (refusal === null) quota.put(author, unasked.length, timeMs);
+  return refusal;
+}
+
+/** Whether a commit has just lost to the one that began the epoch, and is truly its author's. */
+function isLate(state: AppliedState, commit: Commit, head: RoomHead): boolean {
+  const card = state.card(commit.author);
+  return commit.epoch === head.epoch && card !== undefined && isCommitSigned(commit, card.verifying);
 }
 
 function applyCommit(
@@ -291,7 +310,9 @@ function applyCommit(
   const isGenesis = commit.epoch === 0;
   if (origin?.checked === undefined || origin.checked !== head) {
     const code = judgeCommit(state, commit);
-    if (code === "CONFLICT" && before && !isGenesis) before.turns.cameLate(before.claimOf(commit), timeMs);
+    if (code === "CONFLICT" && head && isLate(state, commit, head)) {
+      before!.turns.cameLate(before!.claimOf(commit), head.epoch, timeMs);
+    }
     if (code) return refused(code);
   }
   const refusal = before ? judgeTurn(state, before, commit, timeMs) : judgeNew(state, commit, timeMs);

@@ -17,13 +17,15 @@ const maxAuthors = 256;
 /** What is asked about a commit. */
 export interface CommitClaim {
   /** Its author. */
-  readonly author: Uint8Array;
+  readonly author: Bytes;
   /** Whether she was an admin before it. */
   readonly isAdmin: boolean;
-  /** Whether it adds only those who wait at the door, or carries out leaves, and changes nothing else. */
+  /** Whether it adds only those who wait at the door for the first time, or carries out their leaves, and nothing else. */
   readonly answersAdmit: boolean;
   /** Ids of those whom it adds and who have not asked for it. */
   readonly unasked: readonly Bytes[];
+  /** Whether it lets somebody in. */
+  readonly adds: boolean;
   /** Whether it takes somebody out. */
   readonly removes: boolean;
 }
@@ -38,32 +40,46 @@ export class CommitTurns {
   #authors = new Map<string, TokenBucket>();
   #reserved: { readonly by: string; readonly untilMs: number } | null = null;
 
+  /** Admins who came late in the current epoch. */
+  #late = { epoch: -1, admins: new Set<string>() };
+
   /** @param limits of the server */
   constructor(private readonly limits: Limits) {
     this.#room = new TokenBucket(1, limits.commitEveryMs, this.#clock);
   }
 
-  /** A valid commit asks for its turn. @param timeMs the journal's @returns whether it has it, and has used it up */
-  take(claim: TurnClaim, timeMs: number): boolean {
-    this.#timeMs = Math.max(this.#timeMs, timeMs);
+  /**
+   * A valid commit asks for its turn, and has then used it up.
+   *
+   * @param timeMs the journal's; a clock that was set back begins anew where it stands
+   * @returns what stands against it; null for nothing
+   */
+  take(claim: TurnClaim, timeMs: number): "commit-ms" | "member-commits" | null {
+    this.#timeMs = timeMs;
     const author = encodeHex(claim.author);
     const reserved = this.#reservedFor(timeMs);
     if (reserved !== null) {
-      if (reserved !== author) return false;
+      if (reserved !== author) return "commit-ms";
       this.#reserved = null;
       this.#room.take(); // hers counts as the room's, if there is one
-      return true;
+      return null;
     }
     const own = claim.isAdmin || claim.answersAdmit ? null : this.#bucketOf(author);
-    if (own && !own.take()) return false;
-    if (this.#room.take()) return true;
+    if (own && !own.take()) return "member-commits";
+    if (this.#room.take()) return null;
     own?.giveBack();
-    return false;
+    return "commit-ms";
   }
 
-  /** An admin's commit has come after another of its epoch: the room waits for her next one. */
-  cameLate({ author, isAdmin }: TurnClaim, timeMs: number): void {
+  /**
+   * An admin's commit has come after another of the current epoch: the room waits for her next one, once for each
+   * admin and epoch.
+   */
+  cameLate({ author, isAdmin }: TurnClaim, epoch: number, timeMs: number): void {
     if (!isAdmin || this.#reservedFor(timeMs) !== null) return;
+    if (this.#late.epoch !== epoch) this.#late = { epoch, admins: new Set() };
+    if (this.#late.admins.has(encodeHex(author))) return;
+    this.#late.admins.add(encodeHex(author));
     this.#reserved = { by: encodeHex(author), untilMs: timeMs + reservedMs };
   }
 

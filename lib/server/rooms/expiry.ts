@@ -47,7 +47,9 @@ export interface ExpiryHost {
 /** Forgets what is to be forgotten now. */
 export async function expire(room: ExpiringRoom, host: ExpiryHost): Promise<void> {
   await expireByTime(room, host);
-  if (room.keptBytes > host.retention.bytes) await expireBySize(room, host);
+  // Down to seven eighths, so that not every message makes another one go.
+  const { bytes } = host.retention;
+  if (room.keptBytes > bytes) await expireTo(room, host, Math.floor(bytes * 7 / 8));
 }
 
 async function expireByTime(room: ExpiringRoom, host: ExpiryHost): Promise<void> {
@@ -60,20 +62,20 @@ async function expireByTime(room: ExpiringRoom, host: ExpiryHost): Promise<void>
   }
 }
 
-/** Down to seven eighths, so that not every message makes another one go. */
-async function expireBySize(room: ExpiringRoom, host: ExpiryHost): Promise<void> {
+/** Forgets what is more than so many bytes, from whoever has most of it. */
+export async function expireTo(room: ExpiringRoom, host: ExpiryHost, bytes: number): Promise<void> {
   const used = new Map<string, number>();
-  for await (const { sender, bytes } of weights(room, host)) {
+  for await (const { sender, bytes: size } of weights(room, host)) {
     const key = encodeHex(sender);
-    used.set(key, (used.get(key) ?? 0) + bytes);
+    used.set(key, (used.get(key) ?? 0) + size);
   }
-  let excess = room.keptBytes - Math.floor(host.retention.bytes * 7 / 8);
+  let excess = room.keptBytes - bytes;
   const share = shareThatFits([...used.values()], excess);
   let taken: { first: number; last: number }[] = [];
   let count = 0;
   /** Up to here nothing is left; null while nothing was left over yet. */
   let emptyUpTo: number | null = null;
-  for await (const { pos, sender, bytes } of weights(room, host)) {
+  for await (const { pos, sender, bytes: size } of weights(room, host)) {
     const key = encodeHex(sender);
     const left = used.get(key) ?? 0;
     if (excess <= 0 || left <= share) {
@@ -81,8 +83,8 @@ async function expireBySize(room: ExpiringRoom, host: ExpiryHost): Promise<void>
       if (excess <= 0) break;
       continue;
     }
-    used.set(key, left - bytes);
-    excess -= bytes;
+    used.set(key, left - size);
+    excess -= size;
     const before = taken.at(-1);
     if (before?.last === pos - 1) before.last = pos;
     else taken.push({ first: pos, last: pos });
@@ -90,15 +92,22 @@ async function expireBySize(room: ExpiringRoom, host: ExpiryHost): Promise<void>
     if (!await forget(room, host, taken, 0)) return;
     [taken, count] = [[], 0];
   }
-  await forget(room, host, taken, emptyUpTo ?? 0);
+  // The boxes of the current epoch stay, and are looked at again when it is over.
+  await forget(
+    room,
+    host,
+    taken,
+    Math.min(emptyUpTo ?? 0, room.epochBegan === 0 ? Infinity : room.epochBegan - 1),
+  );
 }
 
 /** What weighs, oldest first, the boxes of the current epoch apart. */
 async function* weights(room: ExpiringRoom, host: ExpiryHost) {
-  for (let from = room.firstKept - 1; from < room.flushed && !room.isGone; from += slice) {
-    for (const weight of host.store.weights(room.id, from, slice)) {
-      if (weight.pos <= room.flushed && weight.pos !== room.epochBegan) yield weight;
-    }
+  for (let from = room.firstKept - 1; !room.isGone;) {
+    const some = host.store.weights(room.id, from, slice).filter(({ pos }) => pos <= room.flushed);
+    for (const weight of some) if (weight.pos !== room.epochBegan) yield weight;
+    if (some.length === 0) return;
+    from = some[some.length - 1].pos;
     await host.nextTurn();
   }
 }

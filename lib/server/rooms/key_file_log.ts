@@ -48,15 +48,10 @@ export class KeyFileLog extends RoomLog {
   }
 
   /** Whether all that was said has expired, and that as long ago again. @param timeMs the journal's */
-  isAtRest(timeMs: number): boolean {
+  override isAtRest(timeMs: number): boolean {
     if (this.last === 0 || this.keptBytes > 0) return false;
     const time = this.host.store.entries(this.id, this.last, 1)[0]?.time ?? 0;
     return timeMs / 1000 - time > 2 * this.host.retention.seconds;
-  }
-
-  /** Whether anybody hears it. */
-  get isHeard(): boolean {
-    return this.subscriptions.size > 0;
   }
 
   /**
@@ -100,12 +95,13 @@ export class KeyFileLog extends RoomLog {
     const there = this.host.store.entries(this.id, next, 1)[0]?.pos ?? this.flushed + 1;
     const first = there === next ? next : Math.min(there, this.flushed) + 1;
     this.open(peer, [{ first, whole: first, until: null }]).pump();
-    this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [peer.card.id] }, peer);
+    this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [peer.card.id] }, peer, peer);
   }
 
   override unsubscribe(subscription: Subscription): void {
     super.unsubscribe(subscription);
-    this.broadcast({ type: "PRESENCE", room: this.id, what: 0, ids: [subscription.peer.card.id] });
+    const { peer } = subscription;
+    this.broadcast({ type: "PRESENCE", room: this.id, what: 0, ids: [peer.card.id] }, peer, peer);
   }
 
   infoOf(_peer: unknown, { first }: Stretch): RoomInfo {

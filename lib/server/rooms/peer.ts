@@ -21,6 +21,8 @@ export class Peer implements StreamPeer {
   readonly subscriptions = new Map<string, Subscription>();
   /** Those of them that still read from the log. */
   readonly behind = new Set<Subscription>();
+  /** Rooms, by id in hex, whose streams have begun on this link. */
+  readonly opened = new Set<string>();
   /** Boxes for the next commit, by hash in hex. */
   boxes = new Map<string, Bytes>();
   /** What it has been told of limits. */
@@ -50,8 +52,8 @@ export class Peer implements StreamPeer {
     this.rates = rates.of(this.key);
     this.limitNotices = new LimitNotices(rates.clock);
     this.addressRates = rates.ofAddress(from);
-    const { work } = this.rates;
-    this.work = new Work(this.addressRates ? [work, this.addressRates.work] : [work]);
+    const { work, reserve } = this.rates;
+    this.work = new Work(work, this.addressRates && { address: this.addressRates.work, reserve });
     link.onDrain = () => {
       if (this.behind.size === 0) return;
       for (const subscription of [...this.behind]) subscription.pump();

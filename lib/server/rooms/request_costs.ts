@@ -27,8 +27,24 @@ const memberUs = 20;
 /** The fewest bytes of a member in a commit. */
 const memberBytes = 70;
 
-/** An entry that is handed to one more stream. */
+/** An entry, or news, that is handed to one more stream. */
 export const fanOutUs = 10;
+
+/** What it costs to read entries from the log once more for the same link. @param bytes of them */
+export function costOfRereading(entries: number, bytes: number): number {
+  return 20 * entries + 10 * bytes / 1024;
+}
+
+/** What is refused because too much is owed. */
+export const refusedUs = requestUs;
+
+/** Whether a message is refused when too much is owed: SEND and COMMIT have rates of their own. */
+export function isPutOff(message: LinkMessage): boolean {
+  return "ref" in message && message.type !== "SEND" && message.type !== "COMMIT";
+}
+
+/** What a handshake has cost that led to WELCOME: an RSA decryption, and the card. */
+export const handshakeUs = 6_000;
 
 /**
  * What a record costs, whatever it holds.
@@ -43,6 +59,8 @@ export function costOfRecord(bytes: number, pings: number): number {
 /** What a message costs beside its record. */
 export function costOf(message: LinkMessage): number {
   switch (message.type) {
+    case "HELLO":
+      return (2 * lookupUs + answeredUs) * message.rooms.length;
     case "ACK":
       return lookupUs;
     case "CARD_GET":
@@ -63,7 +81,7 @@ export function costOf(message: LinkMessage): number {
     case "COMMIT":
       return requestUs + signatureUs + writeUs + memberUs * message.commit.length / memberBytes;
     case "SEND":
-      return requestUs + writeUs / 4;
+      return requestUs + writeUs / 4 + 6 * message.message.length / 1024;
     default:
       return requestUs;
   }

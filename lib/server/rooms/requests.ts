@@ -29,17 +29,14 @@ import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
 import { headOf, judgeCommit } from "./apply.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { LimitReached } from "../limit_reached.ts";
+import { isPutOff } from "./request_costs.ts";
 import type { Rooms } from "./rooms.ts";
 import { seconds } from "../../clock.ts";
 import { checkKeyFileMessage } from "../../protocol/group/key_file_message.ts";
 
-/** A request of somebody who owes more work than this is refused; SEND and COMMIT have rates of their own. */
-const mostDebtUs = 20_000;
-
 /** Answers one message. @throws Malformed: the link must end */
 export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): void {
-  const isInStream = message.type === "SEND" || message.type === "COMMIT";
-  if (peer.work.debtUs > mostDebtUs && "ref" in message && !isInStream) {
+  if (peer.work.isOverdrawn && "ref" in message && isPutOff(message)) {
     return refuse(rooms, peer, message.ref, limited(rooms, peer, "work-ms"));
   }
   switch (message.type) {
@@ -104,6 +101,13 @@ function refuse(rooms: Rooms, peer: Peer, ref: number, code: ErrorCode): void {
   answer(rooms, peer, { type: "ERROR", ref, code: errorCodes[code] });
 }
 
+/** The disk does not take it now: the client tries again. */
+function refuseUndone(peer: Peer, ref: number): void {
+  const text = peer.limitNotices.diskRefused();
+  if (text !== null) peer.send({ type: "NOTICE", text });
+  peer.refuse(ref, "LIMIT");
+}
+
 /** Tells which limit was reached. */
 function limited(rooms: Rooms, peer: Peer, what: LimitReached): "LIMIT" {
   rooms.events.tell({ type: "limited", what, id: peer.card.id });
@@ -128,7 +132,7 @@ function proposeDone(
   then: () => void = () => {},
 ): void {
   rooms.proposeFor(record, { own: null }, (outcome) => {
-    if (outcome.type === "undone") return peer.refuse(ref, "LIMIT");
+    if (outcome.type === "undone") return refuseUndone(peer, ref);
     if (outcome.type === "refused") {
       if (outcome.limit) limited(rooms, peer, outcome.limit);
       return peer.refuse(ref, outcome.code);
@@ -160,7 +164,8 @@ function onJoinKeyFileRoom(rooms: Rooms, peer: Peer, { ref, room: id, pos }: Mes
       room.join(peer, pos);
     }, () => peer.refuse(ref, "LIMIT"));
   }
-  const rate = newRoomRate(peer);
+  const row = { kind: roomKinds.keyFile, name: "", maker: peer.card.id };
+  const rate = rooms.quota.judgeRoom(row) ?? newRoomRate(peer);
   if (rate) return refuse(rooms, peer, ref, limited(rooms, peer, rate));
   const record = { kind: "key-file room", room: id, maker: peer.card.id } as const;
   // A room of two may have taken its place meanwhile.
@@ -196,17 +201,23 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
     !room.isOpen ? joinInfo.closed : room.activePeers().length > 0 ? joinInfo.asked : joinInfo.nobody;
   if (room.admissions.isWaiting(peer.card.id)) {
     answer(rooms, peer, { type: "DONE", ref, info: info() });
-    return room.admissions.newRound();
+    return room.admissions.goOn();
+  }
+  if (peer.addressRates?.joins.take() === false) {
+    return refuse(rooms, peer, ref, limited(rooms, peer, "join-burst"));
   }
   proposeDone(rooms, peer, ref, { kind: "join", room: id, id: peer.card.id }, info, () => {
-    room.admissions.newRound();
+    room.admissions.goOn();
   });
 }
 
-/** Rooms of a user that count against the limit: not direct ones, nor closed ones into which others put her. */
-function ownRooms(rooms: Rooms, peer: Peer): number {
-  return rooms.store.roomsOf(peer.card.id).filter((id) => rooms.get(id)?.isOpen && !rooms.get(id)!.isRetired)
-    .length;
+/** Open rooms that a user has asked to be in, and has not asked to leave. */
+function ownRooms(rooms: Rooms, { card: { id } }: Peer): number {
+  const { store } = rooms;
+  return store.roomsAskedFor(id).filter((room) => {
+    const there = rooms.get(room);
+    return there?.isOpen && !there.isRetired && !store.leaves(room).some((leave) => equals(leave.id, id));
+  }).length;
 }
 
 function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
@@ -225,9 +236,13 @@ function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
   if (!room.mayLeave(leave) || !holdsOrCounts(peer, isLeaveSigned(leave, id, peer.card.verifying))) {
     return refuse(rooms, peer, ref, "DENIED");
   }
+  const isKnown = rooms.store.leaves(id).some((known) =>
+    equals(known.id, leave.id) && known.epoch === leave.epoch && equals(known.signature, leave.signature)
+  );
+  if (isKnown) return answer(rooms, peer, { type: "DONE", ref, info: 0 });
   proposeDone(rooms, peer, ref, { kind: "leave", room: id, leave }, () => 0, () => {
     if (room.isGone) return;
-    room.broadcast({ type: "LEAVING", room: id, ...leave }, peer);
+    room.broadcast({ type: "LEAVING", room: id, ...leave }, peer, peer);
     room.admissions.newRound();
   });
 }
@@ -252,7 +267,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   const record = { kind: "commit", bytes, boxes: [...boxes.values()] } as const;
   const origin = { own: { peer, ref }, checked: isLate ? undefined : room?.head ?? null };
   rooms.proposeFor(record, origin, (outcome) => {
-    if (outcome.type === "undone") return peer.refuse(ref, "LIMIT");
+    if (outcome.type === "undone") return refuseUndone(peer, ref);
     if (outcome.type !== "refused") return;
     if (outcome.limit) limited(rooms, peer, outcome.limit);
     refuseInStream(rooms, peer, ref, rooms.get(commit.room), outcome.code);
@@ -263,7 +278,10 @@ function refusalOf(rooms: Rooms, peer: Peer, commit: Commit): ErrorCode | null {
   if (!equals(commit.author, peer.card.id)) return "DENIED";
   const code = judgeCommit(rooms, commit);
   if (code) return code;
-  const rate = commit.epoch === 0 ? newRoomRate(peer, commit.policy === policies.direct) : null;
+  if (commit.epoch > 0) return null;
+  // Who may make no more must not use up what the address may.
+  const row = { kind: roomKinds.ordinary, name: commit.roomName, maker: commit.author };
+  const rate = rooms.quota.judgeRoom(row) ?? newRoomRate(peer, commit.policy === policies.direct);
   return rate && limited(rooms, peer, rate);
 }
 
@@ -315,7 +333,7 @@ function answerInStream(
 
 /** Refuses a message that its room does not take, or answers one that it has already. */
 function answerJudged(rooms: Rooms, peer: Peer, ref: number, room: RoomLog, outcome: Outcome): void {
-  if (outcome.type === "undone") return peer.refuse(ref, "LIMIT");
+  if (outcome.type === "undone") return refuseUndone(peer, ref);
   if (outcome.type === "refused") {
     if (outcome.limit) limited(rooms, peer, outcome.limit);
     return refuseInStream(rooms, peer, ref, room, outcome.code);

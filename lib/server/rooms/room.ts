@@ -10,7 +10,6 @@ import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { roomFlags } from "../../protocol/channel/link_messages.ts";
-import { boxBytes } from "../../protocol/group/box.ts";
 import { type Commit, parseCommit } from "../../protocol/group/commit.ts";
 import { headAfter, isLeaveCurrent, type RoomHead } from "../../protocol/group/commit_rules.ts";
 import { entryKinds } from "../../protocol/group/history.ts";
@@ -18,6 +17,7 @@ import { checkMessageView, checkPlace } from "../../protocol/group/message_rules
 import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { Message } from "../../protocol/group/sealed_message.ts";
 import { encodeName } from "../../protocol/identity/name.ts";
+import { parsePrekey } from "../../protocol/identity/prekey.ts";
 import type { ErrorCode, Outcome } from "../store/journal.ts";
 import type { Stay, StoredLeave, StoredRoom } from "../store/store.ts";
 import { Admissions } from "./admissions.ts";
@@ -28,11 +28,14 @@ import type { RoomInfo } from "./room_info.ts";
 import { type Own, type RoomHost, RoomLog } from "./room_log.ts";
 import type { Stretch, Subscription } from "./subscription.ts";
 
+/** How long nobody must have been in a room, after the last prekey has ended, until it is given up. */
+const restSeconds = 30 * 86_400;
+
 /** One room with a roster. */
 export class ServerRoom extends RoomLog {
   #head: RoomHead | null = null;
   /** Whose commit it takes next. */
-  readonly turns: CommitTurns;
+  turns: CommitTurns;
   /** Who waits to be let in, and who is asked to do it. */
   readonly admissions: Admissions;
   #numbers = new Map<string, number>();
@@ -51,6 +54,7 @@ export class ServerRoom extends RoomLog {
     super.reload(row);
     this.#head = null;
     this.#numbers.clear();
+    this.turns = new CommitTurns(this.host.limits); // turns that came to nothing are not used up
     if (!this.isRetired) this.#doorToTell = []; // its end was undone
   }
 
@@ -130,18 +134,44 @@ export class ServerRoom extends RoomLog {
     return { type: "stored", pos, isRepeated: false };
   }
 
+  /**
+   * Whether nobody of it has been here for two months: prekeys last thirty days, and are made anew at each return.
+   * What is read first is what most rooms answer with no. A room of two could not begin again, and stays.
+   */
+  override isAtRest(timeMs: number): boolean {
+    const { store } = this.host;
+    const before = timeMs / 1000 - restSeconds;
+    const said = store.entries(this.id, this.last, 1)[0]?.time ?? 0;
+    if (said > before || this.isDirect) return false;
+    return this.head.roster.every(({ id }) => {
+      const prekey = store.prekey(id);
+      return prekey === null || parsePrekey(prekey.bytes).notAfter < before;
+    });
+  }
+
   /** What a commit claims when it asks for its turn: by the room before it. */
   claimOf(commit: Commit): CommitClaim {
     const { author } = commit;
     const { roster, policy } = this.head;
     const added = commit.roster.filter((member) => !findMember(roster, member.id));
     const waiting = this.#waiting();
+    // Who comes and goes again and again must not own the room's turns: that her author pays.
+    const isFirst = ({ id }: { id: Bytes }, stays: number) =>
+      this.host.store.stays(this.id, id).length <= stays;
     // Whoever else is out was removed by an admin, who needs no such excuse.
     const answersAdmit = added.length + commit.leaves.length > 0 && commit.policy === policy &&
-      added.every(({ id }) => waiting.has(encodeHex(id)));
+      added.every((member) => waiting.has(encodeHex(member.id)) && isFirst(member, 0)) &&
+      commit.leaves.every((leave) => isFirst(leave, 1));
     const unasked = added.map(({ id }) => id).filter((id) => !waiting.has(encodeHex(id)));
     const removes = roster.length + added.length > commit.roster.length;
-    return { author, isAdmin: isAdmin(findMember(roster, author)), answersAdmit, unasked, removes };
+    return {
+      author,
+      isAdmin: isAdmin(findMember(roster, author)),
+      answersAdmit,
+      unasked,
+      adds: added.length > 0,
+      removes,
+    };
   }
 
   /** Ids in hex of those who wait at the door. */
@@ -165,7 +195,7 @@ export class ServerRoom extends RoomLog {
     for (const { id } of commit.roster) {
       if (findMember(before, id)) continue;
       const isWanted = waiting.has(encodeHex(id)) || (epoch === 0 && equals(id, sender));
-      store.beginStay(this.id, id, pos, epoch === 0 ? 0 : commit.view.pos, isWanted);
+      store.beginStay(this.id, id, pos, epoch === 0 ? 0 : commit.view.pos, isWanted ? null : sender);
       store.dropJoin(this.id, id);
     }
     for (const member of before) {
@@ -173,7 +203,7 @@ export class ServerRoom extends RoomLog {
       store.endStay(this.id, member.id, pos);
       store.dropLeave(this.id, member.id);
     }
-    this.countBoxes(boxBytes * commit.roster.filter((m) => m.boxHash.some((byte) => byte !== 0)).length);
+    this.weighBoxes();
     this.#numbers.clear();
     this.#head = headAfter(commit, pos);
     for (const leave of store.leaves(this.id)) {

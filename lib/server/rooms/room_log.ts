@@ -26,7 +26,7 @@ import type { Peer } from "./peer.ts";
 import { fanOutUs } from "./request_costs.ts";
 import type { Retention } from "./retention.ts";
 import type { RoomInfo } from "./room_info.ts";
-import { encodeEntry, type Stretch, Subscription } from "./subscription.ts";
+import { encodeEntry, type StreamPeer, type Stretch, Subscription } from "./subscription.ts";
 
 /** What rooms need of their server. */
 export interface RoomHost {
@@ -190,9 +190,9 @@ export abstract class RoomLog {
     return pos;
   }
 
-  /** Boxes were stored with a commit. */
-  protected countBoxes(bytes: number): void {
-    this.#weigh(this.#bytes + bytes, this.#fixedBytes);
+  /** Boxes were stored with a commit: the row says what they weigh, as one may have been there before. */
+  protected weighBoxes(): void {
+    this.#weigh(this.host.store.room(this.id)!.bytes, this.#fixedBytes);
   }
 
   /** Ends it for good. @param timeMs the journal's */
@@ -285,7 +285,8 @@ export abstract class RoomLog {
 
   /** Begins a stream. */
   protected open(peer: Peer, stretches: Stretch[]): Subscription {
-    const subscription = new Subscription(peer, this, stretches);
+    const subscription = new Subscription(peer, this, stretches, peer.opened.has(this.key));
+    peer.opened.add(this.key);
     this.subscriptions.add(subscription);
     peer.subscriptions.set(this.key, subscription);
     return subscription;
@@ -310,9 +311,10 @@ export abstract class RoomLog {
     for (const { peer } of [...this.subscriptions]) peer.link.drop();
   }
 
-  /** Sends to all whose streams are live. */
-  broadcast(message: LinkMessage, except?: Peer): void {
+  /** Sends to all whose streams are live. @param payer whose doing it is */
+  broadcast(message: LinkMessage, except?: StreamPeer, payer?: StreamPeer): void {
     const encoded = encodeMessage(message);
+    payer?.work.spend(fanOutUs * this.subscriptions.size);
     for (const { hearsNews, peer } of this.subscriptions) {
       if (hearsNews && peer !== except) peer.link.sendEncoded(encoded);
     }
@@ -337,6 +339,19 @@ export abstract class RoomLog {
     } finally {
       this.#isExpiring = false;
     }
+  }
+
+  /** Whether it is of no use to anybody any more. @param timeMs the journal's */
+  abstract isAtRest(timeMs: number): boolean;
+
+  /** Whether anybody hears it. */
+  get isHeard(): boolean {
+    return this.subscriptions.size > 0;
+  }
+
+  /** Bytes of what never expires. */
+  get fixedBytes(): number {
+    return this.#fixedBytes;
   }
 
   /** Bytes of messages and boxes that are kept. */

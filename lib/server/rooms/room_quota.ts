@@ -47,6 +47,7 @@ export class RoomQuota {
   recount(living: readonly CountedRoom[]): void {
     this.#total = 0;
     this.#made.clear();
+    this.#puts.clear();
     for (const room of living) this.add(room);
   }
   #count(room: CountedRoom, by: number): void {
@@ -72,10 +73,16 @@ export class RoomQuota {
     return this.storedBytes < this.limits.storeBytes * fillFor[what];
   }
 
-  /** Somebody puts others into a room unasked. @param timeMs the journal's @returns whether that many may be put */
-  put(author: Uint8Array, count: number, timeMs: number): boolean {
-    if (count === 0) return true;
-    this.#timeMs = Math.max(this.#timeMs, timeMs);
+  /** Whether somebody may put so many others into a room unasked. @param timeMs the journal's */
+  mayPut(author: Uint8Array, count: number, timeMs: number): boolean {
+    return count === 0 || this.#putsOf(author, timeMs).has(count);
+  }
+  /** Somebody has. */
+  put(author: Uint8Array, count: number, timeMs: number): void {
+    if (count > 0) this.#putsOf(author, timeMs).take(count);
+  }
+  #putsOf(author: Uint8Array, timeMs: number): TokenBucket {
+    this.#timeMs = timeMs;
     const key = encodeHex(author);
     let bucket = this.#puts.get(key);
     if (!bucket) {
@@ -84,7 +91,18 @@ export class RoomQuota {
       bucket = new TokenBucket(putsAtOnce, putEverySeconds * 1000, { now: () => this.#timeMs });
       this.#puts.set(key, bucket);
     }
-    return bucket.take(count);
+    return bucket;
+  }
+
+  /** The highest of 90, 95 and 100 that the rooms fill, in percent of what they may; 0 below. */
+  get filledPercent(): number {
+    const part = this.storedBytes / this.limits.storeBytes;
+    return Object.values(fillFor).findLast((each) => part >= each)! * 100 || 0;
+  }
+
+  /** How much more there is than what leaves room for everything; 0 or less: nothing must go. */
+  get excessBytes(): number {
+    return this.storedBytes - this.limits.storeBytes * fillFor.room;
   }
 }
 

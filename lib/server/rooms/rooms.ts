@@ -22,6 +22,7 @@ import { KeyFileLog } from "./key_file_log.ts";
 import type { Peer } from "./peer.ts";
 import { defaultRetention, type Retention } from "./retention.ts";
 import { ServerRoom } from "./room.ts";
+import { relieve } from "./relief.ts";
 import { RoomQuota } from "./room_quota.ts";
 import type { RoomHost, RoomLog } from "./room_log.ts";
 import type { StreamPeer } from "./subscription.ts";
@@ -94,6 +95,9 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   #transitKeys = 0;
   #cancelExpire: () => void;
   #isStopped = false;
+  #isSweeping = false;
+  #filledPercent = 0;
+  #isRelieving = false;
 
   /** @param parts of the server */
   constructor(private readonly parts: RoomsParts) {
@@ -131,18 +135,36 @@ export class Rooms implements RoomHost, AppliedState, Follower {
         await this.#reapWhenDue(room);
         await this.nextTurn();
       }
-      while (!this.#isStopped && (await this.propose({ kind: "sweep" })).type === "done") {
-        await this.nextTurn();
-      }
     } catch (error) {
       this.tellFault(error);
     }
+    this.#sweepSoon();
     if (!this.#isStopped) this.#cancelExpire = this.clock.after(expireEveryMs, () => void this.#tidy());
+  }
+
+  /** Takes what was given up from the disk, a slice in each turn. */
+  #sweepSoon(): void {
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
+    const sweep = async () => {
+      do await this.nextTurn(); while (
+        !this.#isStopped && (await this.propose({ kind: "sweep" })).type === "done"
+      );
+    };
+    sweep().catch((error) => this.tellFault(error)).finally(() => this.#isSweeping = false);
+  }
+
+  /** When the disk is nearly full, the largest rooms give way. */
+  #relieveSoon(): void {
+    if (this.#isRelieving) return;
+    this.#isRelieving = true;
+    this.nextTurn().then(() => relieve(this.quota, () => this.#everything(), this))
+      .catch((error) => this.tellFault(error)).finally(() => this.#isRelieving = false);
   }
 
   async #reapWhenDue(room: RoomLog): Promise<void> {
     const isOld = room.retiredAt !== null && seconds(this.clock) - room.retiredAt > this.retention.seconds;
-    const isAtRest = room instanceof KeyFileLog && !room.isHeard && room.isAtRest(this.clock.now());
+    const isAtRest = !room.isHeard && room.isAtRest(this.clock.now());
     if (isOld || isAtRest) await this.propose({ kind: "reap", room: room.id });
   }
 
@@ -217,6 +239,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     if (!room.isRetired) this.quota.remove(room);
     if (room instanceof ServerRoom) room.admissions.stop();
     room.applyReap();
+    this.#sweepSoon();
   }
 
   /** A room that is no more: nothing of it is shown. */
@@ -230,6 +253,10 @@ export class Rooms implements RoomHost, AppliedState, Follower {
 
   weighed(bytes: number): void {
     this.quota.storedBytes += bytes;
+    const percent = this.quota.filledPercent;
+    if (percent > this.#filledPercent) this.events.tell({ type: "disk filling", percent });
+    this.#filledPercent = percent;
+    if (bytes > 0 && this.quota.excessBytes > 0) this.#relieveSoon();
   }
   nextTurn(): Promise<void> {
     return new Promise((resolve) => this.parts.defer(resolve));

@@ -11,7 +11,9 @@ import { closeReasons, encodeMessage, type LinkMessage } from "../../protocol/ch
 import type { Batch } from "./batch.ts";
 import type { Link } from "../../protocol/channel/link.ts";
 import type { RoomInfo } from "./room_info.ts";
+import { costOfRereading } from "./request_costs.ts";
 import type { StoredEntry } from "../store/store.ts";
+import type { Work } from "../work_budget.ts";
 
 const readAhead = 32;
 const backlogBytes = 256 * 1024;
@@ -39,6 +41,8 @@ export interface StreamPeer {
   readonly subscriptions: Map<string, Subscription>;
   /** Those that still read from the log. */
   readonly behind: Set<Subscription>;
+  /** What it may ask for. */
+  readonly work: Pick<Work, "spend">;
   /** Sends one message. */
   send(message: LinkMessage): void;
 }
@@ -86,8 +90,14 @@ export class Subscription {
 
   /**
    * @param stretches at least one, in order; only the last may be live
+   * @param isAgain the peer has begun it before on the same link, and pays for what is read anew
    */
-  constructor(readonly peer: StreamPeer, readonly room: StreamedRoom, stretches: Stretch[]) {
+  constructor(
+    readonly peer: StreamPeer,
+    readonly room: StreamedRoom,
+    stretches: Stretch[],
+    private readonly isAgain = false,
+  ) {
     this.#stretches = [...stretches];
     peer.behind.add(this);
   }
@@ -176,6 +186,10 @@ export class Subscription {
     }
     const entries = this.room.read(this.next, Math.min(readAhead, end - this.next + 1));
     if (entries.length === 0) return false;
+    if (this.isAgain) {
+      const bytes = entries.reduce((sum, entry) => sum + (entry.bytes?.length ?? 0), 0);
+      this.peer.work.spend(costOfRereading(entries.length, bytes));
+    }
     this.#sendAll(entries, whole);
     return true;
   }

@@ -106,15 +106,13 @@ export class LocalJournal implements Journal {
     return null;
   }
 
-  /** A disk that refuses has undone what was written; a fault of ours in the middle of a change has not. */
+  /** A disk that refuses to write has undone it all; one that cannot be read, or a fault of ours, has not. */
   #undo(error: Error): void {
     if (error instanceof StoreFailed) {
       this.events.tell({ type: "store failed", error });
       this.#isFailing = true;
-    } else {
-      this.events.tell({ type: "bug", error });
-      this.#revert();
-    }
+    } else this.events.tell({ type: "bug", error });
+    this.#revert();
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#reread();

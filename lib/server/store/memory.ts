@@ -29,7 +29,7 @@ interface MemoryRoom extends Row {
   numbers: Map<string, number>;
   /** The next number of a sender in an epoch. */
   next: Map<string, number>;
-  stays: Map<string, { id: Bytes; stays: Stay[]; isWanted: boolean }>;
+  stays: Map<string, { id: Bytes; stays: Stay[]; putBy: Bytes | null; isWanted: boolean }>;
   joins: Map<string, { id: Bytes; time: number }>;
   leaves: Map<string, StoredLeave>;
 }
@@ -184,11 +184,11 @@ export class MemoryStore implements Store {
     for (const { room, pos, box } of this.#boxes.values()) {
       if (room === key) boxes.set(pos, (boxes.get(pos) ?? 0) + box.length);
     }
-    return this.entries(room, from + 1, most).map(({ pos, sender, kind, bytes }) => ({
+    return this.entries(room, from + 1, Infinity).map(({ pos, sender, kind, bytes }) => ({
       pos,
       sender,
       bytes: kind === 1 ? boxes.get(pos) ?? 0 : bytes?.length ?? 0,
-    })).filter(({ bytes }) => bytes > 0);
+    })).filter(({ bytes }) => bytes > 0).slice(0, most);
   }
   expire(room: Bytes, ranges: readonly Range[], expiredUpTo: number) {
     const r = this.#room(room)!;
@@ -229,11 +229,16 @@ export class MemoryStore implements Store {
     this.#room(room)!.bytes += box.length;
   }
 
-  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, isWanted: boolean) {
+  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, putBy: Bytes | null) {
     const stays = this.#room(room)!.stays;
     const key = encodeHex(id);
     const before = stays.get(key)?.stays ?? [];
-    stays.set(key, { id, stays: [...before, { from, viewPos, until: null }], isWanted });
+    stays.set(key, {
+      id,
+      stays: [...before, { from, viewPos, until: null }],
+      putBy,
+      isWanted: putBy === null,
+    });
   }
   wantStay(room: Bytes, id: Bytes) {
     const own = this.#room(room)?.stays.get(encodeHex(id));
@@ -243,8 +248,10 @@ export class MemoryStore implements Store {
     const own = this.#room(room)?.stays.get(encodeHex(id));
     return own === undefined || own.isWanted || own.stays.at(-1)?.until !== null;
   }
-  unwantedStays(id: Bytes) {
-    return this.roomsOf(id).filter((room) => !this.isStayWanted(room, id)).length;
+  unwantedStays(id: Bytes, by: Bytes) {
+    const unwanted = this.roomsOf(id).filter((room) => !this.isStayWanted(room, id));
+    const isOwn = (room: Bytes) => equals(this.#room(room)!.stays.get(encodeHex(id))!.putBy!, by);
+    return { all: unwanted.length, own: unwanted.filter(isOwn).length };
   }
   endStay(room: Bytes, id: Bytes, until: number) {
     const own = this.#room(room)?.stays.get(encodeHex(id))?.stays;
@@ -252,6 +259,9 @@ export class MemoryStore implements Store {
   }
   stays(room: Bytes, id: Bytes) {
     return [...this.#room(room)?.stays.get(encodeHex(id))?.stays ?? []];
+  }
+  roomsAskedFor(id: Bytes) {
+    return this.roomsOf(id).filter((room) => this.#room(room)!.stays.get(encodeHex(id))!.putBy === null);
   }
   roomsOf(id: Bytes) {
     const key = encodeHex(id);

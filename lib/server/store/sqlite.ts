@@ -16,6 +16,7 @@ import {
   type NewEntry,
   type NewRoom,
   type Range,
+  StateTorn,
   type Stay,
   type Store,
   type StoredBan,
@@ -77,7 +78,7 @@ export const migrations: readonly string[] = [
   `,
   // What a room weighs and where it stands, so that opening reads rooms and not entries.
   `
-  UPDATE rooms SET retired = coalesce((SELECT max(time) FROM entries WHERE room = rooms.id), 1) WHERE retired = 1;
+  UPDATE rooms SET retired = unixepoch() WHERE retired = 1;
   ALTER TABLE rooms ADD COLUMN maker BLOB;
   ALTER TABLE rooms ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE rooms ADD COLUMN history BLOB;
@@ -85,7 +86,9 @@ export const migrations: readonly string[] = [
   ALTER TABLE rooms ADD COLUMN fixed INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE rooms ADD COLUMN expired_up_to INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE rooms ADD COLUMN reaped INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE stays ADD COLUMN put_by BLOB;
   ALTER TABLE stays ADD COLUMN wanted INTEGER NOT NULL DEFAULT 1;
+  CREATE INDEX entry_kept ON entries (room, pos) WHERE kind = 2 AND bytes IS NOT NULL;
   UPDATE rooms SET
     maker = coalesce((SELECT sender FROM entries WHERE room = rooms.id AND pos = 1), zeroblob(32)),
     last = coalesce((SELECT max(pos) FROM entries WHERE room = rooms.id), 0),
@@ -93,7 +96,7 @@ export const migrations: readonly string[] = [
     bytes = (SELECT coalesce(sum(length(bytes)), 0) FROM entries WHERE room = rooms.id AND kind = 2) +
       (SELECT coalesce(sum(length(box)), 0) FROM boxes WHERE room = rooms.id),
     fixed = (SELECT coalesce(sum(length(bytes)), 0) FROM entries WHERE room = rooms.id AND kind = 1) +
-      (SELECT 350 * count(*) FROM entries WHERE room = rooms.id),
+      (SELECT ${entryOverheadBytes} * count(*) FROM entries WHERE room = rooms.id),
     expired_up_to = coalesce(
       (SELECT max(pos) FROM entries WHERE room = rooms.id AND kind = 2 AND bytes IS NULL), 0);
   `,
@@ -183,7 +186,8 @@ export class SqliteStore implements Store {
     if (this.#open) {
       try {
         this.#db.exec("ROLLBACK");
-      } catch {
+      } catch (error) {
+        if (!/no transaction is active/.test(reason(error))) throw new StateTorn(this.path, { cause: error });
         // SQLite has rolled back by itself.
       }
     }
@@ -363,12 +367,14 @@ export class SqliteStore implements Store {
     return young ? Number(young.pos) - 1 : Math.max(from, last);
   }
   weights(room: Bytes, from: number, most: number): Weight[] {
-    const sql = "SELECT pos, sender, CASE kind WHEN 1 THEN " +
-      "(SELECT coalesce(sum(length(box)), 0) FROM boxes WHERE boxes.room = entries.room AND boxes.pos = entries.pos) " +
-      "ELSE coalesce(length(bytes), 0) END AS size FROM entries WHERE room = ? AND pos > ? AND pos <= ? ORDER BY pos";
-    return this.#all(sql, room, from, from + most)
+    const messages = "SELECT pos, sender, length(bytes) AS size FROM entries " +
+      "WHERE room = ? AND pos > ? AND kind = 2 AND bytes IS NOT NULL ORDER BY pos LIMIT ?";
+    const boxes = "SELECT pos, sum(length(box)) AS size, " +
+      "(SELECT sender FROM entries WHERE entries.room = boxes.room AND entries.pos = boxes.pos) AS sender " +
+      "FROM boxes WHERE room = ? AND pos > ? GROUP BY pos ORDER BY pos LIMIT ?";
+    return [messages, boxes].flatMap((sql) => this.#all(sql, room, from, most))
       .map((row) => ({ pos: Number(row.pos), sender: row.sender as Bytes, bytes: Number(row.size) }))
-      .filter(({ bytes }) => bytes > 0);
+      .filter(({ bytes }) => bytes > 0).sort((a, b) => a.pos - b.pos).slice(0, most);
   }
   expire(room: Bytes, ranges: readonly Range[], expiredUpTo: number) {
     const standing = this.#change(room);
@@ -418,9 +424,9 @@ export class SqliteStore implements Store {
     this.#change(room).bytes += box.length;
   }
 
-  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, isWanted: boolean) {
-    const sql = "INSERT INTO stays (room, id, began, view_pos, wanted) VALUES (?, ?, ?, ?, ?)";
-    this.#run(sql, room, id, from, viewPos, isWanted ? 1 : 0);
+  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, putBy: Bytes | null) {
+    const sql = "INSERT INTO stays (room, id, began, view_pos, put_by, wanted) VALUES (?, ?, ?, ?, ?, ?)";
+    this.#run(sql, room, id, from, viewPos, putBy, putBy === null ? 1 : 0);
   }
   wantStay(room: Bytes, id: Bytes) {
     this.#run("UPDATE stays SET wanted = 1 WHERE id = ? AND room = ? AND until IS NULL", id, room);
@@ -429,9 +435,11 @@ export class SqliteStore implements Store {
     const sql = "SELECT 1 FROM stays WHERE id = ? AND room = ? AND until IS NULL AND wanted = 0";
     return this.#get(sql, id, room) === undefined;
   }
-  unwantedStays(id: Bytes) {
-    const sql = "SELECT count(*) AS count FROM stays WHERE id = ? AND until IS NULL AND wanted = 0";
-    return Number(this.#get(sql, id)!.count);
+  unwantedStays(id: Bytes, by: Bytes) {
+    const sql = "SELECT count(*) AS total, coalesce(sum(put_by = ?), 0) AS own FROM stays " +
+      "WHERE id = ? AND until IS NULL AND wanted = 0";
+    const row = this.#get(sql, by, id)!;
+    return { all: Number(row.total), own: Number(row.own) };
   }
   endStay(room: Bytes, id: Bytes, until: number) {
     this.#run("UPDATE stays SET until = ? WHERE room = ? AND id = ? AND until IS NULL", until, room, id);
@@ -446,6 +454,10 @@ export class SqliteStore implements Store {
       viewPos: Number(row.view_pos),
       until: row.until === null ? null : Number(row.until),
     }));
+  }
+  roomsAskedFor(id: Bytes) {
+    return this.#all("SELECT room FROM stays WHERE id = ? AND until IS NULL AND put_by IS NULL", id)
+      .map((row) => row.room as Bytes);
   }
   roomsOf(id: Bytes) {
     return this.#all("SELECT room FROM stays WHERE id = ? AND until IS NULL", id).map((r) => r.room as Bytes);

@@ -9,9 +9,9 @@
  *  5. What is put twice under one key is there once: first card, highest prekey, newest join, leave and ban.
  *  6. What expires loses its bytes and nothing else: position, hash and L stay.
  *  7. A retired room keeps its log and gives its name back; of a reaped one only id, last position and L stay.
+ *  8. A name that passes to another id is that id's alone; the card of the one before can still be had.
  *  9. What a room weighs and where it stands is on its row, written with the entries themselves: no read goes over all
  *     entries.
- *  8. A name that passes to another id is that id's alone; the card of the one before can still be had.
  */
 
 import { ChatError } from "../../errors.ts";
@@ -37,7 +37,7 @@ export interface StoredRoom {
   readonly bytes: number;
   /** Bytes of what never expires: commits, and what each entry takes beside its own. */
   readonly fixedBytes: number;
-  /** All messages up to here have expired by time. */
+  /** All messages up to here have expired. */
   readonly expiredUpTo: number;
   /** Its log is gone, for good. */
   readonly isReaped: boolean;
@@ -180,9 +180,9 @@ export interface Store {
   historyAt(room: Bytes, pos: number): Bytes | null;
   /** The last of at most `most` positions after `from` that are all older than `time` (seconds); else `from`. */
   lastBefore(room: Bytes, time: number, from: number, most: number): number;
-  /** What is kept at the positions after `from`, at most `most` of them; what weighs nothing is left out. */
+  /** The first positions after `from` at which something is kept, at most `most` of them. */
   weights(room: Bytes, from: number, most: number): Weight[];
-  /** Forgets messages and boxes; hashes stay. @param expiredUpTo up to where all have expired by time */
+  /** Forgets messages and boxes; hashes stay. @param expiredUpTo up to where all have expired */
   expire(room: Bytes, ranges: readonly Range[], expiredUpTo: number): void;
   /** The newest commit. */
   lastCommit(room: Bytes): { pos: number; bytes: Bytes } | null;
@@ -196,20 +196,22 @@ export interface Store {
   /** Keeps a box of the commit at `pos`. */
   putBox(hash: Bytes, room: Bytes, pos: number, box: Bytes): void;
 
-  /** Begins a stay. @param isWanted by the one who stays, who has asked for it */
-  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, isWanted: boolean): void;
+  /** Begins a stay. @param putBy who has put her there unasked; null when she has asked for it */
+  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, putBy: Bytes | null): void;
   /** The one who stays has taken what came from the room. */
   wantStay(room: Bytes, id: Bytes): void;
   /** Whether an open stay is wanted by the one who stays. */
   isStayWanted(room: Bytes, id: Bytes): boolean;
-  /** How many open stays of an identity are not. */
-  unwantedStays(id: Bytes): number;
+  /** How many open stays of an identity are not: in all, and those into which `by` has put her. */
+  unwantedStays(id: Bytes, by: Bytes): { all: number; own: number };
   /** Ends the stay that is open. */
   endStay(room: Bytes, id: Bytes, until: number): void;
   /** An identity's stays in a room, oldest first. */
   stays(room: Bytes, id: Bytes): Stay[];
   /** Rooms in which an identity has an open stay. */
   roomsOf(id: Bytes): Bytes[];
+  /** Those of them that she has made or asked for. */
+  roomsAskedFor(id: Bytes): Bytes[];
 
   /** Who waits to be let in, oldest first. */
   joins(room: Bytes): { id: Bytes; time: number }[];

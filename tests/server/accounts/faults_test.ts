@@ -52,7 +52,7 @@ const endOf = async ({ done }: Client): Promise<[string, number]> => {
   return end instanceof ChatError ? [`${end.message}: ${end.hint}`, end.exitCode] : ["", end as number];
 };
 const later: [string, number] = [
-  "The server cannot check logins at the moment: try again in a minute",
+  "The server cannot keep anything, or check logins, at the moment: try again in a minute",
   3,
 ];
 
@@ -82,7 +82,7 @@ faultTest(
     assertEquals(await endOf(await world.join("erin", registers(password))), later);
     // Who was in and is cut off comes back by itself, once the database does.
     sam.cut();
-    await until("tried", () => sam.view.warnings.some((text) => text.includes("cannot check logins")));
+    await until("tried", () => sam.view.warnings.some((text) => text.includes("or check logins")));
     await db.up();
     await talk(ira, sam, "it is back");
     const dana = await world.enter("dana", logsIn(password));

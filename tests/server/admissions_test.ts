@@ -1,0 +1,65 @@
+/** Which member is asked to let newcomers in, and of whom the request tells. */
+
+import { assertEquals } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
+import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
+import { Admissions } from "../../lib/server/rooms/admissions.ts";
+import type { Peer } from "../../lib/server/rooms/peer.ts";
+import type { RoomHost } from "../../lib/server/rooms/room_log.ts";
+import { FakeClock } from "../fakes/fake_clock.ts";
+import { test } from "../fakes/test.ts";
+
+const id = (n: number) => new Uint8Array(32).fill(n);
+
+function door(waiting: number) {
+  const clock = new FakeClock();
+  const asked: { who: string; ids: string[] }[] = [];
+  const peer = (who: string, n: number) => ({
+    card: { id: id(n) },
+    send: (message: LinkMessage) =>
+      message.type === "ADMIT" &&
+      asked.push({ who, ids: message.ids.map((each) => encodeHex(each).slice(0, 2)) }),
+  });
+  const peers = [peer("ira", 1), peer("sam", 2)] as unknown as Peer[];
+  const joins = () =>
+    Array.from({ length: waiting }, (_, n) => ({ id: id(n + 10), time: Math.floor(clock.now() / 1000) }));
+  const store = { leaves: () => [], joins };
+  const room = {
+    id: id(9),
+    isRetired: false,
+    isDirect: false,
+    isFull: false,
+    mayAdd: () => true,
+    activePeers: () => peers,
+  };
+  return { clock, asked, admissions: new Admissions(room, { store, clock } as unknown as RoomHost) };
+}
+
+test("who asks again and again does not keep the second member from being asked", () => {
+  const { clock, asked, admissions } = door(1);
+  const who: string[] = [];
+  for (let s = 0; s < 6; s++) {
+    admissions.goOn();
+    who.push(asked.at(-1)!.who);
+    clock.advance(1000);
+  }
+  admissions.stop();
+  assertEquals(who, ["ira", "ira", "ira", "sam", "sam", "sam"]);
+});
+test("a new round begins with the first member again", () => {
+  const { clock, asked, admissions } = door(1);
+  admissions.newRound();
+  clock.advance(3000);
+  admissions.newRound();
+  clock.advance(500);
+  admissions.stop();
+  assertEquals(asked.map(({ who }) => who), ["ira", "sam", "ira"]);
+});
+test("of a crowd that waits the first and the last are named: nobody who comes after it is hidden", () => {
+  const { asked, admissions } = door(64);
+  admissions.newRound();
+  admissions.stop();
+  const hex = (n: number) => encodeHex(id(n)).slice(0, 2);
+  assertEquals(asked[0].ids.length, 32);
+  assertEquals([asked[0].ids[0], asked[0].ids.at(-1)], [hex(10), hex(73)]);
+});
