@@ -91,6 +91,30 @@ const floods: readonly (readonly [string, Says])[] = [
       n++ === 0 ? join : { type: "SEND", ref: f.ref, message: signed[n % signed.length] }
     );
   }],
+  ["reading a key-file room anew", (f) => {
+    const room = systemRandom(32);
+    const token = new Uint8Array(20_000).fill(65);
+    const view = { pos: 0, hash: zeros };
+    const sender = f.who.card.id;
+    const join = (): LinkMessage => ({ type: "JOIN", ref: f.ref, room, kind: roomKinds.keyFile, pos: 0 });
+    let n = 0;
+    return Promise.resolve(() => {
+      const said = n++ - 1;
+      if (said < 0) return join();
+      if (said < 20) {
+        const message = signKeyFileMessage({ room, sender, n: said, view }, token, f.who.identity.signing);
+        return { type: "SEND", ref: f.ref, message };
+      }
+      return n % 2 ? join() : { type: "LEAVE", ref: f.ref, room, epoch: 0, signature: new Uint8Array(64) };
+    });
+  }],
+  [
+    "coming back again and again",
+    said((f) => {
+      queueMicrotask(() => f.close());
+      return { type: "PING", any: 7 };
+    }),
+  ],
   ["pings", said(() => ({ type: "PING", any: 7 }))],
 ];
 
@@ -118,7 +142,7 @@ export async function floodAsMember(
     } catch {
       // Turned away: it comes again.
     }
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return { name, answers };
 }
