@@ -155,12 +155,12 @@ await write("kdf", () => {
       },
     ],
     hash: [
-      { label: "chat1 id", parts: [], hash: hex(labelledHash("chat1 id")) },
-      { label: "chat1 id", parts: [""], hash: hex(labelledHash("chat1 id", new Uint8Array(0))) },
+      { label: "chat2 id", parts: [], hash: hex(labelledHash("chat2 id")) },
+      { label: "chat2 id", parts: [""], hash: hex(labelledHash("chat2 id", new Uint8Array(0))) },
       {
-        label: "chat1 entry",
+        label: "chat2 entry",
         parts: ["01", "6162"],
-        hash: hex(labelledHash("chat1 entry", Uint8Array.of(1), text("ab"))),
+        hash: hex(labelledHash("chat2 entry", Uint8Array.of(1), text("ab"))),
       },
       { label: "x", parts: ["70000 x 5a"], hash: hex(labelledHash("x", long)) },
     ],
@@ -286,7 +286,7 @@ await write("link", async () => {
   const clientConfig: ClientHandshakeConfig = {
     ...client,
     token: text("sesame"),
-    minVersion: 1,
+    minVersion: 2,
     random: seededRandom("link client"),
     checkServer: () => {},
   };

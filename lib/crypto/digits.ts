@@ -19,10 +19,10 @@ export function digits(x: Uint8Array): string {
 /** The digits two people compare; for one identity pass its id twice. */
 export function safetyDigits(a: Uint8Array, b: Uint8Array): string {
   const [lo, hi] = compareBytes(a, b) <= 0 ? [a, b] : [b, a];
-  return digits(labelledHash("chat1 safety", lo, hi));
+  return digits(labelledHash("chat2 safety", lo, hi));
 }
 
 /** The digits of a room's state, from the hash of its latest commit. */
 export function roomDigits(commitHash: Uint8Array): string {
-  return digits(labelledHash("chat1 room digits", commitHash));
+  return digits(labelledHash("chat2 room digits", commitHash));
 }

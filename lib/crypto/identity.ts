@@ -33,9 +33,9 @@ export interface IdentitySecrets {
   readonly seed: Bytes;
 }
 
-/** `id = Hash("chat1 id", rsa_spki, ed_pub)`. */
+/** `id = Hash("chat2 id", rsa_spki, ed_pub)`. */
 export function identityId(rsaSpki: Uint8Array, edPublic: Uint8Array): Bytes {
-  return labelledHash("chat1 id", rsaSpki, edPublic);
+  return labelledHash("chat2 id", rsaSpki, edPublic);
 }
 
 /** The id as people read it: the digits of protocol §4.3 for one identity. */

@@ -126,7 +126,7 @@ export async function decodeForeignRsa(
 ): Promise<{ rsaPkcs8: Bytes; rsaSpki: Bytes }> {
   const rsa = rsaFrom(openBlock(foreignKey(text), passphrase));
   const probe = new Uint8Array(32).fill(7);
-  const label = oaepLabel("chat1 keygen probe");
+  const label = oaepLabel("chat2 keygen probe");
   try {
     const sealed = await oaepEncrypt(await importRsaPublic(rsa.rsaSpki), label, probe);
     const opened = await oaepDecrypt(await importRsaPrivate(rsa.rsaPkcs8), label, sealed);

@@ -32,7 +32,7 @@ export function expand(prk: Uint8Array, info: Uint8Array, length: number): Bytes
   return out;
 }
 
-/** `KDF(prk, label, ctx, L)` = Expand(prk, "chat1 " ‖ label ‖ 0x00 ‖ ctx, L). */
+/** `KDF(prk, label, ctx, L)` = Expand(prk, "chat2 " ‖ label ‖ 0x00 ‖ ctx, L). */
 export function kdf(prk: Uint8Array, label: string, context: Uint8Array, length: number): Bytes {
-  return expand(prk, concat(ascii(`chat1 ${label}\0`), context), length);
+  return expand(prk, concat(ascii(`chat2 ${label}\0`), context), length);
 }

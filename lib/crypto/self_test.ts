@@ -41,7 +41,7 @@ async function kemAnswer(): Promise<Bytes> {
 
 async function rsaAnswer(): Promise<Bytes> {
   const key = await importRsaPrivate(decodeBase64(rsaKey));
-  return await oaepDecrypt(key, oaepLabel("chat1 self test"), decodeBase64(rsaCiphertext));
+  return await oaepDecrypt(key, oaepLabel("chat2 self test"), decodeBase64(rsaCiphertext));
 }
 
 const kemExpected = "EyCvrga3qnvzanx2LpnyiUW/WSWWkbELpRq/b9cCV3s=";
@@ -64,12 +64,12 @@ const kemCiphertext = "" +
   "Qy/DqlgQcGb9rP0xt+5PDsn87neR4Xsxf0ujUvlsreKKeVVg3cN61s0kO3KwzD0ntyYFxxA/tJZD+DshOurb3EEilcm+8S6JWFzL" +
   "ulmKmJvuxCYXptTBkhcqIbeppxe10Rayh/F1uD+TQpklgl67hzw=";
 const rsaCiphertext = "" +
-  "a08FYZHagUgiSauNTOo4QQBrVBxPJP+tudAjmQFL9AARpvmeoIBx5NEnyNCWbfqNuxc1qGwbljrGDdP5UIqYLylhOIP3GQYr0/sD" +
-  "ZT7qz3MKLgN2ArM2eQVnVQ3h/++CCEAom4rdO5oPpOYGbM6CWggS1EIRpzPOzBwb55IpIuL8mary6D8uobxvvL4qPiKY6lP0EIXL" +
-  "ya5IUM3ARqxwd7jIwgPKaH6KlxOQAg0zUJtY1fvByKE7Ei8pm9JkdPgAILh64AA+nhSwVeQ+YFMmB9ulGyddPWcky2pffcmxTFc1" +
-  "EZUCnlr72f4QUhTXyx4QeWrbcMA/0vUCLW3R52heYbk5hP3GmPatw3wCx8Hj1GrUiATh3NoruP+Zk4qEeoly5mKVQWXQU9nOYelB" +
-  "MttcnKRSCXYzR39f16TRmuCqxufFyl0poRxS2UQ2t/QCsbrOHwKuh8DD882De5GYMRKHZKIJw6Y8V//NFZ+2dYw34+ZLplRfze1J" +
-  "jpS1qM2NZ1Wf";
+  "e0XKEQVxg6BWINk8IdYx6vEkt/Jsf1xjAxvqoJqjnm7Xsmdu0tkhy723afhe7koRtJ90M2u7Q3UenbaoCLu6cBjujHhYdwQNVqxN" +
+  "GYe7hT4mYN6AHsff2rqBJZJi94OrlIDNbuWIGPqO296dt+jMcyST1gbROb+qWJ8SwrI3WVeacpwK/RIMeQp37s2Gq94oAYL+6qja" +
+  "K4Rm7iNtm9xZaBjXRv5I6A8O02im+MSp3e3pfNvK7NJHTr2cId+IUPU8cpheHAgX2zgpNIjGCw/GGtsRnvlTP4WqT6esi/Tz7tMw" +
+  "OjRZ4p9wmkVufXgrCiIHwuF/4p8Kf6CI5FVvygQlu64BNedMnrBQSYd5OsgvUve8b/qQe0agP3525yRkj52vf19O7VkOhITErCSZ" +
+  "0TtX4D2jX42JJSXYxw5MvAlhc1ggigeLxL/hPbQCkdrUs8AwRT3hqsHuHKTUFtJnYGAuRoAWiaVulfh5JFWxQ9dzgzPABvV98alo" +
+  "F/maHuEpLjZ8";
 const rsaKey = "" +
   "MIIG/QIBADANBgkqhkiG9w0BAQEFAASCBucwggbjAgEAAoIBgQClJDrQRBqKpBRvTsAV/UXeAtMtAgi+SV/r8BeIo7rduC9al9L8" +
   "k/wyew4BQM50pkMZS4OgyYgG81l9XIjLB5eLCB/ZW0QH3EyLPHgf+MK4QfctkssmVMjemHF87NaRbSkomYX3XsIf9jpoyhrmIRMA" +

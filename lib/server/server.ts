@@ -15,6 +15,7 @@ import { WriteScheduler } from "../protocol/channel/write_scheduler.ts";
 import { closeReasons } from "../protocol/channel/link_messages.ts";
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Answering } from "./rooms/answering.ts";
+import { siteOf } from "../protocol/group/site.ts";
 import { type ServerEvents, tellAll } from "./events.ts";
 import { Tally } from "./tally.ts";
 import { ConnectionLimiter } from "./gate/connection_limiter.ts";
@@ -100,7 +101,7 @@ export class ChatServer {
     this.rooms = new Rooms({
       ...parts,
       journal: parts.journal ?? new LocalJournal(parts.store, clock, events, parts.defer),
-      serverId: identity.id,
+      site: siteOf(identity.id, parts.store.runId),
       events,
     });
     parts.answering?.begin(this.rooms);

@@ -18,7 +18,7 @@ import { SealedLog } from "./sealed_log.ts";
 import { FileTrouble, trouble } from "./file_trouble.ts";
 import { makePrivateDir, readPrivate, writeAtomically } from "./private_file.ts";
 
-const label = oaepLabel("chat1 state");
+const label = oaepLabel("chat2 state");
 
 /** Reads and writes the sealed files of one directory. */
 export class SealedFiles {

@@ -8,6 +8,7 @@ import { systemRandom } from "../../lib/crypto/random.ts";
 import { keyFileRoomId, sealKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts";
 import { encodeMessage, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
 import { LoadLink } from "./load_link.ts";
+import { siteOf } from "../../lib/protocol/group/site.ts";
 import { makePeople, nowSeconds, shakeHands } from "./member.ts";
 import { cpuMs } from "./process_usage.ts";
 
@@ -30,7 +31,7 @@ export async function runCatchUp(run: CatchUpRun, print: (row: string) => void):
   const [author, reader] = await makePeople(2, `c${Math.floor(Math.random() * 1e6)}`);
   const key = systemRandom(32);
   const shaken = await shakeHands(author, run.port);
-  const room = keyFileRoomId(key, shaken.established.peer.id, "load");
+  let room = new Uint8Array(32); // once WELCOME has named the run
   const entryBytes = await say(new LoadLink(shaken));
 
   const link = new LoadLink(await shakeHands(reader, run.port));
@@ -79,6 +80,7 @@ export async function runCatchUp(run: CatchUpRun, print: (row: string) => void):
     };
     link.onMessage = (message) => {
       if (message.type === "WELCOME") {
+        room = keyFileRoomId(key, siteOf(shaken.established.peer.id, message.runId), "load");
         link.say({ type: "JOIN", ref: 1, room, kind: roomKinds.keyFile, pos: 0 });
       } else if (message.type === "ROOM_INFO") {
         while (sent < Math.min(64, run.messages)) next();

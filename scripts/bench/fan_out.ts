@@ -45,7 +45,7 @@ export async function runFanOut(run: FanOutRun, print: (row: string) => void): P
   await pause(700);
   const rss = rssKb(pid);
   print(
-    `join ${label} ${n} chat1 ${(n / login.seconds).toFixed(0)} ${(login.cpuMs / n).toFixed(3)} ` +
+    `join ${label} ${n} chat2 ${(n / login.seconds).toFixed(0)} ${(login.cpuMs / n).toFixed(3)} ` +
       `${(n / join.seconds).toFixed(0)} ${(join.cpuMs / n).toFixed(3)} ${rss0} ${rss} ${
         ((rss - rss0) / n).toFixed(1)
       }`,

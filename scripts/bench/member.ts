@@ -55,7 +55,7 @@ export async function shakeHands({ identity, card }: Person, port: number): Prom
     identity,
     card,
     token: new Uint8Array(0),
-    minVersion: 1,
+    minVersion: 2,
     random: systemRandom,
     checkServer: () => {},
   };

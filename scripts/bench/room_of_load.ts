@@ -22,6 +22,7 @@ import { maxMembers, memberRoles, policies } from "../../lib/protocol/group/rost
 import { parseCard } from "../../lib/protocol/identity/card.ts";
 import { Writer } from "../../lib/protocol/codec/wire.ts";
 import { LoadLink } from "./load_link.ts";
+import { siteOf } from "../../lib/protocol/group/site.ts";
 import { nowSeconds, type Person, shakeHands, type Shaken } from "./member.ts";
 
 const textBytes = 100;
@@ -57,6 +58,8 @@ export class RoomOfLoad {
     reject: (why: Error) => void;
   }[] = [];
   #kind: number;
+  /** Where its server's rooms are. */
+  #site: Bytes = zeros;
 
   /** @param people who shall be in it */
   constructor(private readonly people: readonly Person[], private readonly port: number) {
@@ -86,7 +89,10 @@ export class RoomOfLoad {
   async #enter(person: Person, shaken: Shaken): Promise<Member> {
     const link = new LoadLink(shaken);
     const member: Member = { person, link, next: 0, n: 0 };
-    link.onMessage = (message) => this.#received(member, message);
+    link.onMessage = (message) => {
+      if (message.type === "WELCOME") this.#site = siteOf(shaken.established.peer.id, message.runId);
+      this.#received(member, message);
+    };
     void link.run().then(() => this.onEnd(member));
     link.say({ type: "HELLO", runId: new Uint8Array(16), rooms: [] });
     await this.#until((who, message) => who === member && message.type === "WELCOME");
@@ -125,9 +131,9 @@ export class RoomOfLoad {
       leaves: [],
       check: epochCheck(secret, noKeyFile, first),
     };
-    const genesis = makeCommit(body, identity.signing);
+    const genesis = makeCommit(body, this.#site, identity.signing);
     await this.#commit(creator, genesis, 1);
-    const second = { ...first, epoch: 1, prev: labelledHash("chat1 commit", genesis) };
+    const second = { ...first, epoch: 1, prev: labelledHash("chat2 commit", genesis) };
     const ephemeral = await generateX25519();
     const prekeys = await Promise.all(others.map((member) => this.#publishPrekey(member)));
     const boxes = await Promise.all(
@@ -162,6 +168,7 @@ export class RoomOfLoad {
         roster: [...body.roster, ...added],
         check: epochCheck(secret, noKeyFile, second),
       },
+      this.#site,
       identity.signing,
     );
     await this.#commit(creator, commit, 2);

@@ -117,7 +117,7 @@ worldTest("a person whose prekey is no key cannot be written to, and harms nobod
   );
   const body = made.published.slice(0, -64);
   body.fill(0xff, -1184); // coefficients that no ML-KEM key has, properly signed
-  const prekey = concat(body, signLabelled(mallory.identity.signing, "chat1 prekey", body));
+  const prekey = concat(body, signLabelled(mallory.identity.signing, "chat2 prekey", body));
   assertEquals(await raw.ask((ref) => ({ type: "PREKEY_PUT", ref, prekey }), "DONE"), "DONE 0");
   ira.view.type("/msg mallory hello");
   await until("told", () => ira.view.warnings.some((text) => text.includes("mallory has no key")));

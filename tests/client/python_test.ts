@@ -96,8 +96,7 @@ worldTest(
     // A program in Python seals; a link of ours carries it, signed by its holder.
     const sam = await RawClient.open(world.port, "sahnawaz");
     const { identity, card } = await person("sahnawaz");
-    const server = await person("server");
-    const id = keyFileRoomId(key, server.card.id, "lobby");
+    const id = keyFileRoomId(key, world.server.rooms.site, "lobby");
     await sam.ask((ref) => ({ type: "JOIN", ref, room: id, kind: 2, pos: 0 }), "DONE");
     const token = ascii(await py(encrypt, line, "read me, Ira"));
     const header = { room: id, sender: card.id, n: 0, view: { pos: 0, hash: id } };

@@ -22,7 +22,7 @@ function withPins(pinned: Uint8Array | null, act: (known: KnownKeys) => void): v
   const dir = Deno.makeTempDirSync();
   try {
     const known = new KnownKeys(dir);
-    if (pinned) known.pinServer(target, pinned, 1);
+    if (pinned) known.pinServer(target, pinned, 2);
     act(known);
   } finally {
     Deno.removeSync(dir, { recursive: true });
@@ -64,18 +64,18 @@ test("a changed key is a hard error that only --trust of just that server mends;
     }
     check(known, { trust: target }, b);
     assertEquals(known.server(target), a); // nothing is kept before the handshake is through
-    assertEquals(keepServerPin(known, { ...away, trust: target }, b, 1), "changed");
-    assertEquals([known.server(target), keepServerPin(known, away, b, 1)], [b, "known"]);
+    assertEquals(keepServerPin(known, { ...away, trust: target }, b, 2), "changed");
+    assertEquals([known.server(target), keepServerPin(known, away, b, 2)], [b, "known"]);
   });
-  withPins(null, (known) => assertEquals(keepServerPin(known, away, a, 1), "new"));
+  withPins(null, (known) => assertEquals(keepServerPin(known, away, a, 2), "new"));
 });
 test("the highest version of a server is remembered, and begins anew with another key", () => {
   withPins(a, (known) => {
-    assertEquals(known.serverVersion(target), 1);
+    assertEquals(known.serverVersion(target), 2);
+    keepServerPin(known, away, a, 4);
     keepServerPin(known, away, a, 3);
-    keepServerPin(known, away, a, 2);
-    assertEquals([known.serverVersion(target), known.serverVersion("other:1")], [3, 1]);
-    keepServerPin(known, away, b, 1);
-    assertEquals(known.serverVersion(target), 1);
+    assertEquals([known.serverVersion(target), known.serverVersion("other:1")], [4, 2]);
+    keepServerPin(known, away, b, 2);
+    assertEquals(known.serverVersion(target), 2);
   });
 });

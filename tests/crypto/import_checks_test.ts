@@ -75,10 +75,10 @@ test("Ed25519 gives RFC 8032 §7.1 test 1 as plain signatures, and labels change
   const key = signingKey(unhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"));
   assertEquals(key.publicKey, unhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"));
   const message = new TextEncoder().encode("m");
-  const signature = signLabelled(key, "chat1 card", message);
+  const signature = signLabelled(key, "chat2 card", message);
   const verifying = verifyingKey(key.publicKey);
-  assertEquals(verifyLabelled(verifying, "chat1 card", message, signature), true);
-  assertEquals(verifyLabelled(verifying, "chat1 prekey", message, signature), false);
+  assertEquals(verifyLabelled(verifying, "chat2 card", message, signature), true);
+  assertEquals(verifyLabelled(verifying, "chat2 prekey", message, signature), false);
 });
 
 test("an Ed25519 signature with S ≥ L is refused", () => {
@@ -125,9 +125,9 @@ test("a wrong ML-KEM ciphertext gives another secret, not an error", async () =>
 test("OAEP opens under the label it was sealed with, and no other", async () => {
   const key = await importRsaPublic(good);
   const secret = new Uint8Array(32).fill(5);
-  const ct = await oaepEncrypt(key, oaepLabel("chat1 box", secret), secret);
-  assertEquals(await oaepDecrypt(ira.identity.rsa, oaepLabel("chat1 box", secret), ct), secret);
-  await assertRejects(() => oaepDecrypt(ira.identity.rsa, oaepLabel("chat1 link to client", secret), ct));
+  const ct = await oaepEncrypt(key, oaepLabel("chat2 box", secret), secret);
+  assertEquals(await oaepDecrypt(ira.identity.rsa, oaepLabel("chat2 box", secret), ct), secret);
+  await assertRejects(() => oaepDecrypt(ira.identity.rsa, oaepLabel("chat2 link to client", secret), ct));
 });
 
 test({
@@ -136,7 +136,7 @@ test({
   async fn() {
     const dir = Deno.makeTempDirSync();
     try {
-      const label = oaepLabel("chat1 box", new Uint8Array(32).fill(9));
+      const label = oaepLabel("chat2 box", new Uint8Array(32).fill(9));
       const secret = Uint8Array.from({ length: 32 }, (_, i) => i);
       Deno.writeFileSync(`${dir}/private.der`, ira.secrets.rsaPkcs8);
       Deno.writeFileSync(`${dir}/public.der`, good);

@@ -61,7 +61,7 @@ test("deno compile of the bundle has the program and its permissions in it (with
     false,
   ]);
   assertEquals(entrypoint_key, "app.js");
-  for (const part of ["End-to-end-encrypted group chat", "chat1 box", "Password: "]) {
+  for (const part of ["End-to-end-encrypted group chat", "chat2 box", "Password: "]) {
     assertStringIncludes(content, part);
   }
 });

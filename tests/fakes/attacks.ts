@@ -74,7 +74,7 @@ async function again(target: Target, act: () => Promise<net.Socket[]>): Promise<
 async function stranger() {
   const { identity, card } = await person("mallory");
   const token = new Uint8Array(0);
-  return { identity, card: card.bytes, token, minVersion: 1, random: systemRandom, checkServer: () => {} };
+  return { identity, card: card.bytes, token, minVersion: 2, random: systemRandom, checkServer: () => {} };
 }
 
 /** A valid ClientHello. */

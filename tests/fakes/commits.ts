@@ -13,6 +13,7 @@ import {
 import { headAfter, type RoomHead } from "../../lib/protocol/group/commit_rules.ts";
 import type { Member } from "../../lib/protocol/group/roster.ts";
 import { type Person, person } from "./people.ts";
+import { testSite } from "./site.ts";
 
 export const zeros: Bytes = new Uint8Array(32);
 
@@ -48,7 +49,7 @@ export function genesis(author: Person, bend: Partial<CommitBody> = {}, signer =
     check: zeros,
     ...bend,
   };
-  return parseCommit(makeCommit(body, signer.identity.signing));
+  return parseCommit(makeCommit(body, testSite, signer.identity.signing));
 }
 
 export { headAfter as headOf };
@@ -73,5 +74,5 @@ export function successor(
     check: zeros,
     ...bend,
   };
-  return parseCommit(makeCommit(body, signer.identity.signing));
+  return parseCommit(makeCommit(body, testSite, signer.identity.signing));
 }

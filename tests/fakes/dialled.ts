@@ -28,7 +28,7 @@ export function dialled(
     clock: systemClock,
     random: systemRandom,
     token: new Uint8Array(0),
-    minVersion: 1,
+    minVersion: 2,
     ...who,
     checkServer: () => {},
     ...(credentials ? { credentials } : {}),

@@ -31,7 +31,7 @@ export async function clientConfig(
     identity: ira.identity,
     card: ira.card.bytes,
     token: new Uint8Array(0),
-    minVersion: 1,
+    minVersion: 2,
     random: systemRandom,
     checkServer: () => {},
     ...overrides,

@@ -95,7 +95,7 @@ export class HostileMember {
       ...bend,
       roster: members.map((m) => ({ ...m, boxHash: hashes.get(encodeHex(m.id)) ?? none })),
     };
-    const commit = makeCommit(body, context.identity.signing);
+    const commit = makeCommit(body, context.site, context.identity.signing);
     connection.sendInStream(state.id, (ref) => ({ type: "COMMIT", ref, commit }));
   }
 }

@@ -97,7 +97,7 @@ export class HostileServer {
       card: card.bytes,
       random: systemRandom,
       token: new Uint8Array(0),
-      minVersion: 1,
+      minVersion: 2,
       checkServer: () => {},
     };
     const conn = await Deno.connect({ hostname: "127.0.0.1", port: this.world.port });

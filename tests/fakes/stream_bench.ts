@@ -31,6 +31,7 @@ import { TokenBucket } from "../../lib/token_bucket.ts";
 import { Backlog } from "../../lib/client/rooms/backlog.ts";
 import { JumpingClock } from "./jumping_clock.ts";
 import { type Person, person } from "./people.ts";
+import { testSite } from "./site.ts";
 
 export class StreamBench {
   readonly events: RoomEvent[] = [];
@@ -67,6 +68,7 @@ export class StreamBench {
     const files = await SealedFiles.open(this.#dir, victim.identity, systemRandom);
     this.context = {
       serverId: (await person("server")).card.id,
+      site: testSite,
       identity: victim.identity,
       card: victim.card,
       directory: new Directory(files, victim.card, this.clock),
@@ -241,7 +243,10 @@ export class StreamBench {
       ...bend,
       roster,
     };
-    return { commit: parseCommit(makeCommit(body, (options.signer ?? author).identity.signing)), secret };
+    return {
+      commit: parseCommit(makeCommit(body, testSite, (options.signer ?? author).identity.signing)),
+      secret,
+    };
   }
 
   /** Takes a commit into the true log and the bench's own chains. */

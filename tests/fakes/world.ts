@@ -32,6 +32,7 @@ import { makeCard, roles } from "../../lib/protocol/identity/card.ts";
 import { JumpingClock } from "./jumping_clock.ts";
 import { person } from "./people.ts";
 import { listenOnOwnPort } from "./ports.ts";
+import { runOf } from "./site.ts";
 import { ScriptedView } from "./scripted_view.ts";
 
 export interface ServerOptions {
@@ -82,6 +83,7 @@ export class World {
   #clients: Client[] = [];
   #conns = new Set<Deno.TcpConn>();
   #options: ServerOptions = {};
+  #stores = 0;
 
   /** Another machine, whose people join the same server; close it before. */
   elsewhere(): World {
@@ -127,7 +129,7 @@ export class World {
     this.server = new ChatServer({
       identity,
       card: card.bytes,
-      store: options.store ?? new SqliteStore(this.storePath, systemRandom),
+      store: options.store ?? new SqliteStore(this.storePath, () => runOf(++this.#stores)),
       listener,
       limits: { ...defaultLimits, ...options.limits },
       clock: options.clock ?? systemClock,

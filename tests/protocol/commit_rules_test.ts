@@ -16,18 +16,20 @@ import {
 } from "../../lib/protocol/group/commit_rules.ts";
 import { cardBook, genesis, headOf, member, successor, zeros } from "../fakes/commits.ts";
 import { person } from "../fakes/people.ts";
+import { testSite } from "../fakes/site.ts";
 
 const [ira, sam, dana, erin, mallory, server] = await Promise.all(
   ["ira", "sahnawaz", "dana", "erin", "mallory", "server"].map(person),
 );
 const cards = await cardBook();
+const facts = { site: testSite, cards };
 const first = genesis(ira);
 /** ira (admin), sam and dana, at epoch 5. */
 const roster = [member(ira, 0, 1), member(sam, 1), member(dana, 2)];
 const head: RoomHead = { ...headOf(first, 10), epoch: 5, roster };
 const closed = { ...head, policy: 1 };
 const check = (commit: ReturnType<typeof successor>, h = head, pos = 11) =>
-  checkSuccessor(commit, pos, h, cards)?.rule ?? null;
+  checkSuccessor(commit, pos, h, facts)?.rule ?? null;
 const box = new Uint8Array(32).fill(1);
 const leave = (p: typeof ira, epoch: number, signer = p) =>
   makeLeave(p.card.id, head.room, epoch, signer.identity.signing);
@@ -211,7 +213,7 @@ for (const [rule, what, act] of broken) {
 
 const direct = (() => {
   const [lo, hi] = [ira.card.id, sam.card.id].sort(compareBytes);
-  const room = directRoomId(server.card.id, lo, hi);
+  const room = directRoomId(testSite, lo, hi);
   return {
     room,
     prev: zeros,
@@ -221,7 +223,7 @@ const direct = (() => {
     roster: [member(ira), member(sam)],
   };
 })();
-const begin = (commit: ReturnType<typeof genesis>) => checkGenesis(commit, 1, server.card.id, cards);
+const begin = (commit: ReturnType<typeof genesis>) => checkGenesis(commit, 1, facts);
 test("a room begins with its author alone, as admin; a direct room with its two people", () => {
   assertEquals(begin(first), null);
   assertEquals(begin(genesis(ira, direct)), null);
@@ -257,15 +259,15 @@ test("nobody is added to or removed from a direct room, and its policy stays", (
 });
 test("a newcomer takes the commit that adds her, and no other", () => {
   const adds = successor(head, sam, { roster: [...roster, member(erin, 6)] });
-  assertEquals(checkAdmission(adds, 11, erin.card.id, cards), null);
-  assertEquals(checkAdmission(adds, 11, dana.card.id, cards)?.rule, 3);
-  assertEquals(checkAdmission(adds, 10, erin.card.id, cards)?.rule, 2);
+  assertEquals(checkAdmission(adds, 11, erin.card.id, facts), null);
+  assertEquals(checkAdmission(adds, 11, dana.card.id, facts)?.rule, 3);
+  assertEquals(checkAdmission(adds, 10, erin.card.id, facts)?.rule, 2);
   assertEquals(
     checkAdmission(
       successor(head, sam, { roster: [...roster, member(erin, 6)] }, mallory),
       11,
       erin.card.id,
-      cards,
+      facts,
     )?.rule,
     1,
   );
@@ -281,7 +283,7 @@ test("not even by a signed wish is a direct room left", () => {
   assertEquals(check(successor(d, ira, { roster: [d.roster[0]], leaves: [wish] }), d, 2), 4);
 });
 test("a direct room with oneself, and a newcomer's commit with an id twice, break rule 6", () => {
-  const room = directRoomId(server.card.id, ira.card.id, ira.card.id);
+  const room = directRoomId(testSite, ira.card.id, ira.card.id);
   const alone = genesis(ira, {
     ...direct,
     room,
@@ -290,7 +292,7 @@ test("a direct room with oneself, and a newcomer's commit with an id twice, brea
   });
   assertEquals(begin(alone)?.rule, 6);
   const twice = successor(head, sam, { roster: [...roster, member(erin, 6), member(dana, 2)] });
-  assertObjectMatch(checkAdmission(twice, 11, erin.card.id, cards)!, {
+  assertObjectMatch(checkAdmission(twice, 11, erin.card.id, facts)!, {
     rule: 6,
     why: "an id is there twice",
   });
@@ -299,7 +301,7 @@ test("two members whose names look alike break rule 6", () => {
   const likeIra = parseCard(makeCard(mallory.identity, roles.user, "1RA", 1));
   const book = (id: Uint8Array) => equals(id, mallory.card.id) ? likeIra : cards(id);
   const adds = successor(head, ira, { roster: [...roster, { ...member(mallory, 6), name: "1RA" }] });
-  assertEquals(checkSuccessor(adds, 11, head, book)?.rule, 6);
+  assertEquals(checkSuccessor(adds, 11, head, { site: testSite, cards: book })?.rule, 6);
 });
 const malformed: [string, () => Uint8Array][] = [
   ["a direct room with a name", () => genesis(ira, { policy: 2 }).bytes],

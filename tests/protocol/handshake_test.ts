@@ -79,7 +79,7 @@ test("property 1: both sides agree on h, ids, version and session name", async (
   const { client, server } = await run();
   assertEquals(client.h, server.h);
   assertEquals(client.session, server.session);
-  assertEquals([client.version, server.version], [1, 1]);
+  assertEquals([client.version, server.version], [2, 2]);
   assertEquals(server.peer.id, (await person("ira")).card.id);
   assertEquals(client.peer.id, (await person("server")).card.id);
   assertEquals(server.token.length, 0);
@@ -279,16 +279,16 @@ test("property 5: stripped, added or reordered versions make both sides fail", a
       if (name !== "M1") return wire;
       return encodeClientHello({ ...decodeClientHello(wire), versions });
     });
-  await assertRejects(() => strip([2]), HandshakeFailed, "version");
-  for (const versions of [[1, 2], [2, 1]]) {
+  await assertRejects(() => strip([1]), HandshakeFailed, "version");
+  for (const versions of [[1, 2], [2, 1], [2, 3]]) {
     await assertRejects(() => strip(versions), Malformed, "does not open");
   }
 });
 
 test("property 5: a version that was not offered, or is below the remembered one, is refused", async () => {
-  const change = (name: string, wire: Bytes) => name === "M2" ? wire.map((b, i) => i === 3 ? 2 : b) : wire;
+  const change = (name: string, wire: Bytes) => name === "M2" ? wire.map((b, i) => i === 3 ? 1 : b) : wire;
   await assertRejects(() => run(change), HandshakeFailed, "version");
-  await assertRejects(() => run(undefined, serverConfig(), clientConfig({ minVersion: 2 })));
+  await assertRejects(() => run(undefined, serverConfig(), clientConfig({ minVersion: 3 })));
 });
 test("property 5: a version that both speak, and that is below the remembered one, is refused by the client itself", async () => {
   const client = await clientConfig();
@@ -296,7 +296,7 @@ test("property 5: a version that both speak, and that is below the remembered on
   const m1 = await startClient(client);
   const { send } = await advanceServer(startServer().state, m1.send, config);
   const m2 = send.slice(0, 1157) as Bytes;
-  const remembers = { ...client, minVersion: 2 };
+  const remembers = { ...client, minVersion: 3 };
   await assertRejects(() => advanceClient(m1.state, m2, remembers), HandshakeFailed, "version");
   assertEquals((await advanceClient(m1.state, m2, client)).state.step, "awaiting R1");
 });
@@ -385,13 +385,13 @@ test("the frozen handshake: every record opens with the keys of its step, and h 
   assertEquals(parseServerCard(new RecordOpener(stage1.s2c).open(wires[2])).id, server.card.id);
   const proof = new RecordOpener(stage1.c2s).open(wires[3]);
   assertEquals(isPuzzleSolved(r1.h, v.puzzleBits, Number(new DataView(proof.buffer).getBigUint64(0))), true);
-  const rc = await oaepDecrypt(server.identity.rsa, oaepLabel("chat1 link to server", r1.h), proof.slice(8));
+  const rc = await oaepDecrypt(server.identity.rsa, oaepLabel("chat2 link to server", r1.h), proof.slice(8));
   assertEquals(extract(m2.ck, rc), r2.ck);
   const stage2 = stageKeys(r2, "stage 2");
   const { peer, token } = parseClientCard(new RecordOpener(stage2.c2s).open(wires[4]));
   assertEquals([encodeHex(peer.id), new TextDecoder().decode(token)], [encodeHex(ira.card.id), v.token]);
   const secret = new RecordOpener(stage2.s2c).open(wires[5]);
-  const rs = await oaepDecrypt(ira.identity.rsa, oaepLabel("chat1 link to client", r3.h), secret);
+  const rs = await oaepDecrypt(ira.identity.rsa, oaepLabel("chat2 link to client", r3.h), secret);
   const last = { h: states[5].h, ck: extract(r2.ck, rs) };
   const traffic = stageKeys(last, "traffic");
   assertEquals(sessionName(last), v.session);

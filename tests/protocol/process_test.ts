@@ -24,11 +24,12 @@ import { keyFileFlag, type Member } from "../../lib/protocol/group/roster.ts";
 import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { cardBook, genesis, headOf, member, zeros } from "../fakes/commits.ts";
 import { type Person, person } from "../fakes/people.ts";
+import { testSite } from "../fakes/site.ts";
 import { seededRandom } from "../fakes/seeded_random.ts";
 import { test } from "../fakes/test.ts";
 
-const [ira, sam, dana, mallory, server] = await Promise.all(
-  ["ira", "sahnawaz", "dana", "mallory", "server"].map(person),
+const [ira, sam, dana, mallory] = await Promise.all(
+  ["ira", "sahnawaz", "dana", "mallory"].map(person),
 );
 const cards = await cardBook();
 const random = seededRandom("process");
@@ -36,7 +37,7 @@ const first = genesis(ira);
 const waiting = newGroupState(first.room, "lobby");
 const facts = (over: Partial<Facts> = {}): Facts => ({
   own: sam.card.id,
-  serverId: server.card.id,
+  site: testSite,
   cards,
   roomKey: noKeyFile,
   now: 1_700_000_500,
@@ -76,7 +77,7 @@ function commit(
     ...bend,
     roster: roster.map((m) => m.name === sam.name && author !== sam ? { ...m, boxHash } : m),
   };
-  return { commit: parseCommit(makeCommit(body, author.identity.signing)), secret, boxHash };
+  return { commit: parseCommit(makeCommit(body, testSite, author.identity.signing)), secret, boxHash };
 }
 const entry = (
   pos: number,
@@ -224,7 +225,7 @@ for (
   test(`a commit with ${what} counts, and leaves us without a key`, () => {
     const made = commit(inside.head!, ira, two, inside.history!.view);
     const bytes = why === "no box"
-      ? parseCommit(makeCommit({ ...made.commit, roster: two }, ira.identity.signing)).bytes
+      ? parseCommit(makeCommit({ ...made.commit, roster: two }, testSite, ira.identity.signing)).bytes
       : made.commit.bytes;
     const { state, effects } = done(process(inside, entry(3, bytes), facts(more)));
     assertObjectMatch(effects.find(({ type }) => type === "no key")!, { author: "ira", why });
@@ -237,7 +238,7 @@ const refusedCommits: [string, RegExp, () => Bytes][] = [
   ["is no commit", /not a commit/, () => random(100)],
   ["is signed by another", /signature/, () => {
     const made = commit(inside.head!, ira, two, inside.history!.view);
-    return parseCommit(makeCommit(made.commit, mallory.identity.signing)).bytes;
+    return parseCommit(makeCommit(made.commit, testSite, mallory.identity.signing)).bytes;
   }],
   [
     "follows another",

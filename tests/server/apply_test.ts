@@ -159,7 +159,7 @@ worldTest(
       "DENIED",
     ]);
     const id = directRoomId(
-      world.server.rooms.serverId,
+      world.server.rooms.site,
       ...[ira.card.id, sam.card.id].sort(compareBytes) as [Bytes, Bytes],
     );
     const two = { room: id, prev: zeros, view: { pos: 0, hash: id }, policy: policies.direct, roomName: "" };
@@ -175,7 +175,7 @@ worldTest(
   async (world) => {
     await begin(world);
     const id = directRoomId(
-      world.server.rooms.serverId,
+      world.server.rooms.site,
       ...[ira.card.id, sam.card.id].sort(compareBytes) as [Bytes, Bytes],
     );
     const make = (room: Bytes): LogRecord => ({ kind: "key-file room", room, maker: sam.card.id });

@@ -208,7 +208,7 @@ test("opening a store and greeting a member reads rows of rooms, and goes over n
     const defer = () => {};
     const journal = new LocalJournal(again, clock, quiet, defer);
     const limits = defaultLimits;
-    const parts = { store: again, journal, clock, limits, serverId: id(7), events: quiet, defer };
+    const parts = { store: again, journal, clock, limits, site: id(7), events: quiet, defer };
     const rooms = new Rooms({ ...parts, random: seededRandom("rooms") });
     assertEquals([rooms.get(room)!.last, rooms.get(room)!.head.epoch], [2, 0]);
     for (const stay of again.roomsOf(id(2))) again.stays(stay, id(2));

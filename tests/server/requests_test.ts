@@ -154,7 +154,7 @@ worldTest("the server holds 512 boxes for a commit, and one more is LIMIT", asyn
   const put = (n: number) => {
     const box = new Uint8Array(boxBytes);
     new DataView(box.buffer).setUint32(boxBytes - 4, n);
-    box[0] = 1;
+    box[0] = 2;
     return client.ask((ref) => ({ type: "BOX_PUT", ref, box }), "DONE");
   };
   const answers = await Promise.all(Array.from({ length: 513 }, (_, n) => put(n)));
@@ -169,7 +169,7 @@ worldTest("nobody asks to be let in to a room of two", async (world) => {
     await RawClient.open(world.port, "dana"),
   ];
   const [lo, hi] = [ira.card.id, sam.card.id].sort(compareBytes);
-  const id = directRoomId(world.server.rooms.serverId, lo, hi);
+  const id = directRoomId(world.server.rooms.site, lo, hi);
   const roster = [member(ira), member(sam)];
   const two = {
     room: id,

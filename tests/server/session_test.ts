@@ -15,7 +15,7 @@ import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
 import { type MemoryConn, memoryConnPair } from "../fakes/memory_conn.ts";
-import { person } from "../fakes/people.ts";
+import { testSite } from "../fakes/site.ts";
 import { LocalJournal } from "../../lib/server/store/local_journal.ts";
 
 /** Property 3 and the silence of protocol §13, on a session with a fake clock and a connection in memory. */
@@ -27,7 +27,6 @@ async function session(limits: Partial<Limits> = {}) {
   const log: string[] = [];
   const connectionLimiter = new ConnectionLimiter(all, clock);
   const events = new Status((line) => void log.push(line), true);
-  const server = (await person("server")).card.id;
   const store = new MemoryStore(systemRandom);
   const defer = (act: () => void) => void setTimeout(act, 0);
   const context: SessionContext = {
@@ -38,7 +37,7 @@ async function session(limits: Partial<Limits> = {}) {
       journal: new LocalJournal(store, clock, events, defer),
       clock,
       limits: all,
-      serverId: server,
+      site: testSite,
       events,
       defer,
       random: systemRandom,

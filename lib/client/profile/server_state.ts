@@ -7,8 +7,10 @@ import { encodeHex } from "@std/encoding/hex";
 import { equals } from "@std/bytes/equals";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
+import { siteOf } from "../../protocol/group/site.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";
 import { Directory } from "../connection/directory.ts";
+import { LinkLost } from "../connection/connection_errors.ts";
 import { OwnPrekeys } from "../connection/own_prekeys.ts";
 import type { Profile } from "./profile.ts";
 import { Ignored } from "./ignored.ts";
@@ -66,6 +68,12 @@ export class ServerState {
     if (this.choice.days !== before) {
       this.history = new LocalHistory(this.#files, this.choice.days, this.clock);
     }
+  }
+
+  /** Where its rooms are. @param serverId its id @throws LinkLost before the first WELCOME */
+  site(serverId: Uint8Array): Bytes {
+    if (!this.about) throw new LinkLost();
+    return siteOf(serverId, this.about.runId);
   }
 
   /** The rooms that belong to what the server was last known to be. */

@@ -263,11 +263,11 @@ export class Committer {
   /** @throws LinkLost */
   async #make(change: Change): Promise<MadeCommit> {
     const { state, roomKey, linked, context } = this.room;
-    const { card, identity, random, directory, clock } = context;
+    const { card, identity, random, directory, clock, site } = context;
     const next = succession(state, card.id, change);
     const others = next.roster.map(({ id }) => id).filter((id) => !equals(id, card.id));
     const prekeys = await directory.fetchPrekeys(linked, others);
-    const author = { card, identity, random, now: seconds(clock) };
+    const author = { site, card, identity, random, now: seconds(clock) };
     return await makeSuccessor(author, state, next, prekeys, directory.card, roomKey);
   }
 

@@ -91,10 +91,10 @@ export class DirectRooms {
   async #make(room: MemberRoom, other: Card): Promise<void> {
     const { connection, state } = room;
     if (state.status !== "waiting" || !connection) return;
-    const { directory, serverId, clock } = room.context;
+    const { directory, clock } = room.context;
     const prekey = (await directory.fetchPrekeys(connection, [other.id])).get(encodeHex(other.id));
     const author = { ...room.context, now: seconds(clock) };
-    const genesis = prekey && await makeDirectGenesis(author, serverId, other, prekey);
+    const genesis = prekey && await makeDirectGenesis(author, other, prekey);
     if (!genesis) throw new NoPrekey(other.name);
     if (room.state.status !== "waiting") return; // the other was faster meanwhile
     if (room.connection !== connection) throw new LinkLost();
@@ -113,9 +113,9 @@ export class DirectRooms {
 }
 
 /** The id of the room of us and somebody. */
-export function directIdWith({ serverId, card }: RoomContext, other: Uint8Array): Bytes {
+export function directIdWith({ site, card }: RoomContext, other: Uint8Array): Bytes {
   const [lo, hi] = [card.id, other].sort(compareBytes);
-  return directRoomId(serverId, lo, hi);
+  return directRoomId(site, lo, hi);
 }
 
 /** Nothing can be sealed to somebody. */

@@ -144,7 +144,7 @@ export class Entrances {
   async #enterKeyFileRoom(connection: Connection, { name, key }: WantedKeyFileRoom): Promise<void> {
     const { set, rooms, clock, signal, take } = this.parts;
     const { context } = rooms;
-    const id = keyFileRoomId(key, connection.server.id, name);
+    const id = keyFileRoomId(key, context.site, name);
     const known = set.all.get(encodeHex(id));
     let room = known instanceof KeyFileRoom ? known : null;
     if (!room) {

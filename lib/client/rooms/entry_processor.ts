@@ -91,10 +91,10 @@ export class EntryProcessor {
   }
 
   #facts(opened: ReadonlyMap<string, Opened>, entry: Entry | null): Facts {
-    const { card, serverId, directory, known, clock } = this.room.context;
+    const { card, serverId, site, directory, known, clock } = this.room.context;
     return {
       own: card.id,
-      serverId,
+      site,
       cards: directory.card,
       roomKey: this.room.roomKey,
       now: seconds(clock),

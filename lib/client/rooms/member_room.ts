@@ -235,7 +235,7 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   /** Tells key files apart without giving one away. */
   keyFileMark(roomKey: Bytes): Bytes {
-    return labelledHash("chat1 key file mark", roomKey, this.state.id);
+    return labelledHash("chat2 key file mark", roomKey, this.state.id);
   }
 
   /** The room asks for a key file that we do not have: a commit of ours would lock everybody out. */

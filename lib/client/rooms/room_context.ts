@@ -18,6 +18,8 @@ import type { RoomFiles } from "./room_state.ts";
 export interface RoomContext {
   /** The server's id. */
   readonly serverId: Bytes;
+  /** Where its rooms are now: 32 bytes. */
+  readonly site: Bytes;
   /** Our keys. */
   readonly identity: Identity;
   /** Our card. */

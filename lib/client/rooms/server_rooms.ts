@@ -148,6 +148,9 @@ export class ServerRooms {
     const { profile, clock, random, seats, set } = this.parts;
     return {
       serverId,
+      get site() {
+        return server.site(serverId);
+      },
       identity: profile.identity,
       card: profile.card,
       known: profile.known,

@@ -151,7 +151,7 @@ export class KnownKeys {
   }
   /** The highest version that this server has spoken: less is refused (protocol §5). */
   serverVersion(host: string): number {
-    return this.#lines.get(key("server", host))?.version ?? 1;
+    return this.#lines.get(key("server", host))?.version ?? 2;
   }
   /** Pins it; replaces another key: only after the person said so. */
   pinServer(host: string, id: Uint8Array, version: number): void {

@@ -18,7 +18,7 @@ import type { RecordOpener, RecordSealer } from "./records.ts";
 import { Reader, Writer } from "../codec/wire.ts";
 
 /** The versions this program speaks, best first. */
-export const versions: readonly number[] = [1];
+export const versions: readonly number[] = [2];
 
 /** Milliseconds from accept or dial to the end of the handshake. */
 export const handshakeDeadlineMs = 10_000;

@@ -166,7 +166,7 @@ async function onServerCard(
   let t = absorb(state.t, frame);
   const nonce = await solvePuzzle(t.h, state.puzzleBits);
   const secret = config.random(32);
-  const label = oaepLabel("chat1 link to server", t.h);
+  const label = oaepLabel("chat2 link to server", t.h);
   const ct = await oaepEncrypt(await importRsaPublic(server.rsaSpki), label, secret);
   const r2 = new RecordSealer(state.keys.c2s).seal(new Writer(392).u64(nonce).raw(ct).done());
   t = mixSecret(absorb(t, r2), secret);
@@ -190,7 +190,7 @@ async function onServerSecret(
   // Drawn before decrypting, so that failure and success take the same path.
   let secret = config.random(32);
   try {
-    const opened = await oaepDecrypt(config.identity.rsa, oaepLabel("chat1 link to client", state.t.h), ct);
+    const opened = await oaepDecrypt(config.identity.rsa, oaepLabel("chat2 link to client", state.t.h), ct);
     if (opened.length === 32) secret = opened;
   } catch {
     // Continue with the random secret: the first traffic record fails its tag.

@@ -149,7 +149,7 @@ async function onPuzzleAndSecret(
   // Drawn before decrypting, so that failure and success take the same path.
   let secret = config.random(32);
   try {
-    const opened = await config.decrypt(oaepLabel("chat1 link to server", state.t.h), r.rest());
+    const opened = await config.decrypt(oaepLabel("chat2 link to server", state.t.h), r.rest());
     if (opened === null) throw new HandshakeFailed("the RSA queue is full");
     if (opened.length === 32) secret = opened;
   } catch (error) {
@@ -176,7 +176,7 @@ async function onClientCard(
   const { peer, token } = parseClientCard(new RecordOpener(state.keys.c2s).open(frame));
   let t = absorb(state.t, frame);
   const secret = config.random(32);
-  const label = oaepLabel("chat1 link to client", t.h);
+  const label = oaepLabel("chat2 link to client", t.h);
   const ct = await oaepEncrypt(await importRsaPublic(peer.rsaSpki), label, secret);
   const r4 = new RecordSealer(state.keys.s2c).seal(ct);
   t = mixSecret(absorb(t, r4), secret);

@@ -10,9 +10,9 @@ import { sha256 } from "../../crypto/hash.ts";
 /** More bits than this a client refuses to solve. */
 export const maxPuzzleBits = 22;
 
-const label = ascii("chat1 puzzle");
+const label = ascii("chat2 puzzle");
 
-/** Whether H("chat1 puzzle" ‖ h ‖ u64 nonce) begins with `bits` zero bits. */
+/** Whether H("chat2 puzzle" ‖ h ‖ u64 nonce) begins with `bits` zero bits. */
 export function isPuzzleSolved(h: Uint8Array, bits: number, nonce: number): boolean {
   return bits === 0 || leadingZeroBits(digest(h, nonce)) >= bits;
 }

@@ -27,7 +27,7 @@ export interface StageKeys {
 
 /** Before the first message. */
 export function startTranscript(): Transcript {
-  const start = sha256(ascii("chat1 link"));
+  const start = sha256(ascii("chat2 link"));
   return { h: start, ck: start };
 }
 

@@ -47,16 +47,16 @@ export interface Box {
   readonly sealed: Bytes;
 }
 
-/** `box_hash = Hash("chat1 box", box)`. */
+/** `box_hash = Hash("chat2 box", box)`. */
 export function boxHash(box: Uint8Array): Bytes {
-  return labelledHash("chat1 box", box);
+  return labelledHash("chat2 box", box);
 }
 
 /** Reads a box. @throws Malformed */
 export function parseBox(bytes: Uint8Array): Box {
   if (bytes.length !== boxBytes) throw new Malformed("a box has a wrong size");
   const r = new Reader(bytes);
-  if (r.u8() !== 1) throw new Malformed("a box has an unknown version");
+  if (r.u8() !== 2) throw new Malformed("a box has an unknown version");
   const box = {
     recipient: r.take(32),
     prekeyId: r.u32(),
@@ -77,7 +77,7 @@ function boxContext(
   mlkem: Uint8Array,
 ): Bytes {
   const epoch = new Writer(4).u32(c.epoch).done();
-  return labelledHash("chat1 box ctx", c.room, epoch, c.prev, c.author, recipient, prekey, ephemeral, mlkem);
+  return labelledHash("chat2 box ctx", c.room, epoch, c.prev, c.author, recipient, prekey, ephemeral, mlkem);
 }
 
 /**
@@ -102,10 +102,10 @@ export async function sealBox(
   const kem = await encapsulate(prekey.mlkem);
   const dh = await x25519(ephemeral.privateKey, prekey.x25519);
   const ctx = boxContext(context, prekey.id, prekey.bytes, ephemeral.publicKey, kem.ciphertext);
-  const rsa = await oaepEncrypt(await importRsaPublic(rsaSpki), oaepLabel("chat1 box", ctx), r);
+  const rsa = await oaepEncrypt(await importRsaPublic(rsaSpki), oaepLabel("chat2 box", ctx), r);
   const k = extract(ctx, concat(r, dh, kem.shared));
   const sealed = seal(k, "box", sha256(rsa), ctx, secret);
-  return new Writer(boxBytes).u8(1).raw(prekey.id).u32(prekey.prekeyId).raw(ephemeral.publicKey)
+  return new Writer(boxBytes).u8(2).raw(prekey.id).u32(prekey.prekeyId).raw(ephemeral.publicKey)
     .raw(rsa).raw(kem.ciphertext).raw(sealed).done();
 }
 
@@ -146,7 +146,7 @@ export async function openBox(
   if (!prekey) throw new BoxUnreadable("the prekey it was sealed to is gone");
   const ctx = boxContext(context, own, prekey.published, box.ephemeral, box.mlkem);
   try {
-    const r = await decrypt(oaepLabel("chat1 box", ctx), box.rsa);
+    const r = await decrypt(oaepLabel("chat2 box", ctx), box.rsa);
     const dh = await x25519(await importX25519(prekey.x25519), box.ephemeral);
     const shared = await decapsulate(await importMlkem(prekey.mlkemSeed), box.mlkem);
     return open(extract(ctx, concat(r, dh, shared)), "box", sha256(box.rsa), ctx, box.sealed);

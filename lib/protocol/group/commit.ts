@@ -27,7 +27,7 @@ export interface Leave {
   readonly id: Bytes;
   /** The epoch it names. */
   readonly epoch: number;
-  /** `Sign(id, "chat1 leave", room ‖ u32 e)`. */
+  /** `Sign(id, "chat2 leave", room ‖ u32 e)`. */
   readonly signature: Bytes;
 }
 
@@ -61,13 +61,13 @@ export interface CommitBody {
 export interface Commit extends CommitBody {
   /** As received, signature included. */
   readonly bytes: Bytes;
-  /** `Hash("chat1 commit", commit)`. */
+  /** `Hash("chat2 commit", commit)`. */
   readonly hash: Bytes;
 }
 
-/** Encodes and signs. */
-export function makeCommit(body: CommitBody, signing: SigningKey): Bytes {
-  const w = new Writer(4096).u8(1).raw(body.room).u32(body.epoch).raw(body.prev).raw(body.author)
+/** Encodes and signs, over `site ‖ body`. @param site 32 bytes: where its room is */
+export function makeCommit(body: CommitBody, site: Uint8Array, signing: SigningKey): Bytes {
+  const w = new Writer(4096).u8(2).raw(body.room).u32(body.epoch).raw(body.prev).raw(body.author)
     .u64(body.time).u64(body.view.pos).raw(body.view.hash).u8(body.policy).vec8(encodeName(body.roomName))
     .u16(body.roster.length);
   for (const m of body.roster) {
@@ -76,13 +76,13 @@ export function makeCommit(body: CommitBody, signing: SigningKey): Bytes {
   w.u8(body.leaves.length);
   for (const leave of body.leaves) w.raw(leave.id).u32(leave.epoch).raw(leave.signature);
   const bytes = w.raw(body.check).done();
-  return concat(bytes, signLabelled(signing, "chat1 commit", bytes));
+  return concat(bytes, signLabelled(signing, "chat2 commit", concat(site, bytes)));
 }
 
 /** Reads a commit; its signature is not checked here. @throws Malformed */
 export function parseCommit(bytes: Uint8Array): Commit {
   const r = new Reader(bytes);
-  if (r.u8() !== 1) throw new Malformed("a commit has an unknown version");
+  if (r.u8() !== 2) throw new Malformed("a commit has an unknown version");
   const room = r.take(32);
   const epoch = r.u32();
   const prev = r.take(32);
@@ -123,7 +123,7 @@ export function parseCommit(bytes: Uint8Array): Commit {
     leaves,
     check,
     bytes: bytes.slice() as Bytes,
-    hash: labelledHash("chat1 commit", bytes),
+    hash: labelledHash("chat2 commit", bytes),
   };
 }
 
@@ -134,32 +134,32 @@ function readMember(r: Reader): Member {
   return { id, role, since: r.u32(), name: decodeName(r.vec8()), boxHash: r.take(32) };
 }
 
-/** Whether the commit is signed by this key. */
-export function isCommitSigned(commit: Commit, author: VerifyingKey): boolean {
+/** Whether the commit is signed by this key, for this place. @param site 32 bytes */
+export function isCommitSigned(commit: Commit, site: Uint8Array, author: VerifyingKey): boolean {
   const body = commit.bytes.subarray(0, commit.bytes.length - signatureBytes);
-  return verifyLabelled(author, "chat1 commit", body, commit.bytes.subarray(-signatureBytes));
+  return verifyLabelled(author, "chat2 commit", concat(site, body), commit.bytes.subarray(-signatureBytes));
 }
 
 /** Signs the wish to leave a room in the named epoch. */
 export function makeLeave(id: Bytes, room: Uint8Array, epoch: number, signing: SigningKey): Leave {
-  return { id, epoch, signature: signLabelled(signing, "chat1 leave", leaveText(room, epoch)) };
+  return { id, epoch, signature: signLabelled(signing, "chat2 leave", leaveText(room, epoch)) };
 }
 
 /** Whether a leave is signed by its owner for this room. */
 export function isLeaveSigned(leave: Leave, room: Uint8Array, owner: VerifyingKey): boolean {
-  return verifyLabelled(owner, "chat1 leave", leaveText(room, leave.epoch), leave.signature);
+  return verifyLabelled(owner, "chat2 leave", leaveText(room, leave.epoch), leave.signature);
 }
 
 function leaveText(room: Uint8Array, epoch: number): Bytes {
   return new Writer(36).raw(room).u32(epoch).done();
 }
 
-/** `room = Hash("chat1 room", author, room_name, prev)`: an id fixes creator and name. */
+/** `room = Hash("chat2 room", author, room_name, prev)`: an id fixes creator and name. */
 export function roomId(author: Uint8Array, name: string, prev: Uint8Array): Bytes {
-  return labelledHash("chat1 room", author, encodeName(name), prev);
+  return labelledHash("chat2 room", author, encodeName(name), prev);
 }
 
-/** `room = Hash("chat1 direct", server_id, lo, hi)`; lo and hi in byte order. */
-export function directRoomId(server: Uint8Array, lo: Uint8Array, hi: Uint8Array): Bytes {
-  return labelledHash("chat1 direct", server, lo, hi);
+/** `room = Hash("chat2 direct", site, lo, hi)`; lo and hi in byte order. */
+export function directRoomId(site: Uint8Array, lo: Uint8Array, hi: Uint8Array): Bytes {
+  return labelledHash("chat2 direct", site, lo, hi);
 }

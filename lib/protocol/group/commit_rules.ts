@@ -55,6 +55,14 @@ export function headAfter(commit: Commit, pos: number): RoomHead {
 /** The card of an id; the rules are only asked once every card they need is here. */
 export type CardOf = (id: Uint8Array) => Card | undefined;
 
+/** What the rules rest on beside the commits themselves. */
+export interface RuleFacts {
+  /** Where the room is: 32 bytes. */
+  readonly site: Bytes;
+  /** Cards. */
+  readonly cards: CardOf;
+}
+
 /** Which rule of protocol §7.1 is broken. */
 export interface BrokenRule {
   /** 1 to 6. */
@@ -74,18 +82,17 @@ export function cardsNeeded(commit: Commit): Bytes[] {
 export function checkGenesis(
   commit: Commit,
   pos: number,
-  serverId: Uint8Array,
-  cards: CardOf,
+  facts: RuleFacts,
 ): BrokenRule | null {
   if (commit.epoch !== 0) return broken(2, "epoch is not 0");
-  const common = checkWithin(commit, cards);
+  const common = checkWithin(commit, facts);
   if (common) return common;
   if (commit.view.pos !== 0 || !equals(commit.view.hash, commit.room) || pos < 1) {
     return broken(1, "the view of epoch 0 is not the beginning");
   }
   if (commit.leaves.length > 0) return broken(1, "epoch 0 has leaves");
   if (commit.roster.some((m) => m.since !== 0)) return broken(1, "a member of epoch 0 joined later");
-  if (commit.policy === policies.direct) return checkDirectGenesis(commit, serverId);
+  if (commit.policy === policies.direct) return checkDirectGenesis(commit, facts.site);
   if (commit.roster.length !== 1 || commit.roster[0].role !== memberRoles.admin) {
     return broken(1, "a room does not begin with its author alone, as admin");
   }
@@ -95,13 +102,13 @@ export function checkGenesis(
   return null;
 }
 
-function checkDirectGenesis(commit: Commit, serverId: Uint8Array): BrokenRule | null {
+function checkDirectGenesis(commit: Commit, site: Uint8Array): BrokenRule | null {
   if (commit.prev.some((byte) => byte !== 0)) return broken(1, "a direct room begins with a prev");
   if (commit.roster.length !== 2 || commit.roster.some((m) => m.role !== memberRoles.member)) {
     return broken(1, "a direct room does not have two members");
   }
   const [lo, hi] = commit.roster.map((m) => m.id).sort(compareBytes);
-  return equals(commit.room, directRoomId(serverId, lo, hi))
+  return equals(commit.room, directRoomId(site, lo, hi))
     ? null
     : broken(1, "the room id does not fit the two people");
 }
@@ -111,10 +118,10 @@ export function checkSuccessor(
   commit: Commit,
   pos: number,
   head: RoomHead,
-  cards: CardOf,
+  facts: RuleFacts,
 ): BrokenRule | null {
-  return checkWithin(commit, cards) ?? checkChain(commit, pos, head) ?? checkStaying(commit, head) ??
-    checkRemovals(commit, head, cards) ?? checkRoles(commit, head);
+  return checkWithin(commit, facts) ?? checkChain(commit, pos, head) ?? checkStaying(commit, head) ??
+    checkRemovals(commit, head, facts.cards) ?? checkRoles(commit, head);
 }
 
 /**
@@ -125,11 +132,11 @@ export function checkBeforeCards(
   commit: Commit,
   pos: number,
   head: RoomHead,
-  cards: CardOf,
+  facts: RuleFacts,
 ): BrokenRule | null {
-  const author = findMember(head.roster, commit.author) && cards(commit.author);
+  const author = findMember(head.roster, commit.author) && facts.cards(commit.author);
   if (!author) return broken(1, "the author was not in the roster");
-  if (!isCommitSigned(commit, author.verifying)) return broken(1, "the signature is wrong");
+  if (!isCommitSigned(commit, facts.site, author.verifying)) return broken(1, "the signature is wrong");
   return checkChain(commit, pos, head);
 }
 
@@ -141,9 +148,9 @@ export function checkAdmission(
   commit: Commit,
   pos: number,
   newcomer: Uint8Array,
-  cards: CardOf,
+  facts: RuleFacts,
 ): BrokenRule | null {
-  const common = checkWithin(commit, cards);
+  const common = checkWithin(commit, facts);
   if (common) return common;
   if (commit.policy === policies.direct) return broken(3, "nobody can be added to a direct room");
   if (commit.view.pos >= pos) return broken(2, "the view is not before the commit");
@@ -154,9 +161,9 @@ export function checkAdmission(
 }
 
 /** Rule 1 (signature, author) and rule 6 (ids, names), which hold within the commit itself. */
-function checkWithin(commit: Commit, cards: CardOf): BrokenRule | null {
+function checkWithin(commit: Commit, { site, cards }: RuleFacts): BrokenRule | null {
   const author = cards(commit.author);
-  if (!author || !isCommitSigned(commit, author.verifying)) return broken(1, "the signature is wrong");
+  if (!author || !isCommitSigned(commit, site, author.verifying)) return broken(1, "the signature is wrong");
   const entry = findMember(commit.roster, commit.author);
   if (!entry) return broken(1, "the author is not in the roster");
   if (!isZero(entry.boxHash)) return broken(1, "the author has a box");

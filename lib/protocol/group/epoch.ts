@@ -31,7 +31,7 @@ function encodeContext(c: EpochContext): Bytes {
 
 /** The commit's `check`: proves E, and the key file, to who opened a box. @param roomKey 32 bytes */
 export function epochCheck(secret: Uint8Array, roomKey: Uint8Array, context: EpochContext): Bytes {
-  const prk = extract(new TextEncoder().encode("chat1 check"), concat(secret, roomKey));
+  const prk = extract(new TextEncoder().encode("chat2 check"), concat(secret, roomKey));
   return kdf(prk, "check", encodeContext(context), 32);
 }
 

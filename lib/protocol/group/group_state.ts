@@ -124,8 +124,8 @@ export type Opened = Bytes | "withheld" | "does not open";
 export interface Facts {
   /** Our id. */
   readonly own: Bytes;
-  /** The server's. */
-  readonly serverId: Bytes;
+  /** Where its rooms are: 32 bytes. */
+  readonly site: Bytes;
   /** Cards that are here. */
   readonly cards: CardOf;
   /** 32 bytes of the room key file; zeros for none. */

@@ -1,7 +1,7 @@
 /**
  * History (protocol §9): the running hash over every entry of a room, which all members must share.
  *
- *   e = Hash("chat1 entry", kind, bytes)      L(0) = room;   L(p) = H(L(p−1) ‖ e_p)
+ *   e = Hash("chat2 entry", kind, bytes)      L(0) = room;   L(p) = H(L(p−1) ‖ e_p)
  *
  * Two members who were shown different histories have different L from the first difference on, and each
  * message carries its author's L: a fork cannot be mended unnoticed.
@@ -19,7 +19,7 @@ export const entryKinds = { commit: 1, message: 2 } as const;
 
 /** `e` of one entry. @param kind 1 commit, 2 message */
 export function entryHash(kind: number, bytes: Uint8Array): Bytes {
-  return labelledHash("chat1 entry", Uint8Array.of(kind), bytes);
+  return labelledHash("chat2 entry", Uint8Array.of(kind), bytes);
 }
 
 /** `L(p)` from `L(p − 1)` and `e_p`. */

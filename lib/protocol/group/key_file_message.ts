@@ -23,13 +23,13 @@ import { encodeName, skeleton } from "../identity/name.ts";
 import { Malformed } from "../../errors.ts";
 import { Writer } from "../codec/wire.ts";
 
-const label = "chat1 fernet";
+const label = "chat2 fernet";
 const zeroSalt: Bytes = new Uint8Array(16);
 
-/** `room = KDF(Extract("chat1 fernet room", key), "id", server_id ‖ skeleton(name), 32)`. */
-export function keyFileRoomId(key: Uint8Array, serverId: Uint8Array, name: string): Bytes {
-  const prk = extract(new TextEncoder().encode("chat1 fernet room"), key);
-  return kdf(prk, "id", concat(serverId, encodeName(skeleton(name))), 32);
+/** `room = KDF(Extract("chat2 fernet room", key), "id", server_id ‖ skeleton(name), 32)`. */
+export function keyFileRoomId(key: Uint8Array, site: Uint8Array, name: string): Bytes {
+  const prk = extract(new TextEncoder().encode("chat2 fernet room"), key);
+  return kdf(prk, "id", concat(site, encodeName(skeleton(name))), 32);
 }
 
 /** What a sender says of itself and where it stands. */

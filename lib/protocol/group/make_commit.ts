@@ -21,8 +21,10 @@ import { findMember, keyFileFlag, type Member, memberRoles, policies } from "./r
 
 const zeros: Bytes = new Uint8Array(32);
 
-/** Who commits. */
+/** Who commits, and where. */
 export interface Author {
+  /** Where the room is: 32 bytes. */
+  readonly site: Bytes;
   /** Our card. */
   readonly card: Card;
   /** Our keys. */
@@ -35,10 +37,11 @@ export interface Author {
 
 /** The commit that makes an open room, with its id. @param roomKey 32 bytes of its key file, or zeros */
 export function makeGenesis(
-  { card, identity, random, now }: Author,
+  author: Author,
   name: string,
   roomKey: Bytes,
 ): { id: Bytes; pending: PendingCommit } {
+  const { card, random, now } = author;
   const prev = random(32);
   const id = roomId(card.id, name, prev);
   const place = { room: id, epoch: 0, prev, author: card.id };
@@ -54,7 +57,7 @@ export function makeGenesis(
     leaves: [],
     check: epochCheck(secret, roomKey, place),
   };
-  return { id, pending: signed(body, identity, secret) };
+  return { id, pending: signed(body, author, secret) };
 }
 
 /**
@@ -64,13 +67,13 @@ export function makeGenesis(
  * @returns null when nothing can be sealed to it
  */
 export async function makeDirectGenesis(
-  { card, identity, random, now }: Author,
-  serverId: Uint8Array,
+  author: Author,
   other: Card,
   prekey: Prekey,
 ): Promise<{ id: Bytes; pending: PendingCommit; box: Bytes } | null> {
+  const { card, random, now, site } = author;
   const members = [card, other].sort((a, b) => compareBytes(a.id, b.id));
-  const id = directRoomId(serverId, members[0].id, members[1].id);
+  const id = directRoomId(site, members[0].id, members[1].id);
   const place = { room: id, epoch: 0, prev: zeros, author: card.id };
   const secret = random(32);
   // An invalid key throws only when it is used.
@@ -93,7 +96,7 @@ export async function makeDirectGenesis(
     leaves: [],
     check: epochCheck(secret, noKeyFile, place),
   };
-  return { id, pending: signed(body, identity, secret), box };
+  return { id, pending: signed(body, author, secret), box };
 }
 
 /** What a commit is to change; nothing for a refresh. */
@@ -148,13 +151,14 @@ export function succession(state: GroupState, own: Bytes, change: Change): Succe
  * @param roomKey 32 bytes of the room's key file, or zeros
  */
 export async function makeSuccessor(
-  { card, identity, random, now }: Author,
+  author: Author,
   state: GroupState,
   next: Succession,
   prekeys: ReadonlyMap<string, Prekey>,
   cards: CardOf,
   roomKey: Bytes,
 ): Promise<MadeCommit> {
+  const { card, random, now } = author;
   const head = state.head!;
   const place = { room: head.room, epoch: head.epoch + 1, prev: head.commitHash, author: card.id };
   const secret = random(32);
@@ -186,12 +190,12 @@ export async function makeSuccessor(
     leaves: [...next.leaves],
     check: epochCheck(secret, roomKey, place),
   };
-  return { pending: signed(body, identity, secret), boxes, without };
+  return { pending: signed(body, author, secret), boxes, without };
 }
 
-function signed(body: CommitBody, identity: Identity, secret: Bytes): PendingCommit {
-  const bytes = makeCommit(body, identity.signing);
-  return { bytes, hash: labelledHash("chat1 commit", bytes), epoch: body.epoch, secret };
+function signed(body: CommitBody, { site, identity }: Author, secret: Bytes): PendingCommit {
+  const bytes = makeCommit(body, site, identity.signing);
+  return { bytes, hash: labelledHash("chat2 commit", bytes), epoch: body.epoch, secret };
 }
 
 /** The pending leaves that our next commit may carry out. @param own our id */

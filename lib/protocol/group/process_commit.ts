@@ -38,11 +38,11 @@ export function processCommit<State extends GroupState>(
   const commit = unlessRefused(() => parseCommit(bytes));
   if (!commit) return ignored("not a commit");
   // A forged commit must not keep the room waiting for cards.
-  const forged = checkBeforeCards(commit, pos, head, facts.cards);
+  const forged = checkBeforeCards(commit, pos, head, facts);
   if (forged) return ignored(`rule ${forged.rule}: ${forged.why}`);
   const missing = missingCards(commit, facts);
   if (missing) return missing;
-  const broken = checkSuccessor(commit, pos, head, facts.cards);
+  const broken = checkSuccessor(commit, pos, head, facts);
   if (broken) return ignored(`rule ${broken.rule}: ${broken.why}`);
   // Only newcomers are checked: for older members the person may have accepted another key since.
   const doubted = commit.roster.filter((m) => !findMember(head.roster, m.id) && facts.conflicts(m));
@@ -114,8 +114,8 @@ export function processAdmission<State extends GroupState>(
   const missing = missingCards(commit, facts);
   if (missing) return missing;
   const broken = commit.epoch === 0
-    ? checkGenesis(commit, pos, facts.serverId, facts.cards)
-    : checkAdmission(commit, pos, facts.own, facts.cards);
+    ? checkGenesis(commit, pos, facts)
+    : checkAdmission(commit, pos, facts.own, facts);
   if (broken || !findMember(commit.roster, facts.own)) {
     return fault(`a commit does not admit us (${broken?.why ?? "not in the roster"})`);
   }

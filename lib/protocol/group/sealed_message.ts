@@ -58,7 +58,7 @@ export interface Message extends MessageHeader {
 
 /** The 130 bytes. */
 export function encodeHeader(h: MessageHeader): Bytes {
-  return new Writer(headerBytes).u8(1).u8(h.kind).raw(h.room).u32(h.epoch).raw(h.sender).u32(h.n)
+  return new Writer(headerBytes).u8(2).u8(h.kind).raw(h.room).u32(h.epoch).raw(h.sender).u32(h.n)
     .u64(h.view.pos).raw(h.view.hash).raw(h.salt).done();
 }
 
@@ -66,7 +66,7 @@ export function encodeHeader(h: MessageHeader): Bytes {
 export function parseMessage(bytes: Uint8Array): Message {
   if (bytes.length > maxMessageBytes) throw new Malformed("a message is too long");
   const r = new Reader(bytes);
-  if (r.u8() !== 1) throw new Malformed("a message has an unknown version");
+  if (r.u8() !== 2) throw new Malformed("a message has an unknown version");
   const kind = r.u8();
   if (kind !== messageKinds.ordinary && kind !== messageKinds.keyFile) {
     throw new Malformed("a message has an unknown kind");
@@ -87,7 +87,7 @@ export function parseMessage(bytes: Uint8Array): Message {
   return { ...head, header: bytes.slice(0, headerBytes) as Bytes, sealed, bytes: bytes.slice() as Bytes };
 }
 
-const signLabel = "chat1 message";
+const signLabel = "chat2 message";
 
 function signedText(commitHash: Uint8Array, bytes: Uint8Array): Bytes {
   return concat(commitHash, bytes);

@@ -42,9 +42,9 @@ export interface Card {
 
 /** Makes the card of an identity. @param created seconds since 1970 */
 export function makeCard(identity: Identity, role: number, name: string, created: number): Bytes {
-  const body = new Writer().u8(1).u8(role).vec8(encodeName(name)).u64(created)
+  const body = new Writer().u8(2).u8(role).vec8(encodeName(name)).u64(created)
     .raw(identity.rsaSpki).raw(identity.signing.publicKey).done();
-  return concat(body, signLabelled(identity.signing, "chat1 card", body));
+  return concat(body, signLabelled(identity.signing, "chat2 card", body));
 }
 
 /** Reads a card that stands alone. @throws Malformed, KeyRefused */
@@ -58,7 +58,7 @@ export function parseCard(bytes: Uint8Array): Card {
 /** Reads a card at the front of a padded field; the reader is left behind it. @throws Malformed, KeyRefused */
 export function readCard(reader: Reader, bytes: Uint8Array): Card {
   const start = reader.at;
-  if (reader.u8() !== 1) throw new Malformed("a card has an unknown version");
+  if (reader.u8() !== 2) throw new Malformed("a card has an unknown version");
   const role = reader.u8();
   if (role !== roles.user && role !== roles.server) throw new Malformed("a card has an unknown role");
   const name = decodeName(reader.vec8());
@@ -69,7 +69,7 @@ export function readCard(reader: Reader, bytes: Uint8Array): Card {
   const signature = reader.take(signatureBytes);
   checkRsaSpki(rsaSpki);
   const verifying = verifyingKey(edPublic);
-  if (!verifyLabelled(verifying, "chat1 card", signed, signature)) {
+  if (!verifyLabelled(verifying, "chat2 card", signed, signature)) {
     throw new Malformed("a card is not signed by its own key");
   }
   return {

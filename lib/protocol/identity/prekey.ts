@@ -74,12 +74,12 @@ export async function makePrekey(
   const x = await generateX25519(true);
   const kem = await generateMlkem(true);
   const notAfter = nowSeconds + prekeyLifeSeconds;
-  const body = new Writer(prekeyBytes).u8(1).raw(id).u32(prekeyId).u64(nowSeconds).u64(notAfter)
+  const body = new Writer(prekeyBytes).u8(2).raw(id).u32(prekeyId).u64(nowSeconds).u64(notAfter)
     .raw(x.publicKey).raw(kem.publicKey).done();
   return {
     prekeyId,
     notAfter,
-    published: concat(body, signLabelled(signing, "chat1 prekey", body)),
+    published: concat(body, signLabelled(signing, "chat2 prekey", body)),
     x25519: await exportX25519(x.privateKey),
     mlkemSeed: await exportMlkem(kem.privateKey),
   };
@@ -88,7 +88,7 @@ export async function makePrekey(
 /** Reads a prekey. @throws Malformed on size, version, or a life other than 30 days */
 export function parsePrekey(bytes: Uint8Array): Prekey {
   const r = new Reader(bytes);
-  if (r.u8() !== 1) throw new Malformed("a prekey has an unknown version");
+  if (r.u8() !== 2) throw new Malformed("a prekey has an unknown version");
   const prekey = {
     bytes: bytes.slice() as Bytes,
     id: r.take(32),
@@ -109,7 +109,7 @@ export function parsePrekey(bytes: Uint8Array): Prekey {
 /** Whether the prekey is signed by its owner's key. */
 export function verifyPrekey(prekey: Prekey, owner: VerifyingKey): boolean {
   const signed = prekey.bytes.subarray(0, prekeyBytes - signatureBytes);
-  return verifyLabelled(owner, "chat1 prekey", signed, prekey.bytes.subarray(prekeyBytes - signatureBytes));
+  return verifyLabelled(owner, "chat2 prekey", signed, prekey.bytes.subarray(prekeyBytes - signatureBytes));
 }
 
 /** Whether a sender may seal to it now: not expired, not more than 10 minutes ahead. */

@@ -82,7 +82,7 @@ export class Answering {
     for (const name of ["lobby", ...this.#rooms!.all().map((other) => other.name)]) {
       if (name === "" || this.#names.has(skeleton(name))) continue;
       this.#names.add(skeleton(name));
-      this.#known.add(encodeHex(keyFileRoomId(this.parts.key, this.parts.identity.id, name)));
+      this.#known.add(encodeHex(keyFileRoomId(this.parts.key, this.#rooms!.site, name)));
     }
     const noted = this.#rooms!.store.note(noteOf(room));
     const isNoted = noted !== null && equals(noted, this.#mark(room));
@@ -91,7 +91,7 @@ export class Answering {
 
   /** Tells keys apart without giving one away. */
   #mark(room: KeyFileLog): Bytes {
-    return labelledHash("chat1 answer mark", this.parts.key, room.id);
+    return labelledHash("chat2 answer mark", this.parts.key, room.id);
   }
 
   #opensAny(room: KeyFileLog): boolean {
@@ -103,7 +103,7 @@ export class Answering {
 
   #open(room: KeyFileLog, pos: number): { time: number; text: string } | null {
     const [entry] = room.read(pos, 1);
-    const card = entry && this.#rooms!.card(entry.sender);
+    const card = entry && this.#rooms!.cards(entry.sender);
     if (!entry?.bytes || !card) return null;
     const { bytes } = entry;
     return unlessRefused(() => {

@@ -38,12 +38,12 @@ import type { RoomQuota } from "./room_quota.ts";
 export interface AppliedState {
   /** What is kept. */
   readonly store: Store;
-  /** The server's id. */
-  readonly serverId: Bytes;
+  /** Where its rooms are: 32 bytes. */
+  readonly site: Bytes;
   /** Bans by the operator. */
   readonly bans: Bans;
-  /** A checked card. */
-  readonly card: CardOf;
+  /** Checked cards. */
+  readonly cards: CardOf;
   /** A room with members. */
   get(id: Bytes): ServerRoom | undefined;
   /** A key-file room. */
@@ -237,13 +237,13 @@ export function judgeCommit(state: AppliedState, commit: Commit): ErrorCode | nu
     // apart by a key-file room under the id of theirs.
     const before = state.store.room(commit.room);
     if (before?.isReaped && before.kind === roomKinds.ordinary) return "DENIED";
-    return checkGenesis(commit, 1, state.serverId, state.card) ? "DENIED" : null;
+    return checkGenesis(commit, 1, state) ? "DENIED" : null;
   }
   // An author who was removed by the winning commit has lost the race as well, and is told so.
   if (!room || state.store.stays(room.id, commit.author).length === 0) return "DENIED";
   if (commit.epoch <= room.head.epoch) return "CONFLICT";
   if (room.isRetired || !room.hasMember(commit.author) || commit.view.pos > room.last) return "DENIED";
-  return checkSuccessor(commit, room.last + 1, room.head, state.card) ? "DENIED" : null;
+  return checkSuccessor(commit, room.last + 1, room.head, state) ? "DENIED" : null;
 }
 
 /** Whether the limits allow a room to begin. */

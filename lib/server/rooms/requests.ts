@@ -260,7 +260,7 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   peer.boxes = new Map();
   const room = rooms.get(commit.room);
   const refusal = refusalOf(rooms, peer, commit) ?? missingBox(commit, boxes);
-  if (refusal === "DENIED") holdsOrCounts(peer, isCommitSigned(commit, peer.card.verifying));
+  if (refusal === "DENIED") holdsOrCounts(peer, isCommitSigned(commit, rooms.site, peer.card.verifying));
   // Of an admin who comes too late the room must know: it waits for her.
   const isLate = refusal === "CONFLICT" && room?.claimOf(commit).isAdmin === true;
   if (refusal && !isLate) return refuseInStream(rooms, peer, ref, room, refusal);

@@ -40,8 +40,8 @@ export interface RoomsParts {
   readonly clock: Clock;
   /** Its limits. */
   readonly limits: Limits;
-  /** Its id. */
-  readonly serverId: Bytes;
+  /** Where they are: 32 bytes. */
+  readonly site: Bytes;
   /** What happens. */
   readonly events: ServerEvents;
   /** Runs something in a later turn of the event loop. */
@@ -63,7 +63,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   readonly store: Store;
   readonly clock: Clock;
   readonly limits: Limits;
-  readonly serverId: Bytes;
+  readonly site: Bytes;
   readonly events: ServerEvents;
   readonly retention: Retention;
   /** Members see each sender's address. */
@@ -105,7 +105,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       store: this.store,
       clock: this.clock,
       limits: this.limits,
-      serverId: this.serverId,
+      site: this.site,
       events: this.events,
       retention: this.retention = defaultRetention,
       showAddresses: this.showAddresses = false,
@@ -191,7 +191,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   peerNamed(name: string): Peer | undefined {
     return [...this.peers.values()].find((peer) => skeleton(peer.card.name) === skeleton(name));
   }
-  card = (id: Uint8Array): Card | undefined => {
+  cards = (id: Uint8Array): Card | undefined => {
     const key = encodeHex(id);
     let card = this.#cards.get(key);
     if (!card) {
