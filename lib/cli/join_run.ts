@@ -182,6 +182,7 @@ export class JoinRun {
         process.err("Making your keys; this takes a moment.\n");
         return secret;
       },
+      moved: (words) => process.err(`[!] ${words}\n`),
     }, { clock, random });
   }
 

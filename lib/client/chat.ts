@@ -319,7 +319,7 @@ export class Chat implements Receiver {
         // Pinned only now: the handshake has proved that the server holds the key of its card.
         this.#gate.keep(connection.server.id, connection.version);
         this.#connection = connection;
-        if (this.#rooms.begin(connection.server.id)) this.#arrivals.takeOver();
+        if (this.#rooms.begin(connection.server)) this.#arrivals.takeOver();
         return this.#rooms.hello;
       },
       settleIn: (connection) => this.#settleIn(connection),

@@ -102,6 +102,7 @@ export class ChatServer {
       ...parts,
       journal: parts.journal ?? new LocalJournal(parts.store, clock, events, parts.defer),
       site: siteOf(identity.id, parts.store.runId),
+      signing: identity.signing,
       events,
     });
     parts.answering?.begin(this.rooms);

@@ -2,7 +2,7 @@
  * Sealed files: local state that a thief of the disk, without the identity's keys, cannot read, and whose
  * parts cannot be exchanged for one another (protocol §10).
  *
- *   file = salt[16] ‖ Seal(storage_key, "state", salt, file name, content)
+ *   file = u8 2 ‖ salt[16] ‖ Seal(storage_key, "state", salt, file name, content)
  *
  * The storage key is wrapped to the own RSA key, so the passphrase of that key guards the state as well.
  */
@@ -16,6 +16,7 @@ import type { RandomSource } from "../crypto/random.ts";
 import { open, seal, TagMismatch } from "../crypto/seal.ts";
 import { SealedLog } from "./sealed_log.ts";
 import { FileTrouble, trouble } from "./file_trouble.ts";
+import { withFormat, withoutFormat } from "./state_format.ts";
 import { makePrivateDir, readPrivate, writeAtomically } from "./private_file.ts";
 
 const label = oaepLabel("chat2 state");
@@ -35,11 +36,15 @@ export class SealedFiles {
     const wrapped = readPrivate(path);
     if (wrapped === null) {
       const key = random(32);
-      writeAtomically(path, await oaepEncrypt(await importRsaPublic(identity.rsaSpki), label, key));
+      writeAtomically(
+        path,
+        withFormat(await oaepEncrypt(await importRsaPublic(identity.rsaSpki), label, key)),
+      );
       return new SealedFiles(dir, key, random);
     }
+    const ciphertext = withoutFormat(path, wrapped);
     try {
-      return new SealedFiles(dir, await oaepDecrypt(identity.rsa, label, wrapped), random);
+      return new SealedFiles(dir, await oaepDecrypt(identity.rsa, label, ciphertext), random);
     } catch {
       throw new FileTrouble(
         `Cannot open the saved state in "${dir}": it belongs to other keys, or is damaged`,
@@ -66,15 +71,16 @@ export class SealedFiles {
     const salt = this.random(16);
     writeAtomically(
       join(this.dir, name),
-      concat(salt, seal(this.key, "state", salt, this.#context(name), content)),
+      withFormat(concat(salt, seal(this.key, "state", salt, this.#context(name), content))),
     );
   }
 
   /** A file's content, or null when there is none. @throws FileTrouble when it was changed */
   read(name: string): Bytes | null {
     const path = join(this.dir, name);
-    const bytes = readPrivate(path);
-    if (bytes === null) return null;
+    const stored = readPrivate(path);
+    if (stored === null) return null;
+    const bytes = withoutFormat(path, stored);
     try {
       return open(this.key, "state", bytes.subarray(0, 16), this.#context(name), bytes.subarray(16));
     } catch (error) {

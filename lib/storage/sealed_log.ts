@@ -1,7 +1,7 @@
 /**
  * SealedLog: sealed files that only grow, a record at a time, so that adding costs the same however much is there.
  *
- *   file   = record*
+ *   file   = u8 2 ‖ record*
  *   record = u32 length ‖ salt[16] ‖ Seal(storage_key, "history", salt, folder/name ‖ u64 place, content)
  *
  * `length` counts what follows it; `place` is the record's first byte in the file, so that records can neither change
@@ -15,6 +15,7 @@ import { open, seal, tagBytes, TagMismatch } from "../crypto/seal.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { FileTrouble, trouble } from "./file_trouble.ts";
 import { readPrivate } from "./private_file.ts";
+import { checkFormat, stateFormat } from "./state_format.ts";
 
 const label = "history";
 const headBytes = 4;
@@ -52,23 +53,25 @@ export class SealedLog {
   append(name: string, content: Uint8Array): void {
     if (content.length > maxContentBytes) throw new Error("a record of a sealed log is too long");
     const path = join(this.folder.dir, name);
-    const place = this.#ends.get(name) ?? this.#mended(name);
+    const end = this.#ends.get(name) ?? this.#mended(name);
+    const head = end === 0 ? Uint8Array.of(stateFormat) : new Uint8Array(0);
+    const place = end + head.length;
     const salt = this.folder.random(saltBytes);
     const sealed = seal(this.folder.key, label, salt, this.#context(name, place), content);
-    const record = concat(u32(saltBytes + sealed.length), salt, sealed);
+    const record = concat(head, u32(saltBytes + sealed.length), salt, sealed);
     try {
       using file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
       try {
         for (let at = 0; at < record.length;) at += file.writeSync(record.subarray(at));
       } catch (error) {
-        file.truncateSync(place);
+        file.truncateSync(end);
         throw error;
       }
     } catch (error) {
       this.#ends.delete(name);
       throw trouble("write", path, error);
     }
-    this.#ends.set(name, place + record.length);
+    this.#ends.set(name, end + record.length);
   }
 
   /** The records of a file, oldest first; none when there is no such file. @throws FileTrouble when it was changed */
@@ -100,7 +103,8 @@ export class SealedLog {
     const bytes = readPrivate(path) ?? new Uint8Array(0);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const records: LogRecord[] = [];
-    let at = 0, last = 0;
+    if (bytes.length > 0) checkFormat(path, bytes[0]);
+    let at = Math.min(1, bytes.length), last = at;
     while (at + headBytes <= bytes.length) {
       const length = view.getUint32(at);
       const end = at + headBytes + length;

@@ -8,6 +8,9 @@ import { systemRandom } from "../../lib/crypto/random.ts";
 import { keyFileRoomId, sealKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts";
 import { encodeMessage, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
 import { LoadLink } from "./load_link.ts";
+import { entryHash, entryKinds, nextHistory } from "../../lib/protocol/group/history.ts";
+import { noHeadSignature } from "../../lib/protocol/group/signed_head.ts";
+import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { siteOf } from "../../lib/protocol/group/site.ts";
 import { makePeople, nowSeconds, shakeHands } from "./member.ts";
 import { cpuMs } from "./process_usage.ts";
@@ -62,9 +65,11 @@ export async function runCatchUp(run: CatchUpRun, print: (row: string) => void):
 
   async function say(link: LoadLink): Promise<number> {
     let stored = 0, sent = 0;
+    const histories: Bytes[] = [];
     const { promise: done, resolve } = Promise.withResolvers<void>();
     const next = () => {
-      const view = { pos: 0, hash: room };
+      // As an honest author: at the last position that is known to be stored.
+      const view = { pos: stored, hash: histories[stored] ?? room, headSig: noHeadSignature };
       const header = { room, sender: author.identity.id, n: sent, view };
       const text = `message ${sent}`.padEnd(100, ".");
       const message = sealKeyFileMessage(
@@ -76,6 +81,7 @@ export async function runCatchUp(run: CatchUpRun, print: (row: string) => void):
         author.identity.signing,
       );
       link.say({ type: "SEND", ref: ++sent + 1, message });
+      histories[sent] = nextHistory(histories[sent - 1] ?? room, entryHash(entryKinds.message, message));
       return message;
     };
     link.onMessage = (message) => {

@@ -15,13 +15,15 @@ import { boxHash, sealBox } from "../../lib/protocol/group/box.ts";
 import { type CommitBody, makeCommit, roomId } from "../../lib/protocol/group/commit.ts";
 import { epochCheck, noKeyFile } from "../../lib/protocol/group/epoch.ts";
 import { keyFileRoomId } from "../../lib/protocol/group/key_file_message.ts";
-import { encodeHeader } from "../../lib/protocol/group/sealed_message.ts";
+import { encodeHeader, namedCommitBytes } from "../../lib/protocol/group/sealed_message.ts";
 import { encodeMessage, type LinkMessage, roomKinds } from "../../lib/protocol/channel/link_messages.ts";
 import { makePrekey, parsePrekey, type PrekeySecrets } from "../../lib/protocol/identity/prekey.ts";
 import { maxMembers, memberRoles, policies } from "../../lib/protocol/group/roster.ts";
 import { parseCard } from "../../lib/protocol/identity/card.ts";
 import { Writer } from "../../lib/protocol/codec/wire.ts";
 import { LoadLink } from "./load_link.ts";
+import { maxViewLag } from "../../lib/protocol/group/history.ts";
+import { noHeadSignature, viewOfNothing } from "../../lib/protocol/group/signed_head.ts";
 import { siteOf } from "../../lib/protocol/group/site.ts";
 import { nowSeconds, type Person, shakeHands, type Shaken } from "./member.ts";
 
@@ -58,6 +60,10 @@ export class RoomOfLoad {
     reject: (why: Error) => void;
   }[] = [];
   #kind: number;
+  /** The beginning of the hash of its last commit. */
+  #named: Bytes = zeros;
+  /** How many messages were made. */
+  #spoken = 0;
   /** Where its server's rooms are. */
   #site: Bytes = zeros;
 
@@ -124,7 +130,7 @@ export class RoomOfLoad {
     const body: CommitBody = {
       ...first,
       time: nowSeconds(),
-      view: { pos: 0, hash: this.room },
+      view: viewOfNothing(this.room),
       policy: policies.open,
       roomName,
       roster: [{ id: identity.id, role: memberRoles.admin, since: 0, name, boxHash: zeros }],
@@ -159,7 +165,7 @@ export class RoomOfLoad {
     const entered = others.map((member) =>
       this.#until((who, message) => who === member && message.type === "ENTRY" && message.pos === 2)
     );
-    const view = { pos: 1, hash: zeros };
+    const view = { pos: 1, hash: zeros, headSig: noHeadSignature };
     const commit = makeCommit(
       {
         ...body,
@@ -174,6 +180,7 @@ export class RoomOfLoad {
     await this.#commit(creator, commit, 2);
     await Promise.all(entered);
     this.#commitPos = 2;
+    this.#named = labelledHash("chat2 commit", commit).slice(0, namedCommitBytes);
     for (const member of this.members) member.next = 3;
   }
 
@@ -204,9 +211,12 @@ export class RoomOfLoad {
 
   #message(sender: Bytes, n: number): Bytes {
     const isKeyFile = this.#kind === roomKinds.keyFile;
-    const view = { pos: this.#commitPos, hash: zeros };
+    // Not where it stands, but so far behind at most as a server takes it.
+    const pos = this.#commitPos + Math.max(0, this.#spoken++ - maxViewLag / 2);
+    const view = { pos, hash: zeros, headSig: noHeadSignature };
     const salt = isKeyFile ? new Uint8Array(16) : systemRandom(16);
-    const header = { kind: this.#kind, room: this.room, epoch: isKeyFile ? 0 : 1, sender, n, view, salt };
+    const [epoch, commit] = isKeyFile ? [0, new Uint8Array(16)] : [1, this.#named];
+    const header = { kind: this.#kind, room: this.room, epoch, commit, sender, n, view, salt };
     // 128: the smallest padded content, which 100 bytes of text fit into; 228: a Fernet token of them.
     const sealed = systemRandom(isKeyFile ? 228 : (textBytes + 29 <= 128 ? 128 : 256) + tagBytes);
     return new Writer(512).raw(encodeHeader(header)).vec32(sealed).raw(new Uint8Array(64)).done();

@@ -20,6 +20,7 @@ import { RawClient } from "../fakes/raw_client.ts";
 import { benchTest, type StreamBench } from "../fakes/stream_bench.ts";
 import { headIn, memoryStore, worldTest } from "../fakes/world.ts";
 import { until } from "../fakes/until.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const [sam, dana, erin, mallory] = await Promise.all(["sahnawaz", "dana", "erin", "mallory"].map(person));
 
@@ -45,7 +46,7 @@ for (const [what, policy, roomName] of [["direct", 2, ""], ["open", 0, "foo"]] a
         roster,
         policy,
         roomName,
-        view: { pos: 0, hash: id },
+        view: unsigned(0, id),
       });
       await bench.feed(bench.info(), bench.accept(made));
       assertEquals(bench.sent.filter((m) => m.type === "SEND"), []);

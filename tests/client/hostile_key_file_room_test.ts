@@ -9,18 +9,22 @@ import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import type { Client, World } from "../fakes/world.ts";
 import { until } from "../fakes/until.ts";
+import { unsigned } from "../fakes/site.ts";
+import { signedViewOf } from "../../lib/protocol/group/signed_head.ts";
 
 const key = new Uint8Array(32).fill(7);
 const fernetKey = key;
 
 const forked = (...clients: Client[]) =>
-  clients.some(({ view }) => view.warnings.some((text) => /different histories/.test(text)));
+  clients.some(({ view }) =>
+    view.warnings.some((text) => /signed two histories|hides or changes/.test(text))
+  );
 
 for (const what of ["drop", "duplicate", "swap"] as const) {
   hostileTest(
     `property 16 in a key-file room: ${what} is found by the next crossing message`,
     async (world, server) => {
-      const log = new BentLog();
+      const log = new BentLog(() => world.server.rooms.site);
       server.down = (message, name) => name === "sahnawaz" ? log.down(message) : [message];
       server.up = (message, name) => name === "sahnawaz" ? log.up(message) : [message];
       const ira = await world.enter("ira", { port: server.port, fernetKey });
@@ -63,7 +67,7 @@ hostileTest(
         room,
         sender: ira.card.id,
         n: 4_000_000_000,
-        view: sam.chat.conversation.room!.history!.view,
+        view: signedViewOf(sam.chat.conversation.room!.state),
       };
       return sealKeyFileMessage(header, "forged", key, 1, systemRandom(16), mallory.identity.signing);
     });
@@ -82,7 +86,12 @@ hostileTest("a message of a key-file room cannot be replayed", async (world, ser
 hostileTest("a message of another key is told, and shown to nobody as text", async (world, server) => {
   const sam = await injected(world, server, async (room, sam) => {
     const dana = await person("dana");
-    const header = { room, sender: dana.card.id, n: 0, view: sam.chat.conversation.room!.history!.view };
+    const header = {
+      room,
+      sender: dana.card.id,
+      n: 0,
+      view: signedViewOf(sam.chat.conversation.room!.state),
+    };
     world.server.rooms.store.putCard(dana.card.id, "dana", dana.card.bytes);
     return sealKeyFileMessage(
       header,
@@ -100,7 +109,12 @@ hostileTest("the server cannot put words of its own into the log", async (world,
   const sam = await injected(world, server, async (room, sam) => {
     const self = await person("server");
     world.server.rooms.store.putCard(self.card.id, "server", self.card.bytes);
-    const header = { room, sender: self.card.id, n: 0, view: sam.chat.conversation.room!.history!.view };
+    const header = {
+      room,
+      sender: self.card.id,
+      n: 0,
+      view: signedViewOf(sam.chat.conversation.room!.state),
+    };
     return sealKeyFileMessage(header, "as if said", key, 1, systemRandom(16), self.identity.signing);
   });
   assertEquals(sam.view.warnings, ["The server put words of its own into the room."]);
@@ -109,13 +123,13 @@ hostileTest("the server cannot put words of its own into the log", async (world,
 const badAnswers: [string, (room: Uint8Array<ArrayBuffer>) => Promise<LinkMessage>][] = [
   ["signed by somebody else", async (room) => {
     const mallory = await person("mallory");
-    const header = { room, sender: mallory.card.id, n: 1, view: { pos: 0, hash: room } };
+    const header = { room, sender: mallory.card.id, n: 1, view: unsigned(0, room) };
     const message = sealKeyFileMessage(header, "x", key, 1, systemRandom(16), mallory.identity.signing);
     return { type: "ANSWER", room, pos: 0, message };
   }],
   ["to another history", async (room) => {
     const self = await person("server");
-    const header = { room, sender: self.card.id, n: 1, view: { pos: 1, hash: systemRandom(32) } };
+    const header = { room, sender: self.card.id, n: 1, view: unsigned(1, systemRandom(32)) };
     const message = sealKeyFileMessage(header, "x", key, 1, systemRandom(16), self.identity.signing);
     return { type: "ANSWER", room, pos: 1, message };
   }],
@@ -140,7 +154,7 @@ hostileTest(
     const room = systemRandom(32);
     const make = (n: number, sender = sam.card.id, pos = 0) =>
       sealKeyFileMessage(
-        { room, sender, n, view: { pos, hash: room } },
+        { room, sender, n, view: unsigned(pos, room) },
         "x",
         key,
         1,

@@ -14,6 +14,7 @@ import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { run } from "../fakes/tools.ts";
 import { worldTest } from "../fakes/world.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const python = "/usr/bin/python3";
 const hasFernet = await run(python, ["-c", "import cryptography.fernet"]).then(({ ok }) => ok).catch(() =>
@@ -99,7 +100,7 @@ worldTest(
     const id = keyFileRoomId(key, world.server.rooms.site, "lobby");
     await sam.ask((ref) => ({ type: "JOIN", ref, room: id, kind: 2, pos: 0 }), "DONE");
     const token = ascii(await py(encrypt, line, "read me, Ira"));
-    const header = { room: id, sender: card.id, n: 0, view: { pos: 0, hash: id } };
+    const header = { room: id, sender: card.id, n: 0, view: unsigned(0, id) };
     const message = signKeyFileMessage(header, token, identity.signing);
     assertEquals(await sam.inStream((ref) => ({ type: "SEND", ref, message })), "STORED 2");
     await ira.view.hears("sahnawaz: read me, Ira");

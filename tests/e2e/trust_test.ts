@@ -83,7 +83,7 @@ e2e(
     const code = "import sqlite3,sys\nfrom cryptography.fernet import Fernet\n" +
       "db=sqlite3.connect('file:'+sys.argv[1]+'?mode=ro&immutable=0',uri=True)\nf=Fernet(open(sys.argv[2],'rb').read().strip())\n" +
       "for (b,) in db.execute('select bytes from entries where kind=2 order by pos'):\n" +
-      "  n=int.from_bytes(b[130:134],'big'); print(f.decrypt(bytes(b[134:134+n])).decode())\n";
+      "  n=int.from_bytes(b[210:214],'big'); print(f.decrypt(bytes(b[214:214+n])).decode())\n";
     server.kill("SIGTERM");
     await server.code;
     const db = `${home.dir}/.local/share/chat/server/rooms.db`;

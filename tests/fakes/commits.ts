@@ -11,9 +11,10 @@ import {
   roomId,
 } from "../../lib/protocol/group/commit.ts";
 import { headAfter, type RoomHead } from "../../lib/protocol/group/commit_rules.ts";
+import { viewOfNothing } from "../../lib/protocol/group/signed_head.ts";
 import type { Member } from "../../lib/protocol/group/roster.ts";
 import { type Person, person } from "./people.ts";
-import { testSite } from "./site.ts";
+import { testSite, unsigned } from "./site.ts";
 
 export const zeros: Bytes = new Uint8Array(32);
 
@@ -41,7 +42,7 @@ export function genesis(author: Person, bend: Partial<CommitBody> = {}, signer =
     prev,
     author: author.card.id,
     time: 1_700_000_000,
-    view: { pos: 0, hash: room },
+    view: viewOfNothing(room),
     policy: 0,
     roomName: "lobby",
     roster: [member(author, 0, 1)],
@@ -66,7 +67,7 @@ export function successor(
     prev: head.commitHash,
     author: author.card.id,
     time: 1_700_000_100,
-    view: { pos: head.commitPos, hash: zeros },
+    view: unsigned(head.commitPos, zeros),
     policy: head.policy,
     roomName: head.roomName,
     roster: head.roster,

@@ -15,6 +15,7 @@ import { chainStep, epochCheck } from "../../lib/protocol/group/epoch.ts";
 import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import type { Member } from "../../lib/protocol/group/roster.ts";
 import type { Client } from "./world.ts";
+import { signedViewOf } from "../../lib/protocol/group/signed_head.ts";
 
 export class HostileMember {
   constructor(readonly client: Client) {}
@@ -25,7 +26,7 @@ export class HostileMember {
 
   /** Seals a text with the next key of its chain; `bend` changes the header, `spoil` what is sealed. */
   message(text: string, bend: Partial<MessageHeader> = {}, spoil: (bytes: Bytes) => Bytes = (b) => b): Bytes {
-    const { state, context, history } = this.room;
+    const { state, context } = this.room;
     const head = state.head!;
     const chain = state.chains[encodeHex(context.card.id)];
     const { messageKey, next } = chainStep(chain.key!);
@@ -33,9 +34,10 @@ export class HostileMember {
       kind: 1,
       room: state.id,
       epoch: head.epoch,
+      commit: head.commitHash.slice(0, 16),
       sender: context.card.id,
       n: chain.n,
-      view: history!.view,
+      view: signedViewOf(state),
       salt: systemRandom(16),
       ...bend,
     };
@@ -87,7 +89,7 @@ export class HostileMember {
     const body: CommitBody = {
       ...place,
       time: seconds(systemClock),
-      view: this.room.history!.view,
+      view: signedViewOf(state),
       policy: head.policy,
       roomName: head.roomName,
       leaves: [],

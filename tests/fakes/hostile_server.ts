@@ -14,8 +14,11 @@ import { driveHandshake, type Established } from "../../lib/protocol/channel/han
 import { advanceClient, startClient } from "../../lib/protocol/channel/handshake_client.ts";
 import { advanceServer, startServer } from "../../lib/protocol/channel/handshake_server.ts";
 import { Link } from "../../lib/protocol/channel/link.ts";
-import { closeReasons, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
+import { closeReasons, type LinkMessage, type MessageOf } from "../../lib/protocol/channel/link_messages.ts";
+import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { entryHash, History } from "../../lib/protocol/group/history.ts";
 import { person } from "./people.ts";
+import { signedBy } from "./site.ts";
 import { defaultLimits } from "../../lib/server/limits.ts";
 import { inWorld, type World } from "./world.ts";
 
@@ -136,18 +139,51 @@ export class HostileServer {
 }
 
 /**
- * Lies about one person's log that fit in themselves: after each of them the positions are shifted, so that
- * nothing but the history gives them away.
+ * Lies about one person's log that fit in themselves: after each of them the positions are shifted, and the server
+ * signs what it has shown, so that nothing but what others have seen gives them away.
  */
 export class BentLog {
   #shift = new Map<string, number>();
   #held: LinkMessage | null = null;
+  /** What that person has been shown, by room. */
+  #shown = new Map<string, History>();
+  /** What that person has sent, by ref. */
+  #sent = new Map<number, { kind: number; bytes: Uint8Array }>();
   /** What is done to the next entry. */
   next: "nothing" | "drop" | "duplicate" | "swap" = "nothing";
   done = 0;
 
+  /** @param site of the server whose key signs */
+  constructor(private readonly site: () => Bytes) {}
+
   /** For `HostileServer.down`. */
   down(message: LinkMessage): LinkMessage[] {
+    const bent = this.#bend(message);
+    for (const each of bent) this.#show(each);
+    return bent.flatMap((each) => each.type === "HEAD" ? this.#signed(each) : [each]);
+  }
+
+  #show(message: LinkMessage): void {
+    if (!("room" in message)) return;
+    const key = encodeHex(message.room);
+    const history = this.#shown.get(key);
+    if (message.type === "ROOM_INFO" && (!history || message.start > history.view.pos)) {
+      this.#shown.set(key, new History({ pos: message.start, hash: message.startHash }));
+    }
+    const own = message.type === "STORED" ? this.#sent.get(message.ref) : undefined;
+    const entry = message.type === "ENTRY" ? message : own;
+    if (!history || !entry || !("pos" in message) || message.pos !== history.view.pos + 1) return;
+    this.#shown.set(key, history.after(entryHash(entry.kind, entry.bytes)));
+  }
+
+  /** The head of what was shown; while something is held back, none. */
+  #signed(head: MessageOf<"HEAD">): LinkMessage[] {
+    const view = this.#shown.get(encodeHex(head.room))?.view;
+    if (!view || this.#held) return this.#held ? [] : [head];
+    return [{ ...head, pos: view.pos, signature: signedBy(head.room, view, this.site()).headSig }];
+  }
+
+  #bend(message: LinkMessage): LinkMessage[] {
     if (!("room" in message)) return [message];
     const key = encodeHex(message.room);
     const shift = this.#shift.get(key) ?? 0;
@@ -176,6 +212,8 @@ export class BentLog {
   /** For `HostileServer.up`: positions that the client names are its own. */
   up(message: LinkMessage): LinkMessage[] {
     if (message.type === "ACK") return [];
+    if (message.type === "SEND") this.#sent.set(message.ref, { kind: 2, bytes: message.message });
+    if (message.type === "COMMIT") this.#sent.set(message.ref, { kind: 1, bytes: message.commit });
     if (message.type !== "HELLO") return [message];
     const rooms = message.rooms.map((r) => ({
       ...r,

@@ -9,6 +9,7 @@ import { type LinkMessage, roomKinds } from "../../lib/protocol/channel/link_mes
 import { roomId } from "../../lib/protocol/group/commit.ts";
 import { boxBytes } from "../../lib/protocol/group/box.ts";
 import { signKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts";
+import { viewOfNothing } from "../../lib/protocol/group/signed_head.ts";
 import { makePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { genesis, headOf, successor } from "./commits.ts";
 import { another, Flooder } from "./flooder.ts";
@@ -17,7 +18,6 @@ import { asConn, connectFrom } from "./own_address.ts";
 /** What is said again and again. */
 type Says = (flooder: Flooder, room: Bytes) => Promise<() => LinkMessage>;
 
-const zeros: Bytes = new Uint8Array(32);
 const said = (make: (flooder: Flooder, room: Bytes) => LinkMessage): Says => (flooder, room) =>
   Promise.resolve(() => make(flooder, room));
 
@@ -25,7 +25,7 @@ function newRoom({ who, ref }: Flooder): LinkMessage {
   const prev = systemRandom(32);
   const roomName = `x${prev[0]}-${prev[1]}-${prev[2]}`;
   const room = roomId(who.card.id, roomName, prev);
-  const view = { pos: 0, hash: room };
+  const view = viewOfNothing(room);
   return { type: "COMMIT", ref, commit: genesis(who, { prev, room, roomName, view, policy: 1 }).bytes };
 }
 
@@ -81,7 +81,7 @@ const floods: readonly (readonly [string, Says])[] = [
     const token = new Uint8Array(20_000).fill(65);
     const join: LinkMessage = { type: "JOIN", ref: f.ref, room, kind: roomKinds.keyFile, pos: 0 };
     const sender = f.who.card.id;
-    const view = { pos: 0, hash: zeros };
+    const view = viewOfNothing(room);
     const signed = Array.from(
       { length: 50 },
       (_, n) => signKeyFileMessage({ room, sender, n, view }, token, f.who.identity.signing),
@@ -94,7 +94,7 @@ const floods: readonly (readonly [string, Says])[] = [
   ["reading a key-file room anew", (f) => {
     const room = systemRandom(32);
     const token = new Uint8Array(20_000).fill(65);
-    const view = { pos: 0, hash: zeros };
+    const view = viewOfNothing(room);
     const sender = f.who.card.id;
     const join = (): LinkMessage => ({ type: "JOIN", ref: f.ref, room, kind: roomKinds.keyFile, pos: 0 });
     let n = 0;

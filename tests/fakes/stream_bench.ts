@@ -20,7 +20,7 @@ import { newRoomState, RoomFiles } from "../../lib/client/rooms/room_state.ts";
 import { boxHash, sealBox } from "../../lib/protocol/group/box.ts";
 import { type Commit, type CommitBody, makeCommit, parseCommit } from "../../lib/protocol/group/commit.ts";
 import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
-import { entryHash, entryKinds, History } from "../../lib/protocol/group/history.ts";
+import { entryHash, entryKinds, History, type SignedView } from "../../lib/protocol/group/history.ts";
 import { errorCodes, type LinkMessage, type MessageOf } from "../../lib/protocol/channel/link_messages.ts";
 import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { parsePrekey } from "../../lib/protocol/identity/prekey.ts";
@@ -31,7 +31,7 @@ import { TokenBucket } from "../../lib/token_bucket.ts";
 import { Backlog } from "../../lib/client/rooms/backlog.ts";
 import { JumpingClock } from "./jumping_clock.ts";
 import { type Person, person } from "./people.ts";
-import { testSite } from "./site.ts";
+import { signedBy, testSite } from "./site.ts";
 
 export class StreamBench {
   readonly events: RoomEvent[] = [];
@@ -69,6 +69,7 @@ export class StreamBench {
     this.context = {
       serverId: (await person("server")).card.id,
       site: testSite,
+      serverKey: (await person("server")).card.verifying,
       identity: victim.identity,
       card: victim.card,
       directory: new Directory(files, victim.card, this.clock),
@@ -165,9 +166,23 @@ export class StreamBench {
     return this.history.view.pos;
   }
 
-  /** Feeds the room as the server would. */
+  /** Where the log ends, signed. */
+  get view(): SignedView {
+    return signedBy(this.head.room, this.history.view);
+  }
+
+  /** HEAD of the last position, or of another one. */
+  headMessage(pos = this.last): LinkMessage {
+    const { headSig: signature } = signedBy(this.head.room, { pos, hash: this.history.at(pos)! });
+    return { type: "HEAD", room: this.head.room, pos, signature };
+  }
+
+  /** Feeds the room as the server would: no stream rests on an entry without its head. */
   async feed(...messages: LinkMessage[]): Promise<void> {
     for (const message of messages) this.room.receive(message);
+    const last = messages.at(-1);
+    const rests = last?.type === "ENTRY" || last?.type === "STORED" || last?.type === "ROOM_INFO";
+    if (rests && this.last > 0) this.room.receive(this.headMessage());
     await this.idle();
   }
 
@@ -176,7 +191,8 @@ export class StreamBench {
     do await settle(2); while (!this.room.isIdle);
   }
 
-  info(last = this.last): LinkMessage {
+  /** @param start where a newcomer's history begins */
+  info(last = this.last, start = Math.max(0, last - 1)): LinkMessage {
     return {
       type: "ROOM_INFO",
       ref: 0,
@@ -185,8 +201,8 @@ export class StreamBench {
       policy: 0,
       flags: 3,
       last,
-      start: 0,
-      startHash: zeros,
+      start,
+      startHash: this.history.at(start) ?? zeros,
       name: new TextEncoder().encode("lobby"),
     };
   }
@@ -235,7 +251,7 @@ export class StreamBench {
     const body: CommitBody = {
       ...context,
       time: 1_700_000_000,
-      view: this.history.view,
+      view: this.view,
       policy: this.head.policy,
       roomName: this.head.roomName,
       leaves: [],
@@ -273,9 +289,10 @@ export class StreamBench {
       kind: 1,
       room: this.head.room,
       epoch: this.head.epoch,
+      commit: this.head.commitHash.slice(0, 16),
       sender: sender.card.id,
       n: chain.n,
-      view: this.history.view,
+      view: this.view,
       salt: systemRandom(16),
       ...bend,
     };

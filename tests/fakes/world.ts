@@ -174,6 +174,7 @@ export class World {
       making: () => {
         throw new Error("keys are there");
       },
+      moved: () => {},
     }, { clock, random: systemRandom });
   }
 

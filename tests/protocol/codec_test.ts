@@ -127,7 +127,7 @@ const samples: LinkMessage[] = [
   { type: "COMMIT", ref: 1, commit: new Uint8Array(9) },
   { type: "SEND", ref: 1, message: new Uint8Array(9) },
   { type: "ENTRY", room: id, pos: 1, time: 2, kind: 2, address: "127.0.0.1:9", bytes: new Uint8Array(5) },
-  { type: "HASHES", room: id, first: 2, hashes: [id, id] },
+  { type: "HASHES", room: id, first: 2, digests: [id, id] },
   { type: "STORED", ref: 1, room: id, pos: 3 },
   { type: "ACK", room: id, pos: 3 },
   { type: "ANSWER", room: id, pos: 0, message: new Uint8Array(4) },

@@ -16,7 +16,7 @@ import {
 } from "../../lib/protocol/group/commit_rules.ts";
 import { cardBook, genesis, headOf, member, successor, zeros } from "../fakes/commits.ts";
 import { person } from "../fakes/people.ts";
-import { testSite } from "../fakes/site.ts";
+import { testSite, unsigned } from "../fakes/site.ts";
 
 const [ira, sam, dana, erin, mallory, server] = await Promise.all(
   ["ira", "sahnawaz", "dana", "erin", "mallory", "server"].map(person),
@@ -93,8 +93,8 @@ const broken: [number, string, () => number | null][] = [
   [2, "an epoch that skips", () => check(successor(head, sam, { epoch: 7 }))],
   [2, "the epoch of the last commit", () => check(successor(head, sam, { epoch: 5 }))],
   [2, "another prev", () => check(successor(head, sam, { prev: zeros }))],
-  [2, "a view before the last commit", () => check(successor(head, sam, { view: { pos: 9, hash: zeros } }))],
-  [2, "a view at its own position", () => check(successor(head, sam, { view: { pos: 11, hash: zeros } }))],
+  [2, "a view before the last commit", () => check(successor(head, sam, { view: unsigned(9, zeros) }))],
+  [2, "a view at its own position", () => check(successor(head, sam, { view: unsigned(11, zeros) }))],
   [
     3,
     "members in another order",
@@ -217,7 +217,7 @@ const direct = (() => {
   return {
     room,
     prev: zeros,
-    view: { pos: 0, hash: room },
+    view: unsigned(0, room),
     policy: 2,
     roomName: "",
     roster: [member(ira), member(sam)],
@@ -233,7 +233,7 @@ const badBeginnings: [string, () => unknown][] = [
   ["an author who is no admin", () => begin(genesis(ira, { roster: [member(ira)] }))],
   ["another since", () => begin(genesis(ira, { roster: [member(ira, 1, 1)] }))],
   ["another id than creator and name give", () => begin(genesis(ira, { roomName: "other" }))],
-  ["a view of something", () => begin(genesis(ira, { view: { pos: 0, hash: zeros } }))],
+  ["a view of something", () => begin(genesis(ira, { view: unsigned(0, zeros) }))],
   ["leaves", () => begin(genesis(ira, { leaves: [leave(sam, 0)] }))],
   ["another signature", () => begin(genesis(ira, {}, mallory))],
   ["epoch 1", () => begin(genesis(ira, { epoch: 1 }))],
@@ -287,7 +287,7 @@ test("a direct room with oneself, and a newcomer's commit with an id twice, brea
   const alone = genesis(ira, {
     ...direct,
     room,
-    view: { pos: 0, hash: room },
+    view: unsigned(0, room),
     roster: [member(ira), member(ira)],
   });
   assertEquals(begin(alone)?.rule, 6);

@@ -24,6 +24,7 @@ import {
 } from "../../lib/protocol/group/sealed_message.ts";
 import { makePrekey, parsePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { person } from "../fakes/people.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const [ira, sam] = await Promise.all([person("ira"), person("sahnawaz")]);
 const secrets = await makePrekey(sam.identity.id, sam.identity.signing, 0, 1_700_000_000);
@@ -124,9 +125,10 @@ const header: MessageHeader = {
   kind: 1,
   room: context.room,
   epoch: 4,
+  commit: commitHash.slice(0, 16),
   sender: ira.card.id,
   n: 0,
-  view: { pos: 3, hash: E },
+  view: unsigned(3, E),
   salt: new Uint8Array(16).fill(3),
 };
 const content = { type: 1, msgId: new Uint8Array(16), timeMs: 9, body: new TextEncoder().encode("Hi") };

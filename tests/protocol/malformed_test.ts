@@ -26,6 +26,7 @@ import { parsePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { unhex, vectors } from "../fakes/vectors.ts";
 import { person } from "../fakes/people.ts";
 import { test } from "../fakes/test.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const ira = await person("ira");
 const zeros = (length: number): Bytes => new Uint8Array(length);
@@ -35,9 +36,10 @@ const header: MessageHeader = {
   kind: messageKinds.ordinary,
   room: zeros(32),
   epoch: 0,
+  commit: zeros(16),
   sender: ira.card.id,
   n: 0,
-  view: { pos: 0, hash: zeros(32) },
+  view: unsigned(0, zeros(32)),
   salt: zeros(16),
 };
 /** A message whose header is bent; its signature is nobody's. */
@@ -60,12 +62,12 @@ const refused: [what: string, why: string, act: () => unknown][] = [
   ["an ordinary message in a key-file room", "not a message of", () => parseKeyFileMessage(message({}))],
   [
     "a key-file message with an epoch",
-    "epoch or a salt",
+    "epoch, a commit or a salt",
     () => parseKeyFileMessage(message({ ...keyFile, epoch: 1 })),
   ],
   [
     "a key-file message with a salt",
-    "epoch or a salt",
+    "epoch, a commit or a salt",
     () => parseKeyFileMessage(message({ ...keyFile, salt: zeros(16).fill(1) })),
   ],
   ["a text in a token that is too long", "text is too long", () => {

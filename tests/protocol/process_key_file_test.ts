@@ -4,7 +4,7 @@ import { assertEquals, assertObjectMatch } from "@std/assert";
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
-import { entryHash, entryKinds, History, type HistoryView } from "../../lib/protocol/group/history.ts";
+import { entryHash, entryKinds, History, type SignedView } from "../../lib/protocol/group/history.ts";
 import { sealKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts";
 import {
   type KeyFileFacts,
@@ -16,15 +16,17 @@ import {
 import { type Person, person } from "../fakes/people.ts";
 import { seededRandom } from "../fakes/seeded_random.ts";
 import { test } from "../fakes/test.ts";
+import { signedBy, testSite, unsigned } from "../fakes/site.ts";
 
 const [ira, sam, dana, server] = await Promise.all(["ira", "sahnawaz", "dana", "server"].map(person));
 const impostor: Person = { ...dana, card: { ...dana.card, name: "Sahnawaz" } };
 const random = seededRandom("key file");
 const [room, key, otherKey, startHash] = [random(32), random(32), random(32), random(32)];
-const start: HistoryView = { pos: 0, hash: startHash };
+const start = unsigned(0, startHash);
 const state: KeyFileState = Object.freeze({ id: room, history: new History(start), next: 7, last: {} });
 const people = [ira, sam, server, impostor];
 const facts = (over: Partial<KeyFileFacts> = {}): KeyFileFacts => ({
+  site: testSite,
   own: sam.card,
   server: server.card,
   key,
@@ -38,7 +40,7 @@ interface Said {
   readonly by?: Person;
   readonly room?: Bytes;
   readonly n?: number;
-  readonly view?: HistoryView;
+  readonly view?: SignedView;
   readonly key?: Bytes;
   readonly signedBy?: Person;
 }
@@ -64,25 +66,25 @@ test("a message moves its sender's number and the history, and is told", () => {
   assertEquals(state.last, {}, "the state before is as it was");
 });
 
-const ahead: HistoryView = { pos: 1, hash: random(32) };
-const refusals: [why: string, bytes: Bytes, extra?: { kind?: number; last?: number; forked?: true }][] = [
-  ["no message of this room", random(200)],
-  ["no message of this room", said({ room: random(32) })],
-  ["no message of this room", said(), { kind: entryKinds.commit }],
+const ahead = unsigned(1, random(32));
+const refusals: [why: string, bytes: Bytes, extra?: { kind?: number; last?: number; isHidden?: true }][] = [
+  ["no message of this room", random(200), { isHidden: true }],
+  ["no message of this room", said({ room: random(32) }), { isHidden: true }],
+  ["no message of this room", said(), { kind: entryKinds.commit, isHidden: true }],
   ["of the server", said({ by: server })],
   ["out of order", said({ n: 3 }), { last: 3 }],
   ["not signed", said({ signedBy: sam })],
   ["does not open with the file", said({ key: otherKey })],
   ["our name", said({ by: impostor })],
-  ["view of what follows", said({ view: ahead }), { forked: true }],
+  ["view of what follows", said({ view: ahead }), { isHidden: true }],
 ];
-for (const [i, [why, bytes, { kind, last, forked } = {}]] of refusals.entries()) {
+for (const [i, [why, bytes, { kind, last, isHidden } = {}]] of refusals.entries()) {
   test(`an entry that is refused (${why}, ${i}) is fed to the history and changes nothing else`, () => {
     const before = { ...state, last: last === undefined ? {} : { [encodeHex(ira.card.id)]: last } };
     const { state: after, effects } = done(processKeyFileEntry(before, entry(bytes, kind), facts()));
     assertEquals(
       effects.map((effect) => effect.type === "refused" ? effect.why : effect.type),
-      forked ? ["forked", why] : [why],
+      isHidden ? ["hides", why] : [why],
     );
     const history = before.history!.after(entryHash(kind ?? entryKinds.message, bytes));
     assertEquals(after.history!.view, history.view);
@@ -91,15 +93,20 @@ for (const [i, [why, bytes, { kind, last, forked } = {}]] of refusals.entries())
 }
 
 test("what does not open raises no alarm and asks for no trust: whoever has not the file has said nothing", () => {
-  const bytes = said({ key: otherKey, view: { pos: 0, hash: random(32) } });
+  const bytes = said({ key: otherKey, view: unsigned(0, random(32)) });
   const { effects } = done(processKeyFileEntry(state, entry(bytes), facts({ conflicts: () => true })));
   assertEquals(effects.map(({ type }) => type), ["refused"]);
 });
 
-test("an author with another history raises the alarm, and is heard all the same", () => {
-  const bytes = said({ view: { pos: 0, hash: random(32) } });
-  const { effects } = done(processKeyFileEntry(state, entry(bytes), facts()));
-  assertEquals(effects.map(({ type }) => type), ["forked", "message"]);
+test("an author with another history is heard all the same: signed by the server it is the alarm, else a lie", () => {
+  const before = { ...state, history: new History({ pos: 3, hash: startHash }) };
+  const shows = (view: SignedView) => {
+    const { effects } = done(processKeyFileEntry(before, { ...entry(said({ view })), pos: 4 }, facts()));
+    return effects.map(({ type }) => type);
+  };
+  assertEquals(shows(unsigned(3, startHash)), ["message"]);
+  assertEquals(shows(unsigned(3, random(32))), ["false view", "message"]);
+  assertEquals(shows(signedBy(room, { pos: 3, hash: random(32) })), ["two histories", "message"]);
 });
 
 test("a card that is missing and a key that has changed are asked for; nothing has moved", () => {
@@ -135,7 +142,7 @@ test("an answer is the server's alone, to our own history, once; it is no part o
     [said({ by: ira }), 0],
     [said({ by: server, signedBy: ira }), 0],
     [answer, 1],
-    [said({ by: server, view: { pos: 0, hash: random(32) } }), 0],
+    [said({ by: server, view: unsigned(0, random(32)) }), 0],
     [random(100), 0],
   ];
   for (const [bytes, pos] of faults) assertEquals(processAnswer(state, pos, bytes, facts()).type, "fault");

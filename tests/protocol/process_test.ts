@@ -18,18 +18,24 @@ import {
   type Opened,
   type Waiting,
 } from "../../lib/protocol/group/group_state.ts";
-import { entryHash, entryKinds, History, type HistoryView } from "../../lib/protocol/group/history.ts";
+import {
+  entryHash,
+  entryKinds,
+  History,
+  type HistoryView,
+  type SignedView,
+} from "../../lib/protocol/group/history.ts";
 import { process } from "../../lib/protocol/group/process.ts";
 import { keyFileFlag, type Member } from "../../lib/protocol/group/roster.ts";
 import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { cardBook, genesis, headOf, member, zeros } from "../fakes/commits.ts";
 import { type Person, person } from "../fakes/people.ts";
-import { testSite } from "../fakes/site.ts";
+import { signedBy, testSite, unsigned } from "../fakes/site.ts";
 import { seededRandom } from "../fakes/seeded_random.ts";
 import { test } from "../fakes/test.ts";
 
-const [ira, sam, dana, mallory] = await Promise.all(
-  ["ira", "sahnawaz", "dana", "mallory"].map(person),
+const [ira, sam, dana, mallory, server] = await Promise.all(
+  ["ira", "sahnawaz", "dana", "mallory", "server"].map(person),
 );
 const cards = await cardBook();
 const random = seededRandom("process");
@@ -38,6 +44,7 @@ const waiting = newGroupState(first.room, "lobby");
 const facts = (over: Partial<Facts> = {}): Facts => ({
   own: sam.card.id,
   site: testSite,
+  server: server.card.verifying,
   cards,
   roomKey: noKeyFile,
   now: 1_700_000_500,
@@ -60,7 +67,7 @@ function commit(
   head: { commitHash: Bytes; epoch: number },
   author: Person,
   roster: readonly Member[],
-  view: HistoryView,
+  view: HistoryView | SignedView,
   bend: Partial<CommitBody> = {},
 ): Made {
   const secret = random(32);
@@ -69,7 +76,7 @@ function commit(
   const body: CommitBody = {
     ...place,
     time: 1_700_000_100,
-    view,
+    view: "headSig" in view ? view : signedBy(first.room, view),
     policy: 0,
     roomName: "lobby",
     leaves: [],
@@ -108,7 +115,8 @@ function frozen<T>(value: T): T {
 const begun = new History({ pos: 0, hash: first.room }).after(entryHash(entryKinds.commit, first.bytes));
 const two = [member(ira, 0, 1), member(sam, 1)];
 const admits = commit(headOf(first, 1), ira, two, begun.view);
-const admission = entry(2, admits.commit.bytes);
+const start = begun.view.hash;
+const admission = entry(2, admits.commit.bytes, entryKinds.commit, { start });
 const inside = frozen(done(process(waiting, admission, facts(opens(admits)))).state);
 
 /** Ira's chain in the epoch that admitted us. */
@@ -125,9 +133,10 @@ function message(
     kind: 1,
     room: first.room,
     epoch: 1,
+    commit: admits.commit.hash.slice(0, 16),
     sender: ira.card.id,
     n: options.at ?? 0,
-    view: inside.history!.view,
+    view: signedBy(first.room, inside.history!.view),
     salt: random(16),
     ...bend,
   };
@@ -167,7 +176,7 @@ test("an admission waits for the person where a member's key has changed, and fo
   assertObjectMatch(doubted, { type: "need", need: { type: "trust", people: [{ name: "ira" }] } });
   const locked = commit(headOf(first, 1), ira, two, begun.view, { policy: keyFileFlag });
   const wrong = facts({ ...opens(locked), roomKey: random(32) });
-  assertEquals(process(waiting, entry(2, locked.commit.bytes), wrong), {
+  assertEquals(process(waiting, entry(2, locked.commit.bytes, entryKinds.commit, { start }), wrong), {
     type: "wrong key file",
     roomName: "lobby",
   });
@@ -231,7 +240,11 @@ for (
     assertObjectMatch(effects.find(({ type }) => type === "no key")!, { author: "ira", why });
     assertEquals([state.readable, state.head!.epoch], [false, 2]);
     const unread = done(process(state, say(message("old"), 4), facts()));
-    assertEquals(types(unread.effects), ["message refused"], "a message of the epoch before has no place");
+    assertEquals(
+      types(unread.effects),
+      ["hides", "message refused"],
+      "a message of the epoch before has no place",
+    );
   });
 }
 const refusedCommits: [string, RegExp, () => Bytes][] = [
@@ -255,7 +268,8 @@ for (const [what, says, make] of refusedCommits) {
   test(`a commit that ${what} is fed to the history and changes nothing else`, () => {
     const bytes = make();
     const { state, effects } = done(process(inside, entry(3, bytes), facts()));
-    assert(effects.length === 1 && effects[0].type === "commit refused");
+    assert(effects[0].type === "commit refused");
+    assertEquals(types(effects), ["commit refused", "hides"]);
     assert(says.test(effects[0].why), effects[0].why);
     assertEquals({ ...state, history: null }, { ...inside, history: null });
     assertEquals(state.history!.view, inside.history!.after(entryHash(entryKinds.commit, bytes)).view);
@@ -276,9 +290,9 @@ const refusedMessages: [string, string, () => Bytes][] = [
   [
     "claims a view before its epoch",
     "impossible view",
-    () => message("x", { view: { pos: 1, hash: zeros } }),
+    () => message("x", { view: unsigned(1, zeros) }),
   ],
-  ["claims a view of itself", "view of what follows", () => message("x", { view: { pos: 3, hash: zeros } })],
+  ["claims a view of itself", "view of what follows", () => message("x", { view: unsigned(3, zeros) })],
   ["is sealed with another key", "does not open", () => message("x", {}, { key: random(32) })],
 ];
 for (const [what, why, make] of refusedMessages) {
@@ -311,10 +325,19 @@ test("numbers that were never shown are told of, unless expired entries explain 
   assertEquals(types(explained).includes("missing"), false);
 });
 
-test("a view that is not ours is the alarm, and the message is shown all the same", () => {
+test("a view that is not ours: signed by the server it is the alarm, else a lie; the message is shown all the same", () => {
   const { pos } = inside.history!.view;
-  const { effects } = done(process(inside, say(message("x", { view: { pos, hash: random(32) } })), facts()));
-  assertEquals(types(effects), ["forked", "uncovered", "message"]);
+  const other = { pos, hash: random(32) };
+  const said = (view: SignedView) =>
+    types(done(process(inside, say(message("x", { view })), facts())).effects);
+  assertEquals(said(signedBy(first.room, other)), ["two histories", "uncovered", "message"]);
+  assertEquals(said(unsigned(pos, other.hash)), ["false view", "uncovered", "message"]);
+  assertEquals(said(signedBy(zeros, other)), ["false view", "uncovered", "message"], "of another room");
+  assertEquals(
+    said(signedBy(first.room, other, zeros)),
+    ["false view", "uncovered", "message"],
+    "of another site",
+  );
 });
 
 test("an own message that waited is stored; one that did not means a restored backup", () => {
@@ -371,10 +394,10 @@ const notEntered: [string, Processed<GroupState>, () => Processed<GroupState>][]
     type: "fault",
     why: "the room has another name than the one asked for",
   }, () => process({ ...waiting, name: "attic" }, admission, facts(opens(admits)))],
-  ["the entries before it are missing", {
+  ["the server does not say where it begins", {
     type: "fault",
-    why: "the entries before the admission are missing",
-  }, () => process(waiting, { ...admission, pos: 3 }, facts(opens(admits)))],
+    why: "a history that begins nowhere",
+  }, () => process(waiting, { ...admission, start: null }, facts(opens(admits)))],
   ["it is from before our removal", {
     type: "fault",
     why: "an admission from before the removal",
@@ -389,14 +412,12 @@ for (const [what, expected, act] of notEntered) {
   test(`an admission is not followed when ${what}`, () => assertEquals(act(), expected));
 }
 
-test("hashes between the view of an admission and itself carry the history on", () => {
-  const e = [random(32), random(32)];
-  const between = entry(4, admits.commit.bytes, entryKinds.commit, { before: { first: 2, hashes: e } });
-  const { state } = done(process(waiting, between, facts(opens(admits))));
-  let expected = begun;
-  for (const each of [...e, entryHash(entryKinds.commit, admits.commit.bytes)]) {
-    expected = expected.after(each);
-  }
+test("our history begins where the server says, whatever the author's view", () => {
+  const elsewhere = random(32);
+  const { state } = done(process(waiting, { ...admission, pos: 40, start: elsewhere }, facts(opens(admits))));
+  const expected = new History({ pos: 39, hash: elsewhere }).after(
+    entryHash(entryKinds.commit, admits.commit.bytes),
+  );
   assertEquals(state.history!.view, expected.view);
 });
 

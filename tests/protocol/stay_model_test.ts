@@ -16,6 +16,7 @@ import { sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { makePrekey, parsePrekey } from "../../lib/protocol/identity/prekey.ts";
 import { opensWith } from "../fakes/chain_reader.ts";
 import { person } from "../fakes/people.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const people = await Promise.all(["ira", "sahnawaz", "dana", "erin"].map(person));
 const prekeys = await Promise.all(
@@ -100,9 +101,10 @@ async function runModel(sequence: Step[]): Promise<void> {
       kind: 1,
       room,
       epoch,
+      commit: current.commitHash.slice(0, 16),
       sender: people[who].card.id,
       n: log.length,
-      view: { pos: 0, hash: room },
+      view: unsigned(0, room),
       salt: systemRandom(16),
     };
     const bytes = sealMessage(header, content, messageKey, current.commitHash, people[who].identity.signing);

@@ -18,6 +18,7 @@ import type { LogRecord } from "../../lib/server/store/journal.ts";
 import { genesis, headOf, member, successor, zeros } from "../fakes/commits.ts";
 import { person } from "../fakes/people.ts";
 import { type World, worldTest } from "../fakes/world.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const [ira, sam, mallory] = await Promise.all(["ira", "sahnawaz", "mallory"].map(person));
 const first = genesis(ira);
@@ -43,8 +44,18 @@ const card = ({ card }: typeof ira, takesName = false): LogRecord => ({
 const commit = (bytes: Bytes): LogRecord => ({ kind: "commit", bytes, boxes: [] });
 const begin = (world: World) => outcomes(world, card(ira), card(sam), card(mallory), commit(first.bytes));
 function message(n: number, bend: Partial<MessageHeader> = {}): LogRecord {
-  const view = { pos: 1, hash: zeros };
-  const header = { kind: 1, room: head.room, epoch: 0, sender: ira.card.id, n, view, salt: systemRandom(16) };
+  const view = unsigned(1, zeros);
+  const commit = head.commitHash.slice(0, 16);
+  const header = {
+    kind: 1,
+    room: head.room,
+    epoch: 0,
+    commit,
+    sender: ira.card.id,
+    n,
+    view,
+    salt: systemRandom(16),
+  };
   const content = { type: 1, msgId: systemRandom(16), timeMs: 1, body: new Uint8Array(1) };
   const bytes = sealMessage({ ...header, ...bend }, content, zeros, head.commitHash, ira.identity.signing);
   return { kind: "message", bytes };
@@ -84,7 +95,7 @@ worldTest("prekey: ids only grow, and one id is one prekey", async (world) => {
 worldTest("commit: a room begins once, goes on from its last epoch, and only by a member", async (world) => {
   const again = genesis(sam, { prev: systemRandom(32) });
   const next = successor(head, ira);
-  const early = successor(head, ira, { view: { pos: 9, hash: zeros } });
+  const early = successor(head, ira, { view: unsigned(9, zeros) });
   const foreign = successor(head, mallory, { roster: [...head.roster, member(mallory, 1)] });
   const nowhere = successor({ ...head, room: zeros }, ira);
   const told = await begin(world);
@@ -127,7 +138,7 @@ worldTest("message: in order, once, and only where it belongs", async (world) =>
       message(0),
       message(5),
       message(1, { epoch: 1 }),
-      message(1, { view: { pos: 7, hash: zeros } }),
+      message(1, { view: unsigned(7, zeros) }),
       message(0, { sender: sam.card.id }),
       message(0, { room: zeros }),
     ),
@@ -142,7 +153,7 @@ worldTest(
     await begin(world);
     const room = systemRandom(32);
     const say = (n: number, bend: { room?: Bytes; pos?: number } = {}): LogRecord => {
-      const view = { pos: bend.pos ?? 0, hash: zeros };
+      const view = unsigned(bend.pos ?? 0, zeros);
       const where = { room: bend.room ?? room, sender: ira.card.id, n, view };
       const bytes = signKeyFileMessage(where, new TextEncoder().encode("token"), ira.identity.signing);
       return { kind: "key-file message", bytes };
@@ -162,7 +173,7 @@ worldTest(
       world.server.rooms.site,
       ...[ira.card.id, sam.card.id].sort(compareBytes) as [Bytes, Bytes],
     );
-    const two = { room: id, prev: zeros, view: { pos: 0, hash: id }, policy: policies.direct, roomName: "" };
+    const two = { room: id, prev: zeros, view: unsigned(0, id), policy: policies.direct, roomName: "" };
     const direct = genesis(ira, { ...two, roster: [member(ira), member(sam)] });
     const taken: LogRecord = { kind: "key-file room", room: id, maker: sam.card.id };
     assertEquals(await outcomes(world, commit(direct.bytes), taken), ["stored 1", "DENIED"]);
@@ -180,7 +191,7 @@ worldTest(
     );
     const make = (room: Bytes): LogRecord => ({ kind: "key-file room", room, maker: sam.card.id });
     const say = (room: Bytes, n: number): LogRecord => {
-      const where = { room, sender: ira.card.id, n, view: { pos: 0, hash: zeros } };
+      const where = { room, sender: ira.card.id, n, view: unsigned(0, zeros) };
       const bytes = signKeyFileMessage(where, new TextEncoder().encode("token"), ira.identity.signing);
       return { kind: "key-file message", bytes };
     };
@@ -195,7 +206,7 @@ worldTest(
     for (const room of [id, other]) rooms.reap(rooms.keyFileRoom(room)!);
     while ((await rooms.propose({ kind: "sweep" })).type === "done");
     assertEquals(await outcomes(world, make(other), say(other, 1)), ["done", "stored 2"]);
-    const two = { room: id, prev: zeros, view: { pos: 0, hash: id }, policy: policies.direct, roomName: "" };
+    const two = { room: id, prev: zeros, view: unsigned(0, id), policy: policies.direct, roomName: "" };
     const direct = genesis(ira, { ...two, roster: [member(ira), member(sam)] });
     assertEquals(await outcomes(world, commit(direct.bytes), make(id)), ["stored 1", "DENIED"]);
     // A room of two that was given up does not begin anew.

@@ -9,6 +9,7 @@ import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { until } from "../fakes/until.ts";
 import { type World, worldTest } from "../fakes/world.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const limits = { sendBurst: 2000, sendsPerSecond: 2000, commitEveryMs: 10 };
 
@@ -159,7 +160,7 @@ worldTest("of two busy rooms the transit keys may come in any order", async (wor
   const { identity, card } = await person("ira");
   let n = 0;
   const say = async (room: Bytes) => {
-    const header = { room, sender: card.id, n: n++, view: { pos: 0, hash: new Uint8Array(32) } };
+    const header = { room, sender: card.id, n: n++, view: unsigned(0, new Uint8Array(32)) };
     const message = signKeyFileMessage(
       header,
       new TextEncoder().encode("x".repeat(100)) as Bytes,

@@ -44,7 +44,7 @@ function bench(store: Store, retention: { seconds: number; bytes: number }) {
     pos++;
     const place = { pos, time: nowSeconds(), kind, epoch: 1, n: kind === 1 ? -1 : pos };
     const bytes = new Uint8Array(size);
-    const hashes = { hash: id(pos % 250), history: id(pos % 251), sender: id(sender) };
+    const hashes = { digest: id(pos % 250), history: id(pos % 251), sender: id(sender) };
     store.append(room, { ...place, ...hashes, bytes });
     return pos;
   };
@@ -191,9 +191,10 @@ test("opening a store and greeting a member reads rows of rooms, and goes over n
   const path = `${dir}/rooms.db`;
   const store = new SqliteStore(path, seededRandom("run"));
   const { append } = bench(store, most);
-  const first = genesis(await person("ira"));
+  const ira = await person("ira");
+  const first = genesis(ira);
   store.append(room, { ...entryOf(append(2, 10) + 1), kind: 1, bytes: first.bytes, n: -1 });
-  store.beginStay(room, id(2), 1, 0, null);
+  store.beginStay(room, id(2), 1, null);
   store.close();
   const prepare = DatabaseSync.prototype.prepare;
   const asked = new Set<string>();
@@ -208,7 +209,16 @@ test("opening a store and greeting a member reads rows of rooms, and goes over n
     const defer = () => {};
     const journal = new LocalJournal(again, clock, quiet, defer);
     const limits = defaultLimits;
-    const parts = { store: again, journal, clock, limits, site: id(7), events: quiet, defer };
+    const parts = {
+      store: again,
+      journal,
+      clock,
+      limits,
+      site: id(7),
+      signing: ira.identity.signing,
+      events: quiet,
+      defer,
+    };
     const rooms = new Rooms({ ...parts, random: seededRandom("rooms") });
     assertEquals([rooms.get(room)!.last, rooms.get(room)!.head.epoch], [2, 0]);
     for (const stay of again.roomsOf(id(2))) again.stays(stay, id(2));
@@ -232,5 +242,5 @@ test("opening a store and greeting a member reads rows of rooms, and goes over n
 });
 
 function entryOf(pos: number) {
-  return { pos, time: 0, epoch: 0, hash: id(1), history: id(2), sender: id(2) };
+  return { pos, time: 0, epoch: 0, digest: id(1), history: id(2), sender: id(2) };
 }

@@ -14,6 +14,7 @@ import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { until } from "../fakes/until.ts";
 import { type World, worldTest } from "../fakes/world.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const flooder = async (world: World, n: number) =>
   await Flooder.open(await another(n), await dialTcp("127.0.0.1", world.port));
@@ -24,7 +25,7 @@ async function adminOf(world: World, name = "closed", policy: number = policies.
   const client = await RawClient.open(world.port, "ira");
   const prev = new Uint8Array(32).fill(3);
   const room = roomId(ira.card.id, name, prev);
-  const view = { pos: 0, hash: room };
+  const view = unsigned(0, room);
   const first = genesis(ira, { prev, room, roomName: name, policy, view });
   const commit = (bytes: Bytes) => client.inStream((ref) => ({ type: "COMMIT", ref, commit: bytes }));
   assertEquals(await commit(first.bytes), "STORED 1");

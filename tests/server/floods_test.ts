@@ -15,6 +15,7 @@ import { RawClient } from "../fakes/raw_client.ts";
 import { SlowProxy } from "../fakes/slow_proxy.ts";
 import { until } from "../fakes/until.ts";
 import { type World, worldTest } from "../fakes/world.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const zeros = new Uint8Array(32);
 
@@ -44,7 +45,7 @@ worldTest(
     const token = new TextEncoder().encode("x".repeat(100)) as Bytes;
     const began = performance.now();
     for (let n = 0; n < 1500; n++) {
-      const header = { room, sender: card.id, n, view: { pos: 0, hash: zeros } };
+      const header = { room, sender: card.id, n, view: unsigned(0, zeros) };
       const message = signKeyFileMessage(header, token, identity.signing);
       mallory.connection.sendInStream(room, (ref) => ({ type: "SEND", ref, message }));
     }
@@ -73,7 +74,7 @@ worldTest(
         const prev = new Uint8Array(32).fill(i + 1);
         const roomName = `${name}-${i}`.slice(0, 24);
         const id = roomId(author.card.id, roomName, prev);
-        const { bytes } = genesis(author, { prev, room: id, roomName, view: { pos: 0, hash: id } });
+        const { bytes } = genesis(author, { prev, room: id, roomName, view: unsigned(0, id) });
         answers.push(await client.inStream((ref) => ({ type: "COMMIT", ref, commit: bytes })));
       }
       client.close();

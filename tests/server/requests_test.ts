@@ -20,6 +20,7 @@ import { type Person, person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { until } from "../fakes/until.ts";
 import { type World, worldTest } from "../fakes/world.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const [ira, sam, dana] = await Promise.all(["ira", "sahnawaz", "dana"].map(person));
 const first = genesis(ira);
@@ -36,9 +37,10 @@ function message(n: number, bend: Partial<MessageHeader> = {}, sender: Person = 
     kind: 1,
     room: head.room,
     epoch: 0,
+    commit: head.commitHash.slice(0, 16),
     sender: sender.card.id,
     n,
-    view: { pos: 1, hash: zeros },
+    view: unsigned(1, zeros),
     salt: systemRandom(16),
     ...bend,
   };
@@ -84,8 +86,8 @@ worldTest(
 const refused: [string, string, () => Bytes][] = [
   ["as somebody else", "DENIED", () => message(0, {}, sam)],
   ["of a future epoch", "DENIED", () => message(0, { epoch: 1 })],
-  ["with a view before the epoch's commit", "DENIED", () => message(0, { view: { pos: 0, hash: zeros } })],
-  ["with a view after the last entry", "DENIED", () => message(0, { view: { pos: 2, hash: zeros } })],
+  ["with a view before the epoch's commit", "DENIED", () => message(0, { view: unsigned(0, zeros) })],
+  ["with a view after the last entry", "DENIED", () => message(0, { view: unsigned(2, zeros) })],
   ["into an unknown room", "NO_ROOM", () => message(0, { room: zeros })],
 ];
 for (const [what, code, make] of refused) {
@@ -174,7 +176,7 @@ worldTest("nobody asks to be let in to a room of two", async (world) => {
   const two = {
     room: id,
     prev: zeros,
-    view: { pos: 0, hash: id },
+    view: unsigned(0, id),
     policy: policies.direct,
     roomName: "",
     roster,
@@ -198,7 +200,7 @@ worldTest("a room name in use, in any spelling that looks like it, is CONFLICT",
   const { roomId } = await import("../../lib/protocol/group/commit.ts");
   const prev = systemRandom(32);
   const id = roomId(sam.card.id, "1OBBY", prev);
-  const taken = genesis(sam, { prev, room: id, roomName: "1OBBY", view: { pos: 0, hash: id } });
+  const taken = genesis(sam, { prev, room: id, roomName: "1OBBY", view: unsigned(0, id) });
   assertEquals(await commit(other, taken.bytes), "CONFLICT");
   assertEquals(await commit(client, first.bytes), "CONFLICT");
   client.close();
@@ -408,9 +410,9 @@ worldTest(
 );
 clockTest("a removed member gets the entry that removes, and none after it", async (world, clock) => {
   const { client, other, adds } = await roomOfTwo(world, clock);
-  const removes = successor(headOf(adds, 2), ira, { roster: head.roster, view: { pos: 2, hash: zeros } });
+  const removes = successor(headOf(adds, 2), ira, { roster: head.roster, view: unsigned(2, zeros) });
   assertEquals(await commit(client, removes.bytes), "STORED 3");
-  const later = message(0, { epoch: 2, view: { pos: 3, hash: zeros } });
+  const later = message(0, { epoch: 2, commit: removes.hash.slice(0, 16), view: unsigned(3, zeros) });
   assertEquals(await send(client, later), "STORED 4");
   await until("removed", () => other.received.some((m) => m.type === "ENTRY" && m.pos === 3));
   assertEquals(other.received.flatMap((m) => m.type === "ENTRY" ? [m.pos] : []), [2, 3]);
@@ -430,7 +432,7 @@ clockTest(
     const { client, other, adds } = await roomOfTwo(world, clock);
     const byIra = successor(headOf(adds, 2), ira);
     assertEquals(await commit(other, byIra.bytes), "DENIED");
-    const said = message(0, { epoch: 1, view: { pos: 2, hash: zeros } });
+    const said = message(0, { epoch: 1, commit: adds.hash.slice(0, 16), view: unsigned(2, zeros) });
     assertEquals(await send(other, said), "DENIED");
     assertEquals(await commit(client, byIra.bytes), "STORED 3");
     client.close();

@@ -8,6 +8,7 @@ import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { headIn, worldTest } from "../fakes/world.ts";
 import { until } from "../fakes/until.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const limits = { ...defaultLimits, sendBurst: 1000, commitEveryMs: 1, memberCommits: 1000 };
 const retention = { seconds: 86_400, bytes: 256 * 1024 };
@@ -26,7 +27,7 @@ worldTest(
       const { identity, card } = await person(names[k]);
       await raw.ask((ref) => ({ type: "JOIN", ref, room, kind: 2, pos: 0 }), "DONE");
       for (let n = 0; n < 20; n++) {
-        const header = { room, sender: card.id, n, view: { pos: 0, hash: room } };
+        const header = { room, sender: card.id, n, view: unsigned(0, room) };
         const message = sealKeyFileMessage(
           header,
           "x".repeat(15_000),

@@ -17,6 +17,7 @@ import { type Person, person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { until } from "../fakes/until.ts";
 import { worldTest } from "../fakes/world.ts";
+import { unsigned } from "../fakes/site.ts";
 
 const id = (n: number) => new Uint8Array(32).fill(n);
 const named = (maker: number) => ({ maker: id(maker), name: "lobby", kind: 1 });
@@ -76,7 +77,7 @@ async function makeRooms(client: RawClient, author: Person, count: number, put: 
     new DataView(prev.buffer).setUint32(0, i + 1);
     const roomName = `${author.name}-${i}`;
     const room = roomId(author.card.id, roomName, prev);
-    const view = { pos: 0, hash: room };
+    const view = unsigned(0, room);
     const first = genesis(author, { prev, room, roomName, policy: policies.closed, view });
     const made = await commit(first.bytes);
     const head = headOf(first, 1);
@@ -164,7 +165,7 @@ worldTest(
         const prev = id(i);
         const roomName = `${who.name}-${i}`;
         const room = roomId(who.card.id, roomName, prev);
-        const first = genesis(who, { prev, room, roomName, view: { pos: 0, hash: room } });
+        const first = genesis(who, { prev, room, roomName, view: unsigned(0, room) });
         return { type: "COMMIT", ref: flooder.ref, commit: first.bytes };
       };
       await flooder.write(Array.from({ length: 5 }, (_, i) => make(i)));
@@ -221,7 +222,7 @@ worldTest(
     for (let i = 0; i < 4; i++) {
       const prev = id(i + 1);
       const room = roomId(ira.card.id, "lobby", prev);
-      const first = genesis(ira, { prev, room, view: { pos: 0, hash: room } });
+      const first = genesis(ira, { prev, room, view: unsigned(0, room) });
       assertEquals(await commit(first.bytes), "STORED 1");
       const { signature } = makeLeave(ira.card.id, room, 0, ira.identity.signing);
       assertEquals(
@@ -285,7 +286,7 @@ worldTest(
     const first = genesis(ira);
     await commit(first.bytes);
     const box = new Uint8Array(boxBytes).fill(7);
-    box[0] = 1;
+    box[0] = 2;
     box.set(sam.card.id, 1);
     let head = headOf(first, 1);
     for (let pos = 2; pos < 6; pos++) {

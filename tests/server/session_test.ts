@@ -15,6 +15,7 @@ import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { FakeClock, settle } from "../fakes/fake_clock.ts";
 import { clientConfig, serverConfig } from "../fakes/handshakes.ts";
 import { type MemoryConn, memoryConnPair } from "../fakes/memory_conn.ts";
+import { person } from "../fakes/people.ts";
 import { testSite } from "../fakes/site.ts";
 import { LocalJournal } from "../../lib/server/store/local_journal.ts";
 
@@ -38,6 +39,7 @@ async function session(limits: Partial<Limits> = {}) {
       clock,
       limits: all,
       site: testSite,
+      signing: (await person("server")).identity.signing,
       events,
       defer,
       random: systemRandom,

@@ -18,6 +18,7 @@ import { RawClient } from "../fakes/raw_client.ts";
 import { test } from "../fakes/test.ts";
 import { until } from "../fakes/until.ts";
 import { inWorld, type World } from "../fakes/world.ts";
+import { unsigned } from "../fakes/site.ts";
 
 /** A disk that is full, or cannot even be read. */
 class BadDisk extends SqliteStore {
@@ -171,11 +172,12 @@ heldTest(
     assertEquals(await commit(added.bytes), "STORED 2");
     const removal = successor(headOf(added, 2), ira, { roster: head.roster });
     const content = { type: 1, msgId: new Uint8Array(16), timeMs: 1, body: new Uint8Array(1) };
-    const view = { pos: 2, hash: zeros };
+    const view = unsigned(2, zeros);
     const header = {
       kind: 1,
       room: head.room,
       epoch: 1,
+      commit: added.hash.slice(0, 16),
       sender: sam.card.id,
       n: 0,
       view,

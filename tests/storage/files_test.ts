@@ -159,7 +159,7 @@ inDir("a last pin line that a crash cut is passed over; a broken line inside is 
   Deno.writeTextFileSync(`${dir}/known.jsonl`, '{"kind":"serv', { append: true });
   assertEquals(new KnownKeys(dir).server("h:1"), ira.card.id);
   Deno.writeTextFileSync(`${dir}/known.jsonl`, "x\n", { append: true });
-  assertThrows(() => new KnownKeys(dir), Error, "Line 2");
+  assertThrows(() => new KnownKeys(dir), Error, "Line 3");
 });
 inDir(
   "own prekeys: one a day, stored before use, old ones erased 48 h after the next was confirmed and at their end",

@@ -27,6 +27,7 @@ import { MemoryStore } from "../../server/store/memory.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
 import { StateTorn, type Store } from "../../server/store/store.ts";
 import { serverDir } from "../../storage/home.ts";
+import { movedWords, moveVersionOne } from "../../storage/version_one.ts";
 import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../../storage/key_files.ts";
 import { Lock } from "../../storage/lock.ts";
 import { PromptLine } from "../../ui/terminal/prompt_line.ts";
@@ -78,6 +79,8 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
   let log: ServeLog | null = null;
   try {
     log = openLog(parsed, process, (line) => process.err(`${line}\n`));
+    const moved = moveVersionOne(dir);
+    if (moved !== null) process.err(`[!] ${movedWords(moved)}\n`);
     const identity = await openIdentity(dir, values["passphrase-file"], process);
     const card = openCard(dir, identity, process);
     const accounts = accountsAsked && await accountsFor(accountsAsked, dir, process);

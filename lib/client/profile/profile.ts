@@ -19,6 +19,7 @@ import {
   tightenDir,
   writeAtomically,
 } from "../../storage/private_file.ts";
+import { movedWords, moveVersionOne } from "../../storage/version_one.ts";
 import { SealedFiles } from "../../storage/sealed_files.ts";
 import { KnownKeys } from "../trust/known_keys.ts";
 
@@ -44,6 +45,8 @@ export interface ProfileAsks {
   passphrase<T>(open: (passphrase: string) => T): Promise<T>;
   /** Keys are about to be made, which takes a moment. @returns the passphrase for them, or null for none */
   making(): string | null;
+  /** What an earlier version has kept was moved. @param words what is so */
+  moved(words: string): void;
 }
 
 /**
@@ -68,6 +71,8 @@ export async function openProfile(
     "leave the other chat first, or choose another name with -u NAME",
   );
   try {
+    const moved = moveVersionOne(own);
+    if (moved !== null) asks.moved(movedWords(moved));
     if (!hasKeys(own, "client")) {
       refuseRemains(dir, name);
       const fresh = asks.making();

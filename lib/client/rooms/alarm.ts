@@ -1,18 +1,24 @@
 /**
- * Alarm (protocol §9): the server has shown us another history than somebody else. Sending stops until the person says
- * how to go on.
+ * Alarm (protocol §9): the server hides or changes something, or its key has signed two histories. Sending stops until
+ * the person says how to go on. No member can raise it: one who lies about her view is named, and nothing stops.
  */
 
 import { encodeHex } from "@std/encoding/hex";
 import type { StreamState } from "./room_state.ts";
 
-// In the place of a member's name.
-const theServer = "the server";
+const hides =
+  "The server hides or changes something: it gave what no honest server keeps. Nothing more is sent into " +
+  "this room, and nothing that you can do here lifts that: only an admin's pass lets you in anew.";
+const twoHistories =
+  "This server's key has signed two histories of this room: it was restored from an old copy, runs " +
+  'twice, or splits the room. Nothing more is sent. Ask the others by another way; "/retry" goes on with what you have ' +
+  "seen.";
+const lost = "The server has lost its data, or is not the one it was.";
 
 /** What an alarm needs of its room. */
 export interface AlarmRoom {
   /** Where it is kept. */
-  readonly state: Pick<StreamState, "alarm" | "alarmBy" | "ignoredViews" | "acknowledged">;
+  readonly state: Pick<StreamState, "alarm" | "isHidden" | "isSplitKnown" | "liars">;
   /** Where the person is warned. */
   readonly news: { warn(text: string): void };
   /** The name of somebody by id. */
@@ -31,57 +37,55 @@ export class Alarm {
     return this.room.state.alarm !== null;
   }
 
-  /** An author's history is not ours. */
-  raise(author: Uint8Array): void {
+  /** The server gave what no honest one stores. */
+  hidden(): void {
+    if (this.room.state.isHidden) return;
+    this.room.state.isHidden = true;
+    this.raise(hides);
+  }
+
+  /** The server has signed another history than ours. */
+  twoHistories(): void {
+    if (!this.room.state.isSplitKnown && !this.isRaised) this.raise(twoHistories);
+  }
+
+  /** Somebody claims what no server has signed: named once. */
+  liar(author: Uint8Array): void {
     const key = encodeHex(author);
     const { state } = this.room;
-    if (state.ignoredViews.includes(key) || state.acknowledged?.includes(key)) return;
-    const name = this.room.nameOf(author);
-    state.alarm = name;
-    state.alarmBy = key;
+    if (state.liars?.includes(key)) return;
+    state.liars = [...state.liars ?? [], key];
     this.room.changed();
+    const name = this.room.nameOf(author);
     this.room.news.warn(
-      `The server has shown you and ${name} different histories of this room. Nothing more is sent. ` +
-        `Compare by another way with ${name}; then "/retry" goes on with what you have seen, ` +
-        `and "/trust ${name}" ignores what ${name} claims from now on.`,
+      `${name} claims to have seen another history of this room than you, and the server has not signed it: ${name} ` +
+        "says what is not so, or has a broken program. Nothing else follows from it.",
     );
   }
 
-  /** The server's history is not the one that it showed us before. */
-  raiseAgainstServer(text: string): void {
-    this.serverLost();
+  /** Raises one. @param text what is so, and what can be done */
+  raise(text: string): void {
+    this.room.state.alarm = text;
     this.room.changed();
     this.room.news.warn(text);
   }
 
   /** The server has lost its data: told once for all its rooms, and kept with what is kept of the server. */
   serverLost(): void {
-    this.room.state.alarm = theServer;
+    this.room.state.alarm ??= lost;
   }
 
   /** It is the known server again; its streams will show whether it has lost anything. */
   serverIsBack(): void {
-    if (this.room.state.alarm === theServer) this.room.state.alarm = null;
+    if (this.room.state.alarm === lost) this.room.state.alarm = null;
   }
 
-  /** The person goes on all the same: histories that have parted stay apart, and are not told of again. */
+  /** The person goes on all the same, where that can be. */
   acknowledge(): void {
     const { state } = this.room;
-    if (state.alarm !== null && state.alarmBy) {
-      state.acknowledged = [...state.acknowledged ?? [], state.alarmBy];
-    }
-    this.#end();
-  }
-
-  /** The person no longer cares what a member claims to have seen. */
-  ignore(author: Uint8Array): void {
-    this.room.state.ignoredViews.push(encodeHex(author));
-    this.#end();
-  }
-
-  #end(): void {
-    this.room.state.alarm = null;
-    this.room.state.alarmBy = null;
+    if (state.alarm === null || state.isHidden) return;
+    if (state.alarm === twoHistories) state.isSplitKnown = true;
+    state.alarm = null;
     this.room.changed();
   }
 }

@@ -37,5 +37,5 @@ export class Backlog {
 /** What a message takes in memory, about. */
 export function weightOf(message: LinkMessage): number {
   if (message.type === "ENTRY") return messageBytes + message.bytes.length;
-  return message.type === "HASHES" ? messageBytes + 64 * message.hashes.length : messageBytes;
+  return message.type === "HASHES" ? messageBytes + 64 * message.digests.length : messageBytes;
 }

@@ -48,7 +48,7 @@ export interface EffectsRoom {
   /** Where the person is told. */
   readonly news: Pick<RoomNews, "event" | "notice" | "warn" | "warnOnce">;
   /** Raised when an author's history is not ours. */
-  readonly alarm: Pick<Alarm, "raise">;
+  readonly alarm: Pick<Alarm, "twoHistories" | "liar" | "hidden">;
   /** Ours, on their way. */
   readonly lines: Pick<Lines, "stored">;
   /** We are in. */
@@ -76,8 +76,12 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
       return room.lines.stored(effect.msgId);
     case "agrees":
       return room.confirmations.seen(effect.author, effect.view);
-    case "forked":
-      return room.alarm.raise(effect.author);
+    case "two histories":
+      return room.alarm.twoHistories();
+    case "false view":
+      return room.alarm.liar(effect.author);
+    case "hides":
+      return room.alarm.hidden();
     case "uncovered":
       return room.confirmations.needs(effect.pos, effect.author, effect.timeMs);
     case "not ours":

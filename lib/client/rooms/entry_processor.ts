@@ -91,10 +91,11 @@ export class EntryProcessor {
   }
 
   #facts(opened: ReadonlyMap<string, Opened>, entry: Entry | null): Facts {
-    const { card, serverId, site, directory, known, clock } = this.room.context;
+    const { card, serverId, serverKey, site, directory, known, clock } = this.room.context;
     return {
       own: card.id,
       site,
+      server: serverKey,
       cards: directory.card,
       roomKey: this.room.roomKey,
       now: seconds(clock),

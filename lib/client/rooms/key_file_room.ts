@@ -15,6 +15,7 @@ import { ChatError, unlessRefused } from "../../errors.ts";
 import type { Entry } from "../../protocol/group/group_state.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import { History } from "../../protocol/group/history.ts";
+import { signedViewOf } from "../../protocol/group/signed_head.ts";
 import { sealKeyFileMessage, signKeyFileMessage } from "../../protocol/group/key_file_message.ts";
 import {
   type KeyFileEffect,
@@ -49,7 +50,6 @@ export function newKeyFileRoomState(id: Bytes, name: string): KeyFileRoomState {
     status: "waiting",
     history: null,
     outbox: [],
-    ignoredViews: [],
     alarm: null,
     next: 0,
     last: {},
@@ -138,7 +138,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     // Numbers may have gaps: starting from the clock, even a lost state never reuses one.
     const n = state.next = Math.max(state.next, seconds(clock));
     state.next++;
-    const header = { room: state.id, sender: card.id, n, view: this.history!.view };
+    const header = { room: state.id, sender: card.id, n, view: signedViewOf(state) };
     const text = new TextDecoder().decode(item.body);
     const bytes = item.isToken
       ? signKeyFileMessage(header, item.body, identity.signing)
@@ -174,6 +174,8 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
         return await this.messageStored(message);
       case "ERROR":
         return void this.messageRefused(message);
+      case "HEAD":
+        return this.headFollows(message);
       case "ANSWER":
         return this.#onAnswer(message);
       case "PRESENCE":
@@ -196,13 +198,13 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
       if (info.last === 0) this.news.notice("Nothing has been said here with this file yet.");
       this.dirty = true;
     } else if (info.start === here.pos && !equals(info.startHash, here.hash)) {
-      this.alarm.raiseAgainstServer(
+      this.alarm.raise(
         "The server has another history of this room than the one it showed you before. Nothing more is sent; " +
           '"/retry" goes on all the same.',
       );
     } else if (info.start > here.pos) {
       // The server gave the room up, as nobody had spoken for long, and made it anew; or it says so.
-      this.alarm.raiseAgainstServer(
+      this.alarm.raise(
         `What was said since you were here is gone, and so is what could show that nothing was changed: ${
           expiredText(info.start - here.pos)
         } Nothing more is sent; "/retry" goes on all the same.`,
@@ -244,8 +246,9 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   }
 
   #facts(): KeyFileFacts {
-    const { card, directory, known, serverId } = this.context;
+    const { card, directory, known, serverId, site } = this.context;
     return {
+      site,
       own: card,
       server: this.server,
       key: this.key,
@@ -274,8 +277,12 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   #carryOut(effect: KeyFileEffect, pos: number | null, address: string): void {
     const { news } = this;
     switch (effect.type) {
-      case "forked":
-        return this.alarm.raise(effect.author);
+      case "two histories":
+        return this.alarm.twoHistories();
+      case "false view":
+        return this.alarm.liar(effect.author);
+      case "hides":
+        return this.alarm.hidden();
       case "refused":
         return news.warn(
           pos === null ? answerFault(effect.why) : faultInWords(effect.why, effect.sender?.name ?? ""),

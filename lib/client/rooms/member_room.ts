@@ -13,8 +13,9 @@ import { ChatError } from "../../errors.ts";
 import { isLeaveSigned, type Leave, makeLeave } from "../../protocol/group/commit.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
 import { chainStep, noKeyFile } from "../../protocol/group/epoch.ts";
-import { messageKinds, sealMessage } from "../../protocol/group/sealed_message.ts";
-import { entryKinds } from "../../protocol/group/history.ts";
+import { messageKinds, namedCommitBytes, sealMessage } from "../../protocol/group/sealed_message.ts";
+import { signedViewOf } from "../../protocol/group/signed_head.ts";
+import { entryKinds, type HistoryView } from "../../protocol/group/history.ts";
 import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
 import { Confirmations } from "./confirmations.ts";
 import { Committer } from "./committer.ts";
@@ -27,8 +28,6 @@ import type { OutboxItem, RoomState } from "./room_state.ts";
 import type { Named } from "../../protocol/identity/name.ts";
 import { RoomStream } from "./room_stream.ts";
 import type { Entry } from "../../protocol/group/group_state.ts";
-
-const maxHashes = 65_536;
 
 /** One room with a roster. */
 export class MemberRoom extends RoomStream<RoomState> {
@@ -44,7 +43,8 @@ export class MemberRoom extends RoomStream<RoomState> {
   readonly confirmations = new Confirmations(this);
   readonly #committer = new Committer(this);
   readonly #entries = new EntryProcessor(this);
-  #hashes: { first: number; hashes: Bytes[] } | null = null;
+  /** Where the stream begins, by the last ROOM_INFO. */
+  #start: HistoryView | null = null;
   #presenceKnown = false;
 
   get label(): string {
@@ -128,7 +128,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     super.disconnect();
     this.#committer.reset();
     this.confirmations.reset();
-    this.#hashes = null;
+    this.#start = null;
     this.present.clear();
     this.#presenceKnown = false;
   }
@@ -256,7 +256,7 @@ export class MemberRoom extends RoomStream<RoomState> {
   }
 
   seal(item: OutboxItem): Sealed {
-    const { state, context, history } = this;
+    const { state, context } = this;
     const head = state.head!;
     const chain = state.chains[encodeHex(context.card.id)];
     if (!chain?.key) throw new Error("there are no keys to seal with");
@@ -265,9 +265,10 @@ export class MemberRoom extends RoomStream<RoomState> {
       kind: messageKinds.ordinary,
       room: state.id,
       epoch: head.epoch,
+      commit: head.commitHash.slice(0, namedCommitBytes),
       sender: context.card.id,
       n: chain.n,
-      view: history!.view,
+      view: signedViewOf(state),
       salt: context.random(16),
     };
     const bytes = sealMessage(header, item, messageKey, head.commitHash, context.identity.signing);
@@ -314,6 +315,8 @@ export class MemberRoom extends RoomStream<RoomState> {
         }
         this.dirty = true;
         return;
+      case "HEAD":
+        return this.headFollows(message);
       case "LEAVING":
         return await this.#onLeaving(message);
       case "PRESENCE":
@@ -326,7 +329,7 @@ export class MemberRoom extends RoomStream<RoomState> {
   async #onStream(info: MessageOf<"ROOM_INFO">): Promise<void> {
     // Rooms and cards are separate files: after a crash one may be ahead of the other.
     if (this.state.head) await this.trust.needCards(this.state.head.roster.map((member) => member.id));
-    this.#hashes = null;
+    this.#start = { pos: info.start, hash: info.startHash };
     // What we have left is not there any more: it went with the last who was in it.
     const isOver = (info.flags & roomFlags.member) === 0 &&
       (info.last === 0 || (info.flags & roomFlags.retired) !== 0);
@@ -337,24 +340,14 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   #onHashes(message: MessageOf<"HASHES">): void {
     const expired = this.hashesFollow(message);
-    if (expired > 0) {
-      this.state.expired = (this.state.expired ?? 0) + expired;
-      return;
-    }
-    const { first, hashes } = message;
-    const before = this.#hashes;
-    if (before && first !== before.first + before.hashes.length) throw new ServerFault("hashes with a hole");
-    this.#hashes = before ?? { first, hashes: [] };
-    this.#hashes.hashes.push(...hashes);
-    if (this.#hashes.hashes.length > maxHashes) {
-      throw new ServerFault("more hashes than any epoch has entries");
-    }
+    if (expired === 0) throw new ServerFault("hashes out of place");
+    this.state.expired = (this.state.expired ?? 0) + expired;
   }
 
   async #onEntry(entry: Entry, address: string): Promise<void> {
     if (this.state.status === "in") return await this.entryFollows(entry, address);
-    await this.take({ ...entry, before: this.#hashes }, "");
-    this.#hashes = null;
+    await this.take({ ...entry, start: this.#start?.pos === entry.pos - 1 ? this.#start.hash : null }, "");
+    this.#start = null;
     this.dirty = true;
   }
 

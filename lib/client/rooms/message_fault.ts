@@ -14,6 +14,8 @@ export function faultInWords(why: MessageFault | KeyFileFault, name: string): st
       return "The server put a message of another room here.";
     case "another epoch":
       return "The server kept a message of another epoch.";
+    case "another commit":
+      return "The server kept a message that belongs to another commit than the one it has shown.";
     case "no member":
       return "The server kept a message of somebody who is not in this room.";
     case "of the server":

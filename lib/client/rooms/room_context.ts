@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
+import type { VerifyingKey } from "../../crypto/ed25519.ts";
 import type { Identity } from "../../crypto/identity.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import type { Card } from "../../protocol/identity/card.ts";
@@ -18,6 +19,8 @@ import type { RoomFiles } from "./room_state.ts";
 export interface RoomContext {
   /** The server's id. */
   readonly serverId: Bytes;
+  /** Its key, by which it signs where histories stand. */
+  readonly serverKey: VerifyingKey;
   /** Where its rooms are now: 32 bytes. */
   readonly site: Bytes;
   /** Our keys. */

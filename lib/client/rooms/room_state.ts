@@ -8,6 +8,7 @@
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { type GroupState, newGroupState, type Waiting } from "../../protocol/group/group_state.ts";
+import type { ProvedHead } from "../../protocol/group/signed_head.ts";
 import { History, historyKept, type HistoryView } from "../../protocol/group/history.ts";
 import type { MessageEvent } from "../room_events.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";
@@ -33,20 +34,24 @@ export interface StreamState {
   status: "waiting" | "in" | "gone";
   /** The running hash; null before the room is entered. */
   history: History | null;
+  /** How far the server has signed it. */
+  proved?: ProvedHead | null;
+  /** Heads of the server that did not fit it. */
+  badHeads?: number;
   /** Not confirmed yet, oldest first. */
   outbox: OutboxItem[];
   /** What was said in the last job, while others look on through this program: for whoever takes over from it. */
   tail?: MessageEvent[];
   /** Message ids in hex of our last lines that were stored. */
   said?: string[];
-  /** Ids in hex whose views do not count, by the person's word. */
-  ignoredViews: string[];
-  /** A fork was seen: sending stops until the person says so. Whose history differs, or "the server". */
+  /** What the server has done, in words: sending stops until the person says so. */
   alarm: string | null;
-  /** The id of that member, in hex. */
-  alarmBy?: string | null;
-  /** Ids in hex whose differing history the person knows of: it is not told again. */
-  acknowledged?: string[];
+  /** It gave what no honest server stores: only being let in anew by an admin's pass ends that. */
+  isHidden?: boolean;
+  /** The person goes on though the server has signed two histories. */
+  isSplitKnown?: boolean;
+  /** Ids in hex of those who have claimed what no server has signed: they are named once. */
+  liars?: string[];
   /** Others have put us there, and the person has not looked at it. */
   unasked?: boolean;
   /** Ended by the operator, or given up. */
@@ -71,7 +76,7 @@ export interface RoomState extends StreamState, Omit<Writable<GroupState>, keyof
 
 /** A room that is not entered yet. */
 export function newRoomState(id: Bytes, name: string): RoomState {
-  return { ...newGroupState(id, name), outbox: [], ignoredViews: [], alarm: null };
+  return { ...newGroupState(id, name), outbox: [], alarm: null };
 }
 
 const segment = 1024;

@@ -6,7 +6,14 @@
 import { equals } from "@std/bytes/equals";
 import { seconds } from "../../clock.ts";
 import { ChatError, inWords } from "../../errors.ts";
-import { entryHash, entryKinds, type History, nextHistory } from "../../protocol/group/history.ts";
+import {
+  digestHash,
+  entryHash,
+  entryKinds,
+  type History,
+  nextHistory,
+} from "../../protocol/group/history.ts";
+import { isHeadSigned } from "../../protocol/group/signed_head.ts";
 import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
 import type { Connection } from "../connection/connection.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
@@ -22,6 +29,8 @@ import { Lines } from "./lines.ts";
 import type { Entry } from "../../protocol/group/group_state.ts";
 
 const storageRetryMs = 5_000;
+/** How long a server may leave us without its signature. */
+const headDeadlineMs = 10_000;
 
 /** One room's stream. */
 export abstract class RoomStream<State extends StreamState = StreamState> {
@@ -130,12 +139,19 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     this.target = null;
     this.#refused = this.#overflowed = false;
     this.news.marksNext(false);
+    this.#cancelHead();
     this.#jobs.unlinked();
   }
 
   /** Whether all that the server had has been handled. */
   get isCaughtUp(): boolean {
     return this.target !== null && this.state.status === "in" && this.history!.view.pos >= this.target;
+  }
+
+  /** Whether the server has signed where we stand: without, nothing is sealed or committed. */
+  get isProved(): boolean {
+    const pos = this.history?.view.pos ?? 0;
+    return pos === 0 || this.state.proved?.pos === pos;
   }
 
   /** Whether it was ever entered: not a room that was streamed to us and refused. */
@@ -183,12 +199,6 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   retry(): void {
     this.alarm.acknowledge();
     this.lines.retryFailed();
-    this.schedule();
-  }
-
-  /** Ignores the views of a member from now on. */
-  ignoreViews(id: Uint8Array): void {
-    this.alarm.ignore(id);
     this.schedule();
   }
 
@@ -273,7 +283,36 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       this.#announced = true;
       this.news.event(this.enteredEvent);
     }
+    if (!this.isProved) return this.#awaitHead();
     if (!this.alarm.isRaised && !this.state.retired) await this.settle();
+  }
+
+  /** A head follows each entry at once: a server that gives none keeps forks unseen. */
+  #awaitHead(): void {
+    const { connection } = this;
+    this.#cancelHead();
+    this.#cancelHead = this.context.clock.after(headDeadlineMs, () => {
+      if (this.connection !== connection || this.isProved || !this.isCaughtUp) return;
+      this.context.serverFault("it does not sign where the room stands");
+    });
+  }
+  #cancelHead: () => void = () => {};
+
+  /** HEAD: the server signs where we stand. @throws ServerFault for one that is not of our history */
+  protected headFollows({ pos, signature }: MessageOf<"HEAD">): void {
+    const { state, context } = this;
+    if (state.status !== "in" && pos !== this.history?.view.pos) return;
+    const hash = this.history?.at(pos);
+    const place = { site: context.site, room: state.id };
+    if (!hash || !isHeadSigned(place, { pos, hash }, signature, context.serverKey)) {
+      state.badHeads = (state.badHeads ?? 0) + 1;
+      this.dirty = true;
+      if (state.badHeads > 1) this.alarm.hidden();
+      throw new ServerFault("it has signed another history than it has shown");
+    }
+    if (pos < (state.proved?.pos ?? 0)) return;
+    state.proved = { pos, signature };
+    this.dirty = true;
   }
 
   /** Shows at once what happened here, whatever is stored. */
@@ -367,7 +406,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
       );
     }
     if (state.status === "in" && info.last < pos) {
-      this.alarm.raiseAgainstServer(
+      this.alarm.raise(
         "The server lost or hides history: it knows less of this room than you. Nothing more is sent; " +
           '"/retry" goes on all the same.',
       );
@@ -375,14 +414,16 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   }
 
   /** HASHES that follow where we stand: entries that have expired. @returns how many there were; 0: not ours */
-  protected hashesFollow({ first, hashes }: MessageOf<"HASHES">): number {
+  protected hashesFollow({ first, digests }: MessageOf<"HASHES">): number {
     if (this.state.status !== "in" || first !== this.history!.view.pos + 1) return 0;
     // New entries cannot have expired yet: bare hashes would hide them without an alarm.
     if (this.isCaughtUp) throw new ServerFault("entries are hidden behind their hashes");
-    for (const e of hashes) this.state.history = this.history!.after(e);
+    for (const digest of digests) {
+      this.state.history = this.history!.after(digestHash(entryKinds.message, digest));
+    }
     this.dirty = true;
-    this.news.notice(expiredText(hashes.length));
-    return hashes.length;
+    this.news.notice(expiredText(digests.length));
+    return digests.length;
   }
 
   /** An entry of the log that follows, or one that is known. */

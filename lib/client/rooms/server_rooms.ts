@@ -16,6 +16,7 @@ import {
   welcomeFlags,
 } from "../../protocol/channel/link_messages.ts";
 import { noKeyFile } from "../../protocol/group/epoch.ts";
+import type { Card } from "../../protocol/identity/card.ts";
 import { decodeName, type Named } from "../../protocol/identity/name.ts";
 import { TokenBucket } from "../../token_bucket.ts";
 import type { Audience } from "../audience.ts";
@@ -91,7 +92,7 @@ export interface RecallSeat {
 /** All rooms of one server. */
 export class ServerRooms {
   #server: ServerState | null = null;
-  #serverId: Bytes | null = null;
+  #card: Card | null = null;
   #context: RoomContext | null = null;
   #sending: TokenBucket;
   /** There are rooms that we are in and do not follow. */
@@ -115,19 +116,19 @@ export class ServerRooms {
   }
   /** Its id; null before the first connection. */
   get serverId(): Bytes | null {
-    return this.#serverId;
+    return this.#card?.id ?? null;
   }
   get #all(): RoomStream[] {
     return [...this.parts.set.all.values()];
   }
 
   /** A server has proved its key: its rooms are opened, unless they are. @returns whether they were opened now */
-  begin(serverId: Bytes): boolean {
+  begin(card: Card): boolean {
     const { profile, clock, set } = this.parts;
-    const isNew = !this.#serverId || !equals(this.#serverId, serverId);
+    const isNew = !this.#card || !equals(this.#card.id, card.id);
     if (isNew) {
-      this.#serverId = serverId;
-      this.#server = new ServerState(profile, serverId, clock, this.parts.history());
+      this.#card = card;
+      this.#server = new ServerState(profile, card.id, clock, this.parts.history());
       this.#open();
     }
     for (const room of set.withMembers) this.parts.wanted.giveRoomKey(room);
@@ -136,7 +137,7 @@ export class ServerRooms {
 
   #open(): void {
     const { set } = this.parts;
-    this.#context = this.#makeContext(this.#serverId!, this.#server!);
+    this.#context = this.#makeContext(this.#card!, this.#server!);
     set.all.clear();
     this.parts.begun();
     for (const state of this.#context.files.load().toSorted((a, b) => a.name < b.name ? -1 : 1)) {
@@ -144,10 +145,11 @@ export class ServerRooms {
     }
   }
 
-  #makeContext(serverId: Bytes, server: ServerState): RoomContext {
+  #makeContext({ id: serverId, verifying }: Card, server: ServerState): RoomContext {
     const { profile, clock, random, seats, set } = this.parts;
     return {
       serverId,
+      serverKey: verifying,
       get site() {
         return server.site(serverId);
       },

@@ -16,6 +16,7 @@ import { canonicalHost } from "../../canonical_host.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import { hostPort } from "../../host_port.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
+import { checkFormat, stateFormat } from "../../storage/state_format.ts";
 import { appendLine, readPrivate, writeAtomically } from "../../storage/private_file.ts";
 
 /** The server has another key than the pinned one. */
@@ -108,10 +109,23 @@ export interface PinnedUser {
   readonly verifiedAt?: number;
 }
 
+const firstLine = JSON.stringify({ format: stateFormat });
+
+/** The number in the first line of a file; 0 where there is none. */
+function formatOf(line: string): unknown {
+  try {
+    return JSON.parse(line).format ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
 /** The pins of one profile. */
 export class KnownKeys {
   #lines = new Map<string, Line>();
   #path: string;
+  /** Nothing is in the file yet. */
+  #isNew: boolean;
 
   /** Reads the file. @throws ChatError when a line is not ours */
   constructor(dir: string, private readonly clock: Clock = systemClock) {
@@ -121,8 +135,10 @@ export class KnownKeys {
     // A last line without its line feed was cut by a crash, before anything relied on it.
     const text = all.slice(0, all.lastIndexOf("\n") + 1);
     if (text !== all) writeAtomically(this.#path, new TextEncoder().encode(text));
+    this.#isNew = text === "";
     for (const [i, line] of text.split("\n").entries()) {
-      if (line.trim() === "") continue;
+      if (line.trim() === "" || line === firstLine) continue;
+      if (i === 0) checkFormat(this.#path, formatOf(line));
       const parsed = parseLine(line);
       if (!parsed) {
         throw new ChatError(
@@ -141,7 +157,9 @@ export class KnownKeys {
     const now = seconds(this.clock);
     const dated: Line = { ...line, at: old?.id === line.id && old.at !== undefined ? old.at : now };
     if (line.verified) dated.verifiedAt = now;
-    appendLine(this.#path, JSON.stringify(dated));
+    const json = JSON.stringify(dated);
+    appendLine(this.#path, this.#isNew ? `${firstLine}\n${json}` : json);
+    this.#isNew = false;
     this.#lines.set(at, dated);
   }
 

@@ -170,7 +170,7 @@ export const table = {
     "down",
     record({ room: hash32, pos: u64, time: u64, kind: anyKind, address: text(vec8), bytes: rest }),
   ],
-  HASHES: [0x2b, "down", record({ room: hash32, first: u64, hashes: trailing(2000, hash32) })],
+  HASHES: [0x2b, "down", record({ room: hash32, first: u64, digests: trailing(2000, hash32) })],
   STORED: [0x2c, "down", record({ ref, room: hash32, pos: u64 })],
   ACK: [0x2d, "up", record({ room: hash32, pos: u64 })],
   ANSWER: [0x2e, "down", record({ room: hash32, pos: u64, message: rest })],
@@ -178,6 +178,7 @@ export const table = {
   LEAVING: [0x33, "down", record({ room: hash32, id: hash32, epoch: u32, signature: fixed(64) })],
   PRESENCE: [0x34, "down", record({ room: hash32, what: oneOf([0, 1]), ids: list(u8, 255, hash32) })],
   TRANSIT: [0x35, "down", record({ room: hash32, key: u32, secret: hash32 })],
+  HEAD: [0x36, "down", record({ room: hash32, pos: u64, signature: fixed(64) })],
 } as const satisfies Record<
   string,
   readonly [number, "up" | "down" | "both", Layout<never> | Layout<unknown>]

@@ -78,7 +78,7 @@ export class TransitSealer {
     return framesPerKey - this.#counter;
   }
 
-  /** Seals ENTRY messages of the room, 1 to 65 536 bytes, for all its receivers. */
+  /** Seals ENTRY and HEAD messages of the room, 1 to 65 536 bytes, for all its receivers. */
   seal(entries: Bytes): TransitFrame {
     if (this.framesLeft === 0) throw new Error("a transit key has made all its frames");
     const counter = this.#counter++;
@@ -122,7 +122,7 @@ export class TransitOpener {
    * Opens a frame whose tag holds.
    *
    * @throws Malformed for another key than the room's newest, a counter that does not grow, or anything but messages
-   * of that room
+   * of that room and heads
    */
   open(wire: Uint8Array): LinkMessage[] {
     const head = new DataView(wire.buffer, wire.byteOffset, transitHeadBytes);
@@ -136,8 +136,9 @@ export class TransitOpener {
     const ct = wire.subarray(transitHeadBytes, wire.length - tagBytes);
     const messages = decodeMessages(known.cfb.decrypt(known.cipher.iv(counter), ct), "server");
     for (const message of messages) {
-      const isEntry = message.type === "ENTRY" && message.kind === entryKinds.message;
-      if (!isEntry || !equals(message.room, known.room)) {
+      const isOfLog = message.type === "HEAD" ||
+        (message.type === "ENTRY" && message.kind === entryKinds.message);
+      if (!isOfLog || !equals(message.room, known.room)) {
         throw new Malformed("a transit frame holds something else than messages of its room");
       }
     }

@@ -11,6 +11,7 @@ import { type Bytes, compareBytes } from "../../crypto/bytes.ts";
 import { type Card, roles } from "../identity/card.ts";
 import { type Commit, directRoomId, isCommitSigned, isLeaveSigned, type Leave, roomId } from "./commit.ts";
 import { skeleton } from "../identity/name.ts";
+import { maxViewLag } from "./history.ts";
 import {
   basePolicy,
   findMember,
@@ -186,6 +187,7 @@ function checkChain(commit: Commit, pos: number, head: RoomHead): BrokenRule | n
   if (!equals(commit.prev, head.commitHash)) return broken(2, "prev is not the last commit");
   if (commit.view.pos < head.commitPos) return broken(2, "the view is before the last commit");
   if (commit.view.pos >= pos) return broken(2, "the view is not before the commit");
+  if (commit.view.pos < pos - maxViewLag) return broken(2, "the view is too far behind the commit");
   if (!findMember(head.roster, commit.author)) return broken(1, "the author was not in the roster");
   return null;
 }

@@ -7,7 +7,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { Commit } from "./commit.ts";
 import type { RoomHead } from "./commit_rules.ts";
 import type { Content } from "./content.ts";
-import type { HistoryView } from "./history.ts";
+import type { HistoryView, SignedView } from "./history.ts";
 import type { Named } from "../identity/name.ts";
 
 /** Why a message is fed to the history and changes nothing else. */
@@ -15,6 +15,7 @@ export type MessageFault =
   | "no message"
   | "another room"
   | "another epoch"
+  | "another commit"
   | "no member"
   | "out of order"
   | "not signed"
@@ -61,8 +62,12 @@ export type Effect =
   | { readonly type: "unreadable"; readonly sender: Named }
   /** An author stands where we stood at `view`. */
   | { readonly type: "agrees"; readonly author: Bytes; readonly view: HistoryView }
-  /** An author has another history than we: the alarm. */
-  | { readonly type: "forked"; readonly author: Bytes }
+  /** The server has signed another history than ours: the alarm. @param view where its author stood */
+  | { readonly type: "two histories"; readonly author: Bytes; readonly view: SignedView }
+  /** An author claims another history, which no server has signed: she lies. */
+  | { readonly type: "false view"; readonly author: Bytes }
+  /** The server gave what no honest one stores: the alarm that only an admin's pass lifts. */
+  | { readonly type: "hides" }
   /** Something at `pos` waits for the view of somebody else than its author. */
   | { readonly type: "uncovered"; readonly pos: number; readonly author: Bytes; readonly timeMs: number }
   /** The server returned something of ours that this machine does not know: new keys before the next message. */

@@ -9,7 +9,9 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { Named } from "../identity/name.ts";
 import type { Leave } from "./commit.ts";
 import type { CardOf, RoomHead } from "./commit_rules.ts";
+import type { VerifyingKey } from "../../crypto/ed25519.ts";
 import type { History } from "./history.ts";
+import type { ProvedHead } from "./signed_head.ts";
 
 /** One sender's chain in the current epoch. */
 export interface Chain {
@@ -41,6 +43,8 @@ export interface GroupState {
   readonly status: "waiting" | "in" | "gone";
   /** The running hash; null before the room is entered. */
   readonly history: History | null;
+  /** How far the server has signed it. */
+  readonly proved?: ProvedHead | null;
   /** As the last valid commit left it; null before the first. */
   readonly head: RoomHead | null;
   /** Seconds: the earlier of the commit's server time and its arrival. */
@@ -101,8 +105,8 @@ export interface Entry {
   readonly kind: number;
   /** As signed. */
   readonly bytes: Bytes;
-  /** Before an admission: hashes of the entries from its view to it, and the position of the first. */
-  readonly before?: { readonly first: number; readonly hashes: readonly Bytes[] } | null;
+  /** Of an admission: L before it, the server's word until a head proves it. */
+  readonly start?: Bytes | null;
 }
 
 /** An own message that waits to be stored. */
@@ -126,6 +130,8 @@ export interface Facts {
   readonly own: Bytes;
   /** Where its rooms are: 32 bytes. */
   readonly site: Bytes;
+  /** The server's key. */
+  readonly server: VerifyingKey;
   /** Cards that are here. */
   readonly cards: CardOf;
   /** 32 bytes of the room key file; zeros for none. */

@@ -1,7 +1,7 @@
 /**
  * History (protocol §9): the running hash over every entry of a room, which all members must share.
  *
- *   e = Hash("chat2 entry", kind, bytes)      L(0) = room;   L(p) = H(L(p−1) ‖ e_p)
+ *   e = Hash("chat2 entry", kind, H(bytes))      L(0) = room;   L(p) = H(L(p−1) ‖ e_p)
  *
  * Two members who were shown different histories have different L from the first difference on, and each
  * message carries its author's L: a fork cannot be mended unnoticed.
@@ -19,7 +19,12 @@ export const entryKinds = { commit: 1, message: 2 } as const;
 
 /** `e` of one entry. @param kind 1 commit, 2 message */
 export function entryHash(kind: number, bytes: Uint8Array): Bytes {
-  return labelledHash("chat2 entry", Uint8Array.of(kind), bytes);
+  return digestHash(kind, sha256(bytes));
+}
+
+/** The same, of an entry of which only its digest is left. @param digest `H(bytes)` */
+export function digestHash(kind: number, digest: Uint8Array): Bytes {
+  return labelledHash("chat2 entry", Uint8Array.of(kind), digest);
 }
 
 /** `L(p)` from `L(p − 1)` and `e_p`. */
@@ -34,6 +39,15 @@ export interface HistoryView {
   /** L there. */
   readonly hash: Bytes;
 }
+
+/** A view as its author states it: `u64 view_pos ‖ view_hash[32] ‖ head_sig[64]`. */
+export interface SignedView extends HistoryView {
+  /** 64 bytes by which the server had signed it; zeros at position 0. */
+  readonly headSig: Bytes;
+}
+
+/** How far behind its own entry a view may be. */
+export const maxViewLag = 8192;
 
 /**
  * The last 16 384 values of L. It never changes: {@link History.after} makes the next one, which shares the values

@@ -16,7 +16,7 @@ import {
 import { openToken, sealToken } from "../../crypto/fernet.ts";
 import { extract, kdf } from "../../crypto/kdf.ts";
 import { maxTextBytes } from "./content.ts";
-import type { HistoryView } from "./history.ts";
+import type { SignedView } from "./history.ts";
 import { decodeUtf8 } from "../codec/layout.ts";
 import { encodeHeader, type Message, messageKinds, parseMessage } from "./sealed_message.ts";
 import { encodeName, skeleton } from "../identity/name.ts";
@@ -24,9 +24,9 @@ import { Malformed } from "../../errors.ts";
 import { Writer } from "../codec/wire.ts";
 
 const label = "chat2 fernet";
-const zeroSalt: Bytes = new Uint8Array(16);
+const zeros: Bytes = new Uint8Array(16);
 
-/** `room = KDF(Extract("chat2 fernet room", key), "id", server_id ‖ skeleton(name), 32)`. */
+/** `room = KDF(Extract("chat2 fernet room", key), "id", site ‖ skeleton(name), 32)`. */
 export function keyFileRoomId(key: Uint8Array, site: Uint8Array, name: string): Bytes {
   const prk = extract(new TextEncoder().encode("chat2 fernet room"), key);
   return kdf(prk, "id", concat(site, encodeName(skeleton(name))), 32);
@@ -41,7 +41,7 @@ export interface KeyFileHeader {
   /** Strictly increasing per sender; gaps are allowed. */
   readonly n: number;
   /** Where the sender stood. */
-  readonly view: HistoryView;
+  readonly view: SignedView;
 }
 
 /** Seals a text and signs it. @param time seconds since 1970 @param iv 16 random bytes */
@@ -58,8 +58,8 @@ export function sealKeyFileMessage(
 
 /** Signs a token that another program may have made. @param token padded base64url */
 export function signKeyFileMessage(header: KeyFileHeader, token: Uint8Array, signing: SigningKey): Bytes {
-  const head = encodeHeader({ ...header, kind: messageKinds.keyFile, epoch: 0, salt: zeroSalt });
-  const body = new Writer(token.length + 140).raw(head).vec32(token).done();
+  const head = encodeHeader({ ...header, kind: messageKinds.keyFile, epoch: 0, commit: zeros, salt: zeros });
+  const body = new Writer(token.length + 220).raw(head).vec32(token).done();
   return concat(body, signLabelled(signing, label, body));
 }
 
@@ -73,8 +73,9 @@ export function parseKeyFileMessage(bytes: Uint8Array): Message {
 /** Whether a parsed message has the form of a key-file room's. @throws Malformed */
 export function checkKeyFileMessage(message: Message): void {
   if (message.kind !== messageKinds.keyFile) throw new Malformed("not a message of a key-file room");
-  if (message.epoch !== 0 || message.salt.some((byte) => byte !== 0)) {
-    throw new Malformed("a key-file message has an epoch or a salt");
+  const isPlain = message.epoch === 0 && [...message.commit, ...message.salt].every((byte) => byte === 0);
+  if (!isPlain) {
+    throw new Malformed("a key-file message has an epoch, a commit or a salt");
   }
 }
 

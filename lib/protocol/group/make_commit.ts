@@ -15,6 +15,7 @@ import type { Prekey } from "../identity/prekey.ts";
 import { boxHash, sealBox } from "./box.ts";
 import { type CommitBody, directRoomId, type Leave, makeCommit, maxLeaves, roomId } from "./commit.ts";
 import { type CardOf, isLeaveCurrent, withAdmin } from "./commit_rules.ts";
+import { signedViewOf, viewOfNothing } from "./signed_head.ts";
 import { epochCheck, noKeyFile } from "./epoch.ts";
 import type { GroupState, PendingCommit } from "./group_state.ts";
 import { findMember, keyFileFlag, type Member, memberRoles, policies } from "./roster.ts";
@@ -50,7 +51,7 @@ export function makeGenesis(
   const body: CommitBody = {
     ...place,
     time: now,
-    view: { pos: 0, hash: id },
+    view: viewOfNothing(id),
     policy: policies.open | (withKeyFile ? keyFileFlag : 0),
     roomName: name,
     roster: [{ id: card.id, role: memberRoles.admin, since: 0, name: card.name, boxHash: zeros }],
@@ -83,7 +84,7 @@ export async function makeDirectGenesis(
   const body: CommitBody = {
     ...place,
     time: now,
-    view: { pos: 0, hash: id },
+    view: viewOfNothing(id),
     policy: policies.direct,
     roomName: "",
     roster: members.map((m) => ({
@@ -183,7 +184,7 @@ export async function makeSuccessor(
   const body: CommitBody = {
     ...place,
     time: now,
-    view: state.history!.view,
+    view: signedViewOf(state),
     policy: next.policy,
     roomName: head.roomName,
     roster: next.roster.map((m) => ({ ...m, boxHash: hashes.get(encodeHex(m.id)) ?? zeros })),

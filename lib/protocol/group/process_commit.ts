@@ -21,7 +21,7 @@ import type { Effect, NoKey, Processed } from "./effects.ts";
 import { epochCheck, noKeyFile, senderChains } from "./epoch.ts";
 import { checkView } from "./fork_check.ts";
 import type { Chain, Entry, Facts, GroupState } from "./group_state.ts";
-import { entryHash, entryKinds, History } from "./history.ts";
+import { entryHash, entryKinds, History, type SignedView } from "./history.ts";
 import { findMember, keyFileFlag, policies } from "./roster.ts";
 
 /** A commit in a room that we are in. */
@@ -33,7 +33,11 @@ export function processCommit<State extends GroupState>(
   const head = state.head!;
   const history = state.history!.after(entryHash(entryKinds.commit, bytes));
   const ignored = (why: string): Processed<State> => {
-    return { type: "done", state: { ...state, history }, effects: [{ type: "commit refused", why }] };
+    return {
+      type: "done",
+      state: { ...state, history },
+      effects: [{ type: "commit refused", why }, { type: "hides" }],
+    };
   };
   const commit = unlessRefused(() => parseCommit(bytes));
   if (!commit) return ignored("not a commit");
@@ -53,9 +57,7 @@ export function processCommit<State extends GroupState>(
   if (found === "needed" && !facts.isBehind) return boxNeeded(commit, facts);
   const key = found === "needed" ? "closed" : found;
   const effects: Effect[] = key === "removed" || key === "closed" ? [] : ofKey(key, commit, time);
-  const fork = checkView(state.history!, commit.view);
-  if (fork === "same") effects.push({ type: "agrees", author: commit.author, view: commit.view });
-  if (fork === "forked") effects.push({ type: "forked", author: commit.author });
+  effects.push(...viewEffects(state, commit.author, commit.view, facts));
   effects.push({ type: "changed", commit, before: head });
   const after = apply({ ...state, history }, commit, pos, time, key, facts, effects);
   effects.push({ type: "uncovered", pos, author: commit.author, timeMs: time * 1000 });
@@ -63,6 +65,25 @@ export function processCommit<State extends GroupState>(
   if (!inviter || !equals(commit.author, inviter)) return { type: "done", state: after, effects };
   effects.push({ type: "inviter seen", inviter });
   return { type: "done", state: { ...after, inviter: null }, effects };
+}
+
+/** What follows from the view of somebody whose signature holds. */
+export function viewEffects(
+  { id: room, history }: GroupState,
+  author: Bytes,
+  view: SignedView,
+  { site, server }: Facts,
+): Effect[] {
+  switch (checkView(history!, view, { site, room }, server)) {
+    case "same":
+      return [{ type: "agrees", author, view }];
+    case "two histories":
+      return [{ type: "two histories", author, view }];
+    case "false view":
+      return [{ type: "false view", author }];
+    case "nothing":
+      return [];
+  }
 }
 
 /** What follows from a key, or from having none. */
@@ -95,11 +116,11 @@ function chainsOf(commit: Commit, secret: Bytes | null, { roomKey }: Facts): Rec
 /**
  * The entry with which a newcomer's stream begins: the commit that adds us, or that makes the room.
  *
- * `entry.before` are the hashes from the commit's view to the commit.
+ * Our history begins where the server says (`entry.start`); the next head proves it.
  */
 export function processAdmission<State extends GroupState>(
   state: State,
-  { pos, time, bytes, before }: Entry,
+  { pos, time, bytes, start }: Entry,
   facts: Facts,
 ): Processed<State> {
   const fault = (why: string): Processed<State> => ({ type: "fault", why });
@@ -133,20 +154,14 @@ export function processAdmission<State extends GroupState>(
   if (!needsKeyFile && hasKeyFile) return { type: "not entered", why: "has no key file", roomName };
   const doubted = commit.roster.filter((m) => facts.conflicts(m));
   if (doubted.length > 0) return { type: "need", need: { type: "trust", people: doubted } };
-  const between = before?.hashes ?? [];
-  if (
-    commit.view.pos + between.length !== pos - 1 ||
-    (between.length > 0 && before!.first !== commit.view.pos + 1)
-  ) return fault("the entries before the admission are missing");
+  if (!start || (pos === 1 && !equals(start, commit.room))) return fault("a history that begins nowhere");
 
   const key = keyOf(commit, state, facts);
   if (key === "needed") return boxNeeded(commit, facts);
   // The first box of a room with a key file: it is the file that does not fit (protocol §7.2).
   if (key === "not what was signed" && hasKeyFile) return { type: "wrong key file", roomName };
   const effects = ofKey(key, commit, time);
-  let history = new History(commit.view);
-  for (const each of between) history = history.after(each);
-  history = history.after(entryHash(entryKinds.commit, bytes));
+  const history = new History({ pos: pos - 1, hash: start }).after(entryHash(entryKinds.commit, bytes));
   const entered = { ...state, history, name: roomName, status: "in" as const, leaving: false };
   const after = apply(entered, commit, pos, time, key, facts, effects);
   effects.push({ type: "uncovered", pos, author: commit.author, timeMs: time * 1000 });

@@ -13,7 +13,8 @@ import type { CardOf } from "./commit_rules.ts";
 import type { Need } from "./effects.ts";
 import { checkView } from "./fork_check.ts";
 import type { Entry } from "./group_state.ts";
-import { entryHash, entryKinds, type History } from "./history.ts";
+import { entryHash, entryKinds, type History, maxViewLag, type SignedView } from "./history.ts";
+import { isHeadSigned, type ProvedHead } from "./signed_head.ts";
 import { isKeyFileMessageSigned, openKeyFileMessage, parseKeyFileMessage } from "./key_file_message.ts";
 import type { Message } from "./sealed_message.ts";
 
@@ -23,6 +24,8 @@ export interface KeyFileState {
   readonly id: Bytes;
   /** The running hash; null before the stream begins. */
   readonly history: History | null;
+  /** How far the server has signed it. */
+  readonly proved?: ProvedHead | null;
   /** Next `n` of ours. */
   readonly next: number;
   /** Last `n` of each sender, by id in hex. */
@@ -31,6 +34,8 @@ export interface KeyFileState {
 
 /** What a step may ask of the world outside. */
 export interface KeyFileFacts {
+  /** Where the room is: 32 bytes. */
+  readonly site: Bytes;
   /** Our card. */
   readonly own: Card;
   /** The server's, checked against the pin. */
@@ -53,6 +58,7 @@ export type KeyFileFault =
   | "not signed"
   | "does not open with the file"
   | "our name"
+  | "impossible view"
   | "view of what follows";
 
 /** One thing to be done, in order, once the new state is stored. */
@@ -71,8 +77,12 @@ export type KeyFileEffect =
   }
   /** It changes nothing; `sender` as far as it is known. */
   | { readonly type: "refused"; readonly why: KeyFileFault; readonly sender: Named | null }
-  /** An author has another history than we: the alarm. */
-  | { readonly type: "forked"; readonly author: Bytes }
+  /** The server has signed another history than ours: the alarm. @param view where its author stood */
+  | { readonly type: "two histories"; readonly author: Bytes; readonly view: SignedView }
+  /** An author claims another history, which no server has signed: she lies. */
+  | { readonly type: "false view"; readonly author: Bytes }
+  /** The server gave what no honest one stores: the alarm that only an admin's pass lifts. */
+  | { readonly type: "hides" }
   /** The server returned something of ours that this machine does not know. */
   | { readonly type: "not ours" };
 
@@ -102,7 +112,10 @@ export function processKeyFileEntry<State extends KeyFileState>(
   };
 
   const message = kind === entryKinds.message ? parsed(bytes, state.id) : null;
-  if (!message) return refused("no message of this room", null);
+  if (!message) {
+    effects.push({ type: "hides" });
+    return refused("no message of this room", null);
+  }
   const card = facts.cards(message.sender);
   if (!card) return { type: "need", need: { type: "cards", ids: [message.sender] } };
   if (card.role !== roles.user) return refused("of the server", card);
@@ -115,9 +128,14 @@ export function processKeyFileEntry<State extends KeyFileState>(
   const own = equals(card.id, facts.own.id);
   if (!own && skeleton(card.name) === skeleton(facts.own.name)) return refused("our name", card);
   if (facts.conflicts(card)) return { type: "need", need: { type: "trust", people: [card] } };
-  if (checkView(history, message.view) === "forked") effects.push({ type: "forked", author: card.id });
-  // Something was kept from us, or the author lies.
-  if (message.view.pos >= pos) return refused("view of what follows", card);
+  if (message.view.pos >= pos || message.view.pos < pos - maxViewLag) {
+    effects.push({ type: "hides" });
+    return refused(message.view.pos >= pos ? "view of what follows" : "impossible view", card);
+  }
+  const place = { site: facts.site, room: state.id };
+  const shows = checkView(history, message.view, place, facts.server.verifying);
+  if (shows === "two histories") effects.push({ type: shows, author: card.id, view: message.view });
+  if (shows === "false view") effects.push({ type: shows, author: card.id });
   const waited = own ? facts.waiting(bytes) : null;
   if (own && !waited) effects.push({ type: "not ours" });
   effects.push({ type: "message", sender: card, own, waited, n: message.n, ...opened });
@@ -130,7 +148,7 @@ export function processAnswer<State extends KeyFileState>(
   state: State,
   pos: number,
   bytes: Bytes,
-  { server, key }: Pick<KeyFileFacts, "server" | "key">,
+  { server, key, site }: Pick<KeyFileFacts, "server" | "key" | "site">,
 ): KeyFileProcessed<State> {
   const refused = (why: KeyFileFault): KeyFileProcessed<State> => {
     return { type: "done", state, effects: [{ type: "refused", why, sender: server }] };
@@ -139,6 +157,11 @@ export function processAnswer<State extends KeyFileState>(
   const isServers = message && equals(message.sender, server.id) && message.view.pos === pos &&
     isKeyFileMessageSigned(message, server.verifying);
   if (!isServers) return { type: "fault", why: "an answer that is not the server's" };
+  const { view } = message;
+  const place = { site, room: state.id };
+  if (pos > 0 && !isHeadSigned(place, view, view.headSig, server.verifying)) {
+    return { type: "fault", why: "an answer whose view is not signed" };
+  }
   const id = encodeHex(server.id);
   if (message.n <= (state.last[id] ?? -1)) return refused("out of order");
   const there = state.history?.at(pos);

@@ -11,11 +11,10 @@ import type { Named } from "../identity/name.ts";
 import { type Content, contentTypes } from "./content.ts";
 import type { Effect, MessageFault, Processed } from "./effects.ts";
 import { chainStep } from "./epoch.ts";
-import { checkView } from "./fork_check.ts";
 import type { Chain, Entry, Facts, GroupState } from "./group_state.ts";
 import { entryHash } from "./history.ts";
 import { checkMessageView, checkPlace, type Misplaced } from "./message_rules.ts";
-import { openEpoch } from "./process_commit.ts";
+import { openEpoch, viewEffects } from "./process_commit.ts";
 import { findMember } from "./roster.ts";
 import { isMessageSigned, maxChainWalk, type Message, openMessage, parseMessage } from "./sealed_message.ts";
 
@@ -23,6 +22,7 @@ const misplaced: Record<Misplaced, MessageFault> = {
   "another room": "another room",
   "past epoch": "another epoch",
   "future epoch": "another epoch",
+  "another commit": "another commit",
   "no member": "no member",
 };
 
@@ -34,8 +34,7 @@ export function processMessage<State extends GroupState>(
 ): Processed<State> {
   const { pos, time, kind, bytes } = entry;
   const head = state.head!;
-  const history = state.history!;
-  const fed = { history: history.after(entryHash(kind, bytes)) };
+  const fed = { history: state.history!.after(entryHash(kind, bytes)) };
   const effects: Effect[] = [];
   const done = (change: Partial<GroupState> = {}): Processed<State> => {
     return { type: "done", state: { ...state, ...change, ...fed }, effects };
@@ -44,11 +43,15 @@ export function processMessage<State extends GroupState>(
     effects.push({ type: "message refused", why, sender });
     return done();
   };
+  const neverStored = (why: MessageFault, sender: Named | null = null): Processed<State> => {
+    effects.push({ type: "hides" });
+    return refused(why, sender);
+  };
 
   const message = unlessRefused(() => parseMessage(bytes));
-  if (!message) return refused("no message", null);
+  if (!message) return neverStored("no message");
   const wrong = checkPlace(message, head);
-  if (wrong) return refused(misplaced[wrong], null);
+  if (wrong) return neverStored(misplaced[wrong]);
   const sender = findMember(head.roster, message.sender)!;
   const key = encodeHex(message.sender);
   const own = equals(message.sender, facts.own);
@@ -60,12 +63,9 @@ export function processMessage<State extends GroupState>(
   const card = facts.cards(message.sender)!;
   if (!isMessageSigned(message, head.commitHash, card.verifying)) return refused("not signed", sender);
   const badView = checkMessageView(message.view, head, pos);
-  if (badView === "past") return refused("impossible view", sender);
-  const fork = checkView(history, message.view);
-  if (fork === "forked") effects.push({ type: "forked", author: message.sender });
-  // Something was kept from us, or the author lies.
-  if (badView === "future") return refused("view of what follows", sender);
-  if (fork === "same") effects.push({ type: "agrees", author: message.sender, view: message.view });
+  if (badView) return neverStored(badView === "past" ? "impossible view" : "view of what follows", sender);
+  // What a view claims never decides whether its message counts: that would split the room.
+  effects.push(...viewEffects(state, message.sender, message.view, facts));
 
   let { inviter } = state;
   if (inviter && equals(message.sender, inviter)) {

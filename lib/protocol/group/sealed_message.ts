@@ -14,7 +14,7 @@ import {
 import { open, seal, tagBytes } from "../../crypto/seal.ts";
 import { Malformed } from "../../errors.ts";
 import { type Content, decodeContent, encodeContent } from "./content.ts";
-import type { HistoryView } from "./history.ts";
+import type { SignedView } from "./history.ts";
 import { Reader, Writer } from "../codec/wire.ts";
 
 /** Kinds of message. */
@@ -26,7 +26,10 @@ export const maxMessageBytes = 33 * 1024;
 /** How far a chain may be walked for one message. */
 export const maxChainWalk = 10_000;
 
-const headerBytes = 130;
+const headerBytes = 210;
+
+/** How much of a commit's hash a message names. */
+export const namedCommitBytes = 16;
 
 /** What stands before the ciphertext; the server sees it. */
 export interface MessageHeader {
@@ -36,19 +39,21 @@ export interface MessageHeader {
   readonly room: Bytes;
   /** 0 in a key-file room. */
   readonly epoch: number;
+  /** The first 16 bytes of the hash of the commit that began the epoch; zeros in a key-file room. */
+  readonly commit: Bytes;
   /** Identity id. */
   readonly sender: Bytes;
   /** Counts from 0 per sender and epoch. */
   readonly n: number;
   /** Where the sender stood. */
-  readonly view: HistoryView;
+  readonly view: SignedView;
   /** 16 bytes: keeps keys apart even if a restored backup repeats (chain, n). */
   readonly salt: Bytes;
 }
 
 /** A parsed message, nothing verified yet. */
 export interface Message extends MessageHeader {
-  /** The 130 header bytes. */
+  /** The 210 header bytes. */
   readonly header: Bytes;
   /** Ciphertext and tag (kind 1) or a Fernet token (kind 2). */
   readonly sealed: Bytes;
@@ -56,10 +61,12 @@ export interface Message extends MessageHeader {
   readonly bytes: Bytes;
 }
 
-/** The 130 bytes. */
+/** The 210 bytes. */
 export function encodeHeader(h: MessageHeader): Bytes {
-  return new Writer(headerBytes).u8(2).u8(h.kind).raw(h.room).u32(h.epoch).raw(h.sender).u32(h.n)
-    .u64(h.view.pos).raw(h.view.hash).raw(h.salt).done();
+  return new Writer(headerBytes).u8(2).u8(h.kind).raw(h.room).u32(h.epoch).raw(h.commit).raw(h.sender).u32(
+    h.n,
+  )
+    .u64(h.view.pos).raw(h.view.hash).raw(h.view.headSig).raw(h.salt).done();
 }
 
 /** Reads a message. @throws Malformed */
@@ -75,9 +82,10 @@ export function parseMessage(bytes: Uint8Array): Message {
     kind,
     room: r.take(32),
     epoch: r.u32(),
+    commit: r.take(namedCommitBytes),
     sender: r.take(32),
     n: r.u32(),
-    view: { pos: r.u64(), hash: r.take(32) },
+    view: { pos: r.u64(), hash: r.take(32), headSig: r.take(signatureBytes) },
     salt: r.take(16),
   };
   const sealed = r.vec32();
@@ -103,7 +111,7 @@ export function sealMessage(
 ): Bytes {
   const head = encodeHeader(header);
   const sealed = seal(messageKey, "message", head, commitHash, encodeContent(content));
-  const body = new Writer(sealed.length + 140).raw(head).vec32(sealed).done();
+  const body = new Writer(sealed.length + 220).raw(head).vec32(sealed).done();
   return concat(body, signLabelled(signing, signLabel, signedText(commitHash, body)));
 }
 

@@ -21,6 +21,7 @@ import {
   parseKeyFileMessage,
   sealKeyFileMessage,
 } from "../../protocol/group/key_file_message.ts";
+import { viewOfNothing } from "../../protocol/group/signed_head.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import type { KeyFileLog } from "./key_file_log.ts";
 import type { Peer } from "./peer.ts";
@@ -202,7 +203,10 @@ export class Answering {
     const { key, identity, clock, random } = this.parts;
     const now = seconds(clock);
     const n = await this.#nextNumber(now);
-    const view = { pos, hash: this.#rooms!.store.historyAt(room.id, pos)! };
+    const there = { pos, hash: this.#rooms!.store.historyAt(room.id, pos)! };
+    const view = pos === 0
+      ? viewOfNothing(room.id)
+      : { ...there, headSig: this.#rooms!.signHead(room.id, there) };
     const header = { room: room.id, sender: identity.id, n, view };
     const message = sealKeyFileMessage(header, text, key, now, random(16), identity.signing);
     const answer = { type: "ANSWER", room: room.id, pos, message } as const;

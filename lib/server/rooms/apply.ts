@@ -293,8 +293,9 @@ function judgeTurn(
 
 /** Whether a commit has just lost to the one that began the epoch, and is truly its author's. */
 function isLate(state: AppliedState, commit: Commit, head: RoomHead): boolean {
-  const card = state.card(commit.author);
-  return commit.epoch === head.epoch && card !== undefined && isCommitSigned(commit, card.verifying);
+  const card = state.cards(commit.author);
+  return commit.epoch === head.epoch && card !== undefined &&
+    isCommitSigned(commit, state.site, card.verifying);
 }
 
 function applyCommit(

@@ -16,10 +16,12 @@ export class Batch {
   /**
    * @param entries at least one, without holes, with their bytes
    * @param encode makes the ENTRY message of one
+   * @param headAt makes the HEAD message of a position
    */
   constructor(
     readonly entries: readonly StoredEntry[],
     private readonly encode: (entry: StoredEntry) => Bytes,
+    private readonly headAt: (pos: number) => Bytes,
   ) {}
 
   /** The position after the last. */
@@ -38,14 +40,19 @@ export class Batch {
     return this.#encoded ??= this.entries.map(this.encode);
   }
 
-  /** The same as frames under the room's key, as few as can be; always asked for with one key. */
+  /** HEAD of its last position. */
+  get head(): Bytes {
+    return this.headAt(this.end - 1);
+  }
+
+  /** The same, with the head, as frames under the room's key, as few as can be; always asked for with one key. */
   frames(key: TransitSealer): readonly TransitFrame[] {
-    return this.#frames ??= cut(this.encoded).map((plaintext) => key.seal(plaintext));
+    return this.#frames ??= cut([...this.encoded, this.head]).map((plaintext) => key.seal(plaintext));
   }
 
   /** How many frames it takes at most. */
   get maxFrames(): number {
-    return this.entries.length;
+    return this.entries.length + 1;
   }
 }
 

@@ -6,7 +6,7 @@
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { roomFlags } from "../../protocol/channel/link_messages.ts";
-import { entryKinds } from "../../protocol/group/history.ts";
+import { entryKinds, maxViewLag } from "../../protocol/group/history.ts";
 import type { Message } from "../../protocol/group/sealed_message.ts";
 import type { Outcome } from "../store/journal.ts";
 import type { StoredRoom } from "../store/store.ts";
@@ -65,7 +65,8 @@ export class KeyFileLog extends RoomLog {
     const next = this.#next(senderKey, message.sender);
     const before = message.n < next ? messageBefore(this.host.store, message) : null;
     if (before) return before;
-    if (message.view.pos > this.last) return { type: "refused", code: "DENIED" };
+    const isViewPossible = message.view.pos <= this.last && message.view.pos > this.last - maxViewLag;
+    if (!isViewPossible) return { type: "refused", code: "DENIED" };
     return message.n < next ? { type: "refused", code: "ORDER" } : null;
   }
 
@@ -94,7 +95,7 @@ export class KeyFileLog extends RoomLog {
     // What was said before a room was given up is not there, not even as hashes; but for the last of it, which says L.
     const there = this.host.store.entries(this.id, next, 1)[0]?.pos ?? this.flushed + 1;
     const first = there === next ? next : Math.min(there, this.flushed) + 1;
-    this.open(peer, [{ first, whole: first, until: null }]).pump();
+    this.open(peer, [{ first, until: null }]).pump();
     this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [peer.card.id] }, peer, peer);
   }
 

@@ -1,7 +1,7 @@
 /** MessageBefore: what a message comes to whose place in its sender's chain is taken already (protocol §11, SEND). */
 
 import { equals } from "@std/bytes/equals";
-import { entryHash, entryKinds } from "../../protocol/group/history.ts";
+import { sha256 } from "../../crypto/hash.ts";
 import type { Message } from "../../protocol/group/sealed_message.ts";
 import type { Outcome } from "../store/journal.ts";
 import type { Store } from "../store/store.ts";
@@ -13,7 +13,7 @@ export function messageBefore(
 ): Outcome | null {
   const before = store.message(room, sender, epoch, n);
   if (!before) return null;
-  return equals(before.hash, entryHash(entryKinds.message, bytes))
+  return equals(before.digest, sha256(bytes))
     ? { type: "stored", pos: before.pos, isRepeated: true }
     : { type: "refused", code: "DENIED" };
 }

@@ -28,6 +28,7 @@ import type { RoomInfo } from "./room_info.ts";
 import { type Own, type RoomHost, RoomLog } from "./room_log.ts";
 import type { Stretch, Subscription } from "./subscription.ts";
 
+const zeros: Bytes = new Uint8Array(32);
 /** How long nobody must have been in a room, after the last prekey has ended, until it is given up. */
 const restSeconds = 30 * 86_400;
 
@@ -195,7 +196,7 @@ export class ServerRoom extends RoomLog {
     for (const { id } of commit.roster) {
       if (findMember(before, id)) continue;
       const isWanted = waiting.has(encodeHex(id)) || (epoch === 0 && equals(id, sender));
-      store.beginStay(this.id, id, pos, epoch === 0 ? 0 : commit.view.pos, isWanted ? null : sender);
+      store.beginStay(this.id, id, pos, isWanted ? null : sender);
       store.dropJoin(this.id, id);
     }
     for (const member of before) {
@@ -261,7 +262,7 @@ export class ServerRoom extends RoomLog {
       const peer = this.host.peers.get(encodeHex(member.id));
       if (!peer) continue;
       this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [member.id] }, peer);
-      const stretch = { first: commit.epoch === 0 ? 1 : commit.view.pos + 1, whole: pos, until: null };
+      const stretch = { first: pos, until: null };
       const known = peer.subscriptions.get(this.key);
       const subscription = known ?? this.open(peer, []);
       subscription.goOnWith(stretch);
@@ -291,10 +292,10 @@ export class ServerRoom extends RoomLog {
   resume(peer: Peer, pos: number | null): void {
     const stays = this.host.store.stays(this.id, peer.card.id);
     const at = pos === null ? -1 : stays.findIndex((s) => s.from <= pos && pos <= (s.until ?? Infinity));
-    const fresh = (s: Stay) => ({ first: s.viewPos + 1, whole: s.from, until: s.until });
+    const fresh = (s: Stay) => ({ first: s.from, until: s.until });
     const stretches = at < 0
       ? stays.slice(-1).map(fresh)
-      : [{ first: pos! + 1, whole: pos! + 1, until: stays[at].until }, ...stays.slice(at + 1).map(fresh)];
+      : [{ first: pos! + 1, until: stays[at].until }, ...stays.slice(at + 1).map(fresh)];
     if (stretches.length > 0) this.open(peer, stretches).pump();
     else peer.send({ type: "ROOM_INFO", ref: 0, ...this.infoFor(peer, 0) });
   }
@@ -319,8 +320,13 @@ export class ServerRoom extends RoomLog {
     });
   }
 
-  infoOf(peer: Subscription["peer"], { until }: Stretch): RoomInfo {
-    return this.infoFor(peer, until);
+  infoOf(peer: Subscription["peer"], { first, until }: Stretch): RoomInfo {
+    const start = first - 1;
+    return {
+      ...this.infoFor(peer, until),
+      start,
+      startHash: this.host.store.historyAt(this.id, start) ?? zeros,
+    };
   }
 
   /** The body of ROOM_INFO for one peer. @param last overrides: the end of a stay that is over */
@@ -338,7 +344,7 @@ export class ServerRoom extends RoomLog {
         (this.isRetired ? roomFlags.retired : 0),
       last: this.isGone ? 0 : end,
       start: 0,
-      startHash: new Uint8Array(32),
+      startHash: zeros,
       name: encodeName(this.name),
     };
   }

@@ -6,10 +6,11 @@
 import { encodeHex } from "@std/encoding/hex";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
+import { sha256 } from "../../crypto/hash.ts";
 import { encodeMessage, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import type { TransitSealer } from "../../protocol/channel/transit.ts";
 import type { Commit } from "../../protocol/group/commit.ts";
-import { entryHash, entryKinds, nextHistory } from "../../protocol/group/history.ts";
+import { digestHash, entryKinds, type HistoryView, nextHistory } from "../../protocol/group/history.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Limits } from "../limits.ts";
 import type { LogRecord, Outcome } from "../store/journal.ts";
@@ -44,6 +45,8 @@ export interface RoomHost {
   readonly peers: ReadonlyMap<string, Peer>;
   /** The sender's address as members see it. */
   addressOf(id: Bytes): string;
+  /** Signs where a room's history stands. @returns 64 bytes */
+  signHead(room: Bytes, view: HistoryView): Bytes;
   /** A fresh key for the frames of a room. */
   newTransitKey(room: Bytes): TransitSealer;
   /** Does something for one peer: what fails ends that peer's link, and nobody else's stream. */
@@ -107,6 +110,8 @@ export abstract class RoomLog {
   #isAnnounceDue = false;
   #transit: TransitSealer | null = null;
   #history!: Bytes;
+  /** The newest head that was asked for. */
+  #head: { readonly pos: number; readonly encoded: Bytes } | null = null;
   #expiredUpTo = 0;
   /** Of messages and boxes that are kept. */
   #bytes = 0;
@@ -176,11 +181,11 @@ export abstract class RoomLog {
   ): number {
     const { store } = this.host;
     const pos = this.last + 1;
-    const hash = entryHash(kind, bytes);
-    const history = nextHistory(this.#history, hash);
+    const digest = sha256(bytes);
+    const history = nextHistory(this.#history, digestHash(kind, digest));
     const time = Math.floor(timeMs / 1000);
-    store.append(this.id, { pos, time, kind, bytes, hash, history, sender, epoch, n });
-    this.#fresh.push({ entry: { pos, time, kind, bytes, hash, sender }, own, commit });
+    store.append(this.id, { pos, time, kind, bytes, digest, history, sender, epoch, n });
+    this.#fresh.push({ entry: { pos, time, kind, bytes, digest, sender }, own, commit });
     this.host.showsWithFlush(this);
     this.last = pos;
     this.#history = history;
@@ -247,7 +252,11 @@ export abstract class RoomLog {
       // The creator of a room gets her stream after this, in followCommit.
       else if (!commit) own.peer.send({ type: "STORED", ref: own.ref, room: this.id, pos: entry.pos });
     }
-    const batch = new Batch(fresh.map(({ entry }) => entry), (entry) => this.encodeEntry(entry));
+    const batch = new Batch(
+      fresh.map(({ entry }) => entry),
+      (entry) => this.encodeEntry(entry),
+      (pos) => this.headAt(pos),
+    );
     this.flushed = batch.end - 1;
     const transit = fresh.some(({ commit }) => commit !== null) ? null : this.#keyFor(batch);
     for (const subscription of [...this.subscriptions]) {
@@ -257,6 +266,16 @@ export abstract class RoomLog {
     }
     for (const { own } of fresh) own?.peer.work.spend(fanOutUs * this.subscriptions.size);
     if (this.#bytes > this.host.retention.bytes) this.host.expireSoon(this);
+  }
+
+  /** HEAD of a position that is on disk: it is signed once for all who stand there. */
+  headAt(pos: number): Bytes {
+    if (this.#head?.pos !== pos) {
+      const hash = this.host.store.historyAt(this.id, pos)!;
+      const signature = this.host.signHead(this.id, { pos, hash });
+      this.#head = { pos, encoded: encodeMessage({ type: "HEAD", room: this.id, pos, signature }) };
+    }
+    return this.#head!.encoded;
   }
 
   /** Entries from the log that are on disk. */

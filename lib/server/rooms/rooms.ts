@@ -9,6 +9,9 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { roomKinds } from "../../protocol/channel/link_messages.ts";
 import { TransitSealer } from "../../protocol/channel/transit.ts";
+import type { SigningKey } from "../../crypto/ed25519.ts";
+import type { HistoryView } from "../../protocol/group/history.ts";
+import { signHead } from "../../protocol/group/signed_head.ts";
 import { type Card, parseCard } from "../../protocol/identity/card.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import type { ServerEvents } from "../events.ts";
@@ -42,6 +45,8 @@ export interface RoomsParts {
   readonly limits: Limits;
   /** Where they are: 32 bytes. */
   readonly site: Bytes;
+  /** The server's key: it signs where histories stand. */
+  readonly signing: SigningKey;
   /** What happens. */
   readonly events: ServerEvents;
   /** Runs something in a later turn of the event loop. */
@@ -313,6 +318,10 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   }
 
   // ---- showing
+
+  signHead(room: Bytes, view: HistoryView): Bytes {
+    return signHead({ site: this.site, room }, view, this.parts.signing);
+  }
 
   showsWithFlush(room: RoomLog): void {
     this.#showing.add(room);

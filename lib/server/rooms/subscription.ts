@@ -23,10 +23,8 @@ const maxHashes = 1000;
 
 /** A stretch of the log that one peer is to get. */
 export interface Stretch {
-  /** First position sent, as a hash or whole. */
+  /** First position sent. */
   readonly first: number;
-  /** First position sent whole: the entries before it came before the commit that added the peer. */
-  readonly whole: number;
   /** Last position, or null when the stretch goes on live. */
   readonly until: number | null;
 }
@@ -59,6 +57,8 @@ export interface StreamedRoom {
   read(from: number, most: number): StoredEntry[];
   /** The ENTRY message of an entry. */
   encodeEntry(entry: StoredEntry): Bytes;
+  /** HEAD of a position that is on disk. */
+  headAt(pos: number): Bytes;
   /** The body of ROOM_INFO with which a stretch begins. */
   infoOf(peer: StreamPeer, stretch: Stretch): RoomInfo;
   /** A stream has reached the end of the log. */
@@ -139,7 +139,7 @@ export class Subscription {
     this.#isBehind = false;
     this.peer.behind.add(this);
     this.#current = null;
-    this.#stretches.push({ first: this.next, whole: this.next, until: null });
+    this.#stretches.push({ first: this.next, until: null });
     this.pump();
   }
 
@@ -176,12 +176,14 @@ export class Subscription {
       this.next = stretch.first;
       this.#announce(stretch);
     }
-    const { whole, until } = this.#current;
+    const { until } = this.#current;
     const end = Math.min(this.room.flushed, until ?? Infinity);
     if (this.next > end) {
       if (until === null) this.#goLive();
-      else if (this.next > until) this.#current = null;
-      else return false; // its end is not on disk yet
+      else if (this.next > until) {
+        this.#sendHead();
+        this.#current = null;
+      } else return false; // its end is not on disk yet
       return !this.#live;
     }
     const entries = this.room.read(this.next, Math.min(readAhead, end - this.next + 1));
@@ -190,7 +192,7 @@ export class Subscription {
       const bytes = entries.reduce((sum, entry) => sum + (entry.bytes?.length ?? 0), 0);
       this.peer.work.spend(costOfRereading(entries.length, bytes));
     }
-    this.#sendAll(entries, whole);
+    this.#sendAll(entries);
     return true;
   }
 
@@ -200,23 +202,23 @@ export class Subscription {
     this.peer.send({ type: "ROOM_INFO", ref: 0, ...info });
   }
 
-  #sendAll(entries: StoredEntry[], whole: number): void {
-    let hashes: Bytes[] = [];
+  #sendAll(entries: StoredEntry[]): void {
+    let digests: Bytes[] = [];
     const sendHashes = (next: number) => {
-      if (hashes.length === 0) return;
-      this.peer.send({ type: "HASHES", room: this.room.id, first: next - hashes.length, hashes });
-      hashes = [];
+      if (digests.length === 0) return;
+      this.peer.send({ type: "HASHES", room: this.room.id, first: next - digests.length, digests });
+      digests = [];
     };
     for (const entry of entries) {
       const isOwn = this.#ownRefs.has(entry.pos);
-      if (entry.pos < whole || (entry.bytes === null && !isOwn)) {
+      if (entry.bytes === null && !isOwn) {
         // Clients take no expired entry after the last position that ROOM_INFO named: name the new one first.
-        if (entry.pos >= whole && entry.pos > this.#announced) {
+        if (entry.pos > this.#announced) {
           sendHashes(entry.pos);
-          this.#announce({ first: entry.pos, whole: entry.pos, until: null });
+          this.#announce({ first: entry.pos, until: null });
         }
-        hashes.push(entry.hash);
-        if (hashes.length === maxHashes) sendHashes(entry.pos + 1);
+        digests.push(entry.digest);
+        if (digests.length === maxHashes) sendHashes(entry.pos + 1);
       } else {
         sendHashes(entry.pos);
         this.#sendEntry(entry, null);
@@ -239,13 +241,20 @@ export class Subscription {
     if (this.#isStale) {
       this.#isStale = false;
       this.#current = null;
-      this.#stretches.push({ first: this.next, whole: this.next, until: null });
+      this.#stretches.push({ first: this.next, until: null });
       return;
     }
     this.#live = true;
     this.peer.behind.delete(this);
+    this.#sendHead();
     for (const { message } of this.#answers.splice(0)) this.peer.send(message);
     this.room.caughtUp(this);
+  }
+
+  /** No stream rests on an entry without its head. A peer may know of more than there is: of what was lost. */
+  #sendHead(): void {
+    const pos = Math.min(this.next - 1, this.room.flushed);
+    if (pos > 0) this.peer.link.sendEncoded(this.room.headAt(pos));
   }
 
   /** Whether it goes on with the room: its peer has not been removed. */
@@ -263,7 +272,7 @@ export class Subscription {
     this.#live = false;
     this.#isBehind = true;
     this.peer.behind.add(this);
-    this.#current = { first: this.next, whole: this.next, until: null };
+    this.#current = { first: this.next, until: null };
     this.pump();
   }
 
@@ -288,6 +297,7 @@ export class Subscription {
         this.transitKey = transit.key;
       }
       for (const [i, entry] of batch.entries.entries()) this.#sendEntry(entry, batch.encoded[i]);
+      link.sendEncoded(batch.head);
     }
     this.next = batch.end;
   }

@@ -214,7 +214,7 @@ export class MemoryStore implements Store {
   message(room: Bytes, sender: Bytes, epoch: number, n: number) {
     const r = this.#room(room);
     const pos = r?.numbers.get(numberKey(sender, epoch, n));
-    return pos === undefined ? null : { pos, hash: r!.log[this.#at(r!, pos)].hash };
+    return pos === undefined ? null : { pos, digest: r!.log[this.#at(r!, pos)].digest };
   }
   nextNumber(room: Bytes, sender: Bytes, epoch: number) {
     return this.#room(room)?.next.get(`${encodeHex(sender)} ${epoch}`) ?? 0;
@@ -229,13 +229,13 @@ export class MemoryStore implements Store {
     this.#room(room)!.bytes += box.length;
   }
 
-  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, putBy: Bytes | null) {
+  beginStay(room: Bytes, id: Bytes, from: number, putBy: Bytes | null) {
     const stays = this.#room(room)!.stays;
     const key = encodeHex(id);
     const before = stays.get(key)?.stays ?? [];
     stays.set(key, {
       id,
-      stays: [...before, { from, viewPos, until: null }],
+      stays: [...before, { from, until: null }],
       putBy,
       isWanted: putBy === null,
     });

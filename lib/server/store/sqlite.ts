@@ -27,78 +27,46 @@ import {
   type Weight,
 } from "./store.ts";
 
-const schemaOne = `
-  CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS cards (
-    id BLOB PRIMARY KEY, skeleton TEXT NOT NULL UNIQUE, card BLOB NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS prekeys (
-    id BLOB PRIMARY KEY, prekey_id INTEGER NOT NULL, prekey BLOB NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS rooms (
-    id BLOB PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL, skeleton TEXT UNIQUE) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS entries (
-    room BLOB NOT NULL, pos INTEGER NOT NULL, time INTEGER NOT NULL, kind INTEGER NOT NULL, bytes BLOB,
-    hash BLOB NOT NULL, history BLOB NOT NULL, sender BLOB NOT NULL, epoch INTEGER NOT NULL,
-    n INTEGER NOT NULL, UNIQUE (room, pos)) STRICT;
-  CREATE UNIQUE INDEX IF NOT EXISTS entry_number ON entries (room, epoch, sender, n) WHERE n >= 0;
-  CREATE INDEX IF NOT EXISTS entry_commit ON entries (room, pos) WHERE kind = 1;
-  CREATE TABLE IF NOT EXISTS boxes (
-    hash BLOB PRIMARY KEY, room BLOB NOT NULL, pos INTEGER NOT NULL, box BLOB NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS stays (
-    room BLOB NOT NULL, id BLOB NOT NULL, began INTEGER NOT NULL, view_pos INTEGER NOT NULL, until INTEGER,
-    PRIMARY KEY (id, room, began)) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS joins (
-    room BLOB NOT NULL, id BLOB NOT NULL, time INTEGER NOT NULL, line INTEGER NOT NULL,
-    PRIMARY KEY (room, id)) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS leaves (
-    room BLOB NOT NULL, id BLOB NOT NULL, epoch INTEGER NOT NULL, signature BLOB NOT NULL,
-    PRIMARY KEY (room, id)) STRICT, WITHOUT ROWID;
-`;
+/** Added to the version of the schema: files of protocol 1 have 1 to 5. */
+const baseVersion = 200;
 
 /** What each version of the schema added; a file of an older version is brought up to date when opened. */
-export const migrations: readonly string[] = [
-  schemaOne,
+const migrations: readonly string[] = [
   `
-  ALTER TABLE rooms ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;
-  CREATE TABLE bans (
-    kind TEXT NOT NULL, value TEXT NOT NULL, shown TEXT NOT NULL, PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;
-  CREATE INDEX box_place ON boxes (room, pos);
-  `,
-  // With accounts a name can move to another key; the old card is kept, as old rooms ask for it.
-  `
+  CREATE TABLE about (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+  CREATE TABLE cards (id BLOB PRIMARY KEY, card BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  -- With accounts a name can move to another key; the old card is kept, as old rooms ask for it.
   CREATE TABLE names (skeleton TEXT PRIMARY KEY, id BLOB NOT NULL) STRICT, WITHOUT ROWID;
-  INSERT INTO names SELECT skeleton, id FROM cards;
-  CREATE TABLE cards_now (id BLOB PRIMARY KEY, card BLOB NOT NULL) STRICT, WITHOUT ROWID;
-  INSERT INTO cards_now SELECT id, card FROM cards;
-  DROP TABLE cards;
-  ALTER TABLE cards_now RENAME TO cards;
-  `,
-  `
-  ALTER TABLE bans ADD COLUMN until INTEGER;
-  ALTER TABLE bans ADD COLUMN reason TEXT NOT NULL DEFAULT '';
-  `,
-  // What a room weighs and where it stands, so that opening reads rooms and not entries.
-  `
-  UPDATE rooms SET retired = unixepoch() WHERE retired = 1;
-  ALTER TABLE rooms ADD COLUMN maker BLOB;
-  ALTER TABLE rooms ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE rooms ADD COLUMN history BLOB;
-  ALTER TABLE rooms ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE rooms ADD COLUMN fixed INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE rooms ADD COLUMN expired_up_to INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE rooms ADD COLUMN reaped INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE stays ADD COLUMN put_by BLOB;
-  ALTER TABLE stays ADD COLUMN wanted INTEGER NOT NULL DEFAULT 1;
+  CREATE TABLE prekeys (
+    id BLOB PRIMARY KEY, prekey_id INTEGER NOT NULL, prekey BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  -- What a room weighs and where it stands, so that opening reads rooms and not entries.
+  CREATE TABLE rooms (
+    id BLOB PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL, skeleton TEXT UNIQUE,
+    maker BLOB NOT NULL, retired INTEGER NOT NULL DEFAULT 0, reaped INTEGER NOT NULL DEFAULT 0,
+    last INTEGER NOT NULL DEFAULT 0, history BLOB NOT NULL, bytes INTEGER NOT NULL DEFAULT 0,
+    fixed INTEGER NOT NULL DEFAULT 0, expired_up_to INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+  CREATE TABLE entries (
+    room BLOB NOT NULL, pos INTEGER NOT NULL, time INTEGER NOT NULL, kind INTEGER NOT NULL, bytes BLOB,
+    digest BLOB NOT NULL, history BLOB NOT NULL, sender BLOB NOT NULL, epoch INTEGER NOT NULL,
+    n INTEGER NOT NULL, UNIQUE (room, pos)) STRICT;
+  CREATE UNIQUE INDEX entry_number ON entries (room, epoch, sender, n) WHERE n >= 0;
+  CREATE INDEX entry_commit ON entries (room, pos) WHERE kind = 1;
   CREATE INDEX entry_kept ON entries (room, pos) WHERE kind = 2 AND bytes IS NOT NULL;
-  UPDATE rooms SET
-    maker = coalesce((SELECT sender FROM entries WHERE room = rooms.id AND pos = 1), zeroblob(32)),
-    last = coalesce((SELECT max(pos) FROM entries WHERE room = rooms.id), 0),
-    history = coalesce((SELECT history FROM entries WHERE room = rooms.id ORDER BY pos DESC LIMIT 1), id),
-    bytes = (SELECT coalesce(sum(length(bytes)), 0) FROM entries WHERE room = rooms.id AND kind = 2) +
-      (SELECT coalesce(sum(length(box)), 0) FROM boxes WHERE room = rooms.id),
-    fixed = (SELECT coalesce(sum(length(bytes)), 0) FROM entries WHERE room = rooms.id AND kind = 1) +
-      (SELECT ${entryOverheadBytes} * count(*) FROM entries WHERE room = rooms.id),
-    expired_up_to = coalesce(
-      (SELECT max(pos) FROM entries WHERE room = rooms.id AND kind = 2 AND bytes IS NULL), 0);
+  CREATE TABLE boxes (
+    hash BLOB PRIMARY KEY, room BLOB NOT NULL, pos INTEGER NOT NULL, box BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX box_place ON boxes (room, pos);
+  CREATE TABLE stays (
+    room BLOB NOT NULL, id BLOB NOT NULL, began INTEGER NOT NULL, until INTEGER, put_by BLOB,
+    wanted INTEGER NOT NULL, PRIMARY KEY (id, room, began)) STRICT, WITHOUT ROWID;
+  CREATE TABLE joins (
+    room BLOB NOT NULL, id BLOB NOT NULL, time INTEGER NOT NULL, line INTEGER NOT NULL,
+    PRIMARY KEY (room, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE leaves (
+    room BLOB NOT NULL, id BLOB NOT NULL, epoch INTEGER NOT NULL, signature BLOB NOT NULL,
+    PRIMARY KEY (room, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE bans (
+    kind TEXT NOT NULL, value TEXT NOT NULL, shown TEXT NOT NULL, until INTEGER, reason TEXT NOT NULL,
+    PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;
   `,
 ];
 
@@ -147,11 +115,16 @@ export class SqliteStore implements Store {
 
   #migrate(): void {
     const version = Number(this.#get("PRAGMA user_version")!.user_version);
-    if (version > migrations.length) {
+    if (version > 0 && version <= baseVersion) {
+      throw new StoreFailed(this.path, "it was written by a program that spoke version 1 of the protocol");
+    }
+    const done = Math.max(0, version - baseVersion);
+    if (done > migrations.length) {
       throw new StoreFailed(this.path, "it was written by a newer version of this program");
     }
-    migrations.slice(version).forEach((steps, i) => {
-      this.#db.exec(`BEGIN IMMEDIATE; ${steps} PRAGMA user_version = ${version + i + 1}; COMMIT;`);
+    migrations.slice(done).forEach((steps, i) => {
+      const now = baseVersion + done + i + 1;
+      this.#db.exec(`BEGIN IMMEDIATE; ${steps} PRAGMA user_version = ${now}; COMMIT;`);
     });
   }
 
@@ -321,7 +294,7 @@ export class SqliteStore implements Store {
       e.time,
       e.kind,
       e.bytes,
-      e.hash,
+      e.digest,
       e.history,
       e.sender,
       e.epoch,
@@ -335,7 +308,7 @@ export class SqliteStore implements Store {
   }
   entries(room: Bytes, from: number, most: number): StoredEntry[] {
     return this.#all(
-      "SELECT pos, time, kind, bytes, hash, sender FROM entries WHERE room = ? AND pos >= ? ORDER BY pos LIMIT ?",
+      "SELECT pos, time, kind, bytes, digest, sender FROM entries WHERE room = ? AND pos >= ? ORDER BY pos LIMIT ?",
       room,
       from,
       most,
@@ -344,7 +317,7 @@ export class SqliteStore implements Store {
       time: Number(row.time),
       kind: Number(row.kind),
       bytes: row.bytes as Bytes | null,
-      hash: row.hash as Bytes,
+      digest: row.digest as Bytes,
       sender: row.sender as Bytes,
     }));
   }
@@ -401,13 +374,13 @@ export class SqliteStore implements Store {
   }
   message(room: Bytes, sender: Bytes, epoch: number, n: number) {
     const row = this.#get(
-      "SELECT pos, hash FROM entries WHERE room = ? AND epoch = ? AND sender = ? AND n = ? AND n >= 0",
+      "SELECT pos, digest FROM entries WHERE room = ? AND epoch = ? AND sender = ? AND n = ? AND n >= 0",
       room,
       epoch,
       sender,
       n,
     );
-    return row ? { pos: Number(row.pos), hash: row.hash as Bytes } : null;
+    return row ? { pos: Number(row.pos), digest: row.digest as Bytes } : null;
   }
   nextNumber(room: Bytes, sender: Bytes, epoch: number) {
     const sql =
@@ -424,9 +397,9 @@ export class SqliteStore implements Store {
     this.#change(room).bytes += box.length;
   }
 
-  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, putBy: Bytes | null) {
-    const sql = "INSERT INTO stays (room, id, began, view_pos, put_by, wanted) VALUES (?, ?, ?, ?, ?, ?)";
-    this.#run(sql, room, id, from, viewPos, putBy, putBy === null ? 1 : 0);
+  beginStay(room: Bytes, id: Bytes, from: number, putBy: Bytes | null) {
+    const sql = "INSERT INTO stays (room, id, began, put_by, wanted) VALUES (?, ?, ?, ?, ?)";
+    this.#run(sql, room, id, from, putBy, putBy === null ? 1 : 0);
   }
   wantStay(room: Bytes, id: Bytes) {
     this.#run("UPDATE stays SET wanted = 1 WHERE id = ? AND room = ? AND until IS NULL", id, room);
@@ -446,12 +419,11 @@ export class SqliteStore implements Store {
   }
   stays(room: Bytes, id: Bytes): Stay[] {
     return this.#all(
-      "SELECT began, view_pos, until FROM stays WHERE id = ? AND room = ? ORDER BY began",
+      "SELECT began, until FROM stays WHERE id = ? AND room = ? ORDER BY began",
       id,
       room,
     ).map((row) => ({
       from: Number(row.began),
-      viewPos: Number(row.view_pos),
       until: row.until === null ? null : Number(row.until),
     }));
   }

@@ -91,8 +91,8 @@ export interface StoredEntry {
   readonly kind: number;
   /** The entry, or null once it has expired. */
   readonly bytes: Bytes | null;
-  /** `e` of protocol §9; stays when the bytes expire. */
-  readonly hash: Bytes;
+  /** H(bytes), which stays when the bytes expire. */
+  readonly digest: Bytes;
   /** Author of a commit, sender of a message. */
   readonly sender: Bytes;
 }
@@ -113,8 +113,6 @@ export interface NewEntry extends StoredEntry {
 export interface Stay {
   /** Position of the commit that added. */
   readonly from: number;
-  /** That commit's view: hashes after it come before the commit. */
-  readonly viewPos: number;
   /** Position of the commit that removed, or null while in. */
   readonly until: number | null;
 }
@@ -187,7 +185,7 @@ export interface Store {
   /** The newest commit. */
   lastCommit(room: Bytes): { pos: number; bytes: Bytes } | null;
   /** A message by its place in its sender's chain. */
-  message(room: Bytes, sender: Bytes, epoch: number, n: number): { pos: number; hash: Bytes } | null;
+  message(room: Bytes, sender: Bytes, epoch: number, n: number): { pos: number; digest: Bytes } | null;
   /** The next `n` of a sender in an epoch. */
   nextNumber(room: Bytes, sender: Bytes, epoch: number): number;
 
@@ -197,7 +195,7 @@ export interface Store {
   putBox(hash: Bytes, room: Bytes, pos: number, box: Bytes): void;
 
   /** Begins a stay. @param putBy who has put her there unasked; null when she has asked for it */
-  beginStay(room: Bytes, id: Bytes, from: number, viewPos: number, putBy: Bytes | null): void;
+  beginStay(room: Bytes, id: Bytes, from: number, putBy: Bytes | null): void;
   /** The one who stays has taken what came from the room. */
   wantStay(room: Bytes, id: Bytes): void;
   /** Whether an open stay is wanted by the one who stays. */
