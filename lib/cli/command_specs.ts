@@ -82,6 +82,7 @@ export const serveSpec: CommandSpec = {
       help: "Everybody behind this address comes through a proxy: no limits per address for it",
     },
     { name: "data", value: "DIR", help: "Where keys and room logs are kept" },
+    { name: "restored", help: "The data are an old copy: drop all rooms, begin another run, and end" },
     { name: "ephemeral", help: "Keep sealed messages in memory only; keys stay on disk" },
     {
       name: "retain",

@@ -265,6 +265,7 @@ export class Conversation implements ChatApi {
 
   async retry(): Promise<void> {
     const { room } = this;
+    if (this.parts.rooms.acceptLoss()) return;
     if (!this.connection) this.view.notice("Connecting now.");
     this.parts.hurry();
     room?.retry();

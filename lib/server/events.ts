@@ -50,6 +50,8 @@ export type ServerEvent =
   | { type: "accounts back" }
   /** The operator did something: the word of the console, without what came after it. */
   | { type: "operator"; word: string }
+  /** Somebody knows more of a room than there is. */
+  | { type: "ahead"; id: Bytes; roomId: Bytes }
   /** A bug of ours; the session it happened in is over. */
   | { type: "bug"; error: Error };
 

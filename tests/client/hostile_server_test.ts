@@ -8,9 +8,10 @@ import { makeCard } from "../../lib/protocol/identity/card.ts";
 import { errorCodes, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { BentLog, generousLimits, HostileServer, hostileTest } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
-import { type Client, headIn, inWorld, type World } from "../fakes/world.ts";
+import { type Client, headIn, inWorld, type World, worldTest } from "../fakes/world.ts";
 import { until } from "../fakes/until.ts";
 import fc from "fast-check";
+import { SqliteStore } from "../../lib/server/store/sqlite.ts";
 
 const forked = (...clients: Client[]) =>
   clients.some(({ view }) =>
@@ -305,6 +306,48 @@ hostileTest(
     again.view.type("into the void");
     await until("told", () => again.view.warnings.some((text) => text.includes("the line is kept")));
     assertEquals(world.server.rooms.all()[0].last, last);
+  },
+);
+
+worldTest(
+  "a restored server, by its operator's book: the alarm once, and /retry begins anew, with nobody accused",
+  async (world) => {
+    const ira = await world.enter("ira");
+    const sam = await world.enter("sahnawaz");
+    ira.view.type("early");
+    await sam.view.hears("ira: early");
+    for (const { view, done } of [ira, sam]) {
+      view.type("EXIT");
+      await done;
+    }
+    await world.server.stop();
+    const old = await Deno.readFile(world.storePath);
+    await world.startServer();
+    const later = await world.enter("ira");
+    later.view.type("late");
+    await later.view.hears("ira: late");
+    await world.server.stop();
+    // The disk was lost; the operator has a copy, and says so.
+    await Deno.writeFile(world.storePath, old);
+    const store = new SqliteStore(world.storePath, systemRandom);
+    store.beginAnew(systemRandom);
+    store.close();
+    await world.startServer();
+    await until("told", () => later.view.warnings.some((text) => text.includes("has lost its data")));
+    later.view.type("into the void");
+    await until("kept", () => later.view.warnings.some((text) => text.includes("the line is kept")));
+    later.view.type("/retry");
+    await later.view.hears("ira: into the void");
+    const back = await world.join("sahnawaz");
+    await until("told", () => back.view.warnings.some((text) => text.includes("has lost its data")));
+    back.view.type("/retry");
+    await back.view.until((event) => event.type === "entered" && event.members.includes("ira"));
+    back.view.type("here again");
+    await later.view.hears("sahnawaz: here again");
+    const accused = [later, back].flatMap(({ view }) => view.warnings).filter((text) =>
+      /two histories|hides or changes|claims to have seen/.test(text)
+    );
+    assertEquals(accused, []);
   },
 );
 

@@ -14,6 +14,7 @@ import { Directory } from "../../lib/client/connection/directory.ts";
 import { KnownKeys } from "../../lib/client/trust/known_keys.ts";
 import { OwnPrekeys } from "../../lib/client/connection/own_prekeys.ts";
 import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
+import type { Evidence } from "../../lib/client/rooms/conviction.ts";
 import type { RoomContext } from "../../lib/client/rooms/room_context.ts";
 import type { RoomEvent } from "../../lib/client/room_events.ts";
 import { newRoomState, RoomFiles } from "../../lib/client/rooms/room_state.ts";
@@ -37,6 +38,8 @@ export class StreamBench {
   readonly events: RoomEvent[] = [];
   readonly faults: string[] = [];
   readonly sent: LinkMessage[] = [];
+  /** What has convicted the server. */
+  readonly convictions: Omit<Evidence, "card" | "runId">[] = [];
   readonly boxes = new Map<string, Bytes>();
   /** The true history, as an honest member sees it. */
   history!: History;
@@ -79,6 +82,10 @@ export class StreamBench {
       openings: this.openings,
       unaskedOpenings: this.openings,
       endedAtTheDoor: () => {},
+      keepConviction: (evidence) => {
+        this.convictions.push(evidence);
+        return "a file";
+      },
       backlog: this.backlog,
       clock: this.clock,
       random: systemRandom,

@@ -369,6 +369,25 @@ test(
   }),
 );
 test(
+  "sqlite store: an old copy begins anew in another run; people and bans stay",
+  inDir((dir) => {
+    const store = open(dir);
+    store.putCard(ira, "lra", bytes(5));
+    store.createRoom({ id: room, kind: 1, name: "Lobby", maker: ira }, "lobby");
+    store.append(room, entry(1));
+    store.putBan({ kind: "name", value: "x", shown: "x", until: null, reason: "" });
+    store.flush();
+    const before = store.runId;
+    store.beginAnew(seededRandom("another run"));
+    store.close();
+    const again = open(dir);
+    assertNotEquals(again.runId, before);
+    assertEquals([again.rooms(), again.entries(room, 1, 9), again.roomByName("lobby")], [[], [], null]);
+    assertEquals([again.idByName("lra"), again.bans().length], [ira, 1]);
+    again.close();
+  }),
+);
+test(
   "sqlite store: a file that is no database is refused, with a hint",
   inDir((dir) => {
     Deno.writeTextFileSync(

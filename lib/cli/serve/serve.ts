@@ -83,6 +83,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     if (moved !== null) process.err(`[!] ${movedWords(moved)}\n`);
     const identity = await openIdentity(dir, values["passphrase-file"], process);
     const card = openCard(dir, identity, process);
+    if (switches.has("restored")) return beginAnew(dir, process);
     const accounts = accountsAsked && await accountsFor(accountsAsked, dir, process);
     const listener = listen(host, port, tls, process);
     const store = openStore(dir, switches.has("ephemeral"), process, listener);
@@ -348,6 +349,18 @@ function openCard(dir: string, identity: Identity, process: Process): Bytes {
   const card = makeCard(identity, roles.server, "server", seconds(process.clock));
   writeAtomically(path, card);
   return card;
+}
+
+/** `--restored`. It ends then: in the line of a service it would drop everything at each start. */
+function beginAnew(dir: string, process: Process): number {
+  const store = new SqliteStore(join(dir, "rooms.db"), process.random);
+  const count = store.rooms().length;
+  store.beginAnew(process.random);
+  store.close();
+  process.out(
+    `[+] ${count} rooms are dropped, and another run begins; people, accounts and bans stay. Start it without --restored\n`,
+  );
+  return exitCodes.done;
 }
 
 function openStore(dir: string, ephemeral: boolean, process: Process, listener: { close(): void }): Store {

@@ -25,6 +25,8 @@ import { KnownKeys } from "../trust/known_keys.ts";
 
 /** An open profile; `close` gives it back. */
 export interface Profile {
+  /** Its folder. */
+  readonly dir: string;
   /** The name on the card. */
   readonly name: string;
   /** Our keys. */
@@ -83,7 +85,15 @@ export async function openProfile(
     const identity = await identityFrom(encrypted ? await asks.passphrase(open) : open(null));
     const card = openCard(own, name, identity, clock);
     const files = await SealedFiles.open(join(own, "state"), identity, random);
-    return { name, identity, card, known: new KnownKeys(own, clock), files, close: () => lock.release() };
+    return {
+      dir: own,
+      name,
+      identity,
+      card,
+      known: new KnownKeys(own, clock),
+      files,
+      close: () => lock.release(),
+    };
   } catch (error) {
     lock.release();
     throw error;

@@ -91,8 +91,19 @@ export class ServerState {
     const before = this.about;
     if (before && before.memoryOnly === about.memoryOnly && equals(before.runId, about.runId)) return "same";
     const expected = before === null || before.memoryOnly;
-    // A loss stays on record: the alarm is raised at each return, until the person has the rooms removed.
+    // A loss stays on record: the alarm is raised at each return, until the person begins anew.
     if (!expected) return "lost";
+    this.#become(about);
+    return before === null ? "same" : "restarted";
+  }
+
+  /** The person begins anew at a server that has lost its rooms: what was known of them goes. */
+  beginAnew(about: AboutServer): void {
+    this.#files.removeFolder("rooms");
+    this.#become(about);
+  }
+
+  #become(about: AboutServer): void {
     this.about = about;
     this.#files.write(file, encodeState(about));
     for (const folder of this.#files.folders()) {
@@ -100,6 +111,5 @@ export class ServerState {
         this.#files.removeFolder(folder);
       }
     }
-    return before === null ? "same" : "restarted";
   }
 }

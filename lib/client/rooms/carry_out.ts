@@ -18,6 +18,7 @@ import { faultInWords, notOurs } from "./message_fault.ts";
 import type { Readers } from "../room_events.ts";
 import type { RoomNews } from "./room_news.ts";
 import type { Confirmations } from "./confirmations.ts";
+import type { SignedView } from "../../protocol/group/history.ts";
 import type { RoomContext } from "./room_context.ts";
 import type { RoomState } from "./room_state.ts";
 
@@ -48,9 +49,11 @@ export interface EffectsRoom {
   /** Where the person is told. */
   readonly news: Pick<RoomNews, "event" | "notice" | "warn" | "warnOnce">;
   /** Raised when an author's history is not ours. */
-  readonly alarm: Pick<Alarm, "twoHistories" | "liar" | "hidden">;
+  readonly alarm: Pick<Alarm, "liar" | "hidden">;
   /** Ours, on their way. */
   readonly lines: Pick<Lines, "stored">;
+  /** The server has signed another history for somebody else. */
+  splitBy(view: SignedView): void;
   /** We are in. */
   admitted(): void;
   /** We were removed: what waits cannot be said here any more. */
@@ -77,7 +80,7 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
     case "agrees":
       return room.confirmations.seen(effect.author, effect.view);
     case "two histories":
-      return room.alarm.twoHistories();
+      return room.splitBy(effect.view);
     case "false view":
       return room.alarm.liar(effect.author);
     case "hides":

@@ -278,7 +278,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
     const { news } = this;
     switch (effect.type) {
       case "two histories":
-        return this.alarm.twoHistories();
+        return this.splitBy(effect.view);
       case "false view":
         return this.alarm.liar(effect.author);
       case "hides":

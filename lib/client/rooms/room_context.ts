@@ -12,6 +12,7 @@ import type { KnownKeys } from "../trust/known_keys.ts";
 import type { TokenBucket } from "../../token_bucket.ts";
 import type { Backlog } from "./backlog.ts";
 import type { OwnPrekeys } from "../connection/own_prekeys.ts";
+import type { Evidence } from "./conviction.ts";
 import type { RoomEvent } from "../room_events.ts";
 import type { RoomFiles } from "./room_state.ts";
 
@@ -65,6 +66,8 @@ export interface RoomContext {
   storageFailed(error: ChatError): void;
   /** A room cannot go on, by something only the person can mend. @returns whether the chat ends for it */
   gaveUp(error: ChatError): boolean;
+  /** Keeps what convicts the server. @returns the path of the file @throws FileTrouble */
+  keepConviction(evidence: Omit<Evidence, "card" | "runId">): string;
   /** A room at whose door we waited has ended: what was typed for it waits for the next one of its name. */
   endedAtTheDoor(room: object): void;
   /** A fault of this program: goes to the debug log. */

@@ -9,7 +9,7 @@ import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { type GroupState, newGroupState, type Waiting } from "../../protocol/group/group_state.ts";
 import type { ProvedHead } from "../../protocol/group/signed_head.ts";
-import { History, historyKept, type HistoryView } from "../../protocol/group/history.ts";
+import { History, historyKept, type HistoryView, type SignedView } from "../../protocol/group/history.ts";
 import type { MessageEvent } from "../room_events.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";
 import { decodeState, encodeState } from "../../storage/state_json.ts";
@@ -48,6 +48,8 @@ export interface StreamState {
   alarm: string | null;
   /** It gave what no honest server stores: only being let in anew by an admin's pass ends that. */
   isHidden?: boolean;
+  /** What the server has signed for another member, until a head of ours convicts it. */
+  split?: SignedView | null;
   /** The person goes on though the server has signed two histories. */
   isSplitKnown?: boolean;
   /** Ids in hex of those who have claimed what no server has signed: they are named once. */
@@ -81,11 +83,16 @@ export function newRoomState(id: Bytes, name: string): RoomState {
 
 const segment = 1024;
 
+/** A piece of a history: where it begins, and `e` of what follows. */
+interface Piece {
+  start: HistoryView;
+  entries: Bytes[];
+}
+
 interface Stored<State> {
   state: State;
-  /** Position of the first of `tail`. */
-  tailFirst: number;
-  tail: Bytes[];
+  /** The end of its history. */
+  tail: Piece;
   /** First position there is. */
   historyFirst: number;
 }
@@ -103,18 +110,19 @@ export class RoomFiles {
     const name = `${kind}-${encodeHex(state.id)}`;
     const { pos } = history.view;
     const tailFirst = Math.max(history.first, pos - pos % segment);
+    const piece = (from: number, to: number): Piece => {
+      return { start: { pos: from, hash: history.at(from)! }, entries: history.entries(from, to) };
+    };
     let next = Math.max(this.#written.get(name) ?? 0, Math.floor(history.first / segment));
     for (; (next + 1) * segment <= tailFirst; next++) {
       const from = Math.max(next * segment, history.first);
-      const hashes = history.since(from).slice(0, (next + 1) * segment - from);
-      this.files.write(`${name}.history-${next}`, encodeState({ first: from, hashes }));
+      this.files.write(`${name}.history-${next}`, encodeState(piece(from, (next + 1) * segment)));
       this.files.remove(`${name}.history-${next - historyKept / segment - 1}`);
     }
     this.#written.set(name, next);
     const stored: Stored<Omit<StreamState, "history">> = {
       state,
-      tailFirst,
-      tail: history.since(tailFirst),
+      tail: piece(tailFirst, pos),
       historyFirst: history.first,
     };
     this.files.write(`${name}.state`, encodeState(stored));
@@ -140,18 +148,16 @@ export class RoomFiles {
     return state;
   }
 
-  #history(name: string, { tail, tailFirst, historyFirst }: Stored<unknown>): History {
-    let hashes = tail;
-    let first = tailFirst;
-    for (let k = Math.floor((tailFirst - 1) / segment); first > historyFirst && k >= 0; k--) {
+  #history(name: string, { tail, historyFirst }: Stored<unknown>): History {
+    let { start, entries } = tail;
+    for (let k = Math.floor((start.pos - 1) / segment); start.pos > historyFirst && k >= 0; k--) {
       const bytes = this.files.read(`${name}.history-${k}`);
       if (!bytes) break;
-      const part = decodeState<{ first: number; hashes: Bytes[] }>(bytes);
-      hashes = [...part.hashes, ...hashes];
-      first = part.first;
+      const part = decodeState<Piece>(bytes);
+      entries = [...part.entries, ...entries];
+      start = part.start;
     }
-    const start: HistoryView = { pos: first, hash: hashes[0] };
-    return new History(start, hashes.slice(1));
+    return new History(start, entries);
   }
 
   /** Forgets a room. */

@@ -12,6 +12,7 @@ import {
   entryKinds,
   type History,
   nextHistory,
+  type SignedView,
 } from "../../protocol/group/history.ts";
 import { isHeadSigned } from "../../protocol/group/signed_head.ts";
 import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/channel/link_messages.ts";
@@ -313,6 +314,34 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if (pos < (state.proved?.pos ?? 0)) return;
     state.proved = { pos, signature };
     this.dirty = true;
+    this.#convict();
+  }
+
+  /** The server has signed another history for the author of an entry. @param view what it has signed */
+  splitBy(view: SignedView): void {
+    this.alarm.twoHistories();
+    this.state.split ??= view;
+    this.dirty = true;
+    this.#convict();
+  }
+
+  /** Once a head of ours is of that position or a later one, there is what convicts the server. */
+  #convict(): void {
+    const { history, state: { id, split, proved }, context: { site } } = this;
+    if (!split || !proved || !history || proved.pos < split.pos) return;
+    const ours = history.at(split.pos);
+    if (!ours) return;
+    this.state.split = null;
+    const head = { pos: proved.pos, hash: history.at(proved.pos)!, headSig: proved.signature };
+    const entries = history.entries(split.pos, proved.pos);
+    const path = this.context.keepConviction({
+      place: { site, room: id },
+      theirs: split,
+      ours,
+      head,
+      entries,
+    });
+    this.news.warn(`What shows this to anybody, without this program, is in "${path}".`);
   }
 
   /** Shows at once what happened here, whatever is stored. */

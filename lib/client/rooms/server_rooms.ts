@@ -5,6 +5,7 @@
 
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
+import { join } from "@std/path";
 import { type Clock, sleep } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
@@ -26,8 +27,10 @@ import { Backlog } from "./backlog.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
 import type { HistoryWish } from "../profile/history_choice.ts";
 import type { Profile } from "../profile/profile.ts";
-import { ServerState } from "../profile/server_state.ts";
+import { type AboutServer, ServerState } from "../profile/server_state.ts";
 import type { RoomEvent } from "../room_events.ts";
+import { convictionText } from "./conviction.ts";
+import { makePrivateDir, writeAtomically } from "../../storage/private_file.ts";
 import { KeyFileRoom } from "./key_file_room.ts";
 import { MemberRoom } from "./member_room.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
@@ -95,6 +98,8 @@ export class ServerRooms {
   #card: Card | null = null;
   #context: RoomContext | null = null;
   #sending: TokenBucket;
+  /** What the server is now, while the person has not said that this is to be. */
+  #lost: AboutServer | null = null;
   /** There are rooms that we are in and do not follow. */
   #tooMany = false;
   #historyFails = new Set<string>();
@@ -145,7 +150,8 @@ export class ServerRooms {
     }
   }
 
-  #makeContext({ id: serverId, verifying }: Card, server: ServerState): RoomContext {
+  #makeContext(card: Card, server: ServerState): RoomContext {
+    const { id: serverId, verifying } = card;
     const { profile, clock, random, seats, set } = this.parts;
     return {
       serverId,
@@ -180,6 +186,15 @@ export class ServerRooms {
       serverFault: (why) => {
         seats.warning(`The server broke the protocol (${why}); the connection is ended.`);
         this.parts.connection()?.drop();
+      },
+      keepConviction: (evidence) => {
+        const dir = join(profile.dir, "convictions");
+        makePrivateDir(dir);
+        const { room } = evidence.place;
+        const path = join(dir, `${encodeHex(room).slice(0, 16)}-${evidence.theirs.pos}.txt`);
+        const text = convictionText({ ...evidence, card, runId: server.about!.runId });
+        writeAtomically(path, new TextEncoder().encode(text));
+        return path;
       },
       endedAtTheDoor: (room) => {
         for (const line of this.#takeUnsent(room as RoomStream)) this.parts.unsent.keep(line);
@@ -235,11 +250,14 @@ export class ServerRooms {
     // One less than the server allows at once: the two clocks differ.
     this.#sending = new TokenBucket(Math.max(1, message.burst - 1), 1000 / Math.max(1, message.rate), clock);
     const memoryOnly = (message.flags & welcomeFlags.memoryOnly) !== 0;
-    const change = this.server.welcome({ runId: message.runId, memoryOnly });
-    if (change === "restarted") this.#beginAnew();
+    const about = { runId: message.runId, memoryOnly };
+    const change = this.server.welcome(about);
+    this.#lost = change === "lost" ? about : null;
+    if (change === "restarted") this.#beginAnew("The server was restarted: rooms begin anew.");
     else if (change === "lost") {
       seats.warning(
-        "The server has lost its data, or is not the one it was; nothing is sent into known rooms.",
+        "The server has lost its data, or is not the one it was; nothing is sent into known rooms. If its operator " +
+          'says that it was restored, "/retry" begins anew there: its rooms are forgotten here too.',
       );
       for (const room of this.#all) room.alarm.serverLost();
     } else if (set.all.size === 0) this.#open();
@@ -251,10 +269,22 @@ export class ServerRooms {
     }
   }
 
-  /** A memory-only server has begun anew: rooms are over, and lines that it had not confirmed are said again. */
-  #beginAnew(): void {
+  /** The person goes on at a server that has lost its rooms. @returns false when it has not */
+  acceptLoss(): boolean {
+    if (!this.#lost) return false;
+    const { known } = this.parts.profile;
+    for (const { state } of this.#all) known.unpinRoom(this.context.serverId, state.name);
+    this.server.beginAnew(this.#lost);
+    this.#lost = null;
+    this.#beginAnew("Rooms begin anew.");
+    this.parts.connection()?.drop(); // it greets us again, as who knows nothing
+    return true;
+  }
+
+  /** A server has begun anew: rooms are over, and lines that it had not confirmed are said again. */
+  #beginAnew(notice: string): void {
     const lines = this.#all.flatMap((room) => this.#takeUnsent(room));
-    this.parts.seats.notice("The server was restarted: rooms begin anew.");
+    this.parts.seats.notice(notice);
     for (const room of this.#all) room.showLast();
     this.#open();
     for (const line of lines) {

@@ -50,12 +50,14 @@ export interface SignedView extends HistoryView {
 export const maxViewLag = 8192;
 
 /**
- * The last 16 384 values of L. It never changes: {@link History.after} makes the next one, which shares the values
+ * The last 16 384 values of L, and of `e`, from which they follow. It never changes: {@link History.after} makes the next one, which shares the values
  * with those before it, so that a long catch-up copies nothing.
  */
 export class History {
   /** Of this history and those that follow it: only the first `#length` are this one's. */
   #hashes: Bytes[];
+  /** `e` of the positions after the first. */
+  #entries: Bytes[];
   #length: number;
   #first: number;
 
@@ -63,11 +65,13 @@ export class History {
    * Begins one.
    *
    * @param start a position and L there: (0, room), or where a newcomer begins
-   * @param following L of the positions after it
+   * @param following `e` of the positions after it
    */
   constructor(start: HistoryView, following: readonly Bytes[] = []) {
     this.#first = start.pos;
-    this.#hashes = [start.hash, ...following];
+    this.#entries = [...following];
+    this.#hashes = [start.hash];
+    for (const e of following) this.#hashes.push(nextHistory(this.#hashes[this.#hashes.length - 1], e));
     this.#length = this.#hashes.length;
   }
 
@@ -82,21 +86,28 @@ export class History {
   }
 
   /** The history with one entry more. @param e its hash */
-  after(e: Uint8Array): History {
-    const { pos, hash } = this.view;
+  after(e: Bytes): History {
+    const { hash } = this.view;
     const next = nextHistory(hash, e);
     const there = this.#hashes.at(this.#length);
-    // Trimmed in large steps: trimming per entry would copy the list each time.
-    if ((there === undefined || equals(there, next)) && this.#length <= historyKept + 4096) {
-      if (there === undefined) this.#hashes.push(next);
-      const after = new History(this.view);
-      after.#hashes = this.#hashes;
-      after.#first = this.#first;
-      after.#length = this.#length + 1;
+    const isShared = there === undefined || equals(there, next);
+    const after = new History(this.view);
+    after.#length = this.#length + 1;
+    // Trimmed in large steps: trimming per entry would copy the lists each time.
+    const gone = this.#length > historyKept + 4096 ? after.#length - historyKept : 0;
+    if (isShared && gone === 0) {
+      if (there === undefined) {
+        this.#hashes.push(next);
+        this.#entries.push(e);
+      }
+      [after.#hashes, after.#entries, after.#first] = [this.#hashes, this.#entries, this.#first];
       return after;
     }
-    const kept = [...this.#hashes.slice(Math.max(0, this.#length + 1 - historyKept), this.#length), next];
-    return new History({ pos: pos + 2 - kept.length, hash: kept[0] }, kept.slice(1));
+    after.#hashes = [...this.#hashes.slice(gone, this.#length), next];
+    after.#entries = [...this.#entries.slice(gone, this.#length - 1), e];
+    after.#length = after.#hashes.length;
+    after.#first = this.#first + gone;
+    return after;
   }
 
   /** L at `pos`, or null where it is not known (any more). */
@@ -105,8 +116,8 @@ export class History {
     return i >= 0 && i < this.#length ? this.#hashes[i] : null;
   }
 
-  /** Values of L for positions `from` to the last. */
-  since(from: number): Bytes[] {
-    return this.#hashes.slice(Math.max(0, from - this.#first), this.#length);
+  /** `e` of the positions after `from`, up to `to`, which are all known. */
+  entries(from: number, to: number): Bytes[] {
+    return this.#entries.slice(from - this.#first, to - this.#first);
   }
 }

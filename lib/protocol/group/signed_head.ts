@@ -69,6 +69,7 @@ export function isHeadSigned(
   return verifyLabelled(server, "chat2 head", headText(place, view), signature);
 }
 
-function headText({ site, room }: HeadPlace, { pos, hash }: HistoryView): Bytes {
+/** What is signed, after the label. */
+export function headText({ site, room }: HeadPlace, { pos, hash }: HistoryView): Bytes {
   return new Writer(104).raw(site).raw(room).u64(pos).raw(hash).done();
 }

@@ -7,6 +7,9 @@ import type { ServerEvent, ServerEvents } from "../events.ts";
 
 /** Writes events as lines; what only a log or a metric is for gets none. */
 export class Status implements ServerEvents {
+  /** Told once: an old copy is behind for everybody. */
+  #toldAhead = false;
+
   /**
    * @param print one line, without its line feed
    * @param showBothEnds print both ends' address and port of a new connection: an interactive console
@@ -32,6 +35,14 @@ export class Status implements ServerEvents {
         return this.print(`[+] Refused. Username: ${event.name}: ${event.why}`);
       case "store failed":
         return this.#trouble(event.error);
+      case "ahead":
+        if (!this.#toldAhead) {
+          this.print(
+            "[!] People know more of the rooms than these data: an old copy? TERMINATE, then --restored once",
+          );
+        }
+        this.#toldAhead = true;
+        return;
       case "disk filling":
         return this.print(
           `[!] The rooms take ${event.percent} % of what they may on disk: --store-bytes raises it`,

@@ -290,6 +290,10 @@ export class ServerRoom extends RoomLog {
    * @param pos its last position, or null when it named none
    */
   resume(peer: Peer, pos: number | null): void {
+    // It has been shown more than there is: these data are an old copy.
+    if (pos !== null && pos > this.flushed) {
+      this.host.events.tell({ type: "ahead", id: peer.card.id, roomId: this.id });
+    }
     const stays = this.host.store.stays(this.id, peer.card.id);
     const at = pos === null ? -1 : stays.findIndex((s) => s.from <= pos && pos <= (s.until ?? Infinity));
     const fresh = (s: Stay) => ({ first: s.from, until: s.until });

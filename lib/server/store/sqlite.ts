@@ -80,7 +80,7 @@ type Row = Record<string, unknown>;
 /** One file, opened by one process. */
 export class SqliteStore implements Store {
   readonly memoryOnly = false;
-  readonly runId: Bytes;
+  runId: Bytes;
   #db: DatabaseSync;
   #statements = new Map<string, StatementSync>();
   #open = false;
@@ -111,6 +111,22 @@ export class SqliteStore implements Store {
     } catch (error) {
       throw error instanceof ChatError ? error : new StoreFailed(path, reason(error));
     }
+  }
+
+  /**
+   * The file is an old copy: what was signed since would be a second history. Rooms go, and another run begins; cards,
+   * names, prekeys and bans stay.
+   *
+   * @throws StoreFailed
+   */
+  beginAnew(random: RandomSource): void {
+    for (const table of ["rooms", "entries", "boxes", "stays", "joins", "leaves"]) {
+      this.#run(`DELETE FROM ${table}`);
+    }
+    this.runId = random(16);
+    this.#run("UPDATE about SET value = ? WHERE key = 'run'", this.runId);
+    this.#run("DELETE FROM about WHERE key LIKE 'note %'");
+    this.flush();
   }
 
   #migrate(): void {
