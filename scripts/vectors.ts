@@ -15,8 +15,8 @@ import { labelledHash, sha256 } from "../lib/crypto/hash.ts";
 import { encodePrivatePem, encodePublicPem } from "../lib/crypto/identity_pem.ts";
 import { kdf } from "../lib/crypto/kdf.ts";
 import { oaepDecrypt } from "../lib/crypto/oaep.ts";
-import { seal } from "../lib/crypto/seal.ts";
-import { makeCard, roles } from "../lib/protocol/identity/card.ts";
+import { seal, tagBytes } from "../lib/crypto/seal.ts";
+import { makeCard, parseCard, roles } from "../lib/protocol/identity/card.ts";
 import {
   advanceClient,
   type ClientHandshakeConfig,
@@ -27,7 +27,22 @@ import {
   type ServerHandshakeConfig,
   startServer,
 } from "../lib/protocol/channel/handshake_server.ts";
-import { makePrekey } from "../lib/protocol/identity/prekey.ts";
+import { makePrekey, parsePrekey } from "../lib/protocol/identity/prekey.ts";
+import { decapsulate, importMlkem } from "../lib/crypto/mlkem.ts";
+import { generateX25519 } from "../lib/crypto/x25519.ts";
+import { TransitSealer } from "../lib/protocol/channel/transit.ts";
+import { boxHash, parseBox, sealBox } from "../lib/protocol/group/box.ts";
+import { contentTypes, encodeContent } from "../lib/protocol/group/content.ts";
+import { chainStep, epochCheck, noKeyFile, senderChains } from "../lib/protocol/group/epoch.ts";
+import { entryHash, History } from "../lib/protocol/group/history.ts";
+import {
+  encodeHeader,
+  messageKinds,
+  namedCommitBytes,
+  sealMessage,
+} from "../lib/protocol/group/sealed_message.ts";
+import { signHead } from "../lib/protocol/group/signed_head.ts";
+import { siteOf } from "../lib/protocol/group/site.ts";
 import { RecordSealer } from "../lib/protocol/channel/records.ts";
 import { seededRandom } from "../tests/fakes/seeded_random.ts";
 
@@ -330,6 +345,149 @@ await write("link", async () => {
       s2c: hex(s3.state.established.sealer.seal(text("hello"))),
     },
     records: { secret: hex(secret), plaintext: hex(text("record")), wire: boundary },
+  };
+});
+
+/** What the vectors of rooms share: where they are, and who is in them. */
+async function place() {
+  const [server, ira, sam] = await Promise.all(["server", "ira", "sahnawaz"].map(person));
+  const runId = new Uint8Array(16).fill(1);
+  const site = siteOf(server.identity.id, runId);
+  return { server, ira, sam, runId, site, room: new Uint8Array(32).fill(0x0a) };
+}
+
+await write("head", async () => {
+  const { server, runId, site, room } = await place();
+  const history = new Uint8Array(32).fill(0x0b);
+  const view = { pos: 258, hash: history };
+  return {
+    source: "made by this program and frozen",
+    serverId: hex(server.identity.id),
+    serverEd: hex(server.identity.signing.publicKey),
+    runId: hex(runId),
+    site: hex(site),
+    room: hex(room),
+    pos: view.pos,
+    history: hex(history),
+    signature: hex(signHead({ site, room }, view, server.identity.signing)),
+  };
+});
+
+await write("entries", () => {
+  const random = seededRandom("entries");
+  const room = random(32);
+  let history = new History({ pos: 0, hash: room });
+  const entries = ([[1, 300], [2, 200], [2, 0], [1, 5000]] as const).map(([kind, length]) => {
+    const bytes = random(length);
+    const e = entryHash(kind, bytes);
+    history = history.after(e);
+    return {
+      kind,
+      bytes: hex(bytes),
+      digest: hex(sha256(bytes)),
+      e: hex(e),
+      history: hex(history.view.hash),
+    };
+  });
+  return { source: "made by this program and frozen", room: hex(room), entries };
+});
+
+await write("box", async () => {
+  const { ira, sam, room } = await place();
+  const random = seededRandom("box");
+  const secrets = await makePrekey(sam.identity.id, sam.identity.signing, 6, 1_700_000_000);
+  const prekey = parsePrekey(secrets.published);
+  const context = { room, epoch: 3, prev: random(32), author: ira.identity.id };
+  const secret = random(32), roomKey = random(32);
+  const box = await sealBox(
+    secret,
+    context,
+    await generateX25519(),
+    prekey,
+    parseCard(sam.card).rsaSpki,
+    random,
+  );
+  const shared = await decapsulate(await importMlkem(secrets.mlkemSeed), parseBox(box).mlkem);
+  return {
+    source: "OAEP, X25519 and ML-KEM recorded from the runtime; the rest by this program, frozen",
+    recipient: "sahnawaz",
+    prekey: { bytes: hex(secrets.published), x25519: hex(secrets.x25519), mlkemSeed: hex(secrets.mlkemSeed) },
+    context: { room: hex(room), epoch: 3, prev: hex(context.prev), author: hex(context.author) },
+    bytes: hex(box),
+    hash: hex(boxHash(box)),
+    mlkemShared: hex(shared),
+    secret: hex(secret),
+    roomKey: hex(roomKey),
+    check: hex(epochCheck(secret, roomKey, context)),
+  };
+});
+
+await write("message", async () => {
+  const { server, ira, sam, site, room } = await place();
+  const random = seededRandom("message");
+  const secret = random(32), commitHash = random(32);
+  const members = [ira, sam].map(({ identity }) => identity.id);
+  const chains = senderChains(secret, noKeyFile, commitHash, members);
+  const { next } = chainStep(chains[0]);
+  const { messageKey } = chainStep(next);
+  const view = { pos: 41, hash: random(32) };
+  const header = {
+    kind: messageKinds.ordinary,
+    room,
+    epoch: 3,
+    commit: commitHash.slice(0, namedCommitBytes),
+    sender: ira.identity.id,
+    n: 1,
+    view: { ...view, headSig: signHead({ site, room }, view, server.identity.signing) },
+    salt: random(16),
+  };
+  const content = {
+    type: contentTypes.text,
+    msgId: random(16),
+    timeMs: 1_700_000_000_123,
+    body: text("hello"),
+  };
+  const bytes = sealMessage(header, content, messageKey, commitHash, ira.identity.signing);
+  return {
+    source: "made by this program and frozen",
+    sender: "ira",
+    secret: hex(secret),
+    commitHash: hex(commitHash),
+    members: members.map(hex),
+    chains: chains.map(hex),
+    messageKey: hex(messageKey),
+    header: hex(encodeHeader(header)),
+    content: hex(encodeContent(content)),
+    msgId: hex(content.msgId),
+    timeMs: content.timeMs,
+    text: "hello",
+    bytes: hex(bytes),
+  };
+});
+
+await write("transit", async () => {
+  const { room } = await place();
+  const random = seededRandom("transit");
+  const [secret, traffic] = [random(32), random(32)];
+  const key = new TransitSealer(room, 7, secret);
+  const link = new RecordSealer(traffic);
+  const record = hex(link.seal(text("before")));
+  const frames = [1, 300].map((length) => {
+    const plaintext = random(length);
+    const frame = key.seal(plaintext);
+    const wire = new Uint8Array(frame.shared.length + tagBytes);
+    link.putTransit(frame, wire);
+    return { plaintext: hex(plaintext), digest: hex(frame.digest), wire: hex(wire) };
+  });
+  return {
+    source:
+      "made by this program and frozen: a record, then two frames on a link whose traffic secret is given",
+    room: hex(room),
+    key: 7,
+    secret: hex(secret),
+    traffic: hex(traffic),
+    record: { plaintext: hex(text("before")), wire: record },
+    frames,
   };
 });
 

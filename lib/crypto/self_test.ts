@@ -1,15 +1,19 @@
 /**
- * Self-test (protocol §3): one known-answer decapsulation and one OAEP decryption with a label, before the
- * program does anything. A runtime that computes these wrongly must not be trusted with keys.
+ * Self-test (protocol §3): known answers of every primitive, before the program does anything. A runtime that computes these wrongly must not be trusted with keys.
  *
  * The keys here are public and guard nothing.
  */
 
 import { decodeBase64 } from "@std/encoding/base64";
+import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { ChatError } from "../errors.ts";
 import { type Bytes, equalSecret } from "./bytes.ts";
+import { CfbEncryptor } from "./cfb.ts";
+import { signingKey, signLabelled, verifyingKey, verifyLabelled } from "./ed25519.ts";
 import { sha256 } from "./hash.ts";
+import { hmac } from "./kdf.ts";
 import { decapsulate, importMlkem } from "./mlkem.ts";
+import { importX25519, x25519 } from "./x25519.ts";
 import { importRsaPrivate, oaepDecrypt, oaepLabel } from "./oaep.ts";
 
 /** The runtime's cryptography does not give the known answers. */
@@ -20,14 +24,64 @@ class SelfTestFailed extends ChatError {
   }
 }
 
-/** Runs both tests; about 10 ms. @throws SelfTestFailed */
-export async function selfTest(): Promise<void> {
-  const [kem, rsa] = await Promise.all([attempt(kemAnswer), attempt(rsaAnswer)]);
-  if (!kem || !equalSecret(sha256(kem), decodeBase64(kemExpected))) throw new SelfTestFailed("ML-KEM-768");
-  if (!rsa || !equalSecret(sha256(rsa), decodeBase64(rsaExpected))) throw new SelfTestFailed("RSA-OAEP");
+/** A primitive, what it gives, and what it should. */
+export type KnownAnswer = readonly [name: string, answer: () => Bytes | Promise<Bytes>, expected: string];
+
+const hex = decodeHex;
+/** All that is checked. */
+export const knownAnswers = (): readonly KnownAnswer[] => [
+  ["ML-KEM-768", async () => sha256(await kemAnswer()), encodeHex(decodeBase64(kemExpected))],
+  ["RSA-OAEP", async () => sha256(await rsaAnswer()), encodeHex(decodeBase64(rsaExpected))],
+  // NIST SP 800-38A, F.3.17, the first two blocks.
+  [
+    "AES-256-CFB",
+    () =>
+      new CfbEncryptor(hex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")).encrypt(
+        hex("000102030405060708090a0b0c0d0e0f"),
+        hex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"),
+      ),
+    "dc7e84bfda79164b7ecd8486985d386039ffed143b28b1c832113c6331e5407b",
+  ],
+  // RFC 4231, section 4.3.
+  [
+    "HMAC-SHA-256",
+    () => hmac(hex("4a656665"), hex("7768617420646f2079612077616e7420666f72206e6f7468696e673f")),
+    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+  ],
+  // The key of RFC 8032, section 7.1, test 2; the answer by Python's cryptography.
+  [
+    "Ed25519",
+    () => {
+      const key = signingKey(hex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"));
+      const signature = signLabelled(key, "chat2 self test", hex("72"));
+      const isHeld = verifyLabelled(verifyingKey(key.publicKey), "chat2 self test", hex("72"), signature);
+      return isHeld ? signature : hex("");
+    },
+    "65b1e8fb6a9ab626b3b36edd7a7fe006b351deb580c665c78eea219407a7d2de" +
+    "ec84ee65d032dd54ac36fa1c3223e1b9ad30f0a914dd75b4cc48076917424705",
+  ],
+  // RFC 7748, section 5.2.
+  [
+    "X25519",
+    async () =>
+      await x25519(
+        await importX25519(hex("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4")),
+        hex("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"),
+      ),
+    "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+  ],
+];
+
+/** Checks them all; about 10 ms. @throws SelfTestFailed */
+export async function selfTest(known = knownAnswers()): Promise<void> {
+  const answers = await Promise.all(known.map(([, answer]) => attempt(answer)));
+  for (const [i, [name, , expected]] of known.entries()) {
+    const answer = answers[i];
+    if (!answer || !equalSecret(answer, decodeHex(expected))) throw new SelfTestFailed(name);
+  }
 }
 
-async function attempt(answer: () => Promise<Bytes>): Promise<Bytes | null> {
+async function attempt(answer: KnownAnswer[1]): Promise<Bytes | null> {
   try {
     return await answer();
   } catch {

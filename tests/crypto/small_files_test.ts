@@ -1,11 +1,12 @@
 import { test } from "../fakes/test.ts";
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ChatError } from "../../lib/errors.ts";
 import fc from "fast-check";
 import { digits, roomDigits, safetyDigits } from "../../lib/crypto/digits.ts";
 import { fingerprint } from "../../lib/crypto/identity.ts";
 import { decodePem, encodePem, MalformedPem } from "../../lib/crypto/pem.ts";
 import { decodeRoomKey, encodeRoomKey } from "../../lib/crypto/room_key.ts";
-import { selfTest } from "../../lib/crypto/self_test.ts";
+import { knownAnswers, selfTest } from "../../lib/crypto/self_test.ts";
 import { Malformed } from "../../lib/errors.ts";
 import { unhex, vectors } from "../fakes/vectors.ts";
 
@@ -63,3 +64,25 @@ test("PEM survives a round trip, and any text at all gives only the typed error"
   }));
 });
 test("this runtime passes the self-test", () => selfTest());
+test("a primitive that gives another answer, or none, is named, and nothing runs", async () => {
+  const known = knownAnswers();
+  assertEquals(known.map(([name]) => name), [
+    "ML-KEM-768",
+    "RSA-OAEP",
+    "AES-256-CFB",
+    "HMAC-SHA-256",
+    "Ed25519",
+    "X25519",
+  ]);
+  for (const [i, [name, answer, expected]] of known.entries()) {
+    const other = async () => (await answer()).map((byte) => byte ^ 1);
+    const none = () => Promise.reject(new Error("not there"));
+    for (const wrong of [other, none]) {
+      await assertRejects(
+        () => selfTest(known.with(i, [name, wrong, expected])),
+        ChatError,
+        `computes ${name} wrongly`,
+      );
+    }
+  }
+});

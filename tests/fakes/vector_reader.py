@@ -1,0 +1,179 @@
+"""An independent reader of the frozen vectors: from the protocol's text alone, with Python's cryptography.
+
+    python3 vector_reader.py FOLDER        prints "ok NAME" for each file that it has read through
+"""
+
+import hashlib, hmac, json, struct, sys
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, x25519
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+try:
+    from cryptography.hazmat.decrepit.ciphers.modes import CFB
+except ImportError:
+    CFB = modes.CFB
+
+
+def load(name):
+    with open(f"{sys.argv[1]}/{name}.json") as file:
+        return json.load(file)
+
+
+def unhex(text):
+    return bytes.fromhex(text)
+
+
+def sha256(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def mac(key, *parts):
+    return hmac.new(key, b"".join(parts), hashlib.sha256).digest()
+
+
+def labelled(label, *parts):
+    text = label.encode()
+    framed = b"".join(struct.pack(">I", len(part)) + part for part in parts)
+    return sha256(struct.pack(">H", len(text)), text, framed)
+
+
+def expand(prk, info, length):
+    out, block, i = b"", b"", 1
+    while len(out) < length:
+        block = mac(prk, block, info, bytes([i]))
+        out, i = out + block, i + 1
+    return out[:length]
+
+
+def kdf(prk, label, context, length):
+    return expand(prk, b"chat2 " + label.encode() + b"\0" + context, length)
+
+
+def cfb(key, iv, ciphertext):
+    decryptor = Cipher(algorithms.AES(key), CFB(iv)).decryptor()
+    return decryptor.update(ciphertext) + decryptor.finalize()
+
+
+def unseal(secret, label, salt, ad, sealed):
+    keys = kdf(secret, label, salt, 80)
+    ke, km, iv = keys[:32], keys[32:64], keys[64:]
+    ct, tag = sealed[:-32], sealed[-32:]
+    assert hmac.compare_digest(mac(km, struct.pack(">I", len(ad)), ad, ct), tag), "tag"
+    return cfb(ke, iv, ct)
+
+
+def verify(public, label, message, signature):
+    key = ed25519.Ed25519PublicKey.from_public_bytes(public)
+    key.verify(signature, label.encode() + b"\0" + message)
+
+
+def refuses(public, label, message, signature):
+    try:
+        verify(public, label, message, signature)
+    except Exception:
+        return True
+    return False
+
+
+people = {each["name"]: each for each in load("keys")["people"]}
+
+
+def head():
+    v = load("head")
+    site = labelled("chat2 site", unhex(v["serverId"]), unhex(v["runId"]))
+    assert site == unhex(v["site"])
+    text = site + unhex(v["room"]) + struct.pack(">Q", v["pos"]) + unhex(v["history"])
+    verify(unhex(v["serverEd"]), "chat2 head", text, unhex(v["signature"]))
+    assert refuses(unhex(v["serverEd"]), "chat2 head", text[:-1] + b"\0", unhex(v["signature"]))
+
+
+def entries():
+    v = load("entries")
+    history = unhex(v["room"])
+    for each in v["entries"]:
+        digest = sha256(unhex(each["bytes"]))
+        assert digest == unhex(each["digest"])
+        e = labelled("chat2 entry", bytes([each["kind"]]), digest)
+        assert e == unhex(each["e"])
+        history = sha256(history, e)
+        assert history == unhex(each["history"])
+
+
+def box():
+    v = load("box")
+    raw, prekey = unhex(v["bytes"]), unhex(v["prekey"]["bytes"])
+    assert raw[0] == 2 and len(raw) == 1605
+    recipient, prekey_id, ephemeral = raw[1:33], raw[33:37], raw[37:69]
+    ct_rsa, ct_mlkem, sealed = raw[69:453], raw[453:1541], raw[1541:]
+    assert labelled("chat2 box", raw) == unhex(v["hash"])
+    assert recipient == prekey[1:33] and prekey_id == prekey[33:37]
+    place = {name: unhex(v["context"][name]) for name in ("room", "prev", "author")}
+    epoch = struct.pack(">I", v["context"]["epoch"])
+    ctx = labelled("chat2 box ctx", place["room"], epoch, place["prev"], place["author"], recipient, prekey,
+                   ephemeral, ct_mlkem)
+    rsa = serialization.load_der_private_key(unhex(people[v["recipient"]]["rsaPkcs8"]), None)
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), b"chat2 box\0" + ctx)
+    r = rsa.decrypt(ct_rsa, oaep)
+    own = x25519.X25519PrivateKey.from_private_bytes(unhex(v["prekey"]["x25519"]))
+    dh = own.exchange(x25519.X25519PublicKey.from_public_bytes(ephemeral))
+    k = mac(ctx, r + dh + unhex(v["mlkemShared"]))
+    secret = unseal(k, "box", sha256(ct_rsa), ctx, sealed)
+    assert secret == unhex(v["secret"])
+    prk = mac(b"chat2 check", secret + unhex(v["roomKey"]))
+    check = kdf(prk, "check", place["room"] + epoch + place["prev"] + place["author"], 32)
+    assert check == unhex(v["check"])
+
+
+def message():
+    v = load("message")
+    commit_hash, raw = unhex(v["commitHash"]), unhex(v["bytes"])
+    ek = mac(commit_hash, unhex(v["secret"]) + bytes(32))
+    chains = [kdf(ek, "sender", unhex(each), 32) for each in v["members"]]
+    assert chains == [unhex(each) for each in v["chains"]]
+    header, length = raw[:210], struct.unpack(">I", raw[210:214])[0]
+    sealed, signature = raw[214:214 + length], raw[214 + length:]
+    assert header == unhex(v["header"]) and len(signature) == 64
+    assert header[:2] == b"\2\1" and header[38:54] == commit_hash[:16]
+    sender, n = header[54:86], struct.unpack(">I", header[86:90])[0]
+    verify(unhex(people[v["sender"]]["edPublic"]), "chat2 message", commit_hash + raw[:-64], signature)
+    chain = chains[[unhex(each) for each in v["members"]].index(sender)]
+    for _ in range(n):
+        chain = mac(chain, b"\2")
+    key = mac(chain, b"\1")
+    assert key == unhex(v["messageKey"])
+    content = unseal(key, "message", header, commit_hash, sealed)
+    assert content == unhex(v["content"]) and len(content) in (128, 256, 512)
+    assert content[0] == 1 and content[1:17] == unhex(v["msgId"])
+    assert struct.unpack(">Q", content[17:25])[0] == v["timeMs"]
+    size = struct.unpack(">I", content[25:29])[0]
+    assert content[29:29 + size].decode() == v["text"] and not any(content[29 + size:])
+    # The view in the header is signed by the server of the head's vector.
+    place = load("head")
+    view = header[90:194]
+    text = unhex(place["site"]) + header[2:34] + view[:40]
+    verify(unhex(place["serverEd"]), "chat2 head", text, view[40:])
+
+
+def transit():
+    v = load("transit")
+    room, number = unhex(v["room"]), struct.pack(">I", v["key"])
+    keys = kdf(unhex(v["secret"]), "transit", room + number, 64)
+    ke, kiv = keys[:32], keys[32:]
+    ecb = Cipher(algorithms.AES(kiv), modes.ECB()).encryptor()
+    kt = kdf(unhex(v["traffic"]), "transit tag", b"", 32)
+    for c, frame in enumerate(v["frames"]):
+        wire = unhex(frame["wire"])
+        length, key, counter = struct.unpack(">IIQ", wire[:16])
+        assert length & 0x80000000 and key == v["key"] and counter == c
+        ct, tag = wire[16:-32], wire[-32:]
+        assert len(ct) == length & 0x7FFFFFFF
+        digest = sha256(wire[:-32])
+        assert digest == unhex(frame["digest"])
+        n = c + 1  # a record came before
+        assert mac(kt, struct.pack(">Q", n), wire[:4], digest) == tag
+        assert cfb(ke, ecb.update(struct.pack(">QQ", 0, c)), ct) == unhex(frame["plaintext"])
+
+
+for check in (head, entries, box, message, transit):
+    check()
+    print("ok", check.__name__)

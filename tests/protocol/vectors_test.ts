@@ -1,0 +1,118 @@
+/** The frozen vectors of rooms, read by a program in another language that was written from the protocol's text. */
+
+import { assertEquals } from "@std/assert";
+import { unlessRefused } from "../../lib/errors.ts";
+import { decodeHex, encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { verifyingKey } from "../../lib/crypto/ed25519.ts";
+import { importMlkem } from "../../lib/crypto/mlkem.ts";
+import { boxDecryptor, openBox } from "../../lib/protocol/group/box.ts";
+import { epochCheck, senderChains } from "../../lib/protocol/group/epoch.ts";
+import { digestHash, entryHash, History } from "../../lib/protocol/group/history.ts";
+import { isMessageSigned, openMessage, parseMessage } from "../../lib/protocol/group/sealed_message.ts";
+import { isHeadSigned } from "../../lib/protocol/group/signed_head.ts";
+import { siteOf } from "../../lib/protocol/group/site.ts";
+import { TransitOpener } from "../../lib/protocol/channel/transit.ts";
+import { RecordOpener } from "../../lib/protocol/channel/records.ts";
+import { person } from "../fakes/people.ts";
+import { test } from "../fakes/test.ts";
+import { run } from "../fakes/tools.ts";
+import { unhex, vectors } from "../fakes/vectors.ts";
+
+const python = "/usr/bin/python3";
+const path = (name: string) => new URL(name, import.meta.url).pathname;
+
+test("the vectors of rooms are read through by Python's cryptography, from the text alone", async () => {
+  const { ok, text } = await run(python, [path("../fakes/vector_reader.py"), path("../vectors")]);
+  assertEquals(
+    text.trim().split("\n"),
+    ["head", "entries", "box", "message", "transit"].map((name) => `ok ${name}`),
+  );
+  assertEquals(ok, true);
+});
+
+test("vectors: a head is of its site, room, position and history, and of nothing else", () => {
+  const v = vectors("head");
+  const key = verifyingKey(unhex(v.serverEd));
+  const place = { site: siteOf(unhex(v.serverId), unhex(v.runId)), room: unhex(v.room) };
+  const view = { pos: v.pos, hash: unhex(v.history) };
+  const holds = (at = place, of = view) => isHeadSigned(at, of, unhex(v.signature), key);
+  assertEquals(encodeHex(place.site), v.site);
+  assertEquals([holds(), holds({ ...place, room: place.site }), holds({ ...place, site: place.room })], [
+    true,
+    false,
+    false,
+  ]);
+  assertEquals([holds(place, { ...view, pos: 259 }), holds(place, { ...view, hash: place.room })], [
+    false,
+    false,
+  ]);
+});
+
+test("vectors: entries are hashed by kind and digest, and each moves the history", () => {
+  const v = vectors("entries");
+  let history = new History({ pos: 0, hash: unhex(v.room) });
+  for (const { kind, bytes, digest, e, history: after } of v.entries) {
+    assertEquals(encodeHex(entryHash(kind, unhex(bytes))), e);
+    assertEquals(encodeHex(digestHash(kind, unhex(digest))), e);
+    history = history.after(unhex(e));
+    assertEquals(encodeHex(history.view.hash), after);
+  }
+});
+
+test("vectors: a box opens for its recipient, and its secret fits the check", async () => {
+  const v = vectors("box");
+  const sam = await person(v.recipient);
+  const context = {
+    room: unhex(v.context.room),
+    epoch: v.context.epoch,
+    prev: unhex(v.context.prev),
+    author: unhex(v.context.author),
+  };
+  const published = unhex(v.prekey.bytes);
+  const prekeyId = new DataView(published.buffer).getUint32(33);
+  const secrets = {
+    prekeyId,
+    notAfter: 0,
+    published,
+    x25519: unhex(v.prekey.x25519),
+    mlkemSeed: unhex(v.prekey.mlkemSeed),
+  };
+  await importMlkem(secrets.mlkemSeed);
+  const opened = await openBox(
+    unhex(v.bytes),
+    unhex(v.hash),
+    context,
+    sam.card.id,
+    (id) => id === prekeyId ? secrets : undefined,
+    boxDecryptor(sam.identity.rsa),
+  );
+  assertEquals(encodeHex(opened), v.secret);
+  assertEquals(encodeHex(epochCheck(opened, unhex(v.roomKey), context)), v.check);
+});
+
+test("vectors: a message is signed for its commit, and opens with the key of its place", async () => {
+  const v = vectors("message");
+  const ira = await person(v.sender);
+  const commitHash = unhex(v.commitHash);
+  const chains = senderChains(unhex(v.secret), new Uint8Array(32), commitHash, v.members.map(unhex));
+  assertEquals(chains.map((chain) => encodeHex(chain)), v.chains);
+  const message = parseMessage(unhex(v.bytes));
+  assertEquals(isMessageSigned(message, commitHash, ira.card.verifying), true);
+  assertEquals(isMessageSigned(message, new Uint8Array(32), ira.card.verifying), false);
+  const { body, timeMs } = openMessage(message, unhex(v.messageKey), commitHash);
+  assertEquals([new TextDecoder().decode(body), timeMs], [v.text, v.timeMs]);
+  assertEquals(unlessRefused(() => openMessage(message, unhex(v.messageKey), message.salt)), null);
+});
+
+test("vectors: transit frames take the numbers of records, and open with the room's key", () => {
+  const v = vectors("transit");
+  const link = new RecordOpener(unhex(v.traffic));
+  assertEquals(encodeHex(link.open(unhex(v.record.wire))), v.record.plaintext);
+  const opener = new TransitOpener();
+  opener.take({ type: "TRANSIT", room: unhex(v.room), key: v.key, secret: unhex(v.secret) });
+  for (const { wire } of v.frames) {
+    link.checkTransit(unhex(wire));
+    assertEquals(unlessRefused(() => opener.open(decodeHex(wire) as Bytes)), null, "noise is no message");
+  }
+});
