@@ -44,6 +44,7 @@ import {
 import { signHead } from "../lib/protocol/group/signed_head.ts";
 import { siteOf } from "../lib/protocol/group/site.ts";
 import { RecordSealer } from "../lib/protocol/channel/records.ts";
+import { edgeCases } from "./ed25519_edges.ts";
 import { seededRandom } from "../tests/fakes/seeded_random.ts";
 
 const hex = encodeHex;
@@ -490,6 +491,12 @@ await write("transit", async () => {
     frames,
   };
 });
+
+await write("ed25519", () => ({
+  source:
+    "scripts/ed25519_edges.ts, frozen: signatures on which implementations differ; is_valid is the protocol's rule",
+  cases: edgeCases(seededRandom("ed25519")),
+}));
 
 await write("refused_rsa", () => ({
   source: "node:crypto, once: RSA keys that no identity may have. Making them takes half a minute",

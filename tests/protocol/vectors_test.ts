@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { unlessRefused } from "../../lib/errors.ts";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
-import { verifyingKey } from "../../lib/crypto/ed25519.ts";
+import { verifyingKey, verifyLabelled } from "../../lib/crypto/ed25519.ts";
 import { importMlkem } from "../../lib/crypto/mlkem.ts";
 import { boxDecryptor, openBox } from "../../lib/protocol/group/box.ts";
 import { epochCheck, senderChains } from "../../lib/protocol/group/epoch.ts";
@@ -116,3 +116,10 @@ test("vectors: transit frames take the numbers of records, and open with the roo
     assertEquals(unlessRefused(() => opener.open(decodeHex(wire) as Bytes)), null, "noise is no message");
   }
 });
+
+for (const { what, publicKey, message, signature, isValid } of vectors("ed25519").cases) {
+  test(`vectors: Ed25519, ${what}: ${isValid ? "holds" : "does not hold"}`, () => {
+    const key = verifyingKey(unhex(publicKey));
+    assertEquals(verifyLabelled(key, "edge", unhex(message).subarray(5), unhex(signature)), isValid);
+  });
+}
