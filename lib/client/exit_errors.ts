@@ -40,7 +40,7 @@ export function notStored(alarm: boolean, said = ""): ChatError {
 export function notMember(room: string): ChatError {
   return new ChatError(
     `You are no longer in the room "${room}"`,
-    "join again if it is open; else an admin must let you in again, with /invite",
+    "if an admin put you out, only an admin can let you in again, with /invite; if you left, join again",
   );
 }
 

@@ -135,6 +135,7 @@ export class RoomOfLoad {
       roomName,
       roster: [{ id: identity.id, role: memberRoles.admin, since: 0, name, boxHash: zeros }],
       leaves: [],
+      bans: [],
       check: epochCheck(secret, noKeyFile, first),
     };
     const genesis = makeCommit(body, this.#site, identity.signing);

@@ -63,6 +63,52 @@ worldTest(
   },
 );
 
+worldTest(
+  "who was kicked stays out of an open room until an admin says so; who was told to come back does",
+  async (world) => {
+    const ira = await world.enter("ira");
+    const dana = await world.enter("dana");
+    const sam = await world.enter("sahnawaz");
+    ira.view.type("/kick --return sahnawaz");
+    await sam.done;
+    const again = await world.enter("sahnawaz");
+    await dana.view.until((e) => e.type === "added" && e.who === "sahnawaz");
+    ira.view.type("/kick sahnawaz");
+    await again.done;
+    const out = await world.join("sahnawaz");
+    await until("told", () => out.view.notices.some((text) => text.includes('You were put out of "lobby"')));
+    await until("asked", () => ira.view.notices.some((text) => text.includes("/invite sahnawaz")));
+    dana.view.type("/invite sahnawaz");
+    await until("refused", () => dana.view.warnings.some((text) => text.includes("Only an admin of lobby")));
+    assertEquals(headIn(ira)?.roster.map(({ name }) => name), ["ira", "dana"]);
+    ira.view.type("/ban");
+    await until("listed", () => ira.view.answers.some((line) => line.startsWith("  sahnawaz (")));
+    ira.view.type("/invite sahnawaz");
+    await out.view.until((e) => e.type === "entered");
+    assertEquals(headIn(ira)?.bans, []);
+  },
+);
+
+worldTest("/ban keeps out who never was in, also by the hand of others, until /unban", async (world) => {
+  const ira = await world.enter("ira");
+  const dana = await world.enter("dana");
+  const sam = await world.enter("sahnawaz", { room: "elsewhere" });
+  dana.view.type("/ban sahnawaz");
+  await until("refused", () => dana.view.warnings.some((text) => text.includes("Only an admin of lobby")));
+  ira.view.type("/ban sahnawaz");
+  await until("kept out", () => headIn(dana)?.bans.length === 1);
+  assertStringIncludes(dana.view.notices.join("\n"), "ira keeps ");
+  sam.view.type("/join lobby");
+  await until("told", () => sam.view.notices.some((text) => text.includes("You were put out")));
+  ira.view.type("/ban sahnawaz");
+  await until("no need", () => ira.view.warnings.some((text) => text.includes("already")));
+  ira.view.type("/unban nobody");
+  await until("nobody", () => ira.view.warnings.some((text) => text.includes("is not kept out of lobby")));
+  ira.view.type("/unban sahnawaz");
+  await ira.view.until((e) => e.type === "added" && e.who === "sahnawaz");
+  assertEquals(headIn(ira)?.bans, []);
+});
+
 worldTest("/open lets anyone in again", async (world) => {
   const ira = await world.enter("ira");
   ira.view.type("/close");
@@ -81,6 +127,11 @@ worldTest("/open lets anyone in again", async (world) => {
 const nonsense: [string, RegExp][] = [
   ["/kick", /Whom\? \/kick NAME/],
   ["/kick nobody", /no member/],
+  ["/kick --return", /Whom\? \/kick NAME/],
+  ["/ban nobody", /nobody called/],
+  ["/ban ira", /That is you/],
+  ["/unban", /Whom\? \/unban NAME/],
+  ["/unban nobody", /not kept out/],
   ["/kick ira", /That is you/],
   ["/invite ira", /That is you/],
   ["/invite nobody", /nobody called/],

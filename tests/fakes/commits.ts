@@ -47,6 +47,7 @@ export function genesis(author: Person, bend: Partial<CommitBody> = {}, signer =
     roomName: "lobby",
     roster: [member(author, 0, 1)],
     leaves: [],
+    bans: [],
     check: zeros,
     ...bend,
   };
@@ -72,6 +73,7 @@ export function successor(
     roomName: head.roomName,
     roster: head.roster,
     leaves: [],
+    bans: head.bans,
     check: zeros,
     ...bend,
   };

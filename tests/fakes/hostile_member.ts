@@ -93,6 +93,7 @@ export class HostileMember {
       policy: head.policy,
       roomName: head.roomName,
       leaves: [],
+      bans: head.bans,
       check: epochCheck(secret, this.room.roomKey, place),
       ...bend,
       roster: members.map((m) => ({ ...m, boxHash: hashes.get(encodeHex(m.id)) ?? none })),

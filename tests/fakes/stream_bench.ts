@@ -262,6 +262,7 @@ export class StreamBench {
       policy: this.head.policy,
       roomName: this.head.roomName,
       leaves: [],
+      bans: [],
       check: epochCheck(secret, noKeyFile, context),
       ...bend,
       roster,

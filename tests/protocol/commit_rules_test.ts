@@ -6,6 +6,7 @@ import { Malformed } from "../../lib/errors.ts";
 import { equals } from "@std/bytes/equals";
 import { makeCard, parseCard, roles } from "../../lib/protocol/identity/card.ts";
 import { compareBytes } from "../../lib/crypto/bytes.ts";
+import { bansAfter } from "../../lib/protocol/group/make_commit.ts";
 import { directRoomId, makeLeave, parseCommit } from "../../lib/protocol/group/commit.ts";
 import {
   checkAdmission,
@@ -28,6 +29,8 @@ const first = genesis(ira);
 const roster = [member(ira, 0, 1), member(sam, 1), member(dana, 2)];
 const head: RoomHead = { ...headOf(first, 10), epoch: 5, roster };
 const closed = { ...head, policy: 1 };
+/** sam was put out. */
+const without = { ...head, roster: [roster[0], roster[2]], bans: [sam.card.id] };
 const check = (commit: ReturnType<typeof successor>, h = head, pos = 11) =>
   checkSuccessor(commit, pos, h, facts)?.rule ?? null;
 const box = new Uint8Array(32).fill(1);
@@ -43,6 +46,15 @@ const valid: [string, () => number | null][] = [
   [
     "an addition by an admin of a closed room",
     () => check(successor(closed, ira, { roster: [...roster, member(erin, 6)] }), closed),
+  ],
+  [
+    "a ban by an admin",
+    () => check(successor(head, ira, { roster: [roster[0], roster[2]], bans: [sam.card.id] })),
+  ],
+  ["a ban that an admin lifts", () => check(successor(without, ira, { bans: [] }), without)],
+  [
+    "an admin who lets in whom she had put out",
+    () => check(successor(without, ira, { roster: [...without.roster, member(sam, 6)], bans: [] }), without),
   ],
   ["a removal by an admin", () => check(successor(head, ira, { roster: [roster[0], roster[2]] }))],
   [
@@ -130,6 +142,19 @@ const broken: [number, string, () => number | null][] = [
     3,
     "a member without a card",
     () => check(successor(head, ira, { roster: [...roster, { ...member(erin, 6), id: box }] })),
+  ],
+  [6, "a ban by a plain member", () => check(successor(head, sam, { bans: [erin.card.id] }))],
+  [6, "a ban that a plain member lifts", () => check(successor(without, dana, { bans: [] }), without)],
+  [
+    6,
+    "a plain member who lets in whom an admin had put out",
+    () => check(successor(without, dana, { roster: [...without.roster, member(sam, 6)], bans: [] }), without),
+  ],
+  [6, "a member who is kept out", () => check(successor(head, ira, { bans: [sam.card.id] }))],
+  [
+    6,
+    "an id that is kept out twice",
+    () => check(successor(head, ira, { bans: [erin.card.id, erin.card.id] })),
   ],
   [4, "a removal by a plain member", () => check(successor(head, sam, { roster: [roster[0], roster[1]] }))],
   [4, "a leave that removes nobody", () => check(successor(head, ira, { leaves: [leave(sam, 5)] }))],
@@ -234,6 +259,7 @@ const badBeginnings: [string, () => unknown][] = [
   ["another since", () => begin(genesis(ira, { roster: [member(ira, 1, 1)] }))],
   ["another id than creator and name give", () => begin(genesis(ira, { roomName: "other" }))],
   ["a view of something", () => begin(genesis(ira, { view: unsigned(0, zeros) }))],
+  ["somebody kept out", () => begin(genesis(ira, { bans: [sam.card.id] }))],
   ["leaves", () => begin(genesis(ira, { leaves: [leave(sam, 0)] }))],
   ["another signature", () => begin(genesis(ira, {}, mallory))],
   ["epoch 1", () => begin(genesis(ira, { epoch: 1 }))],
@@ -277,6 +303,16 @@ test("withAdmin() makes the first member admin where none would remain", () => {
   assertEquals(withAdmin([member(sam), member(dana, 0, 1)], 0).map((m) => m.role), [0, 1]);
   assertEquals(withAdmin([member(sam), member(dana)], 2).map((m) => m.role), [0, 0]);
 });
+test("a direct room keeps nobody out", () => {
+  const d = headOf(genesis(ira, direct), 1);
+  assertEquals(check(successor(d, ira, { bans: [erin.card.id] }), d, 2), 6);
+});
+test("bansAfter(): the oldest give way, who is let in is kept out no longer, and nobody is there twice", () => {
+  const ids = Array.from({ length: 66 }, (_, n) => new Uint8Array(32).fill(n + 1));
+  assertEquals(bansAfter(ids.slice(0, 64), [], { ban: [ids[64], ids[65], ids[63]] }), ids.slice(2));
+  assertEquals(bansAfter(ids.slice(0, 3), [{ ...member(sam), id: ids[1] }], { unban: [ids[2]] }), [ids[0]]);
+  assertEquals(bansAfter([], [], { ban: [ids[0], ids[0]] }), [ids[0]]);
+});
 test("not even by a signed wish is a direct room left", () => {
   const d = headOf(genesis(ira, direct), 1);
   const wish = makeLeave(sam.card.id, d.room, 0, sam.identity.signing);
@@ -309,6 +345,7 @@ const malformed: [string, () => Uint8Array][] = [
   ["a direct room with the key-file flag", () => genesis(ira, { policy: 0x82, roomName: "" }).bytes],
   ["no members", () => genesis(ira, { roster: [] }).bytes],
   ["a role of 2", () => genesis(ira, { roster: [{ ...member(ira), role: 2 }] }).bytes],
+  ["65 ids that are kept out", () => genesis(ira, { bans: Array(65).fill(sam.card.id) }).bytes],
   ["17 leaves", () => genesis(ira, { leaves: Array(17).fill(leave(sam, 0)) }).bytes],
   ["a byte too many", () => Uint8Array.from([...first.bytes, 0])],
 ];

@@ -80,6 +80,7 @@ function commit(
     policy: 0,
     roomName: "lobby",
     leaves: [],
+    bans: [],
     check: epochCheck(secret, noKeyFile, place),
     ...bend,
     roster: roster.map((m) => m.name === sam.name && author !== sam ? { ...m, boxHash } : m),

@@ -29,7 +29,7 @@ function door(waiting: number) {
     isRetired: false,
     isDirect: false,
     isFull: false,
-    mayAdd: () => true,
+    addableBy: (_: Uint8Array, newcomers: Uint8Array<ArrayBuffer>[]) => newcomers,
     activePeers: () => peers,
   };
   return { clock, asked, admissions: new Admissions(room, { store, clock } as unknown as RoomHost) };

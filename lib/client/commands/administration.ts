@@ -3,11 +3,15 @@
  * sign, so all members see whose act it was.
  */
 
+import { equals } from "@std/bytes/equals";
+import { fingerprint } from "../../crypto/identity.ts";
 import { isLoopback } from "../../loopback.ts";
 import { ChatError } from "../../errors.ts";
 import { command } from "../../program.ts";
+import { maxBans } from "../../protocol/group/commit.ts";
 import { formatInvite } from "../../protocol/identity/invite.ts";
-import { skeleton } from "../../protocol/identity/name.ts";
+import { type Named, skeleton } from "../../protocol/identity/name.ts";
+import { typedName } from "../../sanitize.ts";
 import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { ChatApi } from "./chat_api.ts";
 import { findPerson } from "../rooms/people.ts";
@@ -38,20 +42,84 @@ export async function invite(chat: ChatApi, name: string): Promise<void> {
   if (findMember(room.state.head!.roster, card.id)) {
     throw new ChatError(`${card.name} is in ${room.label} already`, "/who shows all members");
   }
+  if (room.state.head!.bans.some((id) => equals(id, card.id))) needAdmin(room, `let ${card.name} in again`);
   room.change({ add: [card] });
   chat.view.notice(`${card.name} is let in to ${room.label} as soon as the server has taken it.`);
 }
 
-/** `/kick NAME`: puts a member out. */
-export function kick(chat: ChatApi, name: string): void {
+/** `/kick NAME`: puts a member out, for good; with `--return` the same key may come back. */
+export function kick(chat: ChatApi, rest: string): void {
   const room = namedRoom(chat);
+  const words = rest.split(/\s+/);
+  const mayReturn = words.includes("--return");
+  const name = words.filter((word) => word !== "--return").join(" ");
   if (name === "") throw new ChatError("Whom? /kick NAME", "/who shows all members");
   const member = room.state.head!.roster.find((m) => skeleton(m.name) === skeleton(name));
   if (!member) throw new ChatError(`"${name}" is no member of ${room.label}`, "/who shows all members");
   if (skeleton(name) === skeleton(chat.context.card.name)) throw new ChatError("That is you", "/leave goes");
   needAdmin(room, "put anyone out");
-  room.change({ add: [], remove: [member.id] });
-  chat.view.notice(`${member.name} is put out of ${room.label} as soon as the server has taken it.`);
+  putOut(chat, room, member, mayReturn);
+}
+
+function putOut({ view }: ChatApi, room: MemberRoom, { id, name }: Named, mayReturn: boolean): void {
+  room.change({ add: [], remove: [id], ban: mayReturn ? [] : [id] });
+  view.notice(`${name} is put out of ${room.label} as soon as the server has taken it.`);
+  if (!mayReturn) tellIfFull(room, view);
+}
+
+/** `/ban NAME`: keeps somebody out, who may be a member now; alone: who is kept out. */
+export async function ban(chat: ChatApi, name: string): Promise<void> {
+  const room = namedRoom(chat);
+  const { roster, bans } = room.state.head!;
+  if (name === "") return chat.view.answer(await keptOut(chat, room));
+  const member = roster.find((m) => skeleton(m.name) === skeleton(name));
+  needAdmin(room, "keep anyone out");
+  if (member && skeleton(name) !== skeleton(chat.context.card.name)) return putOut(chat, room, member, false);
+  const card = await findPerson(chat.context, chat.connection, name);
+  if (bans.some((id) => equals(id, card.id))) {
+    throw new ChatError(`${card.name} is kept out of ${room.label} already`, "/ban shows who is");
+  }
+  room.change({ add: [], ban: [card.id] });
+  chat.view.notice(`${card.name} is kept out of ${room.label} as soon as the server has taken it.`);
+  tellIfFull(room, chat.view);
+}
+
+/** `/unban NAME`: whoever was put out may come in again. */
+export async function unban(chat: ChatApi, name: string): Promise<void> {
+  const room = namedRoom(chat);
+  if (name === "") throw new ChatError("Whom? /unban NAME", "/ban shows who is kept out");
+  needAdmin(room, "let anyone back in");
+  const people = await barred(chat, room);
+  const same = people.filter((p) => skeleton(p.name) === skeleton(name));
+  if (same.length === 0) {
+    throw new ChatError(`"${typedName(name)}" is not kept out of ${room.label}`, "/ban shows who is");
+  }
+  room.change({ add: [], unban: same.map((p) => p.id) });
+  chat.view.notice(`${same[0].name} may come in to ${room.label} as soon as the server has taken it.`);
+}
+
+async function keptOut(chat: ChatApi, room: MemberRoom): Promise<string[]> {
+  const people = await barred(chat, room);
+  if (people.length === 0) return [`Nobody is kept out of ${room.label}.`];
+  return [
+    `Kept out of ${room.label}, until an admin says /unban NAME:`,
+    ...people.map(({ id, name }) => `  ${name} (${fingerprint(id)})`),
+  ];
+}
+
+/** Who is kept out; a name that cannot be had is the key's fingerprint. */
+async function barred(chat: ChatApi, room: MemberRoom): Promise<Named[]> {
+  const { directory } = chat.context;
+  const { bans } = room.state.head!;
+  if (chat.connection) await directory.fetchCards(chat.connection, bans);
+  return bans.map((id) => ({ id, name: directory.card(id)?.name ?? fingerprint(id) }));
+}
+
+function tellIfFull(room: MemberRoom, view: ChatApi["view"]): void {
+  if (room.state.head!.bans.length < maxBans) return;
+  view.notice(
+    `A room keeps ${maxBans} people out: whoever was put out first may come in again. Only /close keeps strangers out.`,
+  );
 }
 
 /** `/close`: only admins let others in. */

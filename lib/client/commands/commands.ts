@@ -4,7 +4,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { ChatError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { changePassword, releaseKey } from "./account.ts";
-import { close, invite, kick, open } from "./administration.ts";
+import { ban, close, invite, kick, open, unban } from "./administration.ts";
 import { rooms, who, whois } from "./answers.ts";
 import type { ChatApi } from "./chat_api.ts";
 import type { Takes, Words } from "./completion.ts";
@@ -89,7 +89,21 @@ export const commands: readonly Command[] = [
     help: "Let NAME into the room; alone: the command that joins it, to hand on",
     run: invite,
   },
-  { name: "kick", args: "NAME", takes: "person", help: "Put NAME out of the room (admins)", run: kick },
+  {
+    name: "kick",
+    args: "NAME",
+    takes: "person",
+    help: "Put NAME out of the room for good; with --return, NAME may come back (admins)",
+    run: kick,
+  },
+  {
+    name: "ban",
+    args: "[NAME]",
+    takes: "person",
+    help: "Keep NAME out of the room (admins); alone: who is kept out",
+    run: ban,
+  },
+  { name: "unban", args: "NAME", takes: "person", help: "Let NAME come in again (admins)", run: unban },
   { name: "close", args: "", help: "Let only admins let others in (admins)", run: close },
   { name: "open", args: "", help: "Let anyone in again (admins)", run: open },
   {

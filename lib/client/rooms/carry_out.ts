@@ -5,6 +5,8 @@
 
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
+import type { Bytes } from "../../crypto/bytes.ts";
+import { fingerprint } from "../../crypto/identity.ts";
 import type { Commit } from "../../protocol/group/commit.ts";
 import type { RoomHead } from "../../protocol/group/commit_rules.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
@@ -25,7 +27,7 @@ import type { RoomState } from "./room_state.ts";
 /** What effects are carried out on. */
 export interface EffectsRoom {
   /** Pins, prekeys and who we are. */
-  readonly context: Pick<RoomContext, "known" | "serverId" | "card" | "prekeys">;
+  readonly context: Pick<RoomContext, "known" | "serverId" | "card" | "prekeys" | "directory">;
   /** As the entry has left it. */
   readonly state: RoomState;
   /** What people call the room. */
@@ -195,7 +197,8 @@ function warnOfOldKeys(room: EffectsRoom, { roster }: Commit): void {
 }
 
 /** Each difference between two rosters, as a named person's act. */
-function showDifference(room: EffectsRoom, commit: Commit, { roster: before, policy }: RoomHead): void {
+function showDifference(room: EffectsRoom, commit: Commit, head: RoomHead): void {
+  const { roster: before, policy } = head;
   const { card } = room.context;
   const by = room.nameOf(commit.author);
   const common = { room: room.label, by };
@@ -218,11 +221,26 @@ function showDifference(room: EffectsRoom, commit: Commit, { roster: before, pol
       }.`,
     );
   }
+  showBans(room, commit, head);
   for (const member of commit.roster) {
     const old = findMember(before, member.id);
     if (!old || old.role === member.role) continue;
     const role = isAdmin(member) ? "an admin" : "a plain member";
     room.news.notice(by === member.name ? `${by} is ${role} now.` : `${by} made ${member.name} ${role}.`);
+  }
+}
+
+/** Who is kept out from now on, or no longer, where joining and going do not say so themselves. */
+function showBans(room: EffectsRoom, commit: Commit, { roster, bans }: RoomHead): void {
+  const by = room.nameOf(commit.author);
+  const nameOf = (id: Bytes) => room.context.directory.card(id)?.name ?? `the key ${fingerprint(id)}`;
+  const isIn = (ids: readonly Bytes[], id: Bytes) => ids.some((other) => equals(other, id));
+  for (const id of commit.bans) {
+    if (!isIn(bans, id) && !findMember(roster, id)) room.news.notice(`${by} keeps ${nameOf(id)} out.`);
+  }
+  for (const id of bans) {
+    if (isIn(commit.bans, id) || findMember(commit.roster, id)) continue;
+    room.news.notice(`${by} lets ${nameOf(id)} come in again.`);
   }
 }
 

@@ -12,6 +12,7 @@ import { fingerprint } from "../../crypto/identity.ts";
 import { type Card, roles } from "../../protocol/identity/card.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
+import { maxBans } from "../../protocol/group/commit.ts";
 import { basePolicy, findMember, maxMembers, policies } from "../../protocol/group/roster.ts";
 import { RequestRefused } from "../connection/connection_errors.ts";
 import {
@@ -102,12 +103,16 @@ export class Committer {
   }
 
   /** Requests a change; it is kept until it is applied, or impossible. */
-  wish({ add, remove = [], policy }: Change): void {
+  wish({ add, remove = [], ban = [], unban = [], policy }: Change): void {
     const before = this.#wish;
     this.#notBefore = 0; // what was refused before was another change
+    const added = add.map(({ id }) => id);
     this.#wish = {
-      add: [...before?.add ?? [], ...add],
+      add: [...(before?.add ?? []).filter(({ id }) => !isIn(ban, id)), ...add],
       remove: [...before?.remove ?? [], ...remove],
+      // The last word on somebody counts.
+      ban: [...without(before?.ban ?? [], [...unban, ...added]), ...ban].slice(-maxBans),
+      unban: [...without(before?.unban ?? [], ban), ...unban],
       policy: policy ?? before?.policy ?? -1,
     };
   }
@@ -121,7 +126,7 @@ export class Committer {
   #wished(): Change | null {
     const { head, leaving } = this.room.state;
     if (!this.#wish || !head || leaving) return null;
-    const { roster } = head;
+    const { roster, bans } = head;
     const isClosed = basePolicy(head.policy) === policies.closed;
     const { isAdmin } = this.room;
     const names = new Set(roster.map((m) => skeleton(m.name)));
@@ -131,15 +136,20 @@ export class Committer {
       names.add(skeleton(name));
       return true;
     };
-    const add = !isClosed || isAdmin ? this.#wish.add.filter(isNew).slice(0, maxMembers - roster.length) : [];
-    const remove = isAdmin ? this.#wish.remove.filter((id) => findMember(roster, id)) : [];
+    const mayAdd = ({ id }: Card) => isAdmin || (!isClosed && !isIn(bans, id));
+    const add = this.#wish.add.filter(mayAdd).filter(isNew).slice(0, maxMembers - roster.length);
+    const out = [...this.#wish.remove, ...this.#wish.ban];
+    const remove = isAdmin ? out.filter((id) => findMember(roster, id)) : [];
     const { policy } = this.#wish;
+    const ban = isAdmin ? this.#wish.ban.filter((id) => !isIn(bans, id)) : [];
+    const unban = isAdmin ? this.#wish.unban.filter((id) => isIn(bans, id)) : [];
     const changesPolicy = isAdmin && policy >= 0 && policy !== basePolicy(head.policy);
-    if (add.length + remove.length === 0 && !changesPolicy) {
+    if (add.length + remove.length + ban.length + unban.length === 0 && !changesPolicy) {
       this.#wish = null;
       return null;
     }
-    return changesPolicy ? { add, remove, policy } : { add, remove };
+    const change = { add, remove, ban, unban };
+    return changesPolicy ? { ...change, policy } : change;
   }
 
   /**
@@ -185,14 +195,15 @@ export class Committer {
     this.#keptOut = [];
     const newcomers = ids.filter((id) => !findMember(head.roster, id));
     const isOpen = basePolicy(head.policy) === policies.open;
-    if (!isOpen && this.room.isAdmin) await this.#tellWhoAsks(newcomers);
+    const barred = isOpen ? newcomers.filter((id) => isIn(head.bans, id)) : newcomers;
+    if (this.room.isAdmin) await this.#tellWhoAsks(barred);
     const leaves = carriedOut(this.room.state, this.room.context.card.id).length;
     const places = maxMembers - head.roster.length + leaves;
-    const add = isOpen ? (await this.#admissible(newcomers)).slice(0, places) : [];
+    const add = isOpen ? (await this.#admissible(without(newcomers, barred))).slice(0, places) : [];
     return add.length > 0 || leaves > 0 ? { add } : null;
   }
 
-  /** Only an admin lets anyone in to a closed room, and never because the server asks: she is told of the request. */
+  /** Only an admin lets in to a closed room, or who was put out, and never because the server asks: she is told of the request. */
   async #tellWhoAsks(ids: Bytes[]): Promise<void> {
     const { directory } = this.room.context;
     if (ids.length > 0) await directory.fetchCards(this.room.linked, ids);
@@ -367,4 +378,12 @@ export class Committer {
       this.room.news.warn("The server refused a change of the members as against the rules.");
     }
   }
+}
+
+function isIn(ids: readonly Bytes[], id: Uint8Array): boolean {
+  return ids.some((other) => equals(other, id));
+}
+
+function without(ids: readonly Bytes[], others: readonly Bytes[]): Bytes[] {
+  return ids.filter((id) => !isIn(others, id));
 }

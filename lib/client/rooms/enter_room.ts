@@ -18,7 +18,7 @@ import {
   roomKinds,
 } from "../../protocol/channel/link_messages.ts";
 import { decodeName, encodeName, skeleton } from "../../protocol/identity/name.ts";
-import { keyFileFlag } from "../../protocol/group/roster.ts";
+import { basePolicy, keyFileFlag, policies } from "../../protocol/group/roster.ts";
 import type { KeyClaims } from "../trust/key_claims.ts";
 import type { Connection } from "../connection/connection.ts";
 import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
@@ -236,6 +236,11 @@ async function joinRoom(
   if (answer === joinInfo.nobody) {
     entrance.view.notice(
       `Nobody is here who could let you in to "${name}". Your place is kept: you are in as soon as a member comes.`,
+    );
+  } else if (answer === joinInfo.closed && basePolicy(info.policy) === policies.open) {
+    entrance.view.notice(
+      `You were put out of "${name}": only an admin of it can let you in again, with ` +
+        `/invite ${context.card.name}. You are in as soon as that is done.`,
     );
   } else if (answer === joinInfo.closed) {
     entrance.view.notice(

@@ -20,6 +20,8 @@ import { Reader, Writer } from "../codec/wire.ts";
 
 /** Most leaves in one commit. */
 export const maxLeaves = 16;
+/** Most ids that a room keeps out. */
+export const maxBans = 64;
 
 /** A member's signed wish to go. */
 export interface Leave {
@@ -53,6 +55,8 @@ export interface CommitBody {
   readonly roster: readonly Member[];
   /** Leave requests that this commit carries out. */
   readonly leaves: readonly Leave[];
+  /** Ids that an admin has put out, oldest first: nobody lets them in again but an admin. */
+  readonly bans: readonly Bytes[];
   /** 32 bytes from the epoch secret. */
   readonly check: Bytes;
 }
@@ -77,6 +81,8 @@ export function makeCommit(body: CommitBody, site: Uint8Array, signing: SigningK
   }
   w.u8(body.leaves.length);
   for (const leave of body.leaves) w.raw(leave.id).u32(leave.epoch).raw(leave.signature);
+  w.u8(body.bans.length);
+  for (const id of body.bans) w.raw(id);
   const bytes = w.raw(body.check).done();
   return concat(bytes, signLabelled(signing, "chat2 commit", concat(site, bytes)));
 }
@@ -109,6 +115,9 @@ export function parseCommit(bytes: Uint8Array): Commit {
     epoch: r.u32(),
     signature: r.take(signatureBytes),
   }));
+  const b = r.u8();
+  if (b > maxBans) throw new Malformed("a commit keeps too many out");
+  const bans = Array.from({ length: b }, () => r.take(32));
   const check = r.take(32);
   r.take(signatureBytes);
   r.end();
@@ -123,6 +132,7 @@ export function parseCommit(bytes: Uint8Array): Commit {
     roomName,
     roster,
     leaves,
+    bans,
     check,
     bytes: bytes.slice() as Bytes,
     hash: labelledHash("chat2 commit", bytes),

@@ -7,6 +7,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
 import { type Bytes, compareBytes } from "../../crypto/bytes.ts";
 import { type Card, roles } from "../identity/card.ts";
 import { type Commit, directRoomId, isCommitSigned, isLeaveSigned, type Leave, roomId } from "./commit.ts";
@@ -38,6 +39,8 @@ export interface RoomHead {
   readonly roomName: string;
   /** Its members. */
   readonly roster: readonly Member[];
+  /** Ids that an admin has put out. */
+  readonly bans: readonly Bytes[];
 }
 
 /** What a valid commit leaves behind. @param pos its position in the log */
@@ -50,6 +53,7 @@ export function headAfter(commit: Commit, pos: number): RoomHead {
     policy: commit.policy,
     roomName: commit.roomName,
     roster: commit.roster,
+    bans: commit.bans,
   };
 }
 
@@ -92,6 +96,7 @@ export function checkGenesis(
     return broken(1, "the view of epoch 0 is not the beginning");
   }
   if (commit.leaves.length > 0) return broken(1, "epoch 0 has leaves");
+  if (commit.bans.length > 0) return broken(1, "epoch 0 keeps somebody out");
   if (commit.roster.some((m) => m.since !== 0)) return broken(1, "a member of epoch 0 joined later");
   if (commit.policy === policies.direct) return checkDirectGenesis(commit, facts.site);
   if (commit.roster.length !== 1 || commit.roster[0].role !== memberRoles.admin) {
@@ -122,7 +127,7 @@ export function checkSuccessor(
   facts: RuleFacts,
 ): BrokenRule | null {
   return checkWithin(commit, facts) ?? checkChain(commit, pos, head) ?? checkStaying(commit, head) ??
-    checkRemovals(commit, head, facts.cards) ?? checkRoles(commit, head);
+    checkRemovals(commit, head, facts.cards) ?? checkRoles(commit, head) ?? checkBans(commit, head);
 }
 
 /**
@@ -177,6 +182,10 @@ function checkWithin(commit: Commit, { site, cards }: RuleFacts): BrokenRule | n
     names.add(skeleton(member.name));
   }
   if (names.size !== commit.roster.length) return broken(6, "a name is there twice");
+  if (new Set(commit.bans.map(encodeHex)).size !== commit.bans.length) {
+    return broken(6, "an id is kept out twice");
+  }
+  if (commit.bans.some((id) => findMember(commit.roster, id))) return broken(6, "a member is kept out");
   return null;
 }
 
@@ -273,6 +282,17 @@ function checkRoles(commit: Commit, head: RoomHead): BrokenRule | null {
     return asExpected ? null : broken(5, "only an admin changes roles");
   }
   return commit.roster.some((m) => isAdmin(m)) ? null : broken(5, "no admin remains");
+}
+
+/** Rule 6: only an admin changes who is kept out; so nobody else lets one of them in. */
+function checkBans(commit: Commit, head: RoomHead): BrokenRule | null {
+  if (isAdmin(findMember(head.roster, commit.author))) {
+    const isDirect = head.policy === policies.direct;
+    return isDirect && commit.bans.length > 0 ? broken(6, "a direct room keeps somebody out") : null;
+  }
+  const isSame = commit.bans.length === head.bans.length &&
+    commit.bans.every((id, i) => equals(id, head.bans[i]));
+  return isSame ? null : broken(6, "only an admin changes who is kept out");
 }
 
 /**

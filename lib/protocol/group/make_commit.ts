@@ -13,7 +13,15 @@ import { generateX25519 } from "../../crypto/x25519.ts";
 import type { Card } from "../identity/card.ts";
 import type { Prekey } from "../identity/prekey.ts";
 import { boxHash, sealBox } from "./box.ts";
-import { type CommitBody, directRoomId, type Leave, makeCommit, maxLeaves, roomId } from "./commit.ts";
+import {
+  type CommitBody,
+  directRoomId,
+  type Leave,
+  makeCommit,
+  maxBans,
+  maxLeaves,
+  roomId,
+} from "./commit.ts";
 import { type CardOf, isLeaveCurrent, withAdmin } from "./commit_rules.ts";
 import { signedViewOf, viewOfNothing } from "./signed_head.ts";
 import { epochCheck, noKeyFile } from "./epoch.ts";
@@ -58,6 +66,7 @@ export function makeGenesis(
     roomName: name,
     roster: [{ id: card.id, role: memberRoles.admin, since: 0, name: card.name, boxHash: zeros }],
     leaves: [],
+    bans: [],
     check: epochCheck(secret, roomKey, place),
   };
   return { id, pending: signed(body, author, secret) };
@@ -97,6 +106,7 @@ export async function makeDirectGenesis(
       boxHash: m === other ? boxHash(box) : zeros,
     })),
     leaves: [],
+    bans: [],
     check: epochCheck(secret, noKeyFile, place),
   };
   return { id, pending: signed(body, author, secret), box };
@@ -108,6 +118,10 @@ export interface Change {
   readonly add: readonly Card[];
   /** Ids of members to remove. */
   readonly remove?: readonly Bytes[];
+  /** Ids to keep out, and ids to keep out no longer. */
+  readonly ban?: readonly Bytes[];
+  /** See there. */
+  readonly unban?: readonly Bytes[];
   /** Open or closed. */
   readonly policy?: number;
 }
@@ -128,6 +142,8 @@ export interface Succession {
   readonly roster: readonly Member[];
   /** Requests of members who go by their own wish. */
   readonly leaves: readonly Leave[];
+  /** Who is kept out. */
+  readonly bans: readonly Bytes[];
   /** The policy that it states. */
   readonly policy: number;
 }
@@ -142,7 +158,22 @@ export function succession(state: GroupState, own: Bytes, change: Change): Succe
   const added = change.add
     .map((c): Member => ({ id: c.id, role: memberRoles.member, since: epoch, name: c.name, boxHash: zeros }));
   const policy = change.policy === undefined ? head.policy : change.policy | (head.policy & keyFileFlag);
-  return { roster: withAdmin([...staying, ...added], policy), leaves, policy };
+  const roster = withAdmin([...staying, ...added], policy);
+  return { roster, leaves, policy, bans: bansAfter(head.bans, roster, change) };
+}
+
+/** Who is kept out after a change: the oldest give way, and whoever is let in is kept out no longer. */
+export function bansAfter(
+  before: readonly Bytes[],
+  roster: readonly Member[],
+  { ban = [], unban = [] }: Pick<Change, "ban" | "unban">,
+): Bytes[] {
+  const isIn = (ids: readonly Bytes[], id: Bytes) => ids.some((other) => equals(other, id));
+  const kept = before.filter((id) => !isIn(unban, id) && !findMember(roster, id));
+  const added = ban.filter((id, i) =>
+    !isIn(kept, id) && !isIn(ban.slice(0, i), id) && !findMember(roster, id)
+  );
+  return [...kept, ...added].slice(-maxBans);
 }
 
 /**
@@ -196,6 +227,7 @@ export async function makeSuccessor(
     roomName: head.roomName,
     roster: next.roster.map((m) => ({ ...m, boxHash: hashes.get(encodeHex(m.id)) ?? zeros })),
     leaves: [...next.leaves],
+    bans: [...next.bans],
     check: epochCheck(secret, roomKey, place),
   };
   return { pending: signed(body, author, secret), boxes, without };

@@ -30,8 +30,8 @@ export interface AdmittingRoom {
   readonly isDirect: boolean;
   /** Whether nobody more fits in. */
   readonly isFull: boolean;
-  /** Whether a member may add others. */
-  mayAdd(id: Uint8Array): boolean;
+  /** Who of the newcomers a member may add. */
+  addableBy(id: Uint8Array, newcomers: Bytes[]): Bytes[];
   /** Members with live streams, in order of the roster. */
   activePeers(): Peer[];
 }
@@ -99,7 +99,7 @@ export class Admissions {
 
   #tell(peer: Peer, ids: Bytes[]): void {
     this.#roundMs = this.host.clock.now();
-    peer.send({ type: "ADMIT", room: this.room.id, ids });
+    peer.send({ type: "ADMIT", room: this.room.id, ids: this.room.addableBy(peer.card.id, ids) });
   }
 
   #ask(): void {
@@ -113,8 +113,10 @@ export class Admissions {
     const isLeaving = (peer: Peer) => leaves.some((leave) => equals(leave.id, peer.card.id));
     const active = this.room.activePeers();
     // Members who are leaving are asked last: they may be the only ones here.
-    // Only an admin can let anyone in to a closed room.
-    const able = leaves.length > 0 ? active : active.filter((p) => this.room.mayAdd(p.card.id));
+    // Only an admin can let in to a closed room, or who was put out.
+    const able = leaves.length > 0
+      ? active
+      : active.filter((p) => this.room.addableBy(p.card.id, ids).length > 0);
     const candidates = [...able.filter((p) => !isLeaving(p)), ...able.filter(isLeaving)];
     const peer = candidates.find((candidate) => !this.#asked.has(candidate));
     if (peer) {

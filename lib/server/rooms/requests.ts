@@ -198,7 +198,11 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
     return refuse(rooms, peer, ref, limited(rooms, peer, "rooms-per-user"));
   }
   const info = () =>
-    !room.isOpen ? joinInfo.closed : room.activePeers().length > 0 ? joinInfo.asked : joinInfo.nobody;
+    !room.isOpen || room.isBanned(peer.card.id)
+      ? joinInfo.closed
+      : room.activePeers().length > 0
+      ? joinInfo.asked
+      : joinInfo.nobody;
   if (room.admissions.isWaiting(peer.card.id)) {
     answer(rooms, peer, { type: "DONE", ref, info: info() });
     return room.admissions.goOn();

@@ -92,9 +92,15 @@ export class ServerRoom extends RoomLog {
     return this.head.policy === policies.direct;
   }
 
-  /** Whether a member may add others. */
-  mayAdd(id: Uint8Array): boolean {
-    return this.isOpen || isAdmin(findMember(this.head.roster, id));
+  /** Whether an admin has put somebody out, so that only an admin lets her in. */
+  isBanned(id: Uint8Array): boolean {
+    return this.head.bans.some((other) => equals(other, id));
+  }
+
+  /** Who of the newcomers a member may add. */
+  addableBy(id: Uint8Array, newcomers: Bytes[]): Bytes[] {
+    if (isAdmin(findMember(this.head.roster, id))) return newcomers;
+    return this.isOpen ? newcomers.filter((newcomer) => !this.isBanned(newcomer)) : [];
   }
 
   /** Whether nobody more fits in. */
