@@ -71,6 +71,11 @@ worldTest(
     assertStringIncludes((await ask(sam, "/why"))[3], "ira, sahnawaz, dana");
     assertMatch((await ask(sam, "/why"))[1], /^ {2}Signed by you, with the key /);
     assertStringIncludes((await ask(sam, "/why 2"))[0], "ira: the plan");
+    await ira.view.hears("sahnawaz: for three");
+    ira.view.type("seen");
+    await sam.view.hears("ira: seen");
+    assertEquals((await ask(sam, "/why 2"))[4], "  ira has confirmed to see the same up to there.");
+    assertMatch((await ask(sam, "/who")).at(-1)!, /^ira has confirmed to see the same up to \d\d:\d\d \(/);
     for (const bad of ["0", "x", "1.5", "99"]) {
       assertMatch(
         (await ask(sam, `/why ${bad}`))[0],

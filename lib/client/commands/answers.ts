@@ -40,8 +40,9 @@ function confirmedLine(room: MemberRoom): string {
   const { confirmed, head } = room.state;
   if (head!.roster.length === 1) return "Nobody else is in the room who could confirm what you see.";
   if (!confirmed) return "No other member has confirmed yet that they see the same.";
-  return `Confirmed by others up to ${timestamp(confirmed.timeMs).slice(11, 16)} (${
-    timestamp(confirmed.timeMs).slice(0, 10)
+  const time = timestamp(confirmed.timeMs);
+  return `${room.nameOf(confirmed.by)} has confirmed to see the same up to ${time.slice(11, 16)} (${
+    time.slice(0, 10)
   }).`;
 }
 

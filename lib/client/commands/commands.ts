@@ -117,7 +117,7 @@ export const commands: readonly Command[] = [
     name: "trust",
     args: "NAME",
     takes: "person",
-    help: "Accept the changed key of NAME, or ignore what NAME claims to have seen",
+    help: "Accept the changed key of NAME",
     run: trust,
   },
   {

@@ -69,8 +69,8 @@ function signedLine(chat: ChatApi, { own, from, fromId }: MessageEvent): string 
 }
 
 function confirmedLine(room: object, pos: number): string {
-  const confirmed = room instanceof MemberRoom ? room.state.confirmed?.pos ?? 0 : 0;
-  return confirmed >= pos
-    ? "  Another member has confirmed to see the same up to there."
+  const confirmed = room instanceof MemberRoom ? room.state.confirmed : null;
+  return room instanceof MemberRoom && confirmed && confirmed.pos >= pos
+    ? `  ${room.nameOf(confirmed.by)} has confirmed to see the same up to there.`
     : "  Nobody else has confirmed yet to see the same up to there.";
 }

@@ -59,7 +59,9 @@ export class Confirmations {
     if (this.#mine(author)) return;
     const { state } = this.room;
     const last = this.#times.findLast((entry) => entry.pos <= pos);
-    if (last && pos > (state.confirmed?.pos ?? 0)) state.confirmed = { pos, timeMs: last.timeMs };
+    if (last && pos > (state.confirmed?.pos ?? 0)) {
+      state.confirmed = { pos, timeMs: last.timeMs, by: author };
+    }
   }
 
   /** A commit, text, file or action at `pos` waits for somebody else's view. @param timeMs when it was stored */

@@ -72,8 +72,8 @@ export interface RoomState extends StreamState, Omit<Writable<GroupState>, keyof
   keyFile?: Bytes | null;
   /** In a room with a key file, ids in hex of those who have shown that they have it. */
   fileHolders?: string[];
-  /** How far others have confirmed what we see: a position, and when its entry was made, in milliseconds. */
-  confirmed?: { pos: number; timeMs: number } | null;
+  /** How far others have confirmed what we see: a position, when its entry was made in milliseconds, and by whom. */
+  confirmed?: { pos: number; timeMs: number; by: Bytes } | null;
 }
 
 /** A room that is not entered yet. */
