@@ -256,7 +256,7 @@ function checkRemovals(commit: Commit, head: RoomHead, cards: CardOf): BrokenRul
 
 /** Whether a leave request may be carried out by a commit of `epoch`. */
 export function isLeaveCurrent(leave: Leave, member: Member, epoch: number): boolean {
-  return member.since <= leave.epoch && leave.epoch < epoch && epoch - 16 <= leave.epoch;
+  return member.since <= leave.epoch && leave.epoch < epoch;
 }
 
 /** Rule 5: roles and policy. */

@@ -213,9 +213,6 @@ export class ServerRoom extends RoomLog {
     this.weighBoxes();
     this.#numbers.clear();
     this.#head = headAfter(commit, pos);
-    for (const leave of store.leaves(this.id)) {
-      if (leave.epoch < epoch - 15) store.dropLeave(this.id, leave.id);
-    }
     return { type: "stored", pos, isRepeated: false };
   }
 
