@@ -137,3 +137,28 @@ worldTest("a flood by one member is refused, and the others talk on", async (wor
   const heard = ira.view.said.filter((line) => line.startsWith("mallory")).length;
   assertEquals(heard <= 40, true, `${heard} of 200 came through`);
 });
+
+for (const lifts of [true, false]) {
+  worldTest(
+    `whom an admin put out no plain member lets in again, ${
+      lifts ? "and lifts the ban" : "the ban left as it is"
+    }`,
+    async (world) => {
+      const { ira, sam, mallory } = await three(world);
+      const dana = await world.enter("dana");
+      await until("in", () => headIn(ira)!.roster.length === 4);
+      const gone = headIn(ira)!.roster[3];
+      ira.view.type("/kick dana");
+      await dana.done;
+      await until("kept out", () => headIn(mallory.client)!.bans.length === 1);
+      const { epoch, roster, bans } = headIn(mallory.client)!;
+      await mallory.commit({ roster: [...roster, { ...gone, since: epoch + 1 }], bans: lifts ? [] : bans });
+      // Her next line is behind the answer, and would be refused as stale had her commit counted.
+      mallory.send(mallory.message("I tried"));
+      await ira.view.hears("mallory: I tried");
+      assertEquals([headIn(ira)!.epoch, headIn(ira)!.roster.length], [epoch, 3]);
+      await stillTalk(ira, sam);
+    },
+    options,
+  );
+}

@@ -3,7 +3,6 @@
  * sign, so all members see whose act it was.
  */
 
-import { equals } from "@std/bytes/equals";
 import { fingerprint } from "../../crypto/identity.ts";
 import { isLoopback } from "../../loopback.ts";
 import { ChatError } from "../../errors.ts";
@@ -12,7 +11,7 @@ import { maxBans } from "../../protocol/group/commit.ts";
 import { formatInvite } from "../../protocol/identity/invite.ts";
 import { type Named, skeleton } from "../../protocol/identity/name.ts";
 import { typedName } from "../../sanitize.ts";
-import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
+import { basePolicy, findMember, includesId, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { ChatApi } from "./chat_api.ts";
 import { findPerson } from "../rooms/people.ts";
 import type { MemberRoom } from "../rooms/member_room.ts";
@@ -42,7 +41,7 @@ export async function invite(chat: ChatApi, name: string): Promise<void> {
   if (findMember(room.state.head!.roster, card.id)) {
     throw new ChatError(`${card.name} is in ${room.label} already`, "/who shows all members");
   }
-  if (room.state.head!.bans.some((id) => equals(id, card.id))) needAdmin(room, `let ${card.name} in again`);
+  if (includesId(room.state.head!.bans, card.id)) needAdmin(room, `let ${card.name} in again`);
   room.change({ add: [card] });
   chat.view.notice(`${card.name} is let in to ${room.label} as soon as the server has taken it.`);
 }
@@ -76,7 +75,7 @@ export async function ban(chat: ChatApi, name: string): Promise<void> {
   needAdmin(room, "keep anyone out");
   if (member && skeleton(name) !== skeleton(chat.context.card.name)) return putOut(chat, room, member, false);
   const card = await findPerson(chat.context, chat.connection, name);
-  if (bans.some((id) => equals(id, card.id))) {
+  if (includesId(bans, card.id)) {
     throw new ChatError(`${card.name} is kept out of ${room.label} already`, "/ban shows who is");
   }
   room.change({ add: [], ban: [card.id] });

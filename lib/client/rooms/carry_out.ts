@@ -11,7 +11,7 @@ import type { Commit } from "../../protocol/group/commit.ts";
 import type { RoomHead } from "../../protocol/group/commit_rules.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
 import type { Effect } from "../../protocol/group/effects.ts";
-import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
+import { basePolicy, findMember, includesId, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { Named } from "../../protocol/identity/name.ts";
 import { shownTime } from "../../timestamp.ts";
 import type { Alarm } from "./alarm.ts";
@@ -234,12 +234,11 @@ function showDifference(room: EffectsRoom, commit: Commit, head: RoomHead): void
 function showBans(room: EffectsRoom, commit: Commit, { roster, bans }: RoomHead): void {
   const by = room.nameOf(commit.author);
   const nameOf = (id: Bytes) => room.context.directory.card(id)?.name ?? `the key ${fingerprint(id)}`;
-  const isIn = (ids: readonly Bytes[], id: Bytes) => ids.some((other) => equals(other, id));
   for (const id of commit.bans) {
-    if (!isIn(bans, id) && !findMember(roster, id)) room.news.notice(`${by} keeps ${nameOf(id)} out.`);
+    if (!includesId(bans, id) && !findMember(roster, id)) room.news.notice(`${by} keeps ${nameOf(id)} out.`);
   }
   for (const id of bans) {
-    if (isIn(commit.bans, id) || findMember(commit.roster, id)) continue;
+    if (includesId(commit.bans, id) || findMember(commit.roster, id)) continue;
     room.news.notice(`${by} lets ${nameOf(id)} come in again.`);
   }
 }

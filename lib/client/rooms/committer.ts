@@ -13,7 +13,7 @@ import { type Card, roles } from "../../protocol/identity/card.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { maxBans } from "../../protocol/group/commit.ts";
-import { basePolicy, findMember, maxMembers, policies } from "../../protocol/group/roster.ts";
+import { basePolicy, findMember, includesId, maxMembers, policies } from "../../protocol/group/roster.ts";
 import { RequestRefused } from "../connection/connection_errors.ts";
 import {
   carriedOut,
@@ -108,7 +108,7 @@ export class Committer {
     this.#notBefore = 0; // what was refused before was another change
     const added = add.map(({ id }) => id);
     this.#wish = {
-      add: [...(before?.add ?? []).filter(({ id }) => !isIn(ban, id)), ...add],
+      add: [...(before?.add ?? []).filter(({ id }) => !includesId(ban, id)), ...add],
       remove: [...before?.remove ?? [], ...remove],
       // The last word on somebody counts.
       ban: [...without(before?.ban ?? [], [...unban, ...added]), ...ban].slice(-maxBans),
@@ -136,13 +136,13 @@ export class Committer {
       names.add(skeleton(name));
       return true;
     };
-    const mayAdd = ({ id }: Card) => isAdmin || (!isClosed && !isIn(bans, id));
+    const mayAdd = ({ id }: Card) => isAdmin || (!isClosed && !includesId(bans, id));
     const add = this.#wish.add.filter(mayAdd).filter(isNew).slice(0, maxMembers - roster.length);
     const out = [...this.#wish.remove, ...this.#wish.ban];
     const remove = isAdmin ? out.filter((id) => findMember(roster, id)) : [];
     const { policy } = this.#wish;
-    const ban = isAdmin ? this.#wish.ban.filter((id) => !isIn(bans, id)) : [];
-    const unban = isAdmin ? this.#wish.unban.filter((id) => isIn(bans, id)) : [];
+    const ban = isAdmin ? this.#wish.ban.filter((id) => !includesId(bans, id)) : [];
+    const unban = isAdmin ? this.#wish.unban.filter((id) => includesId(bans, id)) : [];
     const changesPolicy = isAdmin && policy >= 0 && policy !== basePolicy(head.policy);
     if (add.length + remove.length + ban.length + unban.length === 0 && !changesPolicy) {
       this.#wish = null;
@@ -195,7 +195,7 @@ export class Committer {
     this.#keptOut = [];
     const newcomers = ids.filter((id) => !findMember(head.roster, id));
     const isOpen = basePolicy(head.policy) === policies.open;
-    const barred = isOpen ? newcomers.filter((id) => isIn(head.bans, id)) : newcomers;
+    const barred = isOpen ? newcomers.filter((id) => includesId(head.bans, id)) : newcomers;
     if (this.room.isAdmin) await this.#tellWhoAsks(barred);
     const leaves = carriedOut(this.room.state, this.room.context.card.id).length;
     const places = maxMembers - head.roster.length + leaves;
@@ -380,10 +380,6 @@ export class Committer {
   }
 }
 
-function isIn(ids: readonly Bytes[], id: Uint8Array): boolean {
-  return ids.some((other) => equals(other, id));
-}
-
 function without(ids: readonly Bytes[], others: readonly Bytes[]): Bytes[] {
-  return ids.filter((id) => !isIn(others, id));
+  return ids.filter((id) => !includesId(others, id));
 }

@@ -26,7 +26,7 @@ import { type CardOf, isLeaveCurrent, withAdmin } from "./commit_rules.ts";
 import { signedViewOf, viewOfNothing } from "./signed_head.ts";
 import { epochCheck, noKeyFile } from "./epoch.ts";
 import type { GroupState, PendingCommit } from "./group_state.ts";
-import { findMember, keyFileFlag, type Member, memberRoles, policies } from "./roster.ts";
+import { findMember, includesId, keyFileFlag, type Member, memberRoles, policies } from "./roster.ts";
 
 const zeros: Bytes = new Uint8Array(32);
 /** The runtime makes them on threads of its own. */
@@ -154,7 +154,7 @@ export function succession(state: GroupState, own: Bytes, change: Change): Succe
   const epoch = head.epoch + 1;
   const leaves = carriedOut(state, own);
   const removed = [...change.remove ?? [], ...leaves.map((leave) => leave.id)];
-  const staying = head.roster.filter((m) => !removed.some((id) => equals(id, m.id)));
+  const staying = head.roster.filter((m) => !includesId(removed, m.id));
   const added = change.add
     .map((c): Member => ({ id: c.id, role: memberRoles.member, since: epoch, name: c.name, boxHash: zeros }));
   const policy = change.policy === undefined ? head.policy : change.policy | (head.policy & keyFileFlag);
@@ -168,10 +168,9 @@ export function bansAfter(
   roster: readonly Member[],
   { ban = [], unban = [] }: Pick<Change, "ban" | "unban">,
 ): Bytes[] {
-  const isIn = (ids: readonly Bytes[], id: Bytes) => ids.some((other) => equals(other, id));
-  const kept = before.filter((id) => !isIn(unban, id) && !findMember(roster, id));
+  const kept = before.filter((id) => !includesId(unban, id) && !findMember(roster, id));
   const added = ban.filter((id, i) =>
-    !isIn(kept, id) && !isIn(ban.slice(0, i), id) && !findMember(roster, id)
+    !includesId(kept, id) && !includesId(ban.slice(0, i), id) && !findMember(roster, id)
   );
   return [...kept, ...added].slice(-maxBans);
 }

@@ -44,6 +44,11 @@ function prefix(id: Uint8Array): number {
   return (id[0] << 16 | id[1] << 8 | id[2]) * 0x1000000 + (id[3] << 16 | id[4] << 8 | id[5]);
 }
 
+/** Whether an id is among others. */
+export function includesId(ids: readonly Bytes[], id: Uint8Array): boolean {
+  return ids.some((other) => equals(other, id));
+}
+
 /** Whether a member may let others in to a closed room, remove members and change the policy. */
 export function isAdmin(member: Member | undefined): boolean {
   return member?.role === memberRoles.admin;

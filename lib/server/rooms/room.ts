@@ -14,7 +14,7 @@ import { type Commit, parseCommit } from "../../protocol/group/commit.ts";
 import { headAfter, isLeaveCurrent, type RoomHead } from "../../protocol/group/commit_rules.ts";
 import { entryKinds } from "../../protocol/group/history.ts";
 import { checkMessageView, checkPlace } from "../../protocol/group/message_rules.ts";
-import { basePolicy, findMember, isAdmin, policies } from "../../protocol/group/roster.ts";
+import { basePolicy, findMember, includesId, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { Message } from "../../protocol/group/sealed_message.ts";
 import { encodeName } from "../../protocol/identity/name.ts";
 import { parsePrekey } from "../../protocol/identity/prekey.ts";
@@ -94,7 +94,7 @@ export class ServerRoom extends RoomLog {
 
   /** Whether an admin has put somebody out, so that only an admin lets her in. */
   isBanned(id: Uint8Array): boolean {
-    return this.head.bans.some((other) => equals(other, id));
+    return includesId(this.head.bans, id);
   }
 
   /** Who of the newcomers a member may add. */
