@@ -136,7 +136,10 @@ clockTest(
     ira.view.type("/who");
     await until("answered", () => ira.view.answers.length > 0);
     const hhmm = timestamp(saidAt).slice(11, 16);
-    assertMatch(ira.view.answers.join("\n"), new RegExp(`Confirmed by others up to (${hhmm}|..:..)`));
+    assertMatch(
+      ira.view.answers.join("\n"),
+      new RegExp(`(sahnawaz|dana) has confirmed to see the same up to ${hhmm} `),
+    );
     for (const { view } of [ira, sam, dana]) assertEquals([view.warnings, view.said.length], [[], 1]);
   },
 );
