@@ -6,6 +6,7 @@
 
 import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
+import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { ChatError } from "../../lib/errors.ts";
@@ -30,6 +31,7 @@ const steps = fc.array(
     kind: fc.constantFrom(
       "toggle" as const,
       "kick" as const,
+      "kick --return" as const,
       "send" as const,
       "send" as const,
       "rekey" as const,
@@ -75,7 +77,7 @@ class Model {
     const client = this.#here.get(name);
     if (kind === "toggle") return client ? await this.#leave(name) : await this.#join(name);
     if (!client) return;
-    if (kind === "kick") return await this.#kick(name);
+    if (kind.startsWith("kick")) return await this.#kick(name, `/${kind} ${name}`);
     if (kind === "restart") {
       client.view.type("EXIT");
       await client.done;
@@ -90,7 +92,14 @@ class Model {
   }
 
   async #join(name: string): Promise<void> {
-    const client = await this.world.enter(name);
+    const client = await this.world.join(name);
+    const isOut = this.#here.size > 0 &&
+      headIn([...this.#here.values()][0])!.bans.some((id) => equals(id, client.profile.card.id));
+    if (isOut) {
+      await until("told", () => client.view.notices.some((text) => text.includes("You were put out")));
+      this.#admins()[0].view.type(`/invite ${name}`);
+    }
+    await client.view.until((event) => event.type === "entered");
     this.#here.set(name, client);
     await until("shown", () => client.chat.conversation.room !== null);
     const { room } = client.chat.conversation;
@@ -111,12 +120,14 @@ class Model {
     await this.#quiet();
   }
 
-  async #kick(name: string): Promise<void> {
-    const [admin] = [...this.#here].filter(([other, client]) =>
-      other !== name && (client.chat.conversation.room as MemberRoom).isAdmin
-    );
+  #admins(): Client[] {
+    return [...this.#here.values()].filter(({ chat }) => (chat.conversation.room as MemberRoom).isAdmin);
+  }
+
+  async #kick(name: string, command: string): Promise<void> {
+    const admin = this.#admins().find(({ profile }) => profile.name !== name);
     if (!admin) return;
-    admin[1].view.type(`/kick ${name}`);
+    admin.view.type(command);
     await this.#here.get(name)!.done;
     this.#here.delete(name);
     await this.#quiet();
