@@ -118,7 +118,7 @@ benchTest(
     const [a, b] = [bench.message(ira, "for dana only"), bench.message(dana, "for sam only")];
     // The bench's history is dana's, who saw `a` at this position; the victim sees something else there.
     const pos = bench.last + 1;
-    const shown = bench.history.after(entryHash(entryKinds.message, b));
+    let shown = bench.history.after(entryHash(entryKinds.message, b));
     bench.append(a);
     const head = signedBy(bench.head.room, shown.view); // the server signs for the victim what it has shown her
     for (
@@ -129,19 +129,33 @@ benchTest(
     ) bench.room.receive(message);
     await bench.idle();
     assertEquals([bench.warnings, bench.faults], [[], []]);
-    const crossing = bench.message(ira, "crossing");
-    bench.room.receive(bench.append(crossing));
-    const both = shown.after(entryHash(entryKinds.message, crossing)).view;
-    const next = signedBy(bench.head.room, both);
-    bench.room.receive({ type: "HEAD", room: bench.head.room, pos: both.pos, signature: next.headSig });
-    await bench.idle();
-    assertMatch(bench.warnings.join(), /key has signed two histories/);
+    const cross = async (text: string) => {
+      const crossing = bench.message(ira, text);
+      bench.room.receive(bench.append(crossing));
+      shown = shown.after(entryHash(entryKinds.message, crossing));
+      const { pos, headSig: signature } = signedBy(bench.head.room, shown.view);
+      bench.room.receive({ type: "HEAD", room: bench.head.room, pos, signature });
+      await bench.idle();
+    };
+    bench.isDiskFull = true;
+    await cross("crossing");
+    assertMatch(bench.warnings.join(), /key has signed two histories.*disk is full/);
+    bench.isDiskFull = false;
+    await cross("again");
+    assertMatch(bench.warnings.at(-1)!, /What shows this to anybody/);
+    assertEquals([bench.convictions.length, bench.convictions[0].theirs.pos], [1, pos]);
     bench.room.lines.say("must not go out");
     await bench.idle();
     assertEquals(bench.sent.some((m) => m.type === "SEND"), false);
     bench.room.retry();
     await bench.idle();
     assertEquals(bench.sent.some((m) => m.type === "SEND"), true);
+    // Told and kept once: histories that have parted stay apart.
+    const told = bench.warnings.length;
+    bench.reload();
+    bench.room.receive(bench.info(shown.view.pos));
+    await cross("and again");
+    assertEquals([bench.warnings.length, bench.convictions.length], [told, 1]);
   },
 );
 benchTest("a view that matches raises nothing, even an older one of this epoch", async (bench) => {

@@ -25,6 +25,7 @@ import { entryHash, entryKinds, History, type SignedView } from "../../lib/proto
 import { errorCodes, type LinkMessage, type MessageOf } from "../../lib/protocol/channel/link_messages.ts";
 import { type MessageHeader, sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { parsePrekey } from "../../lib/protocol/identity/prekey.ts";
+import { FileTrouble } from "../../lib/storage/file_trouble.ts";
 import { SealedFiles } from "../../lib/storage/sealed_files.ts";
 import { cardBook, genesis, headOf, member, zeros } from "./commits.ts";
 import { settle } from "./fake_clock.ts";
@@ -40,6 +41,8 @@ export class StreamBench {
   readonly sent: LinkMessage[] = [];
   /** What has convicted the server. */
   readonly convictions: Omit<Evidence, "card" | "runId">[] = [];
+  /** The disk takes no more of them. */
+  isDiskFull = false;
   readonly boxes = new Map<string, Bytes>();
   /** The true history, as an honest member sees it. */
   history!: History;
@@ -83,6 +86,7 @@ export class StreamBench {
       unaskedOpenings: this.openings,
       endedAtTheDoor: () => {},
       keepConviction: (evidence) => {
+        if (this.isDiskFull) throw new FileTrouble("Cannot write: the disk is full", "free some space");
         this.convictions.push(evidence);
         return "a file";
       },

@@ -13,12 +13,14 @@ const twoHistories =
   "This server's key has signed two histories of this room: it was restored from an old copy, runs " +
   'twice, or splits the room. Nothing more is sent. Ask the others by another way; "/retry" goes on with what you have ' +
   "seen.";
-const lost = "The server has lost its data, or is not the one it was.";
+
+/** Kinds of alarm. */
+export type AlarmKind = NonNullable<StreamState["alarm"]>;
 
 /** What an alarm needs of its room. */
 export interface AlarmRoom {
   /** Where it is kept. */
-  readonly state: Pick<StreamState, "alarm" | "isHidden" | "isSplitKnown" | "liars">;
+  readonly state: Pick<StreamState, "alarm" | "isSplitKnown" | "liars">;
   /** Where the person is warned. */
   readonly news: { warn(text: string): void };
   /** The name of somebody by id. */
@@ -39,14 +41,12 @@ export class Alarm {
 
   /** The server gave what no honest one stores. */
   hidden(): void {
-    if (this.room.state.isHidden) return;
-    this.room.state.isHidden = true;
-    this.raise(hides);
+    if (this.room.state.alarm !== "hides") this.raise("hides", hides);
   }
 
   /** The server has signed another history than ours. */
   twoHistories(): void {
-    if (!this.room.state.isSplitKnown && !this.isRaised) this.raise(twoHistories);
+    if (!this.room.state.isSplitKnown && !this.isRaised) this.raise("two histories", twoHistories);
   }
 
   /** Somebody claims what no server has signed: named once. */
@@ -64,27 +64,27 @@ export class Alarm {
   }
 
   /** Raises one. @param text what is so, and what can be done */
-  raise(text: string): void {
-    this.room.state.alarm = text;
+  raise(kind: AlarmKind, text: string): void {
+    if (this.room.state.alarm !== "hides") this.room.state.alarm = kind;
     this.room.changed();
     this.room.news.warn(text);
   }
 
   /** The server has lost its data: told once for all its rooms, and kept with what is kept of the server. */
   serverLost(): void {
-    this.room.state.alarm ??= lost;
+    this.room.state.alarm ??= "server lost";
   }
 
   /** It is the known server again; its streams will show whether it has lost anything. */
   serverIsBack(): void {
-    if (this.room.state.alarm === lost) this.room.state.alarm = null;
+    if (this.room.state.alarm === "server lost") this.room.state.alarm = null;
   }
 
   /** The person goes on all the same, where that can be. */
   acknowledge(): void {
     const { state } = this.room;
-    if (state.alarm === null || state.isHidden) return;
-    if (state.alarm === twoHistories) state.isSplitKnown = true;
+    if (state.alarm === null || state.alarm === "hides") return;
+    if (state.alarm === "two histories") state.isSplitKnown = true;
     state.alarm = null;
     this.room.changed();
   }

@@ -199,12 +199,14 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
       this.dirty = true;
     } else if (info.start === here.pos && !equals(info.startHash, here.hash)) {
       this.alarm.raise(
+        "history lost",
         "The server has another history of this room than the one it showed you before. Nothing more is sent; " +
           '"/retry" goes on all the same.',
       );
     } else if (info.start > here.pos) {
       // The server gave the room up, as nobody had spoken for long, and made it anew; or it says so.
       this.alarm.raise(
+        "history lost",
         `What was said since you were here is gone, and so is what could show that nothing was changed: ${
           expiredText(info.start - here.pos)
         } Nothing more is sent; "/retry" goes on all the same.`,

@@ -44,14 +44,14 @@ export interface StreamState {
   tail?: MessageEvent[];
   /** Message ids in hex of our last lines that were stored. */
   said?: string[];
-  /** What the server has done, in words: sending stops until the person says so. */
-  alarm: string | null;
-  /** It gave what no honest server stores: only being let in anew by an admin's pass ends that. */
-  isHidden?: boolean;
+  /** What the server has done: sending stops until the person says so, and for what it hides for good. */
+  alarm: "hides" | "two histories" | "history lost" | "server lost" | null;
   /** What the server has signed for another member, until a head of ours convicts it. */
   split?: SignedView | null;
   /** The person goes on though the server has signed two histories. */
   isSplitKnown?: boolean;
+  /** What convicts the server is in a file: one is enough. */
+  isConvicted?: boolean;
   /** Ids in hex of those who have claimed what no server has signed: they are named once. */
   liars?: string[];
   /** Others have put us there, and the person has not looked at it. */

@@ -320,6 +320,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** The server has signed another history for the author of an entry. @param view what it has signed */
   splitBy(view: SignedView): void {
     this.alarm.twoHistories();
+    if (this.state.isConvicted) return;
     this.state.split ??= view;
     this.dirty = true;
     this.#convict();
@@ -331,17 +332,18 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if (!split || !proved || !history || proved.pos < split.pos) return;
     const ours = history.at(split.pos);
     if (!ours) return;
-    this.state.split = null;
     const head = { pos: proved.pos, hash: history.at(proved.pos)!, headSig: proved.signature };
     const entries = history.entries(split.pos, proved.pos);
-    const path = this.context.keepConviction({
-      place: { site, room: id },
-      theirs: split,
-      ours,
-      head,
-      entries,
-    });
-    this.news.warn(`What shows this to anybody, without this program, is in "${path}".`);
+    const evidence = { place: { site, room: id }, theirs: split, ours, head, entries };
+    try {
+      const path = this.context.keepConviction(evidence);
+      this.state.split = null;
+      this.state.isConvicted = true;
+      this.news.warn(`What shows this to anybody, without this program, is in "${path}".`);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      this.news.warnOnce(inWords(error)); // the next head brings it again
+    }
   }
 
   /** Shows at once what happened here, whatever is stored. */
@@ -436,6 +438,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     }
     if (state.status === "in" && info.last < pos) {
       this.alarm.raise(
+        "history lost",
         "The server lost or hides history: it knows less of this room than you. Nothing more is sent; " +
           '"/retry" goes on all the same.',
       );
