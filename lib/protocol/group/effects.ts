@@ -7,7 +7,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { Commit } from "./commit.ts";
 import type { RoomHead } from "./commit_rules.ts";
 import type { Content } from "./content.ts";
-import type { HistoryView, SignedView } from "./history.ts";
+import type { ViewEffect } from "./fork_check.ts";
 import type { Named } from "../identity/name.ts";
 
 /** Why a message is fed to the history and changes nothing else. */
@@ -60,12 +60,7 @@ export type Effect =
   | { readonly type: "missing"; readonly sender: Named; readonly count: number }
   /** We have no key for what somebody said. */
   | { readonly type: "unreadable"; readonly sender: Named }
-  /** An author stands where we stood at `view`. */
-  | { readonly type: "agrees"; readonly author: Bytes; readonly view: HistoryView }
-  /** The server has signed another history than ours: the alarm. @param view where its author stood */
-  | { readonly type: "two histories"; readonly author: Bytes; readonly view: SignedView }
-  /** An author claims another history, which no server has signed: she lies. */
-  | { readonly type: "false view"; readonly author: Bytes }
+  | ViewEffect
   /** The server gave what no honest one stores: the alarm that only an admin's pass lifts. */
   | { readonly type: "hides" }
   /** Something at `pos` waits for the view of somebody else than its author. */

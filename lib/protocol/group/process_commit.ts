@@ -21,7 +21,7 @@ import type { Effect, NoKey, Processed } from "./effects.ts";
 import { epochCheck, noKeyFile, senderChains } from "./epoch.ts";
 import { checkView } from "./fork_check.ts";
 import type { Chain, Entry, Facts, GroupState } from "./group_state.ts";
-import { entryHash, entryKinds, History, type SignedView } from "./history.ts";
+import { entryHash, entryKinds, History } from "./history.ts";
 import { findMember, keyFileFlag, policies } from "./roster.ts";
 
 /** A commit in a room that we are in. */
@@ -57,7 +57,9 @@ export function processCommit<State extends GroupState>(
   if (found === "needed" && !facts.isBehind) return boxNeeded(commit, facts);
   const key = found === "needed" ? "closed" : found;
   const effects: Effect[] = key === "removed" || key === "closed" ? [] : ofKey(key, commit, time);
-  effects.push(...viewEffects(state, commit.author, commit.view, facts));
+  const place = { site: facts.site, room: state.id };
+  const viewed = checkView(state.history!, commit.author, commit.view, place, facts.server);
+  if (viewed) effects.push(viewed);
   effects.push({ type: "changed", commit, before: head });
   const after = apply({ ...state, history }, commit, pos, time, key, facts, effects);
   effects.push({ type: "uncovered", pos, author: commit.author, timeMs: time * 1000 });
@@ -65,25 +67,6 @@ export function processCommit<State extends GroupState>(
   if (!inviter || !equals(commit.author, inviter)) return { type: "done", state: after, effects };
   effects.push({ type: "inviter seen", inviter });
   return { type: "done", state: { ...after, inviter: null }, effects };
-}
-
-/** What follows from the view of somebody whose signature holds. */
-export function viewEffects(
-  { id: room, history }: GroupState,
-  author: Bytes,
-  view: SignedView,
-  { site, server }: Facts,
-): Effect[] {
-  switch (checkView(history!, view, { site, room }, server)) {
-    case "same":
-      return [{ type: "agrees", author, view }];
-    case "two histories":
-      return [{ type: "two histories", author, view }];
-    case "false view":
-      return [{ type: "false view", author }];
-    case "nothing":
-      return [];
-  }
 }
 
 /** What follows from a key, or from having none. */

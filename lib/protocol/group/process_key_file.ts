@@ -11,9 +11,9 @@ import { type Card, roles } from "../identity/card.ts";
 import { type Named, skeleton } from "../identity/name.ts";
 import type { CardOf } from "./commit_rules.ts";
 import type { Need } from "./effects.ts";
-import { checkView } from "./fork_check.ts";
+import { checkView, type ViewEffect } from "./fork_check.ts";
 import type { Entry } from "./group_state.ts";
-import { entryHash, entryKinds, type History, maxViewLag, type SignedView } from "./history.ts";
+import { entryHash, entryKinds, type History, maxViewLag } from "./history.ts";
 import { isHeadSigned, type ProvedHead } from "./signed_head.ts";
 import { isKeyFileMessageSigned, openKeyFileMessage, parseKeyFileMessage } from "./key_file_message.ts";
 import type { Message } from "./sealed_message.ts";
@@ -77,10 +77,7 @@ export type KeyFileEffect =
   }
   /** It changes nothing; `sender` as far as it is known. */
   | { readonly type: "refused"; readonly why: KeyFileFault; readonly sender: Named | null }
-  /** The server has signed another history than ours: the alarm. @param view where its author stood */
-  | { readonly type: "two histories"; readonly author: Bytes; readonly view: SignedView }
-  /** An author claims another history, which no server has signed: she lies. */
-  | { readonly type: "false view"; readonly author: Bytes }
+  | Exclude<ViewEffect, { readonly type: "agrees" }>
   /** The server gave what no honest one stores: the alarm that only an admin's pass lifts. */
   | { readonly type: "hides" }
   /** The server returned something of ours that this machine does not know. */
@@ -133,9 +130,8 @@ export function processKeyFileEntry<State extends KeyFileState>(
     return refused(message.view.pos >= pos ? "view of what follows" : "impossible view", card);
   }
   const place = { site: facts.site, room: state.id };
-  const shows = checkView(history, message.view, place, facts.server.verifying);
-  if (shows === "two histories") effects.push({ type: shows, author: card.id, view: message.view });
-  if (shows === "false view") effects.push({ type: shows, author: card.id });
+  const viewed = checkView(history, card.id, message.view, place, facts.server.verifying);
+  if (viewed && viewed.type !== "agrees") effects.push(viewed);
   const waited = own ? facts.waiting(bytes) : null;
   if (own && !waited) effects.push({ type: "not ours" });
   effects.push({ type: "message", sender: card, own, waited, n: message.n, ...opened });

@@ -11,10 +11,11 @@ import type { Named } from "../identity/name.ts";
 import { type Content, contentTypes } from "./content.ts";
 import type { Effect, MessageFault, Processed } from "./effects.ts";
 import { chainStep } from "./epoch.ts";
+import { checkView } from "./fork_check.ts";
 import type { Chain, Entry, Facts, GroupState } from "./group_state.ts";
 import { entryHash } from "./history.ts";
 import { checkMessageView, checkPlace, type Misplaced } from "./message_rules.ts";
-import { openEpoch, viewEffects } from "./process_commit.ts";
+import { openEpoch } from "./process_commit.ts";
 import { findMember } from "./roster.ts";
 import { isMessageSigned, maxChainWalk, type Message, openMessage, parseMessage } from "./sealed_message.ts";
 
@@ -65,7 +66,9 @@ export function processMessage<State extends GroupState>(
   const badView = checkMessageView(message.view, head, pos);
   if (badView) return neverStored(badView === "past" ? "impossible view" : "view of what follows", sender);
   // What a view claims never decides whether its message counts: that would split the room.
-  effects.push(...viewEffects(state, message.sender, message.view, facts));
+  const place = { site: facts.site, room: state.id };
+  const viewed = checkView(state.history!, message.sender, message.view, place, facts.server);
+  if (viewed) effects.push(viewed);
 
   let { inviter } = state;
   if (inviter && equals(message.sender, inviter)) {
