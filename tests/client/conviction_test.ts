@@ -4,13 +4,12 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { nextHistory } from "../../lib/protocol/group/history.ts";
 import { convictionText } from "../../lib/client/rooms/conviction.ts";
 import { unhex } from "../fakes/vectors.ts";
-import { BentLog, generousLimits, HostileServer } from "../fakes/hostile_server.ts";
+import { BentLog, hostileTest } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
 import { runOf, signedBy, testSite } from "../fakes/site.ts";
 import { test } from "../fakes/test.ts";
 import { run } from "../fakes/tools.ts";
 import { until } from "../fakes/until.ts";
-import { inWorld } from "../fakes/world.ts";
 
 const { card } = await person("server");
 const bytes = (fill: number) => new Uint8Array(32).fill(fill);
@@ -65,31 +64,23 @@ test("a text with a signature that was changed convicts nobody", async () => {
   const forged = { ...true_, theirs: { ...true_.theirs, headSig: true_.head.headSig } };
   assertEquals(await checked(convictionText(forged)), 1);
 });
-test({
-  name: "a server that shows two histories convicts itself: the file is there, and OpenSSL checks it",
-  sanitizeOps: false,
-  sanitizeResources: false,
-  fn: () =>
-    inWorld(async (world) => {
-      const server = new HostileServer(world);
-      try {
-        const log = new BentLog(() => world.server.rooms.site);
-        server.down = (message, name) => name === "sahnawaz" ? log.down(message) : [message];
-        server.up = (message, name) => name === "sahnawaz" ? log.up(message) : [message];
-        const ira = await world.enter("ira", { port: server.port });
-        const sam = await world.enter("sahnawaz", { port: server.port });
-        log.next = "swap";
-        ira.view.type("one", "two");
-        await until("swapped", () => log.done > 0 && sam.view.said.length + sam.view.warnings.length > 1);
-        ira.view.type("three");
-        const told = () =>
-          [ira, sam].flatMap(({ view }) => view.warnings).find((text) => /is in ".*txt"/.test(text));
-        await until("told where", () => told() !== undefined);
-        const text = Deno.readTextFileSync(/"(.*)"/.exec(told()!)![1]);
-        assertMatch(text, /has signed two histories/);
-        assertEquals(await checked(text), 2);
-      } finally {
-        server.close();
-      }
-    }, { limits: generousLimits }),
-});
+hostileTest(
+  "a server that shows two histories convicts itself: the file is there, and OpenSSL checks it",
+  async (world, server) => {
+    const log = new BentLog(() => world.server.rooms.site);
+    server.down = (message, name) => name === "sahnawaz" ? log.down(message) : [message];
+    server.up = (message, name) => name === "sahnawaz" ? log.up(message) : [message];
+    const ira = await world.enter("ira", { port: server.port });
+    const sam = await world.enter("sahnawaz", { port: server.port });
+    log.next = "swap";
+    ira.view.type("one", "two");
+    await until("swapped", () => log.done > 0 && sam.view.said.length + sam.view.warnings.length > 1);
+    ira.view.type("three");
+    const told = () =>
+      [ira, sam].flatMap(({ view }) => view.warnings).find((text) => /is in ".*txt"/.test(text));
+    await until("told where", () => told() !== undefined);
+    const text = Deno.readTextFileSync(/"(.*)"/.exec(told()!)![1]);
+    assertMatch(text, /has signed two histories/);
+    assertEquals(await checked(text), 2);
+  },
+);

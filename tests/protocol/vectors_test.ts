@@ -5,6 +5,7 @@ import { unlessRefused } from "../../lib/errors.ts";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { verifyingKey, verifyLabelled } from "../../lib/crypto/ed25519.ts";
+import { tagBytes } from "../../lib/crypto/seal.ts";
 import { importMlkem } from "../../lib/crypto/mlkem.ts";
 import { boxDecryptor, openBox } from "../../lib/protocol/group/box.ts";
 import { epochCheck, senderChains } from "../../lib/protocol/group/epoch.ts";
@@ -12,7 +13,7 @@ import { digestHash, entryHash, History } from "../../lib/protocol/group/history
 import { isMessageSigned, openMessage, parseMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { isHeadSigned } from "../../lib/protocol/group/signed_head.ts";
 import { siteOf } from "../../lib/protocol/group/site.ts";
-import { TransitOpener } from "../../lib/protocol/channel/transit.ts";
+import { TransitOpener, TransitSealer } from "../../lib/protocol/channel/transit.ts";
 import { RecordOpener } from "../../lib/protocol/channel/records.ts";
 import { person } from "../fakes/people.ts";
 import { test } from "../fakes/test.ts";
@@ -105,14 +106,17 @@ test("vectors: a message is signed for its commit, and opens with the key of its
   assertEquals(unlessRefused(() => openMessage(message, unhex(v.messageKey), message.salt)), null);
 });
 
-test("vectors: transit frames take the numbers of records, and open with the room's key", () => {
+test("vectors: transit frames take the numbers of records, and are sealed with the room's key", () => {
   const v = vectors("transit");
   const link = new RecordOpener(unhex(v.traffic));
   assertEquals(encodeHex(link.open(unhex(v.record.wire))), v.record.plaintext);
   const opener = new TransitOpener();
   opener.take({ type: "TRANSIT", room: unhex(v.room), key: v.key, secret: unhex(v.secret) });
-  for (const { wire } of v.frames) {
+  const sealer = new TransitSealer(unhex(v.room), v.key, unhex(v.secret));
+  for (const { plaintext, digest, wire } of v.frames) {
     link.checkTransit(unhex(wire));
+    const frame = sealer.seal(unhex(plaintext));
+    assertEquals([encodeHex(frame.shared), encodeHex(frame.digest)], [wire.slice(0, -2 * tagBytes), digest]);
     assertEquals(unlessRefused(() => opener.open(decodeHex(wire) as Bytes)), null, "noise is no message");
   }
 });

@@ -591,16 +591,19 @@ test("names have a colour that follows the key, and nothing else has; without co
   bench.hears("one");
   bench.hears("two", { from: "bob", fromId: "01".repeat(32) });
   bench.hears("three");
+  bench.hears("four", { fromId: "01".repeat(32) }); // ira, with bob's key
   await bench.tty.settle();
-  const codes = [...bench.tty.written.matchAll(new RegExp(`${esc}\\[(\\d+)m(ira|bob)${esc}\\[39m`, "g"))].map(
-    (
-      [, code, name],
-    ) => [name, code],
-  );
-  assertEquals(codes.length, 3);
-  assertEquals(codes[0], codes[2]);
-  assert(codes[0][1] !== codes[1][1]);
-  for (const [, code] of codes) assert(["31", "32", "35", "36"].includes(code));
+  const coloured = bench.tty.written.matchAll(new RegExp(`${esc}\\[(\\d+)m(ira|bob)${esc}\\[39m`, "g"));
+  const [names, codes] = [[], []] as string[][];
+  for (const [, code, name] of coloured) {
+    names.push(name);
+    codes.push(code);
+  }
+  assertEquals(names, ["ira", "bob", "ira", "ira"]);
+  const [one, two] = codes;
+  assert(one !== two);
+  assertEquals(codes, [one, two, one, two]);
+  for (const code of codes) assert(["31", "32", "35", "36"].includes(code));
   const allColours = bench.tty.written.match(new RegExp(`${esc}\\[\\d+m`, "g")) ?? [];
   assertEquals(allColours.length, 2 * codes.length, "a colour and its end for each name, and nothing else");
   const plain = new TerminalBench();
