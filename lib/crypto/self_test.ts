@@ -1,5 +1,6 @@
 /**
- * Self-test (protocol §3): known answers of every primitive, before the program does anything. A runtime that computes these wrongly must not be trusted with keys.
+ * Self-test (protocol §3): known answers of every primitive, before the program does anything. A runtime that computes
+ * these wrongly must not be trusted with keys.
  *
  * The keys here are public and guard nothing.
  */

@@ -8,8 +8,7 @@
  */
 
 import { basename, join } from "@std/path";
-import type { Bytes } from "../crypto/bytes.ts";
-import { concat } from "../crypto/bytes.ts";
+import { type Bytes, concat } from "../crypto/bytes.ts";
 import type { Identity } from "../crypto/identity.ts";
 import { importRsaPublic, oaepDecrypt, oaepEncrypt, oaepLabel } from "../crypto/oaep.ts";
 import type { RandomSource } from "../crypto/random.ts";

@@ -1,7 +1,6 @@
 /** StateFormat: every file of our state begins with the number of its format, so that none is read as another. */
 
-import { concat } from "../crypto/bytes.ts";
-import type { Bytes } from "../crypto/bytes.ts";
+import { type Bytes, concat } from "../crypto/bytes.ts";
 import { FileTrouble } from "./file_trouble.ts";
 
 /** As the protocol's version. */

@@ -203,7 +203,10 @@ export class Committer {
     return add.length > 0 || leaves > 0 ? { add } : null;
   }
 
-  /** Only an admin lets in to a closed room, or who was put out, and never because the server asks: she is told of the request. */
+  /**
+   * Only an admin lets in to a closed room, or who was put out, and never because the server asks: she is told of the
+   * request.
+   */
   async #tellWhoAsks(ids: Bytes[]): Promise<void> {
     const { directory } = this.room.context;
     if (ids.length > 0) await directory.fetchCards(this.room.linked, ids);

@@ -5,9 +5,8 @@
 
 import { encodeBase64 } from "@std/encoding/base64";
 import { encodeHex } from "@std/encoding/hex";
-import { concat } from "../../crypto/bytes.ts";
+import { type Bytes, concat } from "../../crypto/bytes.ts";
 import { spkiFromEd25519 } from "../../crypto/ed25519.ts";
-import type { Bytes } from "../../crypto/bytes.ts";
 import { type HeadPlace, headText } from "../../protocol/group/signed_head.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import type { SignedView } from "../../protocol/group/history.ts";
@@ -29,6 +28,9 @@ export interface Evidence {
   /** `e` of the positions after it, up to our head. */
   readonly entries: readonly Bytes[];
 }
+
+/** Where a card has its Ed25519 key, counted from its end: before the signature (protocol §4.2). */
+const edPublicAt = [-96, -64] as const;
 
 /** The text of the file. */
 export function convictionText({ card, runId, place, theirs, ours, head, entries }: Evidence): string {
@@ -56,7 +58,9 @@ ${between}
 What is signed is "chat2 head", a zero byte, site, room id, position (8 bytes) and L, where
 site = H("chat2 site", server id, run id). To check both signatures with OpenSSL 3, by its three commands:
 
-echo ${encodeBase64(spkiFromEd25519(card.bytes.subarray(-96, -64)))} | openssl base64 -d -A -out server.der
+echo ${
+    encodeBase64(spkiFromEd25519(card.bytes.subarray(...edPublicAt)))
+  } | openssl base64 -d -A -out server.der
 ${check("first", place, theirs)}
 ${check("second", place, head)}
 `;

@@ -14,6 +14,7 @@ import {
 import { labelledHash } from "../../crypto/hash.ts";
 import { Malformed } from "../../errors.ts";
 import type { SignedView } from "./history.ts";
+import { readView, writeView } from "./signed_head.ts";
 import { decodeName, encodeName } from "../identity/name.ts";
 import { basePolicy, keyFileFlag, maxMembers, type Member, policies } from "./roster.ts";
 import { Reader, Writer } from "../codec/wire.ts";
@@ -71,11 +72,10 @@ export interface Commit extends CommitBody {
 
 /** Encodes and signs, over `site ‖ body`. @param site 32 bytes: where its room is */
 export function makeCommit(body: CommitBody, site: Uint8Array, signing: SigningKey): Bytes {
-  const w = new Writer(4096).u8(2).raw(body.room).u32(body.epoch).raw(body.prev).raw(body.author)
-    .u64(body.time).u64(body.view.pos).raw(body.view.hash).raw(body.view.headSig).u8(body.policy).vec8(
-      encodeName(body.roomName),
-    )
-    .u16(body.roster.length);
+  const w = new Writer(4096).u8(2).raw(body.room).u32(body.epoch).raw(body.prev).raw(body.author).u64(
+    body.time,
+  );
+  writeView(w, body.view).u8(body.policy).vec8(encodeName(body.roomName)).u16(body.roster.length);
   for (const m of body.roster) {
     w.raw(m.id).u8(m.role).u32(m.since).vec8(encodeName(m.name)).raw(m.boxHash);
   }
@@ -96,7 +96,7 @@ export function parseCommit(bytes: Uint8Array): Commit {
   const prev = r.take(32);
   const author = r.take(32);
   const time = r.u64();
-  const view = { pos: r.u64(), hash: r.take(32), headSig: r.take(signatureBytes) };
+  const view = readView(r);
   const policy = r.u8();
   if (basePolicy(policy) > policies.direct || policy === (keyFileFlag | policies.direct)) {
     throw new Malformed("a commit has an unknown policy");

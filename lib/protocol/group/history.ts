@@ -50,8 +50,8 @@ export interface SignedView extends HistoryView {
 export const maxViewLag = 8192;
 
 /**
- * The last 16 384 values of L, and of `e`, from which they follow. It never changes: {@link History.after} makes the next one, which shares the values
- * with those before it, so that a long catch-up copies nothing.
+ * The last 16 384 values of L, and of `e`, from which they follow. It never changes: {@link History.after} makes the
+ * next one, which shares the values with those before it, so that a long catch-up copies nothing.
  */
 export class History {
   /** Of this history and those that follow it: only the first `#length` are this one's. */

@@ -118,9 +118,9 @@ export interface Change {
   readonly add: readonly Card[];
   /** Ids of members to remove. */
   readonly remove?: readonly Bytes[];
-  /** Ids to keep out, and ids to keep out no longer. */
+  /** Ids to keep out. */
   readonly ban?: readonly Bytes[];
-  /** See there. */
+  /** Ids to keep out no longer. */
   readonly unban?: readonly Bytes[];
   /** Open or closed. */
   readonly policy?: number;

@@ -15,6 +15,7 @@ import { open, seal, tagBytes } from "../../crypto/seal.ts";
 import { Malformed } from "../../errors.ts";
 import { type Content, decodeContent, encodeContent } from "./content.ts";
 import type { SignedView } from "./history.ts";
+import { readView, writeView } from "./signed_head.ts";
 import { Reader, Writer } from "../codec/wire.ts";
 
 /** Kinds of message. */
@@ -63,10 +64,8 @@ export interface Message extends MessageHeader {
 
 /** The 210 bytes. */
 export function encodeHeader(h: MessageHeader): Bytes {
-  return new Writer(headerBytes).u8(2).u8(h.kind).raw(h.room).u32(h.epoch).raw(h.commit).raw(h.sender).u32(
-    h.n,
-  )
-    .u64(h.view.pos).raw(h.view.hash).raw(h.view.headSig).raw(h.salt).done();
+  const w = new Writer(headerBytes).u8(2).u8(h.kind).raw(h.room).u32(h.epoch).raw(h.commit);
+  return writeView(w.raw(h.sender).u32(h.n), h.view).raw(h.salt).done();
 }
 
 /** Reads a message. @throws Malformed */
@@ -85,7 +84,7 @@ export function parseMessage(bytes: Uint8Array): Message {
     commit: r.take(namedCommitBytes),
     sender: r.take(32),
     n: r.u32(),
-    view: { pos: r.u64(), hash: r.take(32), headSig: r.take(signatureBytes) },
+    view: readView(r),
     salt: r.take(16),
   };
   const sealed = r.vec32();

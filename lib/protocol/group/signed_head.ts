@@ -13,7 +13,7 @@ import {
   type VerifyingKey,
   verifyLabelled,
 } from "../../crypto/ed25519.ts";
-import { Writer } from "../codec/wire.ts";
+import { type Reader, Writer } from "../codec/wire.ts";
 import type { History, HistoryView, SignedView } from "./history.ts";
 
 /** Which room's history it is, and where. */
@@ -52,6 +52,16 @@ export function signedViewOf(
   if (pos === 0) return viewOfNothing(id);
   if (proved?.pos !== pos) throw new Error("a view without the head that proves it");
   return { pos, hash, headSig: proved.signature };
+}
+
+/** `u64 view_pos ‖ view_hash[32] ‖ head_sig[64]`. @returns the writer */
+export function writeView(w: Writer, { pos, hash, headSig }: SignedView): Writer {
+  return w.u64(pos).raw(hash).raw(headSig);
+}
+
+/** Reads what {@link writeView} writes. @throws Malformed */
+export function readView(r: Reader): SignedView {
+  return { pos: r.u64(), hash: r.take(32), headSig: r.take(signatureBytes) };
 }
 
 /** Signs one. @param server the server's key */
