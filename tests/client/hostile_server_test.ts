@@ -345,7 +345,7 @@ worldTest(
     back.view.type("here again");
     await later.view.hears("sahnawaz: here again");
     const accused = [later, back].flatMap(({ view }) => view.warnings).filter((text) =>
-      /two histories|hides or changes|claims to have seen/.test(text)
+      /two histories|hides or changes|claims to have seen|broke the protocol/.test(text)
     );
     assertEquals(accused, []);
   },

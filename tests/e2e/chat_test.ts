@@ -111,6 +111,53 @@ e2e("kill -9 of the server loses and doubles nothing that was confirmed", async 
   assertEquals(/histor|backup/.test(ira.err + sam.err), false, ira.err + sam.err);
 });
 
+e2e(
+  "an old copy of the data: --restored drops its rooms, and /retry goes on there with nobody accused",
+  async (home) => {
+    const port = String(freePort());
+    const file = `${home.dir}/.local/share/chat/server/rooms.db`;
+    const serve = async () => {
+      const server = home.start("serve", "-p", port);
+      await server.shows("Invite");
+      return server;
+    };
+    const stop = async (server: Awaited<ReturnType<typeof serve>>) => {
+      server.kill("SIGTERM");
+      await server.code;
+    };
+    let server = await serve();
+    const first = home.start("join", "-u", "ira", "-p", port, "-m", "early");
+    assertEquals(await first.code, 0);
+    await stop(server);
+    const copy = Deno.readFileSync(file);
+    server = await serve();
+    const later = home.start("join", "-u", "ira", "-p", port, "-m", "late");
+    assertEquals(await later.code, 0);
+    await stop(server);
+    Deno.writeFileSync(file, copy);
+    const restored = home.start("serve", "-p", port, "--restored");
+    assertEquals(await restored.code, 0);
+    assertMatch(restored.out, /1 room is dropped, and another run begins/);
+    server = await serve();
+    const program = home.start("join", "-u", "ira", "-p", port, "-m", "into the void");
+    assertEquals(await program.code, 4);
+    assertMatch(program.err, /The server has lost its data/);
+    const terminals = new Terminals(home);
+    try {
+      const ira = await terminals.open(`${executable} join -u ira -p ${port}`);
+      await ira.shows("sending stopped");
+      await ira.enter("/retry");
+      await ira.shows("[+] In the room: ira");
+      await ira.enter("here");
+      await ira.until("everything said", (screen) => /ira: into the void[^]*ira: here/.test(screen));
+      assertEquals(/broke the protocol|two histories|hides or changes/.test(await ira.screen()), false);
+    } finally {
+      await terminals.close();
+    }
+  },
+  !hasTmux,
+);
+
 e2e("kill -9 of a client loses nothing that it was shown, and doubles nothing", async (home) => {
   const port = String(freePort());
   const server = home.start("serve", "-p", port);

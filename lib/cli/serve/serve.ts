@@ -358,7 +358,9 @@ function beginAnew(dir: string, process: Process): number {
   store.beginAnew(process.random);
   store.close();
   process.out(
-    `[+] ${count} rooms are dropped, and another run begins; people, accounts and bans stay. Start it without --restored\n`,
+    `[+] ${
+      count === 1 ? "1 room is" : `${count} rooms are`
+    } dropped, and another run begins; people, accounts and bans stay. Start it without --restored\n`,
   );
   return exitCodes.done;
 }

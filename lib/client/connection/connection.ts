@@ -365,6 +365,11 @@ export class Connection {
     return this.link.isOver;
   }
 
+  /** Ends it at once, for another one, through no fault of the server. */
+  renew(): void {
+    this.link.drop({ how: "closed", reason: closeReasons.renewal });
+  }
+
   /** Ends it at once: the server broke the protocol. */
   drop(): void {
     this.link.drop();

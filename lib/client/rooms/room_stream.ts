@@ -206,7 +206,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   /** A pin was changed by the person: what waits for it may go on. */
   pinsChanged(): void {
     this.trust.conflict = null;
-    if (this.#overflowed) this.connection?.drop(); // what it had no room for comes now
+    if (this.#overflowed) this.connection?.renew(); // what it had no room for comes now
     this.#jobs.resume();
     this.schedule();
   }

@@ -277,7 +277,7 @@ export class ServerRooms {
     this.server.beginAnew(this.#lost);
     this.#lost = null;
     this.#beginAnew("Rooms begin anew.");
-    this.parts.connection()?.drop(); // it greets us again, as who knows nothing
+    this.parts.connection()?.renew(); // it greets us again, as who knows nothing
     return true;
   }
 

@@ -258,7 +258,7 @@ export class TerminalView implements ChatView {
     if (draft.text === "" && !draft.held) this.#drafts.delete(before);
     else if (rooms.some(({ label }) => label === before)) this.#drafts.set(before, draft);
     else this.notice(`What you had begun to type in ${before}: ${draft.text}`);
-    this.#print(`${newsPrefix} ---- ${room} ----`);
+    if (room !== "") this.#print(`${newsPrefix} ---- ${room} ----`);
   }
 
   question(text: string | null): void {

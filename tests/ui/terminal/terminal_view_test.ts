@@ -284,6 +284,10 @@ test("each room keeps its own unsent line", async () => {
     (await bench.tty.all()).join("\n"),
     "[+] What you had begun to type in lobby: for the lobby",
   );
+  bench.status({ room: "", rooms: [] });
+  bench.status({ room: "dev", rooms });
+  const titles = (await bench.tty.all()).filter((row) => row.startsWith("[+] ----"));
+  assertEquals(titles, ["[+] ---- dev ----", "[+] ---- lobby ----", "[+] ---- dev ----"]);
 });
 test("who writes to us alone elsewhere is told once, until we have looked; the rest is only counted", async () => {
   const bench = new TerminalBench({ columns: 80 });
