@@ -4,7 +4,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { ChatError, Malformed } from "../../lib/errors.ts";
 import { boxBytes, parseBox } from "../../lib/protocol/group/box.ts";
 import { parseCard } from "../../lib/protocol/identity/card.ts";
-import { parseCommit } from "../../lib/protocol/group/commit.ts";
+import { makeLeave, parseCommit } from "../../lib/protocol/group/commit.ts";
 import { contentTypes, decodeContent, encodeContent } from "../../lib/protocol/group/content.ts";
 import { decodeClientHello, decodeServerHello } from "../../lib/protocol/channel/handshake.ts";
 import {
@@ -12,6 +12,7 @@ import {
   encodeMessage,
   type LinkMessage,
   type MessageOf,
+  table,
 } from "../../lib/protocol/channel/link_messages.ts";
 import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { isName, skeleton } from "../../lib/protocol/identity/name.ts";
@@ -25,6 +26,7 @@ import {
 import { Reader, Writer } from "../../lib/protocol/codec/wire.ts";
 import { decodePrivatePem, decodePublicPem } from "../../lib/crypto/identity_pem.ts";
 import { decodeRoomKey } from "../../lib/crypto/room_key.ts";
+import { genesis, headOf, successor } from "../fakes/commits.ts";
 import { person } from "../fakes/people.ts";
 import { unhex, vectors } from "../fakes/vectors.ts";
 import fc from "fast-check";
@@ -97,6 +99,8 @@ const samples: LinkMessage[] = [
     password: new Uint8Array(10),
     token: new Uint8Array(2),
   },
+  { type: "PASSWORD", ref: 1, old: new Uint8Array(10), next: new Uint8Array(9) },
+  { type: "RELEASE", ref: 1, password: new Uint8Array(10) },
   { type: "ACCEPTED", ref: 4 },
   { type: "DONE", ref: 1, info: 2 },
   { type: "CARD_GET", ref: 1, ids: [id, id] },
@@ -134,6 +138,8 @@ const samples: LinkMessage[] = [
   { type: "NOTICE", text: "hällo" },
   { type: "LEAVING", room: id, id, epoch: 1, signature: new Uint8Array(64) },
   { type: "PRESENCE", room: id, what: 1, ids: [id] },
+  { type: "TRANSIT", room: id, key: 7, secret: id },
+  { type: "HEAD", room: id, pos: 3, signature: new Uint8Array(64) },
 ];
 const direction = (bytes: Uint8Array) => {
   try {
@@ -143,6 +149,10 @@ const direction = (bytes: Uint8Array) => {
     return "server" as const;
   }
 };
+test("every type of message has a sample here", () => {
+  const sampled = new Set(samples.map(({ type }) => type));
+  assertEquals(Object.keys(table).filter((type) => !sampled.has(type as LinkMessage["type"])), []);
+});
 for (const message of samples) {
   test(`${message.type} survives its encoding, and its every truncation is refused`, () => {
     const bytes = encodeMessage(message);
@@ -274,15 +284,21 @@ for (const [what, make] of badContents) {
   test(`content with ${what} is refused`, () => void assertThrows(() => decodeContent(make()), Malformed));
 }
 
+/** With a leave and a ban: no part of it is empty. */
+const wholeCommit = successor(headOf(genesis(ira), 1), ira, {
+  leaves: [makeLeave(ira.card.id, id, 0, ira.identity.signing)],
+  bans: [id],
+}).bytes;
+
 // Property 23: whatever comes in, only the typed error comes out.
 const parsers: [string, (bytes: Uint8Array) => unknown, Uint8Array][] = [
   ["card", parseCard, ira.card.bytes],
   ["prekey", parsePrekey, unhex(prekey.made.bytes)],
   ["ClientHello", decodeClientHello, unhex(vectors("link").steps[0].wire)],
   ["ServerHello", decodeServerHello, unhex(vectors("link").steps[1].wire)],
-  ["commit", parseCommit, new Uint8Array(300)],
-  ["message", parseMessage, new Uint8Array(300)],
-  ["box", parseBox, new Uint8Array(boxBytes)],
+  ["commit", parseCommit, wholeCommit],
+  ["message", parseMessage, unhex(vectors("message").bytes)],
+  ["box", parseBox, unhex(vectors("box").bytes)],
   [
     "content",
     decodeContent,
@@ -299,8 +315,10 @@ const parsers: [string, (bytes: Uint8Array) => unknown, Uint8Array][] = [
     (b) => decodePublicPem(new TextDecoder().decode(b)),
     new TextEncoder().encode(vectors("keys").people[0].publicPem),
   ],
-  ["link messages from a client", (b) => decodeMessages(b, "client"), encodeMessage(samples[0])],
-  ["link messages from a server", (b) => decodeMessages(b, "server"), encodeMessage(samples[1])],
+  ...samples.map((message): [string, (bytes: Uint8Array) => unknown, Uint8Array] => {
+    const bytes = encodeMessage(message);
+    return [message.type, (b) => decodeMessages(b, direction(bytes)), bytes];
+  }),
 ];
 for (const [what, parse, sample] of parsers) {
   test(`property 23: the parser of a ${what} is total`, () => {
