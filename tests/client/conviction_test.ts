@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { nextHistory } from "../../lib/protocol/group/history.ts";
 import { convictionText } from "../../lib/client/rooms/conviction.ts";
 import { unhex } from "../fakes/vectors.ts";
-import { BentLog, hostileTest } from "../fakes/hostile_server.ts";
+import { hostileTest } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
 import { runOf, signedBy, testSite } from "../fakes/site.ts";
 import { test } from "../fakes/test.ts";
@@ -67,9 +67,7 @@ test("a text with a signature that was changed convicts nobody", async () => {
 hostileTest(
   "a server that shows two histories convicts itself: the file is there, and OpenSSL checks it",
   async (world, server) => {
-    const log = new BentLog(() => world.server.rooms.site);
-    server.down = (message, name) => name === "sahnawaz" ? log.down(message) : [message];
-    server.up = (message, name) => name === "sahnawaz" ? log.up(message) : [message];
+    const { sahnawaz: log } = server.bends("sahnawaz");
     const ira = await world.enter("ira", { port: server.port });
     const sam = await world.enter("sahnawaz", { port: server.port });
     log.next = "swap";

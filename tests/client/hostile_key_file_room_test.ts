@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { sealKeyFileMessage } from "../../lib/protocol/group/key_file_message.ts";
 import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
-import { BentLog, type HostileServer, hostileTest } from "../fakes/hostile_server.ts";
+import { type HostileServer, hostileTest } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import type { Client, World } from "../fakes/world.ts";
@@ -24,9 +24,7 @@ for (const what of ["drop", "duplicate", "swap"] as const) {
   hostileTest(
     `property 16 in a key-file room: ${what} is found by the next crossing message`,
     async (world, server) => {
-      const log = new BentLog(() => world.server.rooms.site);
-      server.down = (message, name) => name === "sahnawaz" ? log.down(message) : [message];
-      server.up = (message, name) => name === "sahnawaz" ? log.up(message) : [message];
+      const { sahnawaz: log } = server.bends("sahnawaz");
       const ira = await world.enter("ira", { port: server.port, fernetKey });
       const sam = await world.enter("sahnawaz", { port: server.port, fernetKey });
       log.next = what;

@@ -6,7 +6,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { makeCard } from "../../lib/protocol/identity/card.ts";
 import { errorCodes, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
-import { BentLog, generousLimits, HostileServer, hostileTest } from "../fakes/hostile_server.ts";
+import { type BentLog, generousLimits, HostileServer, hostileTest } from "../fakes/hostile_server.ts";
 import { person } from "../fakes/people.ts";
 import { type Client, headIn, inWorld, type World, worldTest } from "../fakes/world.ts";
 import { until } from "../fakes/until.ts";
@@ -41,9 +41,7 @@ for (const what of ["drop", "duplicate", "swap"] as const) {
     hostileTest(
       `property 16: ${what}, then ${speaker} speaks: the next crossing message warns, and sending stops`,
       async (world, server) => {
-        const log = new BentLog(() => world.server.rooms.site);
-        server.down = (message, name) => name === "sahnawaz" ? log.down(message) : [message];
-        server.up = (message, name) => name === "sahnawaz" ? log.up(message) : [message];
+        const { sahnawaz: log } = server.bends("sahnawaz");
         const ira = await world.enter("ira", { port: server.port });
         const sam = await world.enter("sahnawaz", { port: server.port });
         log.next = what;
@@ -83,13 +81,7 @@ hostileTest(
   async (world, server) => {
     const ira = await world.enter("ira", { port: server.port });
     const sam = await world.enter("sahnawaz", { port: server.port });
-    const bent = {
-      ira: new BentLog(() => world.server.rooms.site),
-      sahnawaz: new BentLog(() => world.server.rooms.site),
-    };
-    const of = (name: string) => bent[name as keyof typeof bent];
-    server.up = (message, name) => of(name).up(message);
-    server.down = (message, name) => of(name).down(message);
+    const bent = server.bends("ira", "sahnawaz");
     bent.sahnawaz.next = "drop";
     ira.view.type("only for ira");
     await until("split", () => bent.sahnawaz.done === 1);
@@ -129,15 +121,11 @@ test({
 
 async function lieAtRandom(world: World, steps: { who: string; what: BentLog["next"]; victim: string }[]) {
   const server = new HostileServer(world);
-  const bent: Record<string, BentLog> = {
-    ira: new BentLog(() => world.server.rooms.site),
-    sahnawaz: new BentLog(() => world.server.rooms.site),
-    dana: new BentLog(() => world.server.rooms.site),
-  };
   const people: Record<string, Client> = {};
-  for (const name of Object.keys(bent)) people[name] = await world.enter(name, { port: server.port });
-  server.down = (message, name) => bent[name].down(message);
-  server.up = (message, name) => bent[name].up(message);
+  for (const name of ["ira", "sahnawaz", "dana"]) {
+    people[name] = await world.enter(name, { port: server.port });
+  }
+  const bent: Record<string, BentLog> = server.bends("ira", "sahnawaz", "dana");
   const all = Object.values(people);
   for (const [i, { who, what, victim }] of steps.entries()) {
     if (who !== victim) bent[victim].next = what;

@@ -42,6 +42,16 @@ export class HostileServer {
     void this.#accept();
   }
 
+  /** Bends the logs of these people from now on, and of nobody else. */
+  bends<Name extends string>(...names: Name[]): Record<Name, BentLog> {
+    const logs = new Map<string, BentLog>(
+      names.map((name) => [name, new BentLog(() => this.world.server.rooms.site)]),
+    );
+    this.down = (message, name) => logs.get(name)?.down(message) ?? [message];
+    this.up = (message, name) => logs.get(name)?.up(message) ?? [message];
+    return Object.fromEntries(logs) as Record<Name, BentLog>;
+  }
+
   async #accept(): Promise<void> {
     try {
       for await (const conn of this.#listener) {
