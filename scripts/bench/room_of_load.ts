@@ -135,6 +135,9 @@ export class RoomOfLoad {
       roomName,
       roster: [{ id: identity.id, role: memberRoles.admin, since: 0, name, boxHash: zeros }],
       leaves: [],
+      how: 0,
+      use: null,
+      passes: [],
       bans: [],
       check: epochCheck(secret, noKeyFile, first),
     };

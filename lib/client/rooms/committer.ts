@@ -103,7 +103,7 @@ export class Committer {
   }
 
   /** Requests a change; it is kept until it is applied, or impossible. */
-  wish({ add, remove = [], ban = [], unban = [], policy }: Change): void {
+  wish({ add, remove = [], ban = [], unban = [], pass = [], revoke = [], policy }: Change): void {
     const before = this.#wish;
     this.#notBefore = 0; // what was refused before was another change
     const added = add.map(({ id }) => id);
@@ -113,6 +113,8 @@ export class Committer {
       // The last word on somebody counts.
       ban: [...without(before?.ban ?? [], [...unban, ...added]), ...ban].slice(-maxBans),
       unban: [...without(before?.unban ?? [], ban), ...unban],
+      pass: [...before?.pass ?? [], ...pass],
+      revoke: [...before?.revoke ?? [], ...revoke],
       policy: policy ?? before?.policy ?? -1,
     };
   }
@@ -143,13 +145,20 @@ export class Committer {
     const { policy } = this.#wish;
     const ban = isAdmin ? this.#wish.ban.filter((id) => !includesId(bans, id)) : [];
     const unban = isAdmin ? this.#wish.unban.filter((id) => includesId(bans, id)) : [];
+    const pass = isAdmin ? this.#wish.pass : [];
+    const revoke = isAdmin ? this.#wish.revoke.filter((key) => this.#isListed(key)) : [];
+    const some = [add, remove, ban, unban, pass, revoke].some((list) => list.length > 0);
     const changesPolicy = isAdmin && policy >= 0 && policy !== basePolicy(head.policy);
-    if (add.length + remove.length + ban.length + unban.length === 0 && !changesPolicy) {
+    if (!some && !changesPolicy) {
       this.#wish = null;
       return null;
     }
-    const change = { add, remove, ban, unban };
+    const change = { add, remove, ban, unban, pass, revoke };
     return changesPolicy ? { ...change, policy } : change;
+  }
+
+  #isListed(key: Bytes): boolean {
+    return this.room.state.head!.passes.some((pass) => equals(pass.key, key));
   }
 
   /**
@@ -278,7 +287,7 @@ export class Committer {
   async #make(change: Change): Promise<MadeCommit> {
     const { state, roomKey, linked, context } = this.room;
     const { card, identity, random, directory, clock, site } = context;
-    const next = succession(state, card.id, change);
+    const next = succession(state, card.id, change, seconds(clock));
     const others = next.roster.map(({ id }) => id).filter((id) => !equals(id, card.id));
     const prekeys = await directory.fetchPrekeys(linked, others);
     const author = { site, card, identity, random, now: seconds(clock) };
@@ -354,6 +363,13 @@ export class Committer {
   done(): void {
     this.#ref = this.#admit = null;
     this.#backoffMs = 0;
+    // Once listed a pass is never listed again: whoever uses it takes it from the list.
+    if (this.#wish) {
+      this.#wish = {
+        ...this.#wish,
+        pass: this.#wish.pass.filter((pass) => !this.#isListed(pass.key)),
+      };
+    }
     this.#genesis?.(true);
     this.#genesis = null;
   }

@@ -13,6 +13,7 @@ import {
 } from "../../crypto/ed25519.ts";
 import { labelledHash } from "../../crypto/hash.ts";
 import { Malformed } from "../../errors.ts";
+import { type Pass, type PassUse, readPasses, readUse, writePasses, writeUse } from "./pass.ts";
 import type { SignedView } from "./history.ts";
 import { readView, writeView } from "./signed_head.ts";
 import { decodeName, encodeName } from "../identity/name.ts";
@@ -34,8 +35,13 @@ export interface Leave {
   readonly signature: Bytes;
 }
 
+/** How its author came to sign a commit. */
+export const commitHow = { member: 0, ownEntry: 1, pass: 2 } as const;
+
 /** Everything that a commit states; `check` proves the epoch secret to those who open their box. */
 export interface CommitBody {
+  /** One of {@link commitHow}: by a member, or by somebody who enters by herself. */
+  readonly how: number;
   /** Room id. */
   readonly room: Bytes;
   /** Counts from 0. */
@@ -56,8 +62,12 @@ export interface CommitBody {
   readonly roster: readonly Member[];
   /** Leave requests that this commit carries out. */
   readonly leaves: readonly Leave[];
+  /** Keys that let somebody in whom no member is there to add. */
+  readonly passes: readonly Pass[];
   /** Ids that an admin has put out, oldest first: nobody lets them in again but an admin. */
   readonly bans: readonly Bytes[];
+  /** The pass by which its author enters. */
+  readonly use: PassUse | null;
   /** 32 bytes from the epoch secret. */
   readonly check: Bytes;
 }
@@ -72,17 +82,18 @@ export interface Commit extends CommitBody {
 
 /** Encodes and signs, over `site ‖ body`. @param site 32 bytes: where its room is */
 export function makeCommit(body: CommitBody, site: Uint8Array, signing: SigningKey): Bytes {
-  const w = new Writer(4096).u8(2).raw(body.room).u32(body.epoch).raw(body.prev).raw(body.author).u64(
-    body.time,
-  );
-  writeView(w, body.view).u8(body.policy).vec8(encodeName(body.roomName)).u16(body.roster.length);
+  const w = new Writer(4096).u8(2).u8(body.how).raw(body.room).u32(body.epoch).raw(body.prev);
+  writeView(w.raw(body.author).u64(body.time), body.view).u8(body.policy).vec8(encodeName(body.roomName))
+    .u16(body.roster.length);
   for (const m of body.roster) {
     w.raw(m.id).u8(m.role).u32(m.since).vec8(encodeName(m.name)).raw(m.boxHash);
   }
   w.u8(body.leaves.length);
   for (const leave of body.leaves) w.raw(leave.id).u32(leave.epoch).raw(leave.signature);
+  writePasses(w, body.passes);
   w.u8(body.bans.length);
   for (const id of body.bans) w.raw(id);
+  writeUse(w, body.use);
   const bytes = w.raw(body.check).done();
   return concat(bytes, signLabelled(signing, "chat2 commit", concat(site, bytes)));
 }
@@ -91,6 +102,8 @@ export function makeCommit(body: CommitBody, site: Uint8Array, signing: SigningK
 export function parseCommit(bytes: Uint8Array): Commit {
   const r = new Reader(bytes);
   if (r.u8() !== 2) throw new Malformed("a commit has an unknown version");
+  const how = r.u8();
+  if (how > commitHow.pass) throw new Malformed("a commit is made in an unknown way");
   const room = r.take(32);
   const epoch = r.u32();
   const prev = r.take(32);
@@ -115,13 +128,17 @@ export function parseCommit(bytes: Uint8Array): Commit {
     epoch: r.u32(),
     signature: r.take(signatureBytes),
   }));
+  const passes = readPasses(r);
   const b = r.u8();
   if (b > maxBans) throw new Malformed("a commit keeps too many out");
   const bans = Array.from({ length: b }, () => r.take(32));
+  const use = readUse(r);
+  if ((use !== null) !== (how === commitHow.pass)) throw new Malformed("a commit has a wrong use of a pass");
   const check = r.take(32);
   r.take(signatureBytes);
   r.end();
   return {
+    how,
     room,
     epoch,
     prev,
@@ -132,7 +149,9 @@ export function parseCommit(bytes: Uint8Array): Commit {
     roomName,
     roster,
     leaves,
+    passes,
     bans,
+    use,
     check,
     bytes: bytes.slice() as Bytes,
     hash: labelledHash("chat2 commit", bytes),

@@ -10,9 +10,18 @@ import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import { type Bytes, compareBytes } from "../../crypto/bytes.ts";
 import { type Card, roles } from "../identity/card.ts";
-import { type Commit, directRoomId, isCommitSigned, isLeaveSigned, type Leave, roomId } from "./commit.ts";
+import {
+  type Commit,
+  commitHow,
+  directRoomId,
+  isCommitSigned,
+  isLeaveSigned,
+  type Leave,
+  roomId,
+} from "./commit.ts";
 import { skeleton } from "../identity/name.ts";
 import { maxViewLag } from "./history.ts";
+import { isPassFor, isPassKey, isPassUsed, isSamePass, type Pass } from "./pass.ts";
 import {
   basePolicy,
   findMember,
@@ -39,6 +48,8 @@ export interface RoomHead {
   readonly roomName: string;
   /** Its members. */
   readonly roster: readonly Member[];
+  /** Keys that let somebody in by herself. */
+  readonly passes: readonly Pass[];
   /** Ids that an admin has put out. */
   readonly bans: readonly Bytes[];
 }
@@ -53,6 +64,7 @@ export function headAfter(commit: Commit, pos: number): RoomHead {
     policy: commit.policy,
     roomName: commit.roomName,
     roster: commit.roster,
+    passes: commit.passes,
     bans: commit.bans,
   };
 }
@@ -96,6 +108,8 @@ export function checkGenesis(
     return broken(1, "the view of epoch 0 is not the beginning");
   }
   if (commit.leaves.length > 0) return broken(1, "epoch 0 has leaves");
+  if (commit.how !== commitHow.member) return broken(1, "epoch 0 is an entry");
+  if (commit.passes.length > 0) return broken(1, "epoch 0 has passes");
   if (commit.bans.length > 0) return broken(1, "epoch 0 keeps somebody out");
   if (commit.roster.some((m) => m.since !== 0)) return broken(1, "a member of epoch 0 joined later");
   if (commit.policy === policies.direct) return checkDirectGenesis(commit, facts.site);
@@ -126,8 +140,11 @@ export function checkSuccessor(
   head: RoomHead,
   facts: RuleFacts,
 ): BrokenRule | null {
-  return checkWithin(commit, facts) ?? checkChain(commit, pos, head) ?? checkStaying(commit, head) ??
-    checkRemovals(commit, head, facts.cards) ?? checkRoles(commit, head) ?? checkBans(commit, head);
+  const common = checkWithin(commit, facts) ?? checkChain(commit, pos, head);
+  if (common) return common;
+  if (commit.how !== commitHow.member) return checkEntry(commit, head, facts);
+  return checkStaying(commit, head) ?? checkRemovals(commit, head, facts.cards) ?? checkRoles(commit, head) ??
+    checkBans(commit, head) ?? checkPasses(commit, head);
 }
 
 /**
@@ -140,8 +157,13 @@ export function checkBeforeCards(
   head: RoomHead,
   facts: RuleFacts,
 ): BrokenRule | null {
-  const author = findMember(head.roster, commit.author) && facts.cards(commit.author);
-  if (!author) return broken(1, "the author was not in the roster");
+  const isMember = findMember(head.roster, commit.author) !== undefined;
+  if (isMember !== (commit.how === commitHow.member)) return checkChain(commit, pos, head);
+  // Whose card is not here yet is judged when it is.
+  const author = facts.cards(commit.author);
+  if (!author) {
+    return isMember ? broken(1, "the author was not in the roster") : checkChain(commit, pos, head);
+  }
   if (!isCommitSigned(commit, facts.site, author.verifying)) return broken(1, "the signature is wrong");
   return checkChain(commit, pos, head);
 }
@@ -186,6 +208,9 @@ function checkWithin(commit: Commit, { site, cards }: RuleFacts): BrokenRule | n
     return broken(6, "an id is kept out twice");
   }
   if (commit.bans.some((id) => findMember(commit.roster, id))) return broken(6, "a member is kept out");
+  if (new Set(commit.passes.map(({ key }) => encodeHex(key))).size !== commit.passes.length) {
+    return broken(6, "a pass is there twice");
+  }
   return null;
 }
 
@@ -197,8 +222,60 @@ function checkChain(commit: Commit, pos: number, head: RoomHead): BrokenRule | n
   if (commit.view.pos < head.commitPos) return broken(2, "the view is before the last commit");
   if (commit.view.pos >= pos) return broken(2, "the view is not before the commit");
   if (commit.view.pos < pos - maxViewLag) return broken(2, "the view is too far behind the commit");
-  if (!findMember(head.roster, commit.author)) return broken(1, "the author was not in the roster");
-  return null;
+  const isMember = findMember(head.roster, commit.author) !== undefined;
+  if (isMember === (commit.how === commitHow.member)) return null;
+  return broken(1, isMember ? "a member enters" : "the author was not in the roster");
+}
+
+/** How 1 and 2: somebody adds herself, and changes nothing else. */
+function checkEntry(commit: Commit, head: RoomHead, { site }: RuleFacts): BrokenRule | null {
+  const isByPass = commit.how === commitHow.pass;
+  if (head.policy !== policies.open && !(isByPass && head.policy === policies.closed)) {
+    return broken(3, "nobody enters this room by herself");
+  }
+  if (commit.policy !== head.policy || commit.roomName !== head.roomName || commit.leaves.length > 0) {
+    return broken(5, "an entry changes the room");
+  }
+  const before = commit.roster.slice(0, -1);
+  const isSame = before.length === head.roster.length && before.every((m, i) => {
+    const { id, role, since, name } = head.roster[i];
+    return equals(m.id, id) && m.role === role && m.since === since && m.name === name;
+  });
+  const own = commit.roster[before.length];
+  if (!isSame || !equals(own.id, commit.author)) return broken(3, "an entry adds another than its author");
+  if (own.role !== memberRoles.member || own.since !== commit.epoch) {
+    return broken(3, "an addition has another role or since");
+  }
+  const bans = checkBans(commit, head);
+  if (bans) return bans;
+  const { use } = commit;
+  if (!isByPass) {
+    return samePasses(commit.passes, head.passes) ? null : broken(5, "an entry changes the passes");
+  }
+  const pass = head.passes.find(({ key }) => equals(key, use!.key));
+  if (!pass || !isPassFor(pass, own.name, commit.time)) return broken(3, "no pass lets her in");
+  if (!isPassUsed(use!, site, commit.room, commit.author)) return broken(3, "the pass is not signed");
+  const rest = head.passes.filter((other) => other !== pass);
+  return samePasses(commit.passes, rest) ? null : broken(5, "an entry leaves other passes behind");
+}
+
+/** Rule 5: only an admin changes the passes; who stops being one takes them all along. */
+function checkPasses(commit: Commit, head: RoomHead): BrokenRule | null {
+  const { passes } = commit;
+  if (head.policy === policies.direct) {
+    return passes.length > 0 ? broken(5, "a direct room has passes") : null;
+  }
+  if (head.roster.some((m) => isAdmin(m) && !isAdmin(findMember(commit.roster, m.id)))) {
+    return passes.length > 0 ? broken(5, "an admin has gone, and passes stay") : null;
+  }
+  if (samePasses(passes, head.passes)) return null;
+  if (!isAdmin(findMember(head.roster, commit.author))) return broken(5, "only an admin changes the passes");
+  const added = passes.filter((pass) => !head.passes.some((old) => isSamePass(old, pass)));
+  return added.every(isPassKey) ? null : broken(6, "a pass is no key");
+}
+
+function samePasses(a: readonly Pass[], b: readonly Pass[]): boolean {
+  return a.length === b.length && a.every((pass, i) => isSamePass(pass, b[i]));
 }
 
 /** Rule 3: who stays keeps place, name and since; additions follow. */

@@ -15,6 +15,7 @@ import type { Prekey } from "../identity/prekey.ts";
 import { boxHash, sealBox } from "./box.ts";
 import {
   type CommitBody,
+  commitHow,
   directRoomId,
   type Leave,
   makeCommit,
@@ -22,15 +23,26 @@ import {
   maxLeaves,
   roomId,
 } from "./commit.ts";
-import { type CardOf, isLeaveCurrent, withAdmin } from "./commit_rules.ts";
+import { maxPasses, type Pass } from "./pass.ts";
+import { type CardOf, isLeaveCurrent, type RoomHead, withAdmin } from "./commit_rules.ts";
 import { signedViewOf, viewOfNothing } from "./signed_head.ts";
 import { epochCheck, noKeyFile } from "./epoch.ts";
 import type { GroupState, PendingCommit } from "./group_state.ts";
-import { findMember, includesId, keyFileFlag, type Member, memberRoles, policies } from "./roster.ts";
+import {
+  findMember,
+  includesId,
+  isAdmin,
+  keyFileFlag,
+  type Member,
+  memberRoles,
+  policies,
+} from "./roster.ts";
 
 const zeros: Bytes = new Uint8Array(32);
 /** The runtime makes them on threads of its own. */
 const boxesAtOnce = 16;
+
+const byMember = { how: commitHow.member, use: null } as const;
 
 /** Who commits, and where. */
 export interface Author {
@@ -60,6 +72,8 @@ export function makeGenesis(
   const withKeyFile = !equals(roomKey, noKeyFile);
   const body: CommitBody = {
     ...place,
+    ...byMember,
+    passes: [],
     time: now,
     view: viewOfNothing(id),
     policy: policies.open | (withKeyFile ? keyFileFlag : 0),
@@ -94,6 +108,8 @@ export async function makeDirectGenesis(
   if (!box) return null;
   const body: CommitBody = {
     ...place,
+    ...byMember,
+    passes: [],
     time: now,
     view: viewOfNothing(id),
     policy: policies.direct,
@@ -122,6 +138,10 @@ export interface Change {
   readonly ban?: readonly Bytes[];
   /** Ids to keep out no longer. */
   readonly unban?: readonly Bytes[];
+  /** Passes to list, and keys of passes that are to go. */
+  readonly pass?: readonly Pass[];
+  /** See there. */
+  readonly revoke?: readonly Bytes[];
   /** Open or closed. */
   readonly policy?: number;
 }
@@ -142,14 +162,16 @@ export interface Succession {
   readonly roster: readonly Member[];
   /** Requests of members who go by their own wish. */
   readonly leaves: readonly Leave[];
+  /** Keys that let somebody in. */
+  readonly passes: readonly Pass[];
   /** Who is kept out. */
   readonly bans: readonly Bytes[];
   /** The policy that it states. */
   readonly policy: number;
 }
 
-/** What a commit of ours would make of the members now. @param own our id */
-export function succession(state: GroupState, own: Bytes, change: Change): Succession {
+/** What a commit of ours would make of the members now. @param own our id @param now seconds since 1970 */
+export function succession(state: GroupState, own: Bytes, change: Change, now: number): Succession {
   const head = state.head!;
   const epoch = head.epoch + 1;
   const leaves = carriedOut(state, own);
@@ -159,7 +181,30 @@ export function succession(state: GroupState, own: Bytes, change: Change): Succe
     .map((c): Member => ({ id: c.id, role: memberRoles.member, since: epoch, name: c.name, boxHash: zeros }));
   const policy = change.policy === undefined ? head.policy : change.policy | (head.policy & keyFileFlag);
   const roster = withAdmin([...staying, ...added], policy);
-  return { roster, leaves, policy, bans: bansAfter(head.bans, roster, change) };
+  return {
+    roster,
+    leaves,
+    policy,
+    passes: passesAfter(head, roster, own, change, now),
+    bans: bansAfter(head.bans, roster, change),
+  };
+}
+
+/**
+ * The passes after a change: an admin's commit drops those whose time is over, the oldest give way, and with whoever
+ * stops being an admin all go, since her invites are not the room's any more.
+ */
+function passesAfter(
+  head: RoomHead,
+  roster: readonly Member[],
+  own: Bytes,
+  { pass = [], revoke = [] }: Change,
+  now: number,
+): readonly Pass[] {
+  if (head.roster.some((m) => isAdmin(m) && !isAdmin(findMember(roster, m.id)))) return [];
+  if (!isAdmin(findMember(head.roster, own)) || head.policy === policies.direct) return head.passes;
+  const kept = head.passes.filter(({ key, until }) => until >= now && !includesId(revoke, key));
+  return [...kept, ...pass].slice(-maxPasses);
 }
 
 /** Who is kept out after a change: the oldest give way, and whoever is let in is kept out no longer. */
@@ -220,6 +265,8 @@ export async function makeSuccessor(
   }
   const body: CommitBody = {
     ...place,
+    ...byMember,
+    passes: next.passes,
     time: now,
     view: signedViewOf(state),
     policy: next.policy,
