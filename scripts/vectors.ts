@@ -32,6 +32,17 @@ import { decapsulate, importMlkem } from "../lib/crypto/mlkem.ts";
 import { generateX25519 } from "../lib/crypto/x25519.ts";
 import { TransitSealer } from "../lib/protocol/channel/transit.ts";
 import { boxHash, parseBox, sealBox } from "../lib/protocol/group/box.ts";
+import {
+  type CommitBody,
+  commitHow,
+  directRoomId,
+  makeCommit,
+  makeLeave,
+  parseCommit,
+  roomId,
+} from "../lib/protocol/group/commit.ts";
+import { usePass } from "../lib/protocol/group/pass.ts";
+import { policies } from "../lib/protocol/group/roster.ts";
 import { contentTypes, encodeContent } from "../lib/protocol/group/content.ts";
 import { chainStep, epochCheck, noKeyFile, senderChains } from "../lib/protocol/group/epoch.ts";
 import { entryHash, History } from "../lib/protocol/group/history.ts";
@@ -41,7 +52,7 @@ import {
   namedCommitBytes,
   sealMessage,
 } from "../lib/protocol/group/sealed_message.ts";
-import { signHead } from "../lib/protocol/group/signed_head.ts";
+import { signHead, viewOfNothing } from "../lib/protocol/group/signed_head.ts";
 import { siteOf } from "../lib/protocol/group/site.ts";
 import { RecordSealer } from "../lib/protocol/channel/records.ts";
 import { edgeCases } from "./ed25519_edges.ts";
@@ -420,6 +431,108 @@ await write("box", async () => {
     secret: hex(secret),
     roomKey: hex(roomKey),
     check: hex(epochCheck(secret, roomKey, context)),
+  };
+});
+
+await write("commits", async () => {
+  const { server, site } = await place();
+  const names = ["ira", "sahnawaz", "dana", "erin", "mallory"];
+  const [ira, sam, dana, erin, mallory] = await Promise.all(names.map(async (name) => ({
+    name,
+    ...await person(name),
+  })));
+  type Who = typeof ira;
+  const random = seededRandom("commits");
+  const zeros = new Uint8Array(32);
+  const seed = random(32);
+  const pass = signingKey(seed);
+  const line = ({ identity, name }: Who, since: number, role = 0, boxHash = zeros) => {
+    return { id: identity.id, role, since, name, boxHash };
+  };
+  const commits: { what: string; pos: number; epoch: number; author: string; hash: string; bytes: string }[] =
+    [];
+  let last = { hash: zeros, epoch: -1, room: zeros, pos: 0 };
+  const add = (
+    what: string,
+    author: Who,
+    body: Partial<CommitBody> & Pick<CommitBody, "roster">,
+    gap = 1,
+  ) => {
+    const epoch = last.epoch + 1;
+    const prev = epoch === 0 ? body.prev! : last.hash;
+    const room = epoch === 0 ? body.room! : last.room;
+    const pos = last.pos + gap;
+    const view = { pos: pos - 1, hash: random(32) };
+    const bytes = makeCommit(
+      {
+        how: commitHow.member,
+        room,
+        epoch,
+        prev,
+        author: author.identity.id,
+        time: 1_700_000_000 + epoch,
+        view: epoch === 0
+          ? viewOfNothing(room)
+          : { ...view, headSig: signHead({ site, room }, view, server.identity.signing) },
+        policy: policies.open,
+        roomName: "lobby",
+        leaves: [],
+        passes: [],
+        bans: [],
+        use: null,
+        check: random(32),
+        ...body,
+      },
+      site,
+      author.identity.signing,
+    );
+    const { hash } = parseCommit(bytes);
+    commits.push({ what, pos, epoch, author: author.name, hash: hex(hash), bytes: hex(bytes) });
+    last = { hash, epoch, room, pos };
+  };
+  const prev = random(32);
+  const room = roomId(ira.identity.id, "lobby", prev);
+  add("epoch 0", ira, { prev, room, roster: [line(ira, 0, 1)] });
+  const two = [line(ira, 0, 1), line(sam, 1, 0, random(32))];
+  add("a member is added", ira, { roster: two }, 3);
+  const three = [line(ira, 0, 1, random(32)), line(sam, 1, 0, random(32)), line(dana, 2)];
+  add("an own entry", dana, { how: commitHow.ownEntry, roster: three });
+  const listed = { key: pass.publicKey, until: 1_700_600_000, name: "Er1n" };
+  const other = { key: signingKey(random(32)).publicKey, until: 1_700_700_000, name: "" };
+  const closed = { policy: policies.closed, bans: [mallory.identity.id] };
+  const kept = [line(ira, 0, 1), line(sam, 1, 0, random(32)), line(dana, 2, 0, random(32))];
+  add(
+    "the room is closed, with passes and a ban",
+    ira,
+    { roster: kept, ...closed, passes: [listed, other] },
+    40,
+  );
+  const withErin = [line(ira, 0, 1, random(32)), line(sam, 1), line(dana, 2, 0, random(32)), line(erin, 4)];
+  const use = usePass(pass, site, room, erin.identity.id);
+  add("an entry by pass", erin, { how: commitHow.pass, roster: withErin, ...closed, passes: [other], use });
+  const leave = makeLeave(sam.identity.id, room, 3, sam.identity.signing);
+  const rest = [line(ira, 0, 1), line(dana, 2, 1, random(32)), line(erin, 4, 0, random(32))];
+  add("a leave is carried out, and a role changes", ira, {
+    roster: rest,
+    ...closed,
+    passes: [other],
+    leaves: [leave],
+  });
+  const [lo, hi] = [ira, sam].sort((a, b) => hex(a.identity.id) < hex(b.identity.id) ? -1 : 1);
+  last = { hash: zeros, epoch: -1, room: zeros, pos: 0 };
+  add("epoch 0 of a room of two", ira, {
+    prev: zeros,
+    room: directRoomId(site, lo.identity.id, hi.identity.id),
+    policy: policies.direct,
+    roomName: "",
+    roster: [lo, hi].map((each) => line(each, 0, 0, each === ira ? zeros : random(32))),
+  });
+  return {
+    source:
+      "made by this program and frozen: a chain of commits of each kind, and the first of a room of two",
+    site: hex(site),
+    passSeed: hex(seed),
+    commits,
   };
 });
 

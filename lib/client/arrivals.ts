@@ -50,7 +50,7 @@ export class Arrivals {
     const { wanted } = this.parts;
     if (to !== null) return;
     if (fernetKey) return void wanted.addKeyFileRoom(room, fernetKey);
-    const said = pins ? { inviter: pins.inviterId, roomId: pins.roomId } : {};
+    const said = pins ? { inviter: pins.inviterId, roomId: pins.roomId, pass: pins.pass } : {};
     wanted.add(room, { ...said, ...(roomKey ? { roomKey } : {}) });
   }
 

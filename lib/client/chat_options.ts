@@ -3,6 +3,7 @@
 import type { Clock } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import type { RandomSource } from "../crypto/random.ts";
+import type { InvitePins } from "../protocol/identity/invite.ts";
 import type { FrameWatcher } from "../protocol/channel/link.ts";
 import type { Dial } from "./connection/dial.ts";
 import type { LoginOptions } from "./connection/login.ts";
@@ -31,7 +32,7 @@ export interface ChatOptions extends ServerTrust {
   /** 32 bytes of a key file whose Fernet room is entered instead of an ordinary one. */
   readonly fernetKey: Bytes | null;
   /** The room, and who vouches for it, by an invite. */
-  readonly pins: { readonly roomId: Bytes; readonly inviterId: Bytes } | null;
+  readonly pins: InvitePins | null;
 }
 
 /** What is passed in. */

@@ -84,7 +84,7 @@ export type RoomEvent =
     /** It was held: who does not wait for a room to be on the screen has seen it. */
     readonly late?: boolean;
   }
-  /** A commit has added somebody. */
+  /** A commit has added somebody; `by` is `who` when it was her own. */
   | {
     readonly type: "added";
     readonly room: string;

@@ -21,6 +21,9 @@ const words: Partial<Record<LimitReached, string>> = {
   "store-bytes": "The server's disk is too full for this, until something has expired.",
   "retain-bytes": "This room has had as many changes of its members as are kept.",
   "join-burst": "As many from your address wait to be let in somewhere as may for now.",
+  "own-entry-seconds":
+    "You have come in to that room by yourself a short while ago: now a member must let you in.",
+  "entry-burst": "As many from your address have entered rooms by themselves as may for now.",
 };
 
 /** Those of one link. */

@@ -7,6 +7,8 @@ export const limitsReached = [
   "rooms-per-address",
   "puts-at-once",
   "join-burst",
+  "entry-burst",
+  "own-entry-seconds",
   "unwanted-rooms",
   "store-bytes",
   "retain-bytes",

@@ -49,6 +49,12 @@ export interface Limits {
   readonly joinBurst: number;
   /** Seconds until one more. */
   readonly joinEverySeconds: number;
+  /** How many from one address may enter rooms by themselves at once. */
+  readonly entryBurst: number;
+  /** Seconds until one more. */
+  readonly entryEverySeconds: number;
+  /** Seconds after which one may enter the same room by oneself again. */
+  readonly ownEntrySeconds: number;
   /** People whom one user may put into rooms at once, who have not asked for it. */
   readonly putsAtOnce: number;
   /** Seconds until one more. */
@@ -102,6 +108,9 @@ export const defaultLimits: Limits = {
   roomsPerAddressPerHour: 200,
   joinBurst: 64,
   joinEverySeconds: 60,
+  entryBurst: 40,
+  entryEverySeconds: 180,
+  ownEntrySeconds: 3600,
   putsAtOnce: 64,
   putEverySeconds: 60,
   unwantedRooms: 64,

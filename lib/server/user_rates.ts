@@ -29,6 +29,8 @@ export interface AddressRates {
   readonly newRooms: TokenBucket;
   /** How often they may begin to wait at a door. */
   readonly joins: TokenBucket;
+  /** How often they may enter rooms by themselves. */
+  readonly entries: TokenBucket;
   /** All that their requests cost. */
   readonly work: WorkBudget;
 }
@@ -75,10 +77,11 @@ export class UserRates {
     if (!rates) {
       if (this.#addresses.size >= maxKept) this.#dropFull();
       const { workBurstMs, workMsPerSecond, workPerAddress, roomsPerAddressPerHour } = this.limits;
-      const { joinBurst, joinEverySeconds } = this.limits;
+      const { joinBurst, joinEverySeconds, entryBurst, entryEverySeconds } = this.limits;
       rates = {
         newRooms: new TokenBucket(roomsPerAddressPerHour, 3_600_000 / roomsPerAddressPerHour, this.clock),
         joins: new TokenBucket(joinBurst, joinEverySeconds * 1000, this.clock),
+        entries: new TokenBucket(entryBurst, entryEverySeconds * 1000, this.clock),
         work: new WorkBudget(workBurstMs * workPerAddress, workMsPerSecond * workPerAddress, this.clock),
       };
       this.#addresses.set(address, rates);

@@ -64,9 +64,9 @@ export function lineOf(
       );
     case "added":
       return news(
-        `New person joined the room. Username: ${event.who} (added by ${event.by}, ${
-          event.verified ? "verified" : "not verified"
-        })`,
+        `New person joined the room. Username: ${event.who} (${
+          event.by === event.who ? "entered by herself" : `added by ${event.by}`
+        }, ${event.verified ? "verified" : "not verified"})`,
       );
     case "removed":
       return news(

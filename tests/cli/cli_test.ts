@@ -55,7 +55,11 @@ const serverId = new Uint8Array(32).fill(7);
 test("an invite says host, port, room and server, also for IPv6", () => {
   for (const host of ["chat.example.org", "127.0.0.1", "::1", "2001:db8::1"]) {
     for (
-      const pins of [null, { roomId: new Uint8Array(32).fill(9), inviterId: new Uint8Array(32).fill(8) }]
+      const pins of [null, {
+        roomId: new Uint8Array(32).fill(9),
+        inviterId: new Uint8Array(32).fill(8),
+        pass: null,
+      }]
     ) {
       const invite = { host, port: 9443, tls: pins !== null, room: "lobby", serverId, pins };
       assertEquals(parseInvite(formatInvite(invite)), invite);

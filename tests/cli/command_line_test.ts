@@ -83,8 +83,15 @@ for (const [typed, known, expected] of near) {
 
 const id = (n: number) => new Uint8Array(32).fill(n);
 const whole = { host: "chat.example.org", port: 9443, tls: false, room: "lobby", serverId: id(7) };
-const invite = { ...whole, pins: { roomId: id(9), inviterId: id(8) } };
+const invite = { ...whole, pins: { roomId: id(9), inviterId: id(8), pass: null } };
 const link = formatInvite(invite);
+const passing = { ...whole, pins: { ...invite.pins, pass: { seed: id(7), epoch: 66_000 } } };
+test("an invite with a pass is read as it was written, and one with a part of it is not whole", () => {
+  const text = formatInvite(passing);
+  assertEquals(parseInvite(text), passing);
+  assertThrows(() => parseInvite(text.slice(0, -1)), BadInvite);
+  assertThrows(() => parseInvite(`${text}.${text.split(".").at(-1)}`), BadInvite);
+});
 const short = formatInvite({ ...whole, pins: null });
 const survived: [how: string, text: string][] = [
   ["as it is", link],

@@ -1,5 +1,6 @@
 /** Rooms end to end: real sockets, a real store, the real client. */
 
+import { policies } from "../../lib/protocol/group/roster.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { ChatError, exitCodes } from "../../lib/errors.ts";
@@ -191,14 +192,18 @@ worldTest("a pipe sends its lines, waits until they are stored, and ends with 0"
 
 worldTest("a pipe that nobody lets in gives up with exit code 1; a person keeps the place", async (world) => {
   const ira = await world.enter("ira");
+  ira.view.type("/close");
+  await until("closed", () => headIn(ira)!.policy === policies.closed);
   ira.view.type("EXIT");
   await ira.done;
   const bot = await world.join("dana", { joinTimeoutMs: 700, message: "hello?" }, false);
   const error = await bot.done;
   assertEquals(error instanceof ChatError && error.exitCode, exitCodes.failed);
   const sam = await world.join("sahnawaz");
-  await until("told", () => sam.view.notices.some((n) => n.includes("Nobody is here who could let you in")));
+  await until("told", () => sam.view.notices.some((n) => n.includes("is closed: only an admin")));
   const back = await world.enter("ira");
+  await until("asked", () => back.view.notices.some((n) => n.includes("sahnawaz asks to be let in")));
+  back.view.type("/invite sahnawaz");
   await sam.view.until((e) => e.type === "entered");
   sam.view.type("at last");
   await back.view.hears("sahnawaz: at last");
@@ -280,10 +285,12 @@ worldTest(
   "/leave while waiting gives the place up, and another may have it",
   async (world) => {
     const ira = await world.enter("ira");
+    ira.view.type("/close");
+    await until("closed", () => headIn(ira)!.policy === policies.closed);
     ira.view.type("EXIT");
     await ira.done;
     const sam = await world.join("sahnawaz");
-    await until("waiting", () => sam.view.notices.some((n) => n.includes("Nobody is here")));
+    await until("waiting", () => sam.view.notices.some((n) => n.includes("is closed: only an admin")));
     sam.view.type("/leave");
     assertEquals(await sam.done, 0);
     const back = await world.enter("ira");
@@ -306,6 +313,7 @@ worldTest("who made a room alone leaves it, and it is gone: its name makes anoth
   assertEquals(encodeHex(headIn(ira)!.room) === encodeHex(id), false);
   ira.view.type("/leave");
   await until("gone again", () => world.server.rooms.all().length === 1);
+  await until("back again", () => ira.chat.conversation.room?.label === "lobby");
   ira.view.type("still in the lobby");
   await ira.view.hears("ira: still in the lobby");
   assertEquals(ira.view.warnings, []);

@@ -211,7 +211,7 @@ worldTest("a place that is none is not repeated to anybody", async (world) => {
 
 worldTest("admitted by the inviter herself, the room is confirmed at once", async (world) => {
   const ira = await world.enter("ira");
-  const pins = { roomId: headIn(ira)!.room, inviterId: ira.profile.card.id };
+  const pins = { roomId: headIn(ira)!.room, inviterId: ira.profile.card.id, pass: null };
   const sam = await world.enter("sahnawaz", { pins });
   assertEquals(sam.view.promptText, "lobby> ");
 });
@@ -220,14 +220,14 @@ worldTest(
   "an invite to another room than the server has by that name ends with exit code 4",
   async (world) => {
     const ira = await world.enter("ira");
-    const pins = { roomId: new Uint8Array(32).fill(3), inviterId: ira.profile.card.id };
+    const pins = { roomId: new Uint8Array(32).fill(3), inviterId: ira.profile.card.id, pass: null };
     const sam = await world.join("sahnawaz", { pins });
     const error = await sam.done as ChatError;
     assertEquals(error.exitCode, exitCodes.trust);
     assertStringIncludes(error.message, "not the one you knew");
     assertEquals(headIn(ira)!.roster.length, 1, "nobody was asked to let in");
     // A second, honest invite does not replace the pin in silence either.
-    const honest = { roomId: headIn(ira)!.room, inviterId: ira.profile.card.id };
+    const honest = { roomId: headIn(ira)!.room, inviterId: ira.profile.card.id, pass: null };
     const again = await (await world.join("sahnawaz", { pins: honest })).done as ChatError;
     assertEquals([again.name, again.exitCode], ["RoomInviteMismatch", exitCodes.trust]);
     await world.enter("sahnawaz", { pins: honest, trust: "lobby" });
@@ -236,7 +236,7 @@ worldTest(
 
 worldTest("an invite to a room that the server does not have makes no other one", async (world) => {
   const { card } = await person("ira");
-  const pins = { roomId: new Uint8Array(32).fill(3), inviterId: card.id };
+  const pins = { roomId: new Uint8Array(32).fill(3), inviterId: card.id, pass: null };
   const error = await (await world.join("sahnawaz", { pins })).done as ChatError;
   assertEquals(error.exitCode, exitCodes.trust);
   assertStringIncludes(error.message, "does not know the room");

@@ -124,6 +124,94 @@ def box():
     assert check == unhex(v["check"])
 
 
+class Fields:
+    """Reads a body from its beginning to its end."""
+
+    def __init__(self, raw):
+        self.raw, self.at = raw, 0
+
+    def take(self, length):
+        part = self.raw[self.at:self.at + length]
+        assert len(part) == length, "cut"
+        self.at += length
+        return part
+
+    def number(self, length):
+        return int.from_bytes(self.take(length), "big")
+
+    def vec8(self):
+        return self.take(self.number(1))
+
+    def list(self, length, read):
+        return [read() for _ in range(self.number(length))]
+
+
+def skeleton(name):
+    return name.decode().lower().replace("i", "l").replace("1", "l").replace("0", "o")
+
+
+def read_commit(raw):
+    f = Fields(raw)
+    assert f.number(1) == 2
+    c = {"how": f.number(1), "room": f.take(32), "epoch": f.number(4), "prev": f.take(32), "author": f.take(32)}
+    c["time"], c["view_pos"], c["view"] = f.number(8), f.number(8), f.take(96)
+    c["policy"], c["name"] = f.number(1), f.vec8()
+    c["roster"] = f.list(2, lambda: (f.take(32), f.number(1), f.number(4), f.vec8(), f.take(32)))
+    c["leaves"] = f.list(1, lambda: (f.take(32), f.number(4), f.take(64)))
+    c["passes"] = f.list(1, lambda: (f.take(32), f.number(8), f.vec8()))
+    c["bans"] = f.list(1, lambda: f.take(32))
+    c["use"], c["check"] = f.vec8(), f.take(32)
+    body = raw[:f.at]
+    c["signature"] = f.take(64)
+    assert f.at == len(raw)
+    return c, body
+
+
+def commits():
+    v, place, before = load("commits"), load("head"), None
+    site, server = unhex(v["site"]), unhex(place["serverEd"])
+    ed = {unhex(each["id"]): unhex(each["edPublic"]) for each in people.values()}
+    assert site == unhex(place["site"])
+    for each in v["commits"]:
+        raw = unhex(each["bytes"])
+        c, body = read_commit(raw)
+        verify(ed[c["author"]], "chat2 commit", site + body, c["signature"])
+        assert refuses(ed[c["author"]], "chat2 commit", bytes(32) + body, c["signature"])
+        assert labelled("chat2 commit", raw) == unhex(each["hash"]) and c["epoch"] == each["epoch"]
+        ids = [line[0] for line in c["roster"]]
+        own = c["roster"][ids.index(c["author"])]
+        assert own[4] == bytes(32) and not set(ids) & set(c["bans"])
+        if c["epoch"] == 0:
+            assert c["view_pos"] == 0 and c["view"] == c["room"] + bytes(64)
+            if c["policy"] == 2:
+                assert c["room"] == labelled("chat2 direct", site, *sorted(ids)) and c["prev"] == bytes(32)
+            else:
+                assert c["room"] == labelled("chat2 room", c["author"], c["name"], c["prev"])
+            before = (c, raw)
+            continue
+        last, last_raw = before
+        assert c["prev"] == labelled("chat2 commit", last_raw) and c["epoch"] == last["epoch"] + 1
+        text = site + c["room"] + struct.pack(">Q", c["view_pos"]) + c["view"][:32]
+        verify(server, "chat2 head", text, c["view"][32:])
+        for who, epoch, signature in c["leaves"]:
+            verify(ed[who], "chat2 leave", c["room"] + struct.pack(">I", epoch), signature)
+            assert who not in ids
+        lines = [line[:4] for line in c["roster"]]
+        if c["how"] > 0:
+            assert lines[:-1] == [line[:4] for line in last["roster"]]
+            assert lines[-1] == (c["author"], 0, c["epoch"], own[3])
+            assert (c["policy"], c["bans"], c["leaves"]) == (last["policy"], last["bans"], [])
+        if c["how"] == 2:
+            key, signature = c["use"][:32], c["use"][32:]
+            verify(key, "chat2 pass", site + c["room"] + c["author"], signature)
+            used = [each for each in last["passes"] if each[0] == key]
+            assert len(used) == 1 and used[0][1] >= c["time"] and skeleton(used[0][2]) in ("", skeleton(own[3]))
+            assert c["passes"] == [each for each in last["passes"] if each[0] != key]
+        else:
+            assert c["use"] == b""
+        before = (c, raw)
+
+
 def message():
     v = load("message")
     commit_hash, raw = unhex(v["commitHash"]), unhex(v["bytes"])
@@ -174,6 +262,6 @@ def transit():
         assert cfb(ke, ecb.update(struct.pack(">QQ", 0, c)), ct) == unhex(frame["plaintext"])
 
 
-for check in (head, entries, box, message, transit):
+for check in (head, entries, box, commits, message, transit):
     check()
     print("ok", check.__name__)

@@ -3,8 +3,10 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { ChatError, Malformed } from "../../lib/errors.ts";
 import { boxBytes, parseBox } from "../../lib/protocol/group/box.ts";
+import { parseUse } from "../../lib/protocol/group/pass.ts";
+import { formatInvite, parseInvite } from "../../lib/protocol/identity/invite.ts";
 import { parseCard } from "../../lib/protocol/identity/card.ts";
-import { makeLeave, parseCommit } from "../../lib/protocol/group/commit.ts";
+import { commitHow, makeLeave, parseCommit } from "../../lib/protocol/group/commit.ts";
 import { contentTypes, decodeContent, encodeContent } from "../../lib/protocol/group/content.ts";
 import { decodeClientHello, decodeServerHello } from "../../lib/protocol/channel/handshake.ts";
 import {
@@ -12,6 +14,7 @@ import {
   encodeMessage,
   type LinkMessage,
   type MessageOf,
+  newestEpoch,
   table,
 } from "../../lib/protocol/channel/link_messages.ts";
 import { parseMessage } from "../../lib/protocol/group/sealed_message.ts";
@@ -140,6 +143,8 @@ const samples: LinkMessage[] = [
   { type: "PRESENCE", room: id, what: 1, ids: [id] },
   { type: "TRANSIT", room: id, key: 7, secret: id },
   { type: "HEAD", room: id, pos: 3, signature: new Uint8Array(64) },
+  { type: "CHAIN_GET", ref: 7, room: id, epoch: newestEpoch, use: new Uint8Array(96) },
+  { type: "CHAIN", ref: 7, pos: 9, hash: id, signature: new Uint8Array(64), commit: new Uint8Array(300) },
 ];
 const direction = (bytes: Uint8Array) => {
   try {
@@ -163,7 +168,7 @@ for (const message of samples) {
     }
     const longer = Uint8Array.from([...bytes, 0]);
     new DataView(longer.buffer).setUint32(1, bytes.length - 4);
-    const open = ["COMMIT", "SEND", "ENTRY", "ANSWER"].includes(message.type);
+    const open = ["COMMIT", "SEND", "ENTRY", "ANSWER", "CHAIN"].includes(message.type);
     if (!open) assertThrows(() => decodeMessages(longer, from), Malformed);
   });
 }
@@ -287,8 +292,22 @@ for (const [what, make] of badContents) {
 /** With a leave and a ban: no part of it is empty. */
 const wholeCommit = successor(headOf(genesis(ira), 1), ira, {
   leaves: [makeLeave(ira.card.id, id, 0, ira.identity.signing)],
+  passes: [{ key: id, until: 1_700_000_000, name: "dana" }, { key: id, until: 0, name: "" }],
   bans: [id],
 }).bytes;
+const entryByPass = successor(headOf(genesis(ira), 1), ira, {
+  how: commitHow.pass,
+  use: { key: id, signature: new Uint8Array(64) },
+}).bytes;
+const invite = (bytes: Uint8Array) => parseInvite(new TextDecoder().decode(bytes));
+const passInvite = formatInvite({
+  host: "localhost",
+  port: 9443,
+  tls: false,
+  room: "lobby",
+  serverId: id,
+  pins: { roomId: id, inviterId: id, pass: { seed: id, epoch: 7 } },
+});
 
 // Property 23: whatever comes in, only the typed error comes out.
 const parsers: [string, (bytes: Uint8Array) => unknown, Uint8Array][] = [
@@ -297,6 +316,9 @@ const parsers: [string, (bytes: Uint8Array) => unknown, Uint8Array][] = [
   ["ClientHello", decodeClientHello, unhex(vectors("link").steps[0].wire)],
   ["ServerHello", decodeServerHello, unhex(vectors("link").steps[1].wire)],
   ["commit", parseCommit, wholeCommit],
+  ["entry by pass", parseCommit, entryByPass],
+  ["use of a pass", (b) => parseUse(b.slice()), new Uint8Array(96)],
+  ["invite", invite, new TextEncoder().encode(passInvite)],
   ["message", parseMessage, unhex(vectors("message").bytes)],
   ["box", parseBox, unhex(vectors("box").bytes)],
   [

@@ -6,7 +6,15 @@
 import { assert, assertEquals, assertObjectMatch } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
-import { type Commit, type CommitBody, makeCommit, parseCommit } from "../../lib/protocol/group/commit.ts";
+import { signingKey } from "../../lib/crypto/ed25519.ts";
+import { usePass } from "../../lib/protocol/group/pass.ts";
+import {
+  type Commit,
+  type CommitBody,
+  commitHow,
+  makeCommit,
+  parseCommit,
+} from "../../lib/protocol/group/commit.ts";
 import { contentTypes } from "../../lib/protocol/group/content.ts";
 import type { Effect, Processed } from "../../lib/protocol/group/effects.ts";
 import { chainStep, epochCheck, noKeyFile, senderChains } from "../../lib/protocol/group/epoch.ts";
@@ -414,6 +422,74 @@ const notEntered: [string, Processed<GroupState>, () => Processed<GroupState>][]
 ];
 for (const [what, expected, act] of notEntered) {
   test(`an admission is not followed when ${what}`, () => assertEquals(act(), expected));
+}
+
+/** What we were shown of the room before we came in. */
+const shown = (commit: Commit, listed: number | null = null) => ({ head: headOf(commit, 0), listed });
+test("an admission that follows what we were shown is followed, and that is forgotten", () => {
+  const before = { ...waiting, shown: shown(first) };
+  const { state } = done(process(before, admission, facts(opens(admits))));
+  assertEquals([state.status, state.shown], ["in", null]);
+});
+test("an admission that comes later than what we were shown waits for the commits between", () => {
+  const refresh = commit(headOf(first, 1), ira, [member(ira, 0, 1)], begun.view);
+  const later = commit(headOf(refresh.commit, 2), ira, [member(ira, 0, 1), member(sam, 2)], begun.view);
+  const came = entry(3, later.commit.bytes, entryKinds.commit, { start });
+  const needed = process({ ...waiting, shown: shown(first) }, came, facts(opens(later)));
+  assertEquals(needed, { type: "need", need: { type: "chain", to: 1 } });
+  const { state } = done(process({ ...waiting, shown: shown(refresh.commit) }, came, facts(opens(later))));
+  assertEquals(state.head!.epoch, 2);
+});
+const notShown: [string, RegExp, () => Processed<GroupState>][] = [
+  ["is from before what we were shown", /before what it has shown/, () => {
+    return process({ ...waiting, shown: shown(admits.commit) }, admission, facts(opens(admits)));
+  }],
+  ["does not follow what we were shown", /prev is not/, () => {
+    const other = { ...shown(first), head: { ...headOf(first, 1), commitHash: zeros } };
+    return process({ ...waiting, shown: other }, admission, facts(opens(admits)));
+  }],
+  ["breaks a rule after what we were shown", /only an admin changes roles|no admin|made admin/, () => {
+    const bad = commit(headOf(first, 1), ira, [member(ira, 0, 0), member(sam, 1)], begun.view);
+    const came = entry(2, bad.commit.bytes, entryKinds.commit, { start });
+    return process({ ...waiting, shown: shown(first) }, came, facts(opens(bad)));
+  }],
+  ["is another's own entry, which lists us as new", /not added by this commit/, () => {
+    const roster = [member(ira, 0, 1), member(sam, 1), member(dana, 1)];
+    const bad = commit(headOf(first, 1), dana, roster, begun.view, { how: 1 });
+    const came = entry(2, bad.commit.bytes, entryKinds.commit, { start });
+    return process(waiting, came, facts(opens(bad)));
+  }],
+];
+for (const [what, why, act] of notShown) {
+  test(`an admission is not followed when it ${what}`, () => {
+    const result = act();
+    assert(result.type === "fault" && why.test(result.why), JSON.stringify(result));
+  });
+}
+for (
+  const [listed, known, renews] of [[4, 3, true], [3, 3, false], [null, 3, false], [0, -1, true]] as const
+) {
+  test(`own entry by a pass listed in ${listed}, with epoch ${known} known: ${renews ? "" : "no "}renewal`, () => {
+    const seed = signingKey(new Uint8Array(32).fill(5));
+    const pass = { key: seed.publicKey, until: 1_700_000_200, name: "" };
+    const at = { ...headOf(first, 0), epoch: 4, passes: [pass] };
+    const own = commit(at, sam, [member(ira, 0, 1), member(sam, 5)], begun.view, {
+      how: commitHow.pass,
+      use: usePass(seed, testSite, first.room, sam.card.id),
+    });
+    const pendingCommit = {
+      bytes: own.commit.bytes,
+      hash: own.commit.hash,
+      epoch: 5,
+      secret: own.secret.slice(),
+    };
+    const head = known < 0 ? null : { ...headOf(first, 1), epoch: known };
+    const before = { ...waiting, head, pendingCommit, shown: { head: at, listed } };
+    const came = entry(9, own.commit.bytes, entryKinds.commit, { start });
+    const { state, effects } = done(process(before, came, facts()));
+    assertObjectMatch(effects.at(-1)!, { type: "admitted", own: true, renews });
+    assertEquals([state.readable, state.pendingCommit], [true, null]);
+  });
 }
 
 test("our history begins where the server says, whatever the author's view", () => {

@@ -15,6 +15,15 @@ import { isHeadSigned } from "../../lib/protocol/group/signed_head.ts";
 import { siteOf } from "../../lib/protocol/group/site.ts";
 import { TransitOpener, TransitSealer } from "../../lib/protocol/channel/transit.ts";
 import { RecordOpener } from "../../lib/protocol/channel/records.ts";
+import { isCommitSigned, makeCommit, parseCommit } from "../../lib/protocol/group/commit.ts";
+import {
+  type BrokenRule,
+  checkGenesis,
+  checkSuccessor,
+  headAfter,
+  type RoomHead,
+} from "../../lib/protocol/group/commit_rules.ts";
+import { cardBook } from "../fakes/commits.ts";
 import { person } from "../fakes/people.ts";
 import { test } from "../fakes/test.ts";
 import { run } from "../fakes/tools.ts";
@@ -27,7 +36,7 @@ test("the vectors of rooms are read through by Python's cryptography, from the t
   const { ok, text } = await run(python, [path("../fakes/vector_reader.py"), path("../vectors")]);
   assertEquals(
     text.trim().split("\n"),
-    ["head", "entries", "box", "message", "transit"].map((name) => `ok ${name}`),
+    ["head", "entries", "box", "commits", "message", "transit"].map((name) => `ok ${name}`),
   );
   assertEquals(ok, true);
 });
@@ -91,6 +100,36 @@ test("vectors: a box opens for its recipient, and its secret fits the check", as
   assertEquals(encodeHex(opened), v.secret);
   assertEquals(encodeHex(epochCheck(opened, unhex(v.roomKey), context)), v.check);
 });
+
+const kinds = vectors("commits");
+const book = await cardBook();
+test("vectors: commits of each kind are read, are written to the same bytes, and follow by the rules", async () => {
+  const site = unhex(kinds.site);
+  const facts = { site, cards: book };
+  let head: RoomHead | null = null;
+  for (const { bytes, hash, epoch, pos, author } of kinds.commits) {
+    const commit = parseCommit(unhex(bytes));
+    const { identity } = await person(author);
+    assertEquals([commit.epoch, encodeHex(commit.hash)], [epoch, hash]);
+    assertEquals(encodeHex(makeCommit(commit, site, identity.signing)), bytes);
+    const broken: BrokenRule | null = epoch === 0
+      ? checkGenesis(commit, pos, facts)
+      : checkSuccessor(commit, pos, head!, facts);
+    assertEquals(broken, null);
+    head = headAfter(commit, pos);
+  }
+});
+for (const { what, bytes, author } of kinds.commits) {
+  test(`vectors: ${what}: with any byte changed, its author has not signed it`, async () => {
+    const { card } = await person(author);
+    for (let at = 0; at < bytes.length / 2; at += 7) {
+      const changed = unhex(bytes);
+      changed[at] ^= 1;
+      const commit = unlessRefused(() => parseCommit(changed));
+      assertEquals(commit !== null && isCommitSigned(commit, unhex(kinds.site), card.verifying), false);
+    }
+  });
+}
 
 test("vectors: a message is signed for its commit, and opens with the key of its place", async () => {
   const v = vectors("message");

@@ -39,10 +39,11 @@ function bench(store: Store, retention: { seconds: number; bytes: number }) {
   const clock = new FakeClock();
   store.createRoom({ id: room, kind: 1, name: "lobby", maker: id(2) }, "lobby");
   const nowSeconds = () => Math.floor(clock.now() / 1000);
-  let pos = 0;
+  let [pos, epoch] = [0, 0];
   const append = (sender: number, size: number, kind = 2) => {
     pos++;
-    const place = { pos, time: nowSeconds(), kind, epoch: 1, n: kind === 1 ? -1 : pos };
+    if (kind === 1) epoch++;
+    const place = { pos, time: nowSeconds(), kind, epoch, n: kind === 1 ? -1 : pos };
     const bytes = new Uint8Array(size);
     const hashes = { digest: id(pos % 250), history: id(pos % 251), sender: id(sender) };
     store.append(room, { ...place, ...hashes, bytes });

@@ -184,7 +184,7 @@ worldTest("nobody asks to be let in to a room of two", async (world) => {
   assertEquals(await commit(client, genesis(ira, two).bytes), "STORED 1");
   await stranger.publishPrekey("dana");
   const join = () => stranger.ask((ref) => ({ type: "JOIN", ref, room: id, kind: 1, pos: 0 }), "DONE");
-  assertEquals(await join(), "DENIED");
+  assertEquals(await join(), "NO_ROOM");
   for (const each of [client, other, stranger]) each.close();
 });
 worldTest("nobody joins a room that was retired, not even a member", async (world) => {

@@ -232,12 +232,14 @@ for (const [kind, open] of kinds) {
     assertEquals(store.roomByName("nope"), null);
     assertEquals(store.rooms().length, 2);
   });
-  storeTest("the last commit is found behind messages", (store) => {
-    assertEquals(store.lastCommit(room), null);
-    store.append(room, entry(1, { kind: 1, n: -1 }));
-    store.append(room, entry(2, { kind: 1, n: -1 }));
+  storeTest("commits are found behind messages, the last and by their epoch", (store) => {
+    assertEquals([store.lastCommit(room), store.commitOf(room, 0)], [null, null]);
+    store.append(room, entry(1, { kind: 1, n: -1, epoch: 0 }));
+    store.append(room, entry(2, { kind: 1, n: -1, epoch: 1 }));
     store.append(room, entry(3));
     assertEquals(store.lastCommit(room), { pos: 2, bytes: bytes(2, 50) });
+    assertEquals(store.commitOf(room, 0), { pos: 1, bytes: bytes(1, 50) });
+    assertEquals([store.commitOf(room, 1)?.pos, store.commitOf(room, 2)], [2, null]);
   });
   storeTest("a message is found by sender, epoch and number; commits never are", (store) => {
     store.append(room, entry(1, { kind: 1, n: -1 }));

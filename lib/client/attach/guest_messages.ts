@@ -36,7 +36,13 @@ const options: Readonly<Record<keyof ChatOptions, Check>> = {
   history: fields({ days: orNull((value) => typeof value === "number" && value >= 0), isPersons: flag }),
   roomKey: orNull(bytes(32)),
   fernetKey: orNull(bytes(32)),
-  pins: orNull(fields({ roomId: bytes(32), inviterId: bytes(32) })),
+  pins: orNull(
+    fields({
+      roomId: bytes(32),
+      inviterId: bytes(32),
+      pass: orNull(fields({ seed: bytes(32), epoch: count })),
+    }),
+  ),
   login: fields({ register: flag, password: orNull(text), registrationToken: orNull(text) }),
 };
 const hello: Record<Exclude<keyof GuestHello, "t">, Check> = {

@@ -1,50 +1,17 @@
 /**
- * Administration of a room (protocol §7.1): inviting, putting out, closing and opening. Each is a commit that we
+ * Administration of a room (protocol §7.1): putting out, keeping out, closing and opening. Each is a commit that we
  * sign, so all members see whose act it was.
  */
 
 import { fingerprint } from "../../crypto/identity.ts";
-import { isLoopback } from "../../loopback.ts";
 import { ChatError } from "../../errors.ts";
-import { command } from "../../program.ts";
 import { maxBans } from "../../protocol/group/commit.ts";
-import { formatInvite } from "../../protocol/identity/invite.ts";
 import { type Named, skeleton } from "../../protocol/identity/name.ts";
 import { typedName } from "../../sanitize.ts";
-import { basePolicy, findMember, includesId, isAdmin, policies } from "../../protocol/group/roster.ts";
+import { basePolicy, includesId, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { ChatApi } from "./chat_api.ts";
 import { findPerson } from "../rooms/people.ts";
 import type { MemberRoom } from "../rooms/member_room.ts";
-
-/** `/invite`: the link that pins server, room and us; `/invite NAME`: lets somebody in. */
-export async function invite(chat: ChatApi, name: string): Promise<void> {
-  const room = namedRoom(chat);
-  const { host, port, tls } = chat.target;
-  if (name === "") {
-    const pins = { roomId: room.state.id, inviterId: chat.context.card.id };
-    const said = chat.connection?.publicPlace ?? null;
-    // Never from TLS to none: who listens on the way would see who talks.
-    const told = said && (said.tls || !tls) ? said : null;
-    // Nobody else reaches this machine by such a name.
-    const isOnlyHere = told === null && isLoopback(host);
-    const place = told ?? { host: isOnlyHere ? "HOST" : host, port, tls };
-    const invited = { ...place, room: room.state.name, serverId: chat.context.serverId, pins };
-    const reach = isOnlyHere
-      ? [`Put the server's name or address in place of HOST; on this machine it is ${host}.`]
-      : place.host !== host && !isLoopback(host)
-      ? [`The operator says that others reach it there; you are at ${host}.`]
-      : [];
-    return chat.view.answer([command(`join -u NAME '${formatInvite(invited)}'`), ...reach]);
-  }
-  if (basePolicy(room.state.head!.policy) === policies.closed) needAdmin(room, "let anyone in");
-  const card = await findPerson(chat.context, chat.connection, name);
-  if (findMember(room.state.head!.roster, card.id)) {
-    throw new ChatError(`${card.name} is in ${room.label} already`, "/who shows all members");
-  }
-  if (includesId(room.state.head!.bans, card.id)) needAdmin(room, `let ${card.name} in again`);
-  room.change({ add: [card] });
-  chat.view.notice(`${card.name} is let in to ${room.label} as soon as the server has taken it.`);
-}
 
 /** `/kick NAME`: puts a member out, for good; with `--return` the same key may come back. */
 export function kick(chat: ChatApi, rest: string): void {
@@ -141,13 +108,15 @@ function setPolicy(chat: ChatApi, policy: number, word: string): void {
   chat.view.notice(`${room.label} is ${word} as soon as the server has taken it.`);
 }
 
-function namedRoom(chat: ChatApi): MemberRoom {
+/** The room on the screen, which is none of two. @throws ChatError */
+export function namedRoom(chat: ChatApi): MemberRoom {
   const room = chat.membersRoom;
   if (!room.isDirect) return room;
   throw new ChatError("That is not possible in a room of two", "/switch ROOM goes to another room first");
 }
 
-function needAdmin(room: MemberRoom, what: string): void {
+/** What is for admins alone. @throws ChatError for others */
+export function needAdmin(room: MemberRoom, what: string): void {
   if (room.isAdmin) return;
   const admins = room.state.head!.roster.filter((m) => isAdmin(m)).map((m) => m.name);
   throw new ChatError(`Only an admin of ${room.label} can ${what}`, `ask ${admins.join(" or ")}`);

@@ -4,7 +4,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { ChatError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { changePassword, releaseKey } from "./account.ts";
-import { ban, close, invite, kick, open, unban } from "./administration.ts";
+import { ban, close, kick, open, unban } from "./administration.ts";
 import { rooms, who, whois } from "./answers.ts";
 import type { ChatApi } from "./chat_api.ts";
 import type { Takes, Words } from "./completion.ts";
@@ -12,6 +12,7 @@ import type { LineForm } from "../rooms/unsent.ts";
 import { findPerson } from "../rooms/people.ts";
 import { forget, recall, search } from "./recall.ts";
 import { trust } from "./trust.ts";
+import { invite } from "./invite.ts";
 import { verify } from "./verify.ts";
 import { why } from "./why.ts";
 
@@ -86,7 +87,8 @@ export const commands: readonly Command[] = [
     name: "invite",
     args: "[NAME]",
     takes: "person",
-    help: "Let NAME into the room; alone: the command that joins it, to hand on",
+    help:
+      "Let NAME in; alone: the command that joins; --pass [NAME]: one that lets somebody in by itself, once (admins)",
     run: invite,
   },
   {

@@ -47,7 +47,7 @@ const tickMs = 1_000;
 const acceptedDeadlineMs = 120_000;
 
 /** Answers of requests that change nothing. */
-const isLookup: ReadonlySet<string> = new Set(["CARD", "PREKEY", "ROOM_INFO", "BOX"]);
+const isLookup: ReadonlySet<string> = new Set(["CARD", "PREKEY", "ROOM_INFO", "BOX", "CHAIN"]);
 
 type Answer = Extract<LinkMessage, { ref: number }>;
 type Pending = { resolve(answer: Answer): void; reject(error: Error): void } | { stream: Bytes };

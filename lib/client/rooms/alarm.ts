@@ -8,7 +8,8 @@ import type { StreamState } from "./room_state.ts";
 
 const hides =
   "The server hides or changes something: it gave what no honest server keeps. Nothing more is sent into " +
-  "this room, and nothing that you can do here lifts that: only an admin's pass lets you in anew.";
+  "this room, and nothing that you can do here lifts that: only an admin's invite that is newer than all you were shown " +
+  "(/invite --pass) lets you in anew.";
 const twoHistories =
   "This server's key has signed two histories of this room: it was restored from an old copy, runs " +
   'twice, or splits the room. Nothing more is sent. Ask the others by another way; "/retry" goes on with what you have ' +
@@ -78,6 +79,12 @@ export class Alarm {
   /** It is the known server again; its streams will show whether it has lost anything. */
   serverIsBack(): void {
     if (this.room.state.alarm === "server lost") this.room.state.alarm = null;
+  }
+
+  /** An admin has let us in anew, by a pass that is later than all that we knew. */
+  renewed(): void {
+    this.room.state.alarm = null;
+    this.room.changed();
   }
 
   /** The person goes on all the same, where that can be. */

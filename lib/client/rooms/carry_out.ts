@@ -7,7 +7,7 @@ import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint } from "../../crypto/identity.ts";
-import type { Commit } from "../../protocol/group/commit.ts";
+import { type Commit, commitHow } from "../../protocol/group/commit.ts";
 import type { RoomHead } from "../../protocol/group/commit_rules.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
 import type { Effect } from "../../protocol/group/effects.ts";
@@ -56,8 +56,8 @@ export interface EffectsRoom {
   readonly lines: Pick<Lines, "stored">;
   /** The server has signed another history for somebody else. */
   splitBy(view: SignedView): void;
-  /** We are in. */
-  admitted(): void;
+  /** We are in. @param renews by a pass that an admin has listed after all that we knew */
+  admitted(renews: boolean): void;
   /** We were removed: what waits cannot be said here any more. */
   removed(): void;
 }
@@ -98,8 +98,8 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
     case "no key":
       return tellOfNoKey(room, effect);
     case "admitted":
-      room.admitted();
-      return effect.own ? undefined : showAdmission(room, effect.commit);
+      room.admitted(effect.renews);
+      return effect.own ? showOwnEntry(room, effect.commit) : showAdmission(room, effect.commit);
     case "changed":
       warnOfOldKeys(room, effect.commit);
       return showDifference(room, effect.commit, effect.before);
@@ -181,9 +181,22 @@ function showAdmission(room: EffectsRoom, { author }: Commit): void {
   room.news.notice(
     `You were admitted by ${by} (${verified}); what was said before stays closed to you, since your keys begin here.`,
   );
-  if (room.state.inviter) {
-    room.news.notice("Whoever invited you has not been seen here yet: until then the room is unconfirmed.");
-  }
+  tellIfUnconfirmed(room);
+}
+
+/** Who has made the room has entered it as well, and is told by that it begins. */
+function showOwnEntry(room: EffectsRoom, { how }: Commit): void {
+  if (how === commitHow.member) return;
+  room.news.notice(
+    `You have come in to ${room.label} by yourself; what was said before stays closed to you, since your keys begin ` +
+      "here.",
+  );
+  tellIfUnconfirmed(room);
+}
+
+function tellIfUnconfirmed(room: EffectsRoom): void {
+  if (!room.state.inviter) return;
+  room.news.notice("Whoever invited you has not been seen here yet: until then the room is unconfirmed.");
 }
 
 function warnOfOldKeys(room: EffectsRoom, { roster }: Commit): void {

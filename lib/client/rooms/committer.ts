@@ -23,6 +23,7 @@ import {
   succession,
 } from "../../protocol/group/make_commit.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
+import { Respite } from "./respite.ts";
 import type { RoomNews } from "./room_news.ts";
 import type { RoomTrust } from "./room_trust.ts";
 import type { RoomState } from "./room_state.ts";
@@ -74,9 +75,10 @@ export class Committer {
   #admit: Bytes[] | null = null;
   #keptOut: Bytes[] = [];
   #ref: number | null = null;
-  #genesis: ((created: boolean) => void) | null = null;
+  /** Told what has become of the commit by which we come in: null for stored, else why it was refused. */
+  #entry: ((refusal: number | null) => void) | null = null;
   #unlock: () => void = () => {};
-  #notBefore = 0;
+  readonly #respite: Respite;
   #backoffMs = 0;
   #lastRefreshMs = -Infinity;
   /** The epoch that we have no key of, and when we do something about it. */
@@ -84,11 +86,13 @@ export class Committer {
   #wish: Required<Change> | null = null;
 
   /** @param room whose committer it is */
-  constructor(private readonly room: CommittingRoom) {}
+  constructor(private readonly room: CommittingRoom) {
+    this.#respite = new Respite(room.context.clock, () => room.schedule());
+  }
 
   /** The connection is over: whatever was asked or sent comes up again. */
   reset(): void {
-    this.#admit = this.#ref = this.#genesis = null;
+    this.#admit = this.#ref = this.#entry = null;
     this.#unlock();
   }
 
@@ -105,7 +109,7 @@ export class Committer {
   /** Requests a change; it is kept until it is applied, or impossible. */
   wish({ add, remove = [], ban = [], unban = [], pass = [], revoke = [], policy }: Change): void {
     const before = this.#wish;
-    this.#notBefore = 0; // what was refused before was another change
+    this.#respite.end(); // what was refused before was another change
     const added = add.map(({ id }) => id);
     this.#wish = {
       add: [...(before?.add ?? []).filter(({ id }) => !includesId(ban, id)), ...add],
@@ -261,7 +265,7 @@ export class Committer {
 
   /** Whether a commit may be sent now: after a refusal it backs off. */
   get mayCommit(): boolean {
-    return this.room.context.clock.now() >= this.#notBefore;
+    return !this.#respite.isOn;
   }
 
   /** Makes a commit, uploads its boxes, and sends it once it is stored. @throws LinkLost */
@@ -313,25 +317,26 @@ export class Committer {
   }
 
   /**
-   * Sends the commit that makes the room, once it and its secret are stored.
+   * Sends the commit that makes the room, or by which we enter it: the state holds it and its secret, and is stored
+   * before.
    *
-   * @param answered told whether the room was made, or somebody else was faster
-   * @param boxes of the others who are in it from the start
+   * @param answered told what has become of it: null for stored, else why it was refused
+   * @param boxes of the others who are in it
    * @throws LinkLost, FileTrouble
    */
-  async sendGenesis(answered: (created: boolean) => void, boxes: Bytes[]): Promise<void> {
+  async comeIn(answered: (refusal: number | null) => void, boxes: Bytes[]): Promise<void> {
     this.#unlock = await this.room.linked.takeCommitLock();
-    this.#genesis = answered;
+    this.#entry = answered;
     try {
       await this.#upload(boxes);
       const { linked } = this.room;
       const { pendingCommit } = this.room.state;
-      if (!pendingCommit) return answered(false); // somebody else's room has begun meanwhile
+      if (!pendingCommit) return answered(errorCodes.CONFLICT); // somebody else's commit has come meanwhile
       this.room.store();
       this.#send(linked, pendingCommit.bytes);
     } finally {
       if (this.#ref === null) {
-        this.#genesis = null;
+        this.#entry = null;
         this.#unlock();
       }
     }
@@ -370,8 +375,14 @@ export class Committer {
         pass: this.#wish.pass.filter((pass) => !this.#isListed(pass.key)),
       };
     }
-    this.#genesis?.(true);
-    this.#genesis = null;
+    this.#answerEntry(null);
+  }
+
+  #answerEntry(refusal: number | null): boolean {
+    const answered = this.#entry;
+    this.#entry = null;
+    answered?.(refusal);
+    return answered !== null;
   }
 
   /** Our commit was refused: the winner, if there is one, is applied by now; what is still wanted is asked anew. */
@@ -379,19 +390,13 @@ export class Committer {
     this.#ref = null;
     this.#lastRefreshMs = -Infinity; // it has not come about
     this.room.state.pendingCommit = null;
-    if (this.#genesis) {
-      this.#genesis(false);
-      this.#genesis = null;
-      return;
-    }
+    if (this.#answerEntry(code)) return;
     if (code !== errorCodes.CONFLICT) {
       this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs * 2 || firstBackoffMs);
     }
-    const { clock, random } = this.room.context;
-    const [a, b] = random(2);
+    const [a, b] = this.room.context.random(2);
     const waitMs = (a * 256 + b) % conflictJitterMs + (code === errorCodes.CONFLICT ? 0 : this.#backoffMs);
-    this.#notBefore = clock.now() + waitMs;
-    clock.after(waitMs, () => this.room.schedule());
+    this.#respite.begin(waitMs);
     if (code === errorCodes.DENIED) {
       this.#wish = null;
       this.room.news.warn("The server refused a change of the members as against the rules.");

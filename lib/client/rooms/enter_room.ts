@@ -17,6 +17,7 @@ import {
   roomFlags,
   roomKinds,
 } from "../../protocol/channel/link_messages.ts";
+import type { InvitePass } from "../../protocol/identity/invite.ts";
 import { decodeName, encodeName, skeleton } from "../../protocol/identity/name.ts";
 import { basePolicy, keyFileFlag, policies } from "../../protocol/group/roster.ts";
 import type { KeyClaims } from "../trust/key_claims.ts";
@@ -25,12 +26,15 @@ import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
 import { noKeyFile } from "../../protocol/group/epoch.ts";
 import { makeGenesis } from "../../protocol/group/make_commit.ts";
 import { MemberRoom } from "./member_room.ts";
+import { StillMember } from "./own_entry.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
 import { newRoomState } from "./room_state.ts";
 import type { Audience } from "../audience.ts";
 import { retryWhileLimited } from "../connection/retry_while_limited.ts";
 
 const createTries = 4;
+/** How long a member who is there has to let us in. */
+const letInMs = 5_000;
 
 /** What entering needs of the chat. */
 export interface Entrance {
@@ -50,6 +54,8 @@ export interface Entrance {
   dropRoom(room: MemberRoom): void;
   /** This is the room: lines go there as soon as they can. */
   take(room: MemberRoom): void;
+  /** It is not to be entered. */
+  refused(name: string, error: ChatError): void;
   /** Calls `check` after each job of a room. @returns ends it */
   watch(room: MemberRoom, check: () => void): () => void;
 }
@@ -64,6 +70,8 @@ export interface Wanted {
   readonly inviter: Bytes | null;
   /** Which room the invite means; null when there is none. */
   readonly roomId: Bytes | null;
+  /** By which the invite lets us in; null when it does not. */
+  readonly pass: InvitePass | null;
 }
 
 /**
@@ -72,7 +80,8 @@ export interface Wanted {
  * @throws ChatError when it is not to be entered; LinkLost
  */
 export async function enterRoom(entrance: Entrance, connection: Connection, wanted: Wanted): Promise<void> {
-  const { name } = wanted;
+  const { name, pass, roomId } = wanted;
+  if (pass) entrance.rooms.find(({ state }) => roomId && equals(state.id, roomId))?.renewBy(pass);
   const known = entrance.rooms.find((room) =>
     room.state.status === "in" && !room.state.retired && skeleton(room.state.name) === skeleton(name) &&
     isPinned(entrance, room.state.id, name)
@@ -219,7 +228,41 @@ async function joinRoom(
   room.roomKey = wanted.roomKey;
   if (room.state.status !== "in") room.state.inviter = wanted.inviter;
   entrance.take(room);
-  if ((info.flags & roomFlags.member) !== 0) return; // its stream has begun already
+  if ((info.flags & roomFlags.member) !== 0) { // its stream has begun already
+    if (room.state.isGivenUp && !room.state.pendingCommit) throw new StillMember(name);
+    return;
+  }
+  const { pass, inviter } = wanted;
+  if (!pass || given) return await askToBeLetIn(entrance, connection, room, info, wanted);
+  room.comeInBy({
+    pass,
+    inviter,
+    refused: (error) => entrance.refused(asked, error),
+    asAnybody: () => {
+      askToBeLetIn(entrance, connection, room, info, wanted).catch((error) => {
+        if (error instanceof LinkLost) return; // it is entered with the next connection
+        if (!(error instanceof ChatError)) throw error;
+        entrance.refused(asked, error);
+      });
+    },
+  }, 0);
+}
+
+/** JOIN; and in an open room nobody is waited for long. @throws ChatError, LinkLost */
+async function askToBeLetIn(
+  entrance: Entrance,
+  connection: Connection,
+  room: MemberRoom,
+  info: MessageOf<"ROOM_INFO">,
+  { roomKey, inviter }: Wanted,
+): Promise<void> {
+  const { context } = entrance;
+  const name = decodeName(info.name);
+  const given = !equals(roomKey, noKeyFile);
+  const comeInAfter = (ms: number) => {
+    const refused = (error: ChatError) => entrance.refused(name, error);
+    room.comeInBy({ pass: null, inviter, refused, asAnybody: () => {} }, ms);
+  };
   const join = () =>
     connection.request(
       (ref) => ({ type: "JOIN", ref, room: info.room, kind: roomKinds.ordinary, pos: 0 }),
@@ -233,10 +276,13 @@ async function joinRoom(
         `The server does not let you ask for a place in "${name}" now. It is tried again.`,
       ),
   );
-  if (answer === joinInfo.nobody) {
+  if (answer === joinInfo.nobody && given) {
     entrance.view.notice(
       `Nobody is here who could let you in to "${name}". Your place is kept: you are in as soon as a member comes.`,
     );
+  } else if (answer === joinInfo.nobody) {
+    entrance.view.notice(`Nobody is here who could let you in to "${name}": you come in by yourself.`);
+    comeInAfter(0);
   } else if (answer === joinInfo.closed && basePolicy(info.policy) === policies.open) {
     entrance.view.notice(
       `You were put out of "${name}": only an admin of it can let you in again, with ` +
@@ -247,7 +293,10 @@ async function joinRoom(
       `The room "${name}" is closed: only an admin of it can let you in, with /invite ${context.card.name}. ` +
         "You are in as soon as that is done.",
     );
-  } else if (answer === joinInfo.asked) entrance.view.notice(`A member of "${name}" is asked to let you in.`);
+  } else if (answer === joinInfo.asked) {
+    entrance.view.notice(`A member of "${name}" is asked to let you in.`);
+    if (!given) comeInAfter(letInMs);
+  }
 }
 
 /** @returns false when somebody else was faster */

@@ -98,7 +98,7 @@ export class Entrances {
       seats.notice(`You are not connected now; ${name} is entered as soon as you are.`);
       return null;
     }
-    const asked = { name, roomKey: new Uint8Array(32), inviter: null, roomId: null };
+    const asked = { name, roomKey: new Uint8Array(32), inviter: null, roomId: null, pass: null };
     await enterRoom(this.#entrance(), connection, asked);
     wanted.add(name);
     const ofName = set.withMembers.filter((other) =>
@@ -132,6 +132,7 @@ export class Entrances {
       addRoom: (room) => rooms.add(room),
       dropRoom: (room) => rooms.drop(room),
       take,
+      refused: (name, error) => this.parts.refused(name, null, error),
       watch: (room, check) => {
         const watch = { room, check };
         this.#watched.add(watch);

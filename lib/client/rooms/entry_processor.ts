@@ -38,6 +38,8 @@ export interface ProcessedRoom extends EffectsRoom {
   request: Connection["request"];
   /** The job that runs waits. @throws LinkLost */
   pause(ms: number): Promise<void>;
+  /** The commits from what we were shown up to an epoch are had, and judged. @throws ServerFault, LinkLost */
+  followTo(epoch: number): Promise<void>;
   /** The state must be stored. */
   changed(): void;
   /** Does not enter the room. */
@@ -121,6 +123,8 @@ export class EntryProcessor {
         return await this.room.trust.needCards(need.ids);
       case "trust":
         return await this.room.trust.needPins(need.people);
+      case "chain":
+        return await this.room.followTo(need.to);
       case "box":
         opened.set(encodeHex(need.hash), await this.#openBox(need.hash, need.commit));
     }

@@ -20,6 +20,9 @@ import { type LinkMessage, type MessageOf, roomFlags } from "../../protocol/chan
 import { Confirmations } from "./confirmations.ts";
 import { Committer } from "./committer.ts";
 import { EntryProcessor } from "./entry_processor.ts";
+import { type EntryWish, OwnEntry } from "./own_entry.ts";
+import type { InvitePass } from "../../protocol/identity/invite.ts";
+import type { Pass } from "../../protocol/group/pass.ts";
 import type { Change } from "../../protocol/group/make_commit.ts";
 import type { Sealed } from "./outbox.ts";
 import { ServerFault } from "./room_context.ts";
@@ -43,6 +46,7 @@ export class MemberRoom extends RoomStream<RoomState> {
   readonly confirmations = new Confirmations(this);
   readonly #committer = new Committer(this);
   readonly #entries = new EntryProcessor(this);
+  readonly #ownEntry = new OwnEntry(this);
   /** Where the stream begins, by the last ROOM_INFO. */
   #start: HistoryView | null = null;
   #presenceKnown = false;
@@ -205,6 +209,22 @@ export class MemberRoom extends RoomStream<RoomState> {
     this.schedule();
   }
 
+  /** Lists a pass with the next commit. @param listed told in which epoch */
+  listPass(pass: Pass, listed: (epoch: number) => void): void {
+    this.#listings.set(encodeHex(pass.key), listed);
+    this.change({ add: [], pass: [pass] });
+  }
+  #listings = new Map<string, (epoch: number) => void>();
+
+  #tellListed(): void {
+    const { epoch, passes } = this.state.head!;
+    for (const pass of passes) {
+      const key = encodeHex(pass.key);
+      this.#listings.get(key)?.(epoch);
+      this.#listings.delete(key);
+    }
+  }
+
   /**
    * Makes the room, by the commit that its state holds.
    *
@@ -214,8 +234,48 @@ export class MemberRoom extends RoomStream<RoomState> {
   async create(boxes: Bytes[] = []): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.dirty = true;
-    await this.#committer.sendGenesis(resolve, boxes);
+    await this.#committer.comeIn((refusal) => resolve(refusal === null), boxes);
     return await promise;
+  }
+
+  /** Comes in without being let in, unless somebody lets us in before. @param afterMs from now */
+  comeInBy(wish: EntryWish, afterMs: number): void {
+    this.#ownEntry.wish(wish, afterMs);
+    this.schedule();
+  }
+
+  protected override async comeIn(): Promise<void> {
+    const { state } = this;
+    if (!this.#ownEntry.isDue || this.#committer.isWaiting) return;
+    if (state.status === "in") return this.#ownEntry.drop();
+    const made = await this.#ownEntry.make();
+    if (!made) return;
+    for (const name of made.without) {
+      this.news.notice(`${name} has no valid prekey and cannot read what follows, until ${name} is back.`);
+    }
+    state.pendingCommit = made.pending;
+    this.dirty = true;
+    await this.#committer.comeIn((refusal) => {
+      if (refusal !== null) this.#ownEntry.refused(refusal);
+    }, made.boxes);
+  }
+
+  /**
+   * Gives up a stay that cannot be trusted any more, since the server hides something there, for a pass that an admin
+   * has listed after all that we know of the room: our removal may never have been shown to us.
+   */
+  renewBy({ epoch }: InvitePass): void {
+    const { state } = this;
+    if (state.status !== "in" || state.alarm !== "hides" || epoch <= state.head!.epoch) return;
+    state.status = "gone";
+    state.isGivenUp = true;
+    state.pendingCommit = null;
+    this.dirty = true;
+  }
+
+  /** The commits between what we were shown and an epoch are had, and judged. @throws ServerFault, LinkLost */
+  async followTo(epoch: number): Promise<void> {
+    await this.#ownEntry.followTo(epoch);
   }
 
   protected override caughtUp(): void {
@@ -293,7 +353,8 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   protected save(): void {
     // There is nothing yet that the server would not tell us again.
-    if (!this.history && !this.state.pendingCommit && this.state.outbox.length === 0) return;
+    const { history, pendingCommit, shown, outbox } = this.state;
+    if (!history && !pendingCommit && !shown && outbox.length === 0) return;
     this.context.files.save(this.state);
   }
 
@@ -330,6 +391,8 @@ export class MemberRoom extends RoomStream<RoomState> {
     // Rooms and cards are separate files: after a crash one may be ahead of the other.
     if (this.state.head) await this.trust.needCards(this.state.head.roster.map((member) => member.id));
     this.#start = { pos: info.start, hash: info.startHash };
+    // What was given up is not begun again but by our own entry.
+    if (this.state.isGivenUp && !this.state.pendingCommit) return this.refuse(null);
     // What we have left is not there any more: it went with the last who was in it.
     const isOver = (info.flags & roomFlags.member) === 0 &&
       (info.last === 0 || (info.flags & roomFlags.retired) !== 0);
@@ -356,7 +419,10 @@ export class MemberRoom extends RoomStream<RoomState> {
   }
 
   /** We are in. */
-  admitted(): void {
+  admitted(renews: boolean): void {
+    this.#ownEntry.drop();
+    if (renews) this.alarm.renewed();
+    this.state.isGivenUp = false;
     if ((this.state.head!.policy & keyFileFlag) !== 0) this.state.keyFile = this.keyFileMark(this.roomKey);
   }
 
@@ -374,6 +440,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     await this.#onEntry({ pos: stored.pos, time, kind: entryKinds.commit, bytes }, "");
     this.target ??= stored.pos;
     this.#committer.done();
+    this.#tellListed();
   }
 
   async #onLeaving({ id, epoch, signature }: MessageOf<"LEAVING">): Promise<void> {

@@ -10,6 +10,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { errorCodes } from "../../protocol/channel/link_messages.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { RoomContext } from "./room_context.ts";
+import { Respite } from "./respite.ts";
 import type { RoomNews } from "./room_news.ts";
 import type { OutboxItem } from "./room_state.ts";
 
@@ -55,16 +56,19 @@ export class Outbox {
   #inFlight = new Map<number, InFlight>();
   #slowed = false;
   #backoffMs = 0;
-  #notBefore = 0;
+  readonly #respite: Respite;
   #cancel: () => void = () => {};
 
   /** @param room whose outbox it is */
-  constructor(private readonly room: OutboxOwner) {}
+  constructor(private readonly room: OutboxOwner) {
+    this.#respite = new Respite(room.context.clock, () => room.schedule());
+  }
 
   /** A new connection: nothing is in flight any more. */
   reset(): void {
     this.#inFlight.clear();
-    this.#backoffMs = this.#notBefore = 0;
+    this.#backoffMs = 0;
+    this.#respite.end();
     this.#cancel();
   }
 
@@ -92,8 +96,8 @@ export class Outbox {
    * @throws LinkLost before anything is sealed
    */
   prepare(): () => void {
-    const { context: { clock }, linked, state } = this.room;
-    if (clock.now() < this.#notBefore) return () => {};
+    const { linked, state } = this.room;
+    if (this.#respite.isOn) return () => {};
     // Messages of the last epoch will still come back as STALE: new ones must not overtake them.
     if ([...this.#inFlight.values()].some(({ item }) => item.sealed === null)) return () => {};
     const ready: OutboxItem[] = [];
@@ -143,8 +147,7 @@ export class Outbox {
     if (this.#slowed) return;
     this.#slowed = true;
     this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs * 2 || firstBackoffMs);
-    this.#notBefore = this.room.context.clock.now() + this.#backoffMs;
-    this.#later(this.#backoffMs);
+    this.#respite.begin(this.#backoffMs);
   }
 
   /** Something was stored: the server takes messages again. */

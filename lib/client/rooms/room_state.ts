@@ -72,6 +72,8 @@ export interface RoomState extends StreamState, Omit<Writable<GroupState>, keyof
   keyFile?: Bytes | null;
   /** In a room with a key file, ids in hex of those who have shown that they have it. */
   fileHolders?: string[];
+  /** We do not trust what we were shown of it, and come in anew by an admin's pass. */
+  isGivenUp?: boolean;
   /** How far others have confirmed what we see: a position, when its entry was made in milliseconds, and by whom. */
   confirmed?: { pos: number; timeMs: number; by: Bytes } | null;
 }

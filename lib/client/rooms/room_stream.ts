@@ -97,6 +97,10 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   protected abstract take(entry: Entry, address: string): Promise<void>;
   /** Everything that there was is here. */
   protected caughtUp(): void {}
+  /** Not in it: does what is due to come in. @throws ServerFault, LinkLost */
+  protected comeIn(): Promise<void> {
+    return Promise.resolve();
+  }
   /** Caught up: does what is due, then sends what waits. */
   protected abstract settle(): Promise<void>;
   /** Writes the state. @throws FileTrouble */
@@ -277,7 +281,9 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   }
 
   async #settle(): Promise<void> {
-    if (!this.connection || !this.isCaughtUp) return;
+    if (!this.connection) return;
+    await this.comeIn();
+    if (!this.isCaughtUp) return;
     this.news.marksNext(false);
     this.caughtUp();
     if (!this.#announced) {

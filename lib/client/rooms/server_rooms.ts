@@ -136,7 +136,10 @@ export class ServerRooms {
       this.#server = new ServerState(profile, card.id, clock, this.parts.history());
       this.#open();
     }
-    for (const room of set.withMembers) this.parts.wanted.giveRoomKey(room);
+    for (const room of set.withMembers) {
+      this.parts.wanted.giveRoomKey(room);
+      this.parts.wanted.renew(room);
+    }
     return isNew;
   }
 

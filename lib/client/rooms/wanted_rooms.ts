@@ -46,6 +46,7 @@ export class WantedRooms {
     const wanted = {
       inviter: null,
       roomId: null,
+      pass: null,
       ...before,
       ...said,
       name,
@@ -76,6 +77,12 @@ export class WantedRooms {
   /** Removed members are not rejoined automatically. */
   drop(name: string): void {
     this.#rooms = this.#rooms.filter((wanted) => skeleton(wanted.name) !== skeleton(name));
+  }
+
+  /** An invite of an admin lets us in anew where the server hides something. */
+  renew(room: MemberRoom): void {
+    const { pass, roomId } = this.find(room.state.name) ?? {};
+    if (pass && roomId && equals(roomId, room.state.id)) room.renewBy(pass);
   }
 
   /** The key files that the person has given are not kept: each run gives them anew. */

@@ -70,6 +70,9 @@ export const welcomeFlags = {
 /** Flags of ROOM_INFO. */
 export const roomFlags = { member: 1, othersLinked: 2, serverReads: 4, retired: 8 } as const;
 
+/** `epoch` of a CHAIN_GET that asks for the newest commit. */
+export const newestEpoch = 0xffff_ffff;
+
 /** `info` of the DONE that answers JOIN. */
 export const joinInfo = { already: 0, asked: 1, nobody: 2, closed: 3 } as const;
 
@@ -179,6 +182,8 @@ export const table = {
   PRESENCE: [0x34, "down", record({ room: hash32, what: oneOf([0, 1]), ids: list(u8, 255, hash32) })],
   TRANSIT: [0x35, "down", record({ room: hash32, key: u32, secret: hash32 })],
   HEAD: [0x36, "down", record({ room: hash32, pos: u64, signature: fixed(64) })],
+  CHAIN_GET: [0x37, "up", record({ ref: askRef, room: hash32, epoch: u32, use: vec8 })],
+  CHAIN: [0x38, "down", record({ ref, pos: u64, hash: hash32, signature: fixed(64), commit: rest })],
 } as const satisfies Record<
   string,
   readonly [number, "up" | "down" | "both", Layout<never> | Layout<unknown>]

@@ -133,10 +133,14 @@ function checkDirectGenesis(commit: Commit, site: Uint8Array): BrokenRule | null
     : broken(1, "the room id does not fit the two people");
 }
 
-/** Checks a commit that follows `head`, which the reader has seen. @param pos the commit's own position */
+/**
+ * Checks a commit that follows `head`, which the reader has seen.
+ *
+ * @param pos the commit's own position; null when neither it nor that of `head` is known: then its view is not judged
+ */
 export function checkSuccessor(
   commit: Commit,
-  pos: number,
+  pos: number | null,
   head: RoomHead,
   facts: RuleFacts,
 ): BrokenRule | null {
@@ -182,10 +186,39 @@ export function checkAdmission(
   if (common) return common;
   if (commit.policy === policies.direct) return broken(3, "nobody can be added to a direct room");
   if (commit.view.pos >= pos) return broken(2, "the view is not before the commit");
-  if (findMember(commit.roster, newcomer)?.since !== commit.epoch) {
+  const isAdded = findMember(commit.roster, newcomer)?.since === commit.epoch;
+  // Who enters by herself adds nobody else.
+  if (!isAdded || (commit.how !== commitHow.member && !equals(commit.author, newcomer))) {
     return broken(3, "the newcomer is not added by this commit");
   }
   return null;
+}
+
+/**
+ * Checks the commit of which an invite says that it lists a pass: with it begins what somebody who enters by that pass
+ * knows of the room.
+ *
+ * @param lister the admin who has made the invite
+ * @param pass the public key
+ */
+export function checkListing(
+  commit: Commit,
+  { room, lister, pass }: { readonly room: Bytes; readonly lister: Bytes; readonly pass: Bytes },
+  facts: RuleFacts,
+): BrokenRule | null {
+  if (!equals(commit.room, room)) return broken(2, "it belongs to another room");
+  if (!equals(commit.author, lister)) return broken(1, "the author is not who has invited");
+  const common = checkWithin(commit, facts);
+  if (common) return common;
+  if (!isAdmin(findMember(commit.roster, lister))) return broken(5, "only an admin changes the passes");
+  const isListed = commit.passes.some(({ key }) => equals(key, pass));
+  return isListed ? null : broken(5, "it does not list the pass");
+}
+
+/** Checks the newest commit, for somebody who has seen none of the room: rules 1 and 6 within it. */
+export function checkNewest(commit: Commit, room: Bytes, facts: RuleFacts): BrokenRule | null {
+  if (!equals(commit.room, room)) return broken(2, "it belongs to another room");
+  return commit.epoch === 0 ? checkGenesis(commit, 1, facts) : checkWithin(commit, facts);
 }
 
 /** Rule 1 (signature, author) and rule 6 (ids, names), which hold within the commit itself. */
@@ -214,14 +247,15 @@ function checkWithin(commit: Commit, { site, cards }: RuleFacts): BrokenRule | n
   return null;
 }
 
-/** Rule 2, and that the author was a member before. */
-function checkChain(commit: Commit, pos: number, head: RoomHead): BrokenRule | null {
+/** Rule 2, and that the author was a member before, unless she enters. */
+function checkChain(commit: Commit, pos: number | null, head: RoomHead): BrokenRule | null {
   if (!equals(commit.room, head.room)) return broken(2, "it belongs to another room");
   if (commit.epoch !== head.epoch + 1) return broken(2, "the epoch does not follow");
   if (!equals(commit.prev, head.commitHash)) return broken(2, "prev is not the last commit");
-  if (commit.view.pos < head.commitPos) return broken(2, "the view is before the last commit");
-  if (commit.view.pos >= pos) return broken(2, "the view is not before the commit");
-  if (commit.view.pos < pos - maxViewLag) return broken(2, "the view is too far behind the commit");
+  const view = commit.view.pos;
+  if (pos !== null && view < head.commitPos) return broken(2, "the view is before the last commit");
+  if (pos !== null && view >= pos) return broken(2, "the view is not before the commit");
+  if (pos !== null && view < pos - maxViewLag) return broken(2, "the view is too far behind the commit");
   const isMember = findMember(head.roster, commit.author) !== undefined;
   if (isMember === (commit.how === commitHow.member)) return null;
   return broken(1, isMember ? "a member enters" : "the author was not in the roster");

@@ -71,8 +71,8 @@ export type Effect =
   | { readonly type: "inviter seen"; readonly inviter: Bytes }
   /** A commit has left us without a key. */
   | { readonly type: "no key"; readonly author: string; readonly why: NoKey; readonly time: number }
-  /** We are in. */
-  | { readonly type: "admitted"; readonly commit: Commit; readonly own: boolean }
+  /** We are in. @param renews by a pass that an admin has listed after all that we knew of the room */
+  | { readonly type: "admitted"; readonly commit: Commit; readonly own: boolean; readonly renews: boolean }
   /** A commit was applied to a room that we were in. */
   | { readonly type: "changed"; readonly commit: Commit; readonly before: RoomHead }
   /** A commit has removed us. */
@@ -88,6 +88,8 @@ export type Need =
   | { readonly type: "cards"; readonly ids: readonly Bytes[] }
   /** The person's word on these, for whose names other keys are known. */
   | { readonly type: "trust"; readonly people: readonly Named[] }
+  /** The commits from what we were shown up to this epoch: what we were shown goes on to there. */
+  | { readonly type: "chain"; readonly to: number }
   /** The box with this hash, opened. */
   | { readonly type: "box"; readonly hash: Bytes; readonly commit: Commit };
 

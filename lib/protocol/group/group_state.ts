@@ -33,6 +33,14 @@ export interface PendingCommit {
   readonly secret: Bytes;
 }
 
+/** What somebody who is not in a room was shown of it: what admits her must follow from that (protocol §7.6). */
+export interface Shown {
+  /** As the commit left it. */
+  readonly head: RoomHead;
+  /** In which epoch the pass was listed by which she enters; null without one. */
+  readonly listed: number | null;
+}
+
 /** Where a member stands in an ordinary or direct room. */
 export interface GroupState {
   /** Room id. */
@@ -47,6 +55,8 @@ export interface GroupState {
   readonly proved?: ProvedHead | null;
   /** As the last valid commit left it; null before the first. */
   readonly head: RoomHead | null;
+  /** While we are not in it: what we were shown. */
+  readonly shown?: Shown | null;
   /** Seconds: the earlier of the commit's server time and its arrival. */
   readonly commitTime: number;
   /** Whether we hold the keys of this epoch. */

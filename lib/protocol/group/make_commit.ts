@@ -23,7 +23,8 @@ import {
   maxLeaves,
   roomId,
 } from "./commit.ts";
-import { maxPasses, type Pass } from "./pass.ts";
+import { maxPasses, type Pass, type PassUse } from "./pass.ts";
+import type { SignedView } from "./history.ts";
 import { type CardOf, isLeaveCurrent, type RoomHead, withAdmin } from "./commit_rules.ts";
 import { signedViewOf, viewOfNothing } from "./signed_head.ts";
 import { epochCheck, noKeyFile } from "./epoch.ts";
@@ -236,15 +237,69 @@ export async function makeSuccessor(
   cards: CardOf,
   roomKey: Bytes,
 ): Promise<MadeCommit> {
+  const what = { ...byMember, ...next, view: signedViewOf(state) };
+  return await follow(author, state.head!, what, prekeys, cards, roomKey);
+}
+
+/** What somebody enters by, and what she was shown of the room. */
+export interface Entering {
+  /** As the last commit left it. */
+  readonly head: RoomHead;
+  /** Where the server has signed that the room stands. */
+  readonly view: SignedView;
+  /** A pass that is listed there; null in an open room. */
+  readonly use: PassUse | null;
+}
+
+/** Whom an entry would make members, boxes aside: those who are, and its author. */
+function rosterWith(head: RoomHead, { id, name }: Card): Member[] {
+  const own = { id, role: memberRoles.member, since: head.epoch + 1, name, boxHash: zeros };
+  return [...head.roster, own];
+}
+
+/**
+ * Seals a new epoch of a room that its author enters by herself (protocol §7.6).
+ *
+ * @param prekeys of its members, by id in hex, verified and usable
+ * @param cards of all its members
+ */
+export async function makeEntry(
+  author: Author,
+  { head, view, use }: Entering,
+  prekeys: ReadonlyMap<string, Prekey>,
+  cards: CardOf,
+): Promise<MadeCommit> {
+  const { policy, bans } = head;
+  const what = {
+    how: use ? commitHow.pass : commitHow.ownEntry,
+    use,
+    view,
+    roster: rosterWith(head, author.card),
+    leaves: [],
+    passes: use ? head.passes.filter(({ key }) => !equals(key, use.key)) : head.passes,
+    bans,
+    policy,
+  };
+  return await follow(author, head, what, prekeys, cards, noKeyFile);
+}
+
+/** Draws new keys, seals them to the members, and signs. */
+async function follow(
+  author: Author,
+  head: RoomHead,
+  what: Succession & Pick<CommitBody, "how" | "use" | "view">,
+  prekeys: ReadonlyMap<string, Prekey>,
+  cards: CardOf,
+  roomKey: Bytes,
+): Promise<MadeCommit> {
   const { card, random, now } = author;
-  const head = state.head!;
   const place = { room: head.room, epoch: head.epoch + 1, prev: head.commitHash, author: card.id };
   const secret = random(32);
   const ephemeral = await generateX25519();
   const boxes: Bytes[] = [];
   const without: string[] = [];
   const hashes = new Map<string, Bytes>();
-  const others = next.roster.filter((member) => !equals(member.id, card.id));
+  const others = what.roster.filter((member) => !equals(member.id, card.id));
   const boxFor = (member: Member): Promise<Bytes | null> => {
     const prekey = prekeys.get(encodeHex(member.id));
     if (!prekey) return Promise.resolve(null);
@@ -264,16 +319,11 @@ export async function makeSuccessor(
     }
   }
   const body: CommitBody = {
+    ...what,
     ...place,
-    ...byMember,
-    passes: next.passes,
     time: now,
-    view: signedViewOf(state),
-    policy: next.policy,
     roomName: head.roomName,
-    roster: next.roster.map((m) => ({ ...m, boxHash: hashes.get(encodeHex(m.id)) ?? zeros })),
-    leaves: [...next.leaves],
-    bans: [...next.bans],
+    roster: what.roster.map((m) => ({ ...m, boxHash: hashes.get(encodeHex(m.id)) ?? zeros })),
     check: epochCheck(secret, roomKey, place),
   };
   return { pending: signed(body, author, secret), boxes, without };

@@ -85,12 +85,21 @@ export function readPasses(r: Reader): Pass[] {
 
 /** `vec8 use`: empty, or pass_pub ‖ signature. */
 export function writeUse(w: Writer, use: PassUse | null): void {
-  w.vec8(use ? concat(use.key, use.signature) : new Uint8Array(0));
+  w.vec8(encodeUse(use));
 }
 
 /** Reads what {@link writeUse} writes. @throws Malformed */
 export function readUse(r: Reader): PassUse | null {
-  const bytes = r.vec8();
+  return parseUse(r.vec8());
+}
+
+/** The bytes of a use. */
+export function encodeUse(use: PassUse | null): Bytes {
+  return use ? concat(use.key, use.signature) : new Uint8Array(0);
+}
+
+/** The reverse. @throws Malformed */
+export function parseUse(bytes: Bytes): PassUse | null {
   if (bytes.length === 0) return null;
   if (bytes.length !== 32 + signatureBytes) throw new Malformed("the use of a pass has a wrong length");
   return { key: bytes.slice(0, 32), signature: bytes.slice(32) };

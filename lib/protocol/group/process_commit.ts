@@ -8,8 +8,9 @@ import { encodeHex } from "@std/encoding/hex";
 import { type Bytes, equalSecret } from "../../crypto/bytes.ts";
 import { unlessRefused } from "../../errors.ts";
 import { skeleton } from "../identity/name.ts";
-import { type Commit, parseCommit } from "./commit.ts";
+import { type Commit, commitHow, parseCommit } from "./commit.ts";
 import {
+  type BrokenRule,
   cardsNeeded,
   checkAdmission,
   checkBeforeCards,
@@ -20,7 +21,7 @@ import {
 import type { Effect, NoKey, Processed } from "./effects.ts";
 import { epochCheck, noKeyFile, senderChains } from "./epoch.ts";
 import { checkView } from "./fork_check.ts";
-import type { Chain, Entry, Facts, GroupState } from "./group_state.ts";
+import type { Chain, Entry, Facts, GroupState, Shown } from "./group_state.ts";
 import { entryHash, entryKinds, History } from "./history.ts";
 import { findMember, keyFileFlag, policies } from "./roster.ts";
 
@@ -115,13 +116,18 @@ export function processAdmission<State extends GroupState>(
   if (state.withId && (commit.policy !== policies.direct || !findMember(commit.roster, state.withId))) {
     return fault("another room stands in the place of a room of two");
   }
+  const shown = state.shown ?? null;
+  if (shown && commit.epoch <= shown.head.epoch) return fault("an admission from before what it has shown");
   const missing = missingCards(commit, facts);
   if (missing) return missing;
   const broken = commit.epoch === 0
     ? checkGenesis(commit, pos, facts)
-    : checkAdmission(commit, pos, facts.own, facts);
+    : checkAdmission(commit, pos, facts.own, facts) ?? checkAfterShown(commit, shown, facts);
   if (broken || !findMember(commit.roster, facts.own)) {
     return fault(`a commit does not admit us (${broken?.why ?? "not in the roster"})`);
+  }
+  if (shown && commit.epoch > shown.head.epoch + 1) {
+    return { type: "need", need: { type: "chain", to: commit.epoch - 1 } };
   }
   const { roomName } = commit;
   if (state.name !== "" && skeleton(state.name) !== skeleton(roomName)) {
@@ -145,12 +151,28 @@ export function processAdmission<State extends GroupState>(
   if (key === "not what was signed" && hasKeyFile) return { type: "wrong key file", roomName };
   const effects = ofKey(key, commit, time);
   const history = new History({ pos: pos - 1, hash: start }).after(entryHash(entryKinds.commit, bytes));
-  const entered = { ...state, history, name: roomName, status: "in" as const, leaving: false };
+  const own = equals(commit.author, facts.own);
+  const known = state.head?.epoch ?? -1;
+  const renews = own && commit.how === commitHow.pass && (shown?.listed ?? -1) > known;
+  const entered = {
+    ...state,
+    history,
+    name: roomName,
+    status: "in" as const,
+    leaving: false,
+    shown: null,
+  };
   const after = apply(entered, commit, pos, time, key, facts, effects);
   effects.push({ type: "uncovered", pos, author: commit.author, timeMs: time * 1000 });
-  effects.push({ type: "admitted", commit, own: equals(commit.author, facts.own) });
+  effects.push({ type: "admitted", commit, own, renews });
   const isConfirmed = after.inviter && equals(after.inviter, commit.author);
   return { type: "done", state: isConfirmed ? { ...after, inviter: null } : after, effects };
+}
+
+/** What admits us follows from what we were shown, or from what goes on from there. */
+function checkAfterShown(commit: Commit, shown: Shown | null, facts: Facts): BrokenRule | null {
+  if (!shown || commit.epoch !== shown.head.epoch + 1) return null;
+  return checkSuccessor(commit, null, shown.head, facts);
 }
 
 function missingCards(

@@ -1,18 +1,37 @@
 /**
- * Invites (protocol §4.3): `chat://host:port/room#SERVERID[.ROOMID.INVITERID]`, ids in base64url. They pin the
- * server, and with three ids the room and a member of it, before the first connection. `chats://` says that the port is
- * wrapped in TLS.
+ * Invites (protocol §4.3): `chat://host:port/room#SERVERID[.ROOMID.INVITERID[.PASS]]`, in base64url. They pin the
+ * server, and with three ids the room and a member of it, before the first connection; with a pass they let one person
+ * in. `chats://` says that the port is wrapped in TLS.
  *
  * They reach people through mails, chats and paper, so what those add is taken away again: line breaks and blanks
  * within, the command in front, quotes around, a full stop behind.
  */
 
 import { decodeBase64Url, encodeBase64Url } from "@std/encoding/base64url";
-import type { Bytes } from "../../crypto/bytes.ts";
+import { type Bytes, concat } from "../../crypto/bytes.ts";
 import { canonicalHost } from "../../canonical_host.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import { hostPort } from "../../host_port.ts";
+import { Reader, Writer } from "../codec/wire.ts";
 import { isName } from "./name.ts";
+
+/** What lets one person in, once: whoever has it can be her. */
+export interface InvitePass {
+  /** 32 bytes of an Ed25519 key, of which the room has listed the public part. */
+  readonly seed: Bytes;
+  /** In which epoch. */
+  readonly epoch: number;
+}
+
+/** A room, and who vouches for it. */
+export interface InvitePins {
+  /** 32 bytes. */
+  readonly roomId: Bytes;
+  /** 32 bytes. */
+  readonly inviterId: Bytes;
+  /** By which the one who is invited enters; null where members let her in. */
+  readonly pass: InvitePass | null;
+}
 
 /** What an invite says. */
 export interface Invite {
@@ -27,7 +46,7 @@ export interface Invite {
   /** 32 bytes. */
   readonly serverId: Bytes;
   /** The room, and who vouches for it; null when only the server is meant. */
-  readonly pins: { readonly roomId: Bytes; readonly inviterId: Bytes } | null;
+  readonly pins: InvitePins | null;
 }
 
 /** What was given as an invite is none. */
@@ -56,7 +75,8 @@ export type Place = Pick<Invite, "host" | "port" | "tls">;
 /** Writes an invite. */
 export function formatInvite({ room, serverId, pins, ...place }: Invite): string {
   const ids = pins ? [serverId, pins.roomId, pins.inviterId] : [serverId];
-  return `${formatPlace(place)}/${room}#${ids.map((id) => encodeBase64Url(id)).join(".")}`;
+  const pass = pins?.pass ? [concat(pins.pass.seed, new Writer(4).u32(pins.pass.epoch).done())] : [];
+  return `${formatPlace(place)}/${room}#${[...ids, ...pass].map((id) => encodeBase64Url(id)).join(".")}`;
 }
 
 /** How an invite begins. */
@@ -97,10 +117,12 @@ export function parseInvite(text: string): Invite {
 function parseExact(text: string): Invite | null {
   const match = form.exec(text);
   if (!match) return null;
-  const ids = match[5].split(".").map(decodeId);
+  const [pass, ...more] = match[5].split(".").slice(3).map(decodePass);
+  const ids = match[5].split(".").slice(0, 3).map(decodeId);
   const host = canonicalHost(match[2]);
   const port = Number(match[3] ?? defaultPort);
-  const isWhole = (ids.length === 1 || ids.length === 3) && !ids.includes(null);
+  const isWhole = (ids.length === 1 || ids.length === 3) && !ids.includes(null) && pass !== null &&
+    more.length === 0;
   if (!isWhole || host === null || !isName(match[4]) || port < 1 || port > 65_535) return null;
   const [serverId, roomId, inviterId] = ids;
   return {
@@ -109,7 +131,7 @@ function parseExact(text: string): Invite | null {
     tls: match[1].toLowerCase() === "chats",
     room: match[4],
     serverId: serverId!,
-    pins: ids.length === 3 ? { roomId: roomId!, inviterId: inviterId! } : null,
+    pins: ids.length === 3 ? { roomId: roomId!, inviterId: inviterId!, pass: pass ?? null } : null,
   };
 }
 
@@ -122,9 +144,22 @@ function checkedHost(text: string, invite: Invite): Invite {
   );
 }
 
-/** 32 bytes in the one spelling that they have. */
+/** 32 bytes. */
 function decodeId(text: string): Bytes | null {
-  if (!/^[A-Za-z0-9_-]{43}$/.test(text)) return null;
-  const id = decodeBase64Url(text);
-  return encodeBase64Url(id) === text ? id : null;
+  return decodeExact(text, 32);
+}
+
+/** `seed[32] ‖ u32 epoch`. */
+function decodePass(text: string): InvitePass | null {
+  const bytes = decodeExact(text, 36);
+  if (!bytes) return null;
+  const r = new Reader(bytes);
+  return { seed: r.take(32), epoch: r.u32() };
+}
+
+/** So many bytes, in the one spelling that they have. */
+function decodeExact(text: string, length: number): Bytes | null {
+  if (!/^[A-Za-z0-9_-]+$/.test(text) || text.length !== Math.ceil(length * 4 / 3)) return null;
+  const bytes = decodeBase64Url(text);
+  return encodeBase64Url(bytes) === text ? bytes : null;
 }

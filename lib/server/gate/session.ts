@@ -369,7 +369,8 @@ function enter(peer: Peer, hello: MessageOf<"HELLO">, rooms: Rooms): void {
         keyFileRoom.join(peer, pos);
         continue;
       }
-      const room = kind === roomKinds.ordinary ? rooms.get(id) : undefined;
+      const there = kind === roomKinds.ordinary ? rooms.get(id) : undefined;
+      const room = there?.isHiddenFrom(peer.card.id) ? undefined : there;
       if (!room) peer.send({ type: "ROOM_INFO", ref: 0, ...absentRoom(listed, store.room(id)) });
       else if (!begun.has(room.key)) room.resume(peer, pos);
       if (room) begun.add(room.key);

@@ -9,7 +9,7 @@ import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { roomKinds } from "../../protocol/channel/link_messages.ts";
 import { boxHash } from "../../protocol/group/box.ts";
-import { type Commit, isCommitSigned, parseCommit } from "../../protocol/group/commit.ts";
+import { type Commit, commitHow, isCommitSigned, parseCommit } from "../../protocol/group/commit.ts";
 import {
   type CardOf,
   checkGenesis,
@@ -29,6 +29,7 @@ import type { Limits } from "../limits.ts";
 import type { Bans } from "./bans.ts";
 import type { CommitClaim } from "./commit_turns.ts";
 import type { KeyFileLog } from "./key_file_log.ts";
+import { hasJustEntered, isOutOfTime } from "./own_entries.ts";
 import type { ServerRoom } from "./room.ts";
 import type { Retention } from "./retention.ts";
 import type { Own, RoomLog } from "./room_log.ts";
@@ -61,7 +62,7 @@ export interface AppliedState {
   /** Seconds that an ended room is kept for those who are away. */
   readonly retention: Retention;
   /** Its limits. */
-  readonly limits: Pick<Limits, "unwantedRooms" | "unwantedRoomsFromOne" | "members">;
+  readonly limits: Pick<Limits, "unwantedRooms" | "unwantedRoomsFromOne" | "members" | "ownEntrySeconds">;
 }
 
 /** What is known of a record by the server that proposed it, and by no other. */
@@ -231,6 +232,7 @@ export function judgeCommit(state: AppliedState, commit: Commit): ErrorCode | nu
   const room = state.get(commit.room);
   if (commit.epoch === 0) {
     const taken = commit.roomName !== "" && state.store.roomByName(skeleton(commit.roomName));
+    if (room?.isHiddenFrom(commit.author)) return "DENIED";
     if (room || taken) return "CONFLICT";
     if (state.keyFileRoom(commit.room) && commit.policy !== policies.direct) return "DENIED";
     // What was given up under this id had positions: a second history may not begin at 1. But nobody keeps two people
@@ -239,10 +241,14 @@ export function judgeCommit(state: AppliedState, commit: Commit): ErrorCode | nu
     if (before?.isReaped && before.kind === roomKinds.ordinary) return "DENIED";
     return checkGenesis(commit, 1, state) ? "DENIED" : null;
   }
+  const isEntry = commit.how !== commitHow.member;
   // An author who was removed by the winning commit has lost the race as well, and is told so.
-  if (!room || state.store.stays(room.id, commit.author).length === 0) return "DENIED";
+  const isKnown = room !== undefined && state.store.stays(room.id, commit.author).length > 0;
+  if (!room || (isEntry ? room.isDirect : !isKnown)) return "DENIED";
   if (commit.epoch <= room.head.epoch) return "CONFLICT";
-  if (room.isRetired || !room.hasMember(commit.author) || commit.view.pos > room.last) return "DENIED";
+  if (room.isRetired || room.hasMember(commit.author) === isEntry || commit.view.pos > room.last) {
+    return "DENIED";
+  }
   return checkSuccessor(commit, room.last + 1, room.head, state) ? "DENIED" : null;
 }
 
@@ -279,6 +285,9 @@ function judgeTurn(
   const members = commit.roster.length;
   const onlyRemoves = claim.removes && !claim.adds;
   if (members > room.head.roster.length && members > limits.members) return "max-members";
+  if (commit.how !== commitHow.member && hasJustEntered(state, room.id, commit.author, timeMs)) {
+    return "own-entry-seconds";
+  }
   if (!(claim.isAdmin && onlyRemoves)) {
     if (!quota.hasRoomFor("refresh")) return "store-bytes";
     if (room.fixedBytes > state.retention.bytes) return "retain-bytes";
@@ -316,6 +325,7 @@ function applyCommit(
     }
     if (code) return refused(code);
   }
+  if (isOutOfTime(commit, timeMs)) return refused("DENIED");
   const refusal = before ? judgeTurn(state, before, commit, timeMs) : judgeNew(state, commit, timeMs);
   if (refusal) return limited(refusal);
   if (isGenesis) {

@@ -20,7 +20,10 @@ export interface CommitClaim {
   readonly author: Bytes;
   /** Whether she was an admin before it. */
   readonly isAdmin: boolean;
-  /** Whether it adds only those who wait at the door for the first time, or carries out their leaves, and nothing else. */
+  /**
+   * Whether it is no more than what the door asks for: it adds only those who wait there for the first time, or carries
+   * out their leaves, and nothing else; or its author enters by herself, which has limits of its own.
+   */
   readonly answersAdmit: boolean;
   /** Ids of those whom it adds and who have not asked for it. */
   readonly unasked: readonly Bytes[];

@@ -78,6 +78,8 @@ export function costOf(message: LinkMessage): number {
       return requestUs + signatureUs + writeUs;
     case "JOIN":
       return requestUs + 4 * lookupUs + writeUs;
+    case "CHAIN_GET":
+      return requestUs + 4 * lookupUs + answeredUs + 2 * signatureUs;
     case "COMMIT":
       return requestUs + signatureUs + writeUs + memberUs * message.commit.length / memberBytes;
     case "SEND":

@@ -11,13 +11,21 @@ import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { Malformed } from "../../errors.ts";
 import { boxHash, parseBox } from "../../protocol/group/box.ts";
-import { type Commit, isCommitSigned, isLeaveSigned, parseCommit } from "../../protocol/group/commit.ts";
+import {
+  type Commit,
+  commitHow,
+  isCommitSigned,
+  isLeaveSigned,
+  parseCommit,
+} from "../../protocol/group/commit.ts";
+import { parseUse } from "../../protocol/group/pass.ts";
 import { type Message, messageKinds, parseMessage } from "../../protocol/group/sealed_message.ts";
 import {
   errorCodes,
   joinInfo,
   type LinkMessage,
   type MessageOf,
+  newestEpoch,
   roomKinds,
 } from "../../protocol/channel/link_messages.ts";
 import { decodeName, skeleton } from "../../protocol/identity/name.ts";
@@ -27,6 +35,8 @@ import { maxBoxes, type Peer } from "./peer.ts";
 import { KeyFileLog } from "./key_file_log.ts";
 import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
 import { headOf, judgeCommit } from "./apply.ts";
+import { mayFollow } from "./own_entries.ts";
+import type { ServerRoom } from "./room.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { LimitReached } from "../limit_reached.ts";
 import { isPutOff } from "./request_costs.ts";
@@ -70,6 +80,8 @@ export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): v
         ? answer(rooms, peer, { type: "BOX", ref: message.ref, box })
         : refuse(rooms, peer, message.ref, "NOT_FOUND");
     }
+    case "CHAIN_GET":
+      return onChainGet(rooms, peer, message);
     case "COMMIT":
       return onCommit(rooms, peer, message);
     case "SEND":
@@ -186,17 +198,14 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
   const { ref, room: id, kind } = message;
   if (kind === roomKinds.keyFile) return onJoinKeyFileRoom(rooms, peer, message);
   const room = rooms.get(id);
-  if (!room) return refuse(rooms, peer, ref, "NO_ROOM");
+  if (!room || room.isHiddenFrom(peer.card.id)) return refuse(rooms, peer, ref, "NO_ROOM");
   if (room.isRetired) return refuse(rooms, peer, ref, "DENIED");
   if (room.hasMember(peer.card.id)) {
     return answer(rooms, peer, { type: "DONE", ref, info: joinInfo.already });
   }
-  if (room.head.policy === policies.direct) return refuse(rooms, peer, ref, "DENIED");
   if (!rooms.store.prekey(peer.card.id)) return refuse(rooms, peer, ref, "DENIED");
-  if (room.isFull) return refuse(rooms, peer, ref, limited(rooms, peer, "max-members"));
-  if (ownRooms(rooms, peer) >= rooms.limits.roomsPerUser) {
-    return refuse(rooms, peer, ref, limited(rooms, peer, "rooms-per-user"));
-  }
+  const limit = limitOfDoor(rooms, peer, room);
+  if (limit) return refuse(rooms, peer, ref, limited(rooms, peer, limit));
   const info = () =>
     !room.isOpen || room.isBanned(peer.card.id)
       ? joinInfo.closed
@@ -213,6 +222,32 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
   proposeDone(rooms, peer, ref, { kind: "join", room: id, id: peer.card.id }, info, () => {
     room.admissions.goOn();
   });
+}
+
+/** What stands against one more member who asks for it. */
+function limitOfDoor(rooms: Rooms, peer: Peer, room: ServerRoom): LimitReached | null {
+  if (room.isFull) return "max-members";
+  return ownRooms(rooms, peer) >= rooms.limits.roomsPerUser ? "rooms-per-user" : null;
+}
+
+/** The chain of a room, for somebody who may enter it by herself. */
+function onChainGet(rooms: Rooms, peer: Peer, message: MessageOf<"CHAIN_GET">): void {
+  const { ref, room: id, epoch } = message;
+  const use = parseUse(message.use);
+  const room = rooms.get(id);
+  if (!room || room.isHiddenFrom(peer.card.id)) return refuse(rooms, peer, ref, "NO_ROOM");
+  const { last } = room;
+  if (!mayFollow(room, peer.card, use, rooms.site, seconds(rooms.clock))) {
+    return refuse(rooms, peer, ref, "DENIED");
+  }
+  const { store } = rooms;
+  const found = epoch === newestEpoch ? store.lastCommit(id) : store.commitOf(id, epoch);
+  if (!found) return refuse(rooms, peer, ref, "NOT_FOUND");
+  rooms.afterFlush(() => {
+    if (room.isGone) return peer.refuse(ref, "NO_ROOM");
+    const { pos, hash, headSig: signature } = room.viewAt(last);
+    peer.send({ type: "CHAIN", ref, pos, hash, signature, commit: found.bytes });
+  }, () => peer.refuse(ref, "LIMIT"));
 }
 
 /** Open rooms that a user has asked to be in, and has not asked to leave. */
@@ -232,7 +267,7 @@ function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
     return answer(rooms, peer, { type: "DONE", ref, info: 0 });
   }
   const room = rooms.get(id);
-  if (!room) return refuse(rooms, peer, ref, "NO_ROOM");
+  if (!room || room.isHiddenFrom(peer.card.id)) return refuse(rooms, peer, ref, "NO_ROOM");
   if (!room.hasMember(peer.card.id)) {
     return proposeDone(rooms, peer, ref, { kind: "unjoin", room: id, id: peer.card.id });
   }
@@ -263,7 +298,9 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   const { boxes } = peer;
   peer.boxes = new Map();
   const room = rooms.get(commit.room);
-  const refusal = refusalOf(rooms, peer, commit) ?? missingBox(commit, boxes);
+  const isEntry = commit.how !== commitHow.member;
+  const refusal = refusalOf(rooms, peer, commit) ?? missingBox(commit, boxes) ??
+    (isEntry ? refusalOfEntry(rooms, peer, room!) : null);
   if (refusal === "DENIED") holdsOrCounts(peer, isCommitSigned(commit, rooms.site, peer.card.verifying));
   // Of an admin who comes too late the room must know: it waits for her.
   const isLate = refusal === "CONFLICT" && room?.claimOf(commit).isAdmin === true;
@@ -271,11 +308,21 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   const record = { kind: "commit", bytes, boxes: [...boxes.values()] } as const;
   const origin = { own: { peer, ref }, checked: isLate ? undefined : room?.head ?? null };
   rooms.proposeFor(record, origin, (outcome) => {
+    if (outcome.type === "stored") return;
+    if (isEntry) peer.addressRates?.entries.giveBack();
     if (outcome.type === "undone") return refuseUndone(peer, ref);
     if (outcome.type !== "refused") return;
     if (outcome.limit) limited(rooms, peer, outcome.limit);
     refuseInStream(rooms, peer, ref, rooms.get(commit.room), outcome.code);
   });
+}
+
+/** What stands against somebody who enters by herself, beside what the commit says. */
+function refusalOfEntry(rooms: Rooms, peer: Peer, room: ServerRoom): ErrorCode | null {
+  if (!rooms.store.prekey(peer.card.id)) return "DENIED";
+  const limit = limitOfDoor(rooms, peer, room) ??
+    (peer.addressRates?.entries.take() === false ? "entry-burst" : null);
+  return limit && limited(rooms, peer, limit);
 }
 
 function refusalOf(rooms: Rooms, peer: Peer, commit: Commit): ErrorCode | null {

@@ -10,7 +10,7 @@ import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { roomFlags } from "../../protocol/channel/link_messages.ts";
-import { type Commit, parseCommit } from "../../protocol/group/commit.ts";
+import { type Commit, commitHow, parseCommit } from "../../protocol/group/commit.ts";
 import { headAfter, isLeaveCurrent, type RoomHead } from "../../protocol/group/commit_rules.ts";
 import { entryKinds } from "../../protocol/group/history.ts";
 import { checkMessageView, checkPlace } from "../../protocol/group/message_rules.ts";
@@ -92,6 +92,11 @@ export class ServerRoom extends RoomLog {
     return this.head.policy === policies.direct;
   }
 
+  /** Whether somebody is not to know of it: the id of a room of two follows from those of the two. */
+  isHiddenFrom(id: Uint8Array): boolean {
+    return this.isDirect && !this.hasMember(id);
+  }
+
   /** Whether an admin has put somebody out, so that only an admin lets her in. */
   isBanned(id: Uint8Array): boolean {
     return includesId(this.head.bans, id);
@@ -166,10 +171,13 @@ export class ServerRoom extends RoomLog {
     const isFirst = ({ id }: { id: Bytes }, stays: number) =>
       this.host.store.stays(this.id, id).length <= stays;
     // Whoever else is out was removed by an admin, who needs no such excuse.
-    const answersAdmit = added.length + commit.leaves.length > 0 && commit.policy === policy &&
-      added.every((member) => waiting.has(encodeHex(member.id)) && isFirst(member, 0)) &&
-      commit.leaves.every((leave) => isFirst(leave, 1));
-    const unasked = added.map(({ id }) => id).filter((id) => !waiting.has(encodeHex(id)));
+    const isEntry = commit.how !== commitHow.member;
+    const answersAdmit = isEntry ||
+      added.length + commit.leaves.length > 0 && commit.policy === policy &&
+        added.every((member) => waiting.has(encodeHex(member.id)) && isFirst(member, 0)) &&
+        commit.leaves.every((leave) => isFirst(leave, 1));
+    const unasked = added.map(({ id }) => id)
+      .filter((id) => !waiting.has(encodeHex(id)) && !equals(id, author));
     const removes = roster.length + added.length > commit.roster.length;
     return {
       author,
@@ -201,7 +209,7 @@ export class ServerRoom extends RoomLog {
     const waiting = this.#waiting();
     for (const { id } of commit.roster) {
       if (findMember(before, id)) continue;
-      const isWanted = waiting.has(encodeHex(id)) || (epoch === 0 && equals(id, sender));
+      const isWanted = waiting.has(encodeHex(id)) || equals(id, sender);
       store.beginStay(this.id, id, pos, isWanted ? null : sender);
       store.dropJoin(this.id, id);
     }

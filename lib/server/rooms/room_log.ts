@@ -10,7 +10,13 @@ import { sha256 } from "../../crypto/hash.ts";
 import { encodeMessage, type LinkMessage } from "../../protocol/channel/link_messages.ts";
 import type { TransitSealer } from "../../protocol/channel/transit.ts";
 import type { Commit } from "../../protocol/group/commit.ts";
-import { digestHash, entryKinds, type HistoryView, nextHistory } from "../../protocol/group/history.ts";
+import {
+  digestHash,
+  entryKinds,
+  type HistoryView,
+  nextHistory,
+  type SignedView,
+} from "../../protocol/group/history.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Limits } from "../limits.ts";
 import type { LogRecord, Outcome } from "../store/journal.ts";
@@ -111,7 +117,7 @@ export abstract class RoomLog {
   #transit: TransitSealer | null = null;
   #history!: Bytes;
   /** The newest head that was asked for. */
-  #head: { readonly pos: number; readonly encoded: Bytes } | null = null;
+  #head: { readonly pos: number; readonly signature: Bytes; readonly encoded: Bytes } | null = null;
   #expiredUpTo = 0;
   /** Of messages and boxes that are kept. */
   #bytes = 0;
@@ -270,12 +276,22 @@ export abstract class RoomLog {
 
   /** HEAD of a position that is on disk: it is signed once for all who stand there. */
   headAt(pos: number): Bytes {
+    return this.#signedAt(pos).encoded;
+  }
+
+  /** Where it stood at a position that is on disk, as the server has signed it. */
+  viewAt(pos: number): SignedView {
+    return { pos, hash: this.host.store.historyAt(this.id, pos)!, headSig: this.#signedAt(pos).signature };
+  }
+
+  #signedAt(pos: number): { readonly signature: Bytes; readonly encoded: Bytes } {
     if (this.#head?.pos !== pos) {
       const hash = this.host.store.historyAt(this.id, pos)!;
       const signature = this.host.signHead(this.id, { pos, hash });
-      this.#head = { pos, encoded: encodeMessage({ type: "HEAD", room: this.id, pos, signature }) };
+      const encoded = encodeMessage({ type: "HEAD", room: this.id, pos, signature });
+      this.#head = { pos, signature, encoded };
     }
-    return this.#head!.encoded;
+    return this.#head!;
   }
 
   /** Entries from the log that are on disk. */

@@ -211,6 +211,10 @@ export class MemoryStore implements Store {
     const entry = this.#room(room)?.log.findLast((e) => e.kind === 1);
     return entry ? { pos: entry.pos, bytes: entry.bytes! } : null;
   }
+  commitOf(room: Bytes, epoch: number) {
+    const entry = this.#room(room)?.log.find((e) => e.kind === 1 && e.epoch === epoch);
+    return entry ? { pos: entry.pos, bytes: entry.bytes! } : null;
+  }
   message(room: Bytes, sender: Bytes, epoch: number, n: number) {
     const r = this.#room(room);
     const pos = r?.numbers.get(numberKey(sender, epoch, n));

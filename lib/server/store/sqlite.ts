@@ -68,6 +68,7 @@ const migrations: readonly string[] = [
     kind TEXT NOT NULL, value TEXT NOT NULL, shown TEXT NOT NULL, until INTEGER, reason TEXT NOT NULL,
     PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;
   `,
+  "DROP INDEX entry_commit; CREATE UNIQUE INDEX entry_commit ON entries (room, epoch) WHERE kind = 1;",
 ];
 
 /** Where a room stands and what it weighs, written to its row with the next flush. */
@@ -383,8 +384,16 @@ export class SqliteStore implements Store {
   }
   lastCommit(room: Bytes) {
     const row = this.#get(
-      "SELECT pos, bytes FROM entries WHERE room = ? AND kind = 1 ORDER BY pos DESC LIMIT 1",
+      "SELECT pos, bytes FROM entries WHERE room = ? AND kind = 1 ORDER BY epoch DESC LIMIT 1",
       room,
+    );
+    return row ? { pos: Number(row.pos), bytes: row.bytes as Bytes } : null;
+  }
+  commitOf(room: Bytes, epoch: number) {
+    const row = this.#get(
+      "SELECT pos, bytes FROM entries WHERE room = ? AND epoch = ? AND kind = 1",
+      room,
+      epoch,
     );
     return row ? { pos: Number(row.pos), bytes: row.bytes as Bytes } : null;
   }

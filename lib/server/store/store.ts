@@ -184,6 +184,8 @@ export interface Store {
   expire(room: Bytes, ranges: readonly Range[], expiredUpTo: number): void;
   /** The newest commit. */
   lastCommit(room: Bytes): { pos: number; bytes: Bytes } | null;
+  /** The commit of an epoch. */
+  commitOf(room: Bytes, epoch: number): { pos: number; bytes: Bytes } | null;
   /** A message by its place in its sender's chain. */
   message(room: Bytes, sender: Bytes, epoch: number, n: number): { pos: number; digest: Bytes } | null;
   /** The next `n` of a sender in an epoch. */
