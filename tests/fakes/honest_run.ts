@@ -4,13 +4,16 @@
  * lost connections.
  */
 
+import { encodeHex } from "@std/encoding/hex";
 import { test } from "./test.ts";
 import type { RandomSource } from "../../lib/crypto/random.ts";
 import { sampled, seed, times } from "./sampled.ts";
 import { seededRandom } from "./seeded_random.ts";
 import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { JumpingClock } from "./jumping_clock.ts";
-import { type Client, headIn, World } from "./world.ts";
+import { SqliteStore } from "../../lib/server/store/sqlite.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { type Client, headIn, memoryStore, World } from "./world.ts";
 import { until } from "./until.ts";
 
 const limits = {
@@ -33,14 +36,32 @@ function isDirectory(path: string): boolean {
   }
 }
 
+const lostData = /has lost its data, or is not the one it was/;
 const connectionTrouble =
-  /connection was cut|gone silent|shutting down|Nothing answers|handshake with|Cannot connect to|is not a chat server|ended the connection/;
+  /connection was cut|gone silent|shutting down|Nothing answers|handshake with|Cannot connect to|is not a chat server|ended the connection|cannot keep anything/;
+
+/** What the server keeps, and what becomes of that. */
+export type Keeping =
+  /** Everything. */
+  | "durable"
+  /** Nothing: each of its runs begins anew. */
+  | "memory"
+  /** An operator puts old copies back, as the book says. */
+  | "restored";
 
 /** Runs one. @returns what was done, for whoever wants to see it again @throws when anybody was warned */
-export async function honestRun(random: RandomSource, over: Partial<Limits>, steps = 6): Promise<string[]> {
+export async function honestRun(
+  random: RandomSource,
+  over: Partial<Limits>,
+  keeping: Keeping = "durable",
+  steps = 6,
+): Promise<string[]> {
   const clock = new JumpingClock();
-  const world = await World.open({ limits: { ...limits, ...over }, dir, clock });
-  const run = new Run(world, clock, random);
+  const options = { limits: { ...limits, ...over }, dir, clock };
+  const world = await World.open(keeping === "memory" ? { ...options, store: memoryStore() } : options);
+  const startAnew = () =>
+    world.startServer(keeping === "memory" ? { ...options, store: memoryStore() } : options);
+  const run = new Run(world, clock, random, startAnew, keeping);
   try {
     await run.begin();
     for (let i = 0; i < steps; i++) await run.step(i);
@@ -65,11 +86,46 @@ class Run {
     private readonly world: World,
     private readonly clock: JumpingClock,
     private readonly random: RandomSource,
+    private readonly startServer: () => Promise<void>,
+    private readonly keeping: Keeping,
   ) {}
 
   async begin(): Promise<void> {
     for (const name of names.slice(0, 2)) this.here.set(name, await this.world.enter(name));
+    if (this.keeping === "restored") await this.#copy();
   }
+
+  /** A copy of the server's data, at rest. */
+  async #copy(): Promise<void> {
+    await this.world.server.stop();
+    await Deno.copyFile(this.world.storePath, `${this.world.storePath}.old`);
+    await this.startServer();
+  }
+
+  /** The operator puts the copy back, and says so to the server; everybody is told to go on. */
+  async #restore(): Promise<void> {
+    const { storePath } = this.world;
+    await this.world.server.stop();
+    for (const tail of ["-wal", "-shm"]) await Deno.remove(storePath + tail).catch(() => {});
+    await Deno.copyFile(`${storePath}.old`, storePath);
+    const store = new SqliteStore(storePath, systemRandom);
+    store.beginAnew(systemRandom);
+    store.close();
+    await this.startServer();
+    this.#restores++;
+    for (const client of this.here.values()) await this.#goesOn(client);
+    for (const client of this.here.values()) await this.#settled(client);
+  }
+  #restores = 0;
+
+  /** She is told that the server has lost its data, and says that this is to be. */
+  async #goesOn({ view }: Client): Promise<void> {
+    const told = () => view.warnings.filter((text) => lostData.test(text)).length;
+    await this.#until("told of the loss", () => told() > (this.#accepted.get(view) ?? 0));
+    this.#accepted.set(view, told());
+    view.type("/retry");
+  }
+  readonly #accepted = new WeakMap<object, number>();
 
   async step(i: number): Promise<void> {
     const [a, b] = this.random(2);
@@ -88,6 +144,7 @@ class Run {
       "join",
       "leave",
       "rekey",
+      ...(this.keeping === "restored" ? ["restore", "restore", "copy"] : []),
     ];
     const kind = kinds[a % kinds.length];
     this.done.push(`${name} ${kind}`);
@@ -111,10 +168,14 @@ class Run {
         return await this.#comeBack(name);
       case "server":
         await this.world.server.stop();
-        return await this.world.startServer();
+        return await this.startServer();
       case "server crash":
         await this.world.crashServer();
-        return await this.world.startServer();
+        return await this.startServer();
+      case "restore":
+        return await this.#restore();
+      case "copy":
+        return await this.#copy();
       case "join":
         return await this.#join();
       case "leave":
@@ -175,6 +236,7 @@ class Run {
   async end(): Promise<void> {
     const all = [...this.here.values()];
     for (const client of all) await this.#settled(client);
+    if (this.keeping !== "durable") await this.#until("all in one room", () => isOneRoom(all));
     for (const [name, { view }] of this.here) view.type(`end of ${name}`);
     for (const name of this.here.keys()) {
       await this.#until(
@@ -185,7 +247,9 @@ class Run {
     const roster = headIn(all[0])!.epoch;
     await this.#until("one epoch", () => all.every((client) => headIn(client)!.epoch >= roster));
     for (const [name, { view }] of this.here) {
-      const warned = view.warnings.filter((text) => !connectionTrouble.test(text));
+      const warned = view.warnings.filter((text) =>
+        !connectionTrouble.test(text) && !(this.#restores > 0 && lostData.test(text))
+      );
       if (warned.length > 0) throw new Error(`${name} was warned: ${warned.join(" | ")}`);
       const odd = view.notices.filter((text) => /missing|expired|without a key/.test(text));
       if (odd.length > 0) throw new Error(`${name} was told: ${odd.join(" | ")}`);
@@ -194,23 +258,41 @@ class Run {
   }
 }
 
+/** Whether all are members of the same room: one that began anew is entered one by one. */
+function isOneRoom(all: readonly Client[]): boolean {
+  const heads = all.map(headIn);
+  const hashes = new Set(heads.map((head) => head && encodeHex(head.commitHash)));
+  return hashes.size === 1 && heads.every((head) => head !== null && head.roster.length >= all.length);
+}
+
 /** Runs many, some at once, so that nobody's waiting costs time. */
-async function honestRuns(of: string, count: number, atOnce: number, limits: Partial<Limits>): Promise<void> {
+async function honestRuns(
+  of: string,
+  count: number,
+  atOnce: number,
+  limits: Partial<Limits>,
+  keeping: Keeping,
+): Promise<void> {
   let done = 0;
   const worker = async () => {
-    while (done < count) await honestRun(seededRandom(`${seed} ${of} ${done++}`), limits);
+    while (done < count) await honestRun(seededRandom(`${seed} ${of} ${done++}`), limits, keeping);
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 /** A hundred runs, or two thousand; what is done in each follows from the seed. */
-export function honestRunsTest(of: string, limits: Partial<Limits> = {}): void {
+export function honestRunsTest(
+  of: string,
+  limits: Partial<Limits> = {},
+  keeping: Keeping = "durable",
+  sample = 100,
+): void {
   test({
     name:
       `property 16: honest runs with cuts, restarts and crashes at random points never warn: ${of} (${sampled})`,
     sanitizeOps: false,
     sanitizeResources: false,
     boundMs: times(240_000, 7_200_000),
-    fn: () => honestRuns(of, times(100, 2000), 8, limits),
+    fn: () => honestRuns(of, times(sample, 2000), 8, limits, keeping),
   });
 }

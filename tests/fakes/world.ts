@@ -153,6 +153,7 @@ export class World {
   async crashServer(): Promise<void> {
     for (const conn of this.#conns) closeQuietly(conn);
     await this.server.stop();
+    for (const conn of this.#conns) closeQuietly(conn); // whoever has come meanwhile: no process is left to serve them
   }
 
   /** The open profile of a recorded person. */
