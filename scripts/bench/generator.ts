@@ -6,6 +6,7 @@ import { runFanOut } from "./fan_out.ts";
 import { runFlood } from "./floods.ts";
 import { runHandshakes } from "./handshakes.ts";
 import { runIdle } from "./idle.ts";
+import { runOwnEntry } from "./own_entry.ts";
 import { runSealing } from "./sealing.ts";
 
 const [what, json] = Deno.args;
@@ -14,6 +15,7 @@ const kinds: Record<string, (run: never, print: (row: string) => void) => Promis
   handshakes: runHandshakes,
   idle: runIdle,
   "catch-up": runCatchUp,
+  entry: runOwnEntry,
   flood: runFlood,
   "member-floods": runMemberFloods,
   sealing: (_: never, print) => runSealing(print),

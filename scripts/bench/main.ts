@@ -2,7 +2,7 @@
  * `deno task bench`: all measurements of this project, each against a fresh server, generators in processes of their
  * own. What it prints and what it found: RESULTS.md beside this file.
  *
- *   --only KIND,…   of fan-out, handshakes, storm, catch-up, seal, idle, start, floods (default: all)
+ *   --only KIND,…   of fan-out, handshakes, storm, catch-up, entry, seal, idle, start, floods (default: all)
  *   --members N,…   for fan-out (default: 10,100,250,500,1000)
  *   --reps N        how often each is run (default: 3); medians are printed
  *   --seconds N     for each mode of fan-out (default: 2)
@@ -28,7 +28,7 @@ const text = (flag: string) => options[flag] as string | undefined;
 const reps = Number(text("reps") ?? 3);
 const executable = options.sources ? null : "dist/chat";
 const kinds = text("only")?.split(",") ??
-  ["fan-out", "handshakes", "storm", "catch-up", "seal", "idle", "start", "floods"];
+  ["fan-out", "handshakes", "storm", "catch-up", "entry", "seal", "idle", "start", "floods"];
 const rows: string[] = [];
 
 /** Runs one measurement against a fresh server, and prints its rows as they come. */
@@ -78,6 +78,9 @@ async function all(): Promise<void> {
     if (kinds.includes("handshakes")) await measure("handshakes", { kind: "shake", people: 400, atOnce: 8 });
     if (kinds.includes("storm")) await measure("handshakes", { kind: "storm", people: 500, atOnce: null });
     if (kinds.includes("catch-up")) await measure("catch-up", { messages: 10_000, executable });
+    if (kinds.includes("entry") && executable) {
+      for (const members of [10, 100, 250]) await measure("entry", { members, executable });
+    }
     if (kinds.includes("idle")) {
       for (const members of [100, 500, 1000]) await measure("idle", { members, seconds: 20 });
     }

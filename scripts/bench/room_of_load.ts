@@ -47,6 +47,8 @@ export class RoomOfLoad {
   readonly members: Member[] = [];
   /** Room id. */
   room!: Bytes;
+  /** Of a room with members. */
+  name = "";
   /** Told when a member's link is over. */
   onEnd: (member: Member) => void = ({ person }) => {
     for (const wait of this.#waiting.splice(0)) {
@@ -123,7 +125,7 @@ export class RoomOfLoad {
     const [creator, ...others] = this.members;
     const { identity, name } = creator.person;
     const prev = systemRandom(32);
-    const roomName = `load${Math.floor(Math.random() * 1e9)}`;
+    const roomName = this.name = `load${Math.floor(Math.random() * 1e9)}`;
     this.room = roomId(identity.id, roomName, prev);
     const first = { room: this.room, epoch: 0, prev, author: identity.id };
     const secret = systemRandom(32);

@@ -10,6 +10,7 @@ export const columns: Record<string, string> = {
   storm: "peer n handshakes/s p50_ms p99_ms srv_cpu_ms srv_cpu% gen_cpu% failed",
   catchup: "peer n msgs/s srv_cpu_us/msg gen_cpu%",
   "catchup-client": "peer n msgs/s",
+  entry: "peer n ms cli_cpu_ms srv_cpu_ms",
   idle: "peer n rss0_kB rss_kB kB/member cpu%",
   start: "what ms",
   flood: "what join_ms slowest_ms rss_MB",

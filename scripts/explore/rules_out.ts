@@ -36,7 +36,7 @@ const lie = (rule: string, file: string, ...edits: RuleOut["edits"]): RuleOut =>
   return { rule, walk: "lies", depth: 4, property: 26, file: group(file), edits };
 };
 const newcomer = (rule: string, file: string, ...edits: RuleOut["edits"]): RuleOut => {
-  return { rule, walk: "newcomer", depth: 2, property: 28, file: group(file), edits };
+  return { rule, walk: "newcomer", depth: 3, property: 28, file: group(file), edits };
 };
 
 /** All rules that are taken out. */
@@ -66,7 +66,7 @@ export const rulesOut: readonly RuleOut[] = [
     'if (badView) return refused("impossible view", sender);',
   ]),
   fork("9 the view of a commit is compared, too", 16, "process_commit", [
-    "if (viewed) effects.push(viewed);",
+    'if (viewed && (viewed.type !== "agrees" || commit.how === commitHow.member)) effects.push(viewed);',
     "",
   ]),
   lie("9 only the server's own signature shows two histories", "fork_check", [
@@ -199,12 +199,16 @@ export const rulesOut: readonly RuleOut[] = [
     'return isListed ? null : broken(5, "it does not list the pass");',
     "return null;",
   ]),
+  newcomer("7.6 what was known once is not taken back", "shown", [
+    "return through.epoch > head.epoch || equals(through.hash, head.commitHash) ? shown : null;",
+    "return shown;",
+  ]),
   newcomer("7.6 what admits her follows from what she was shown", "process_commit", [
     "if (!shown || commit.epoch !== shown.head.epoch + 1) return null;",
     "if (true) return null;",
   ]),
   newcomer("7.6 nothing from before what she was shown admits her", "process_commit", [
-    'if (shown && commit.epoch <= shown.head.epoch) return fault("an admission from before what it has shown");',
+    'if (shown && isBeforeShown(shown, commit.epoch)) return fault("an admission from before what it has shown");',
     "",
   ]),
 ];

@@ -271,7 +271,7 @@ hostileTest(
     assert(late.pass!.epoch > early.pass!.epoch);
 
     const still = await world.join("dana", { pins: early });
-    await until("cut off", () => still.view.warnings.some((text) => text.includes("another history")));
+    await until("told", () => still.view.notices.some((text) => text.includes("does not lift the warning")));
     await gone(still);
 
     const anew = await world.enter("dana", { pins: late });

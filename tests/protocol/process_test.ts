@@ -8,6 +8,7 @@ import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { signingKey } from "../../lib/crypto/ed25519.ts";
 import { usePass } from "../../lib/protocol/group/pass.ts";
+import { beginShown, followShown, isBeforeShown, type Shown } from "../../lib/protocol/group/shown.ts";
 import {
   type Commit,
   type CommitBody,
@@ -425,7 +426,7 @@ for (const [what, expected, act] of notEntered) {
 }
 
 /** What we were shown of the room before we came in. */
-const shown = (commit: Commit, listed: number | null = null) => ({ head: headOf(commit, 0), listed });
+const shown = (commit: Commit): Shown => beginShown(commit, null, null, null)!;
 test("an admission that follows what we were shown is followed, and that is forgotten", () => {
   const before = { ...waiting, shown: shown(first) };
   const { state } = done(process(before, admission, facts(opens(admits))));
@@ -466,10 +467,14 @@ for (const [what, why, act] of notShown) {
     assert(result.type === "fault" && why.test(result.why), JSON.stringify(result));
   });
 }
-for (
-  const [listed, known, renews] of [[4, 3, true], [3, 3, false], [null, 3, false], [0, -1, true]] as const
-) {
-  test(`own entry by a pass listed in ${listed}, with epoch ${known} known: ${renews ? "" : "no "}renewal`, () => {
+const renewals: [string, number | null, number, Person, boolean][] = [
+  ["an admin's later pass", 4, 3, ira, true],
+  ["a pass of the last epoch known", 3, 3, ira, false],
+  ["no pass", null, 3, ira, false],
+  ["a later pass of who was no admin", 4, 3, mallory, false],
+];
+for (const [what, epoch, known, inviter, isOne] of renewals) {
+  test(`an own entry by ${what} ${isOne ? "renews" : "does not renew"} what cannot be trusted`, () => {
     const seed = signingKey(new Uint8Array(32).fill(5));
     const pass = { key: seed.publicKey, until: 1_700_000_200, name: "" };
     const at = { ...headOf(first, 0), epoch: 4, passes: [pass] };
@@ -477,20 +482,37 @@ for (
       how: commitHow.pass,
       use: usePass(seed, testSite, first.room, sam.card.id),
     });
-    const pendingCommit = {
-      bytes: own.commit.bytes,
-      hash: own.commit.hash,
-      epoch: 5,
-      secret: own.secret.slice(),
-    };
-    const head = known < 0 ? null : { ...headOf(first, 1), epoch: known };
-    const before = { ...waiting, head, pendingCommit, shown: { head: at, listed } };
+    const { bytes, hash } = own.commit;
+    const pendingCommit = { bytes, hash, epoch: 5, secret: own.secret.slice() };
+    const listed = epoch === null ? null : { epoch, pass: pass.key, inviter: inviter.card.id };
+    const through = { epoch: 4, hash: at.commitHash };
+    const head = { ...headOf(first, 1), epoch: known };
+    const before = { ...waiting, head, pendingCommit, shown: { head: at, listed, through } };
     const came = entry(9, own.commit.bytes, entryKinds.commit, { start });
     const { state, effects } = done(process(before, came, facts()));
-    assertObjectMatch(effects.at(-1)!, { type: "admitted", own: true, renews });
+    assertObjectMatch(effects.at(-1)!, {
+      type: "admitted",
+      own: true,
+      renewedBy: isOne ? ira.card.id : null,
+    });
     assertEquals([state.readable, state.pendingCommit], [true, null]);
   });
 }
+test("what was known once must be passed through, by whatever invite the chain is begun anew", () => {
+  const refresh = commit(headOf(first, 1), ira, [member(ira, 0, 1)], begun.view).commit;
+  const other = commit(headOf(first, 1), ira, [member(ira, 0, 1)], begun.view).commit;
+  const rules = { site: testSite, cards };
+  const known = headOf(refresh, 2);
+  const again = beginShown(first, null, null, known)!;
+  assertEquals([isBeforeShown(again, 1), isBeforeShown(again, 2)], [true, false]);
+  assertEquals(followShown(again, other, rules), null);
+  assertObjectMatch(followShown(again, refresh, rules)!, { head: { epoch: 1 }, through: { epoch: 1 } });
+  assertEquals(beginShown(other, null, null, known), null);
+  assertEquals(beginShown(other, null, shown(refresh), null), null);
+  assertObjectMatch(beginShown(first, null, shown(refresh), null)!, {
+    through: { epoch: 1, hash: refresh.hash },
+  });
+});
 
 test("our history begins where the server says, whatever the author's view", () => {
   const elsewhere = random(32);

@@ -31,6 +31,14 @@ function putOut({ view }: ChatApi, room: MemberRoom, { id, name }: Named, mayRet
   room.change({ add: [], remove: [id], ban: mayReturn ? [] : [id] });
   view.notice(`${name} is put out of ${room.label} as soon as the server has taken it.`);
   if (!mayReturn) tellIfFull(room, view);
+  const open = room.state.head!.passes.length;
+  if (open === 0) return;
+  view.notice(
+    `${
+      open === 1 ? "One invite still lets" : `${open} invites still let`
+    } somebody in by itself, whoever has it: ` +
+      "/invite --list shows them, /invite --revoke takes them back.",
+  );
 }
 
 /** `/ban NAME`: keeps somebody out, who may be a member now; alone: who is kept out. */

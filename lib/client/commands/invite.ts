@@ -25,6 +25,7 @@ export async function invite(chat: ChatApi, rest: string): Promise<void> {
   const words = rest.split(/\s+/).filter((word) => word !== "");
   const name = words.filter((word) => !word.startsWith("--")).join(" ");
   if (words.includes("--revoke")) return revoke(chat, room, name);
+  if (words.includes("--list")) return chat.view.answer(listed(room));
   if (words.includes("--pass")) return makePass(chat, room, name);
   const option = words.find((word) => word.startsWith("--"));
   if (option) {
@@ -104,6 +105,16 @@ function endOf(until: number): string {
   const two = (n: number) => String(n).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
     `${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** The invites that let somebody in by themselves. */
+function listed(room: MemberRoom): string[] {
+  const { passes } = room.state.head!;
+  if (passes.length === 0) return [`No invite to ${room.label} lets anybody in by itself.`];
+  return [
+    `Invites to ${room.label} that let somebody in by themselves, once:`,
+    ...passes.map(({ name, until }) => `  ${name === "" ? "whoever has it" : name}, until ${endOf(until)}`),
+  ];
 }
 
 /** Invites that were made by passes, for one name or all, let nobody in any more. */

@@ -11,6 +11,7 @@ import { type Commit, commitHow } from "../../protocol/group/commit.ts";
 import type { RoomHead } from "../../protocol/group/commit_rules.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
 import type { Effect } from "../../protocol/group/effects.ts";
+import type { Pass } from "../../protocol/group/pass.ts";
 import { basePolicy, findMember, includesId, isAdmin, policies } from "../../protocol/group/roster.ts";
 import type { Named } from "../../protocol/identity/name.ts";
 import { shownTime } from "../../timestamp.ts";
@@ -56,8 +57,8 @@ export interface EffectsRoom {
   readonly lines: Pick<Lines, "stored">;
   /** The server has signed another history for somebody else. */
   splitBy(view: SignedView): void;
-  /** We are in. @param renews by a pass that an admin has listed after all that we knew */
-  admitted(renews: boolean): void;
+  /** We are in. @param renewedBy by whose pass, which is later than all that we knew */
+  admitted(renewedBy: Bytes | null): void;
   /** We were removed: what waits cannot be said here any more. */
   removed(): void;
 }
@@ -98,7 +99,7 @@ export function carryOut(room: EffectsRoom, effect: Effect, address: string): vo
     case "no key":
       return tellOfNoKey(room, effect);
     case "admitted":
-      room.admitted(effect.renews);
+      room.admitted(effect.renewedBy);
       return effect.own ? showOwnEntry(room, effect.commit) : showAdmission(room, effect.commit);
     case "changed":
       warnOfOldKeys(room, effect.commit);
@@ -235,12 +236,27 @@ function showDifference(room: EffectsRoom, commit: Commit, head: RoomHead): void
     );
   }
   showBans(room, commit, head);
+  showPasses(room, commit, head);
   for (const member of commit.roster) {
     const old = findMember(before, member.id);
     if (!old || old.role === member.role) continue;
     const role = isAdmin(member) ? "an admin" : "a plain member";
     room.news.notice(by === member.name ? `${by} is ${role} now.` : `${by} made ${member.name} ${role}.`);
   }
+}
+
+/** Invites that let somebody in by themselves: made, and taken back. That one was used, the entry says. */
+function showPasses(room: EffectsRoom, { author, how, passes }: Commit, head: RoomHead): void {
+  const by = room.nameOf(author);
+  const isIn = (list: readonly Pass[], pass: Pass) => list.some(({ key }) => equals(key, pass.key));
+  for (const pass of passes) {
+    if (isIn(head.passes, pass)) continue;
+    const whom = pass.name === "" ? "lets somebody" : `lets ${pass.name}`;
+    room.news.notice(`${by} made an invite that ${whom} in by itself, once.`);
+  }
+  const gone = head.passes.filter((pass) => !isIn(passes, pass)).length;
+  if (gone === 0 || how === commitHow.pass) return;
+  room.news.notice(gone === 1 ? "One such invite is over." : `${gone} such invites are over.`);
 }
 
 /** Who is kept out from now on, or no longer, where joining and going do not say so themselves. */

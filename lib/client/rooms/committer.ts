@@ -364,17 +364,19 @@ export class Committer {
     return pendingCommit.bytes;
   }
 
-  /** Our commit is applied. */
+  /**
+   * A commit is applied, maybe ours without its answer. Once listed a pass is never listed again: whoever uses it takes
+   * it from the list.
+   */
+  applied(): void {
+    if (!this.#wish) return;
+    this.#wish = { ...this.#wish, pass: this.#wish.pass.filter(({ key }) => !this.#isListed(key)) };
+  }
+
+  /** Our commit is applied, and this was its answer. */
   done(): void {
     this.#ref = this.#admit = null;
     this.#backoffMs = 0;
-    // Once listed a pass is never listed again: whoever uses it takes it from the list.
-    if (this.#wish) {
-      this.#wish = {
-        ...this.#wish,
-        pass: this.#wish.pass.filter((pass) => !this.#isListed(pass.key)),
-      };
-    }
     this.#answerEntry(null);
   }
 

@@ -26,7 +26,7 @@ import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
 import { noKeyFile } from "../../protocol/group/epoch.ts";
 import { makeGenesis } from "../../protocol/group/make_commit.ts";
 import { MemberRoom } from "./member_room.ts";
-import { StillMember } from "./own_entry.ts";
+import { liftsNothing, StillMember } from "./own_entry.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
 import { newRoomState } from "./room_state.ts";
 import type { Audience } from "../audience.ts";
@@ -80,10 +80,14 @@ export interface Wanted {
  * @throws ChatError when it is not to be entered; LinkLost
  */
 export async function enterRoom(entrance: Entrance, connection: Connection, wanted: Wanted): Promise<void> {
-  const { name, pass, roomId } = wanted;
-  if (pass) entrance.rooms.find(({ state }) => roomId && equals(state.id, roomId))?.renewBy(pass);
+  const { name, pass, roomId, inviter } = wanted;
+  const meant = entrance.rooms.find(({ state }) => roomId && equals(state.id, roomId));
+  if (meant && pass && inviter && !meant.renewBy(pass, inviter)) {
+    entrance.view.notice(liftsNothing(meant.label));
+  }
   const known = entrance.rooms.find((room) =>
-    room.state.status === "in" && !room.state.retired && skeleton(room.state.name) === skeleton(name) &&
+    room.state.status === "in" && !room.isRenewing && !room.state.retired &&
+    skeleton(room.state.name) === skeleton(name) &&
     isPinned(entrance, room.state.id, name)
   );
   if (known) {
@@ -229,7 +233,7 @@ async function joinRoom(
   if (room.state.status !== "in") room.state.inviter = wanted.inviter;
   entrance.take(room);
   if ((info.flags & roomFlags.member) !== 0) { // its stream has begun already
-    if (room.state.isGivenUp && !room.state.pendingCommit) throw new StillMember(name);
+    if (room.isRenewing) throw new StillMember(name);
     return;
   }
   const { pass, inviter } = wanted;

@@ -132,7 +132,10 @@ export class Entrances {
       addRoom: (room) => rooms.add(room),
       dropRoom: (room) => rooms.drop(room),
       take,
-      refused: (name, error) => this.parts.refused(name, null, error),
+      refused: (name, error) => {
+        this.parts.wanted.dropPass(name);
+        this.parts.refused(name, null, error);
+      },
       watch: (room, check) => {
         const watch = { room, check };
         this.#watched.add(watch);

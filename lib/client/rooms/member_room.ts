@@ -9,8 +9,8 @@ import { encodeHex } from "@std/encoding/hex";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { labelledHash } from "../../crypto/hash.ts";
-import { ChatError } from "../../errors.ts";
-import { isLeaveSigned, type Leave, makeLeave } from "../../protocol/group/commit.ts";
+import { ChatError, unlessRefused } from "../../errors.ts";
+import { isLeaveSigned, type Leave, makeLeave, parseCommit } from "../../protocol/group/commit.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
 import { chainStep, noKeyFile } from "../../protocol/group/epoch.ts";
 import { messageKinds, namedCommitBytes, sealMessage } from "../../protocol/group/sealed_message.ts";
@@ -131,6 +131,8 @@ export class MemberRoom extends RoomStream<RoomState> {
   override disconnect(): void {
     super.disconnect();
     this.#committer.reset();
+    this.#ownEntry.drop();
+    this.#isRenewing = false;
     this.confirmations.reset();
     this.#start = null;
     this.present.clear();
@@ -139,7 +141,7 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   override receive(message: LinkMessage): void {
     this.#committer.arrived(message);
-    super.receive(message);
+    if (!this.#isRenewing) super.receive(message); // what is shown of the old stay is not looked at
   }
 
   /**
@@ -247,9 +249,15 @@ export class MemberRoom extends RoomStream<RoomState> {
   protected override async comeIn(): Promise<void> {
     const { state } = this;
     if (!this.#ownEntry.isDue || this.#committer.isWaiting) return;
-    if (state.status === "in") return this.#ownEntry.drop();
+    if (state.status === "in" && !this.#isRenewing) return this.#ownEntry.drop();
     const made = await this.#ownEntry.make();
+    if (!made && this.#isRenewing && !this.#ownEntry.isWished) this.connection?.renew(); // all is as it was
     if (!made) return;
+    if (this.#isRenewing) {
+      state.status = "gone";
+      state.isGivenUp = true;
+      this.#isRenewing = false;
+    }
     for (const name of made.without) {
       this.news.notice(`${name} has no valid prekey and cannot read what follows, until ${name} is back.`);
     }
@@ -261,17 +269,24 @@ export class MemberRoom extends RoomStream<RoomState> {
   }
 
   /**
-   * Gives up a stay that cannot be trusted any more, since the server hides something there, for a pass that an admin
-   * has listed after all that we know of the room: our removal may never have been shown to us.
+   * A stay that cannot be trusted any more, since the server hides something there, is to be given up for a pass that an
+   * admin whom we know as one has listed after all that we know of the room: our removal may never have been shown to us.
+   * Until we have followed the room from there, nothing is given up.
+   *
+   * @returns whether the invite is such a one, or none is needed
    */
-  renewBy({ epoch }: InvitePass): void {
-    const { state } = this;
-    if (state.status !== "in" || state.alarm !== "hides" || epoch <= state.head!.epoch) return;
-    state.status = "gone";
-    state.isGivenUp = true;
-    state.pendingCommit = null;
-    this.dirty = true;
+  renewBy({ epoch }: InvitePass, inviter: Bytes): boolean {
+    const { status, alarm, head } = this.state;
+    if (status !== "in" || alarm !== "hides") return true;
+    this.#isRenewing = epoch > head!.epoch && isAdmin(findMember(head!.roster, inviter));
+    return this.#isRenewing;
   }
+
+  /** Whether the old stay is to be given up. */
+  get isRenewing(): boolean {
+    return this.#isRenewing;
+  }
+  #isRenewing = false;
 
   /** The commits between what we were shown and an epoch are had, and judged. @throws ServerFault, LinkLost */
   async followTo(epoch: number): Promise<void> {
@@ -391,8 +406,6 @@ export class MemberRoom extends RoomStream<RoomState> {
     // Rooms and cards are separate files: after a crash one may be ahead of the other.
     if (this.state.head) await this.trust.needCards(this.state.head.roster.map((member) => member.id));
     this.#start = { pos: info.start, hash: info.startHash };
-    // What was given up is not begun again but by our own entry.
-    if (this.state.isGivenUp && !this.state.pendingCommit) return this.refuse(null);
     // What we have left is not there any more: it went with the last who was in it.
     const isOver = (info.flags & roomFlags.member) === 0 &&
       (info.last === 0 || (info.flags & roomFlags.retired) !== 0);
@@ -409,19 +422,39 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   async #onEntry(entry: Entry, address: string): Promise<void> {
     if (this.state.status === "in") return await this.entryFollows(entry, address);
+    if (this.state.isGivenUp && this.#isOfOldStay(entry)) {
+      return this.refuse("You are on its list of members still, by a stay that you have given up.");
+    }
     await this.take({ ...entry, start: this.#start?.pos === entry.pos - 1 ? this.#start.hash : null }, "");
     this.#start = null;
     this.dirty = true;
   }
 
-  protected async take(entry: Entry, address: string): Promise<void> {
-    await this.#entries.process(entry, address);
+  /** Whether a stream begins with a stay that was given up: the server does not know of that. */
+  #isOfOldStay({ kind, bytes }: Entry): boolean {
+    const commit = kind === entryKinds.commit ? unlessRefused(() => parseCommit(bytes)) : null;
+    return commit !== null && commit.epoch <= (this.state.head?.epoch ?? -1);
   }
 
-  /** We are in. */
-  admitted(renews: boolean): void {
+  protected async take(entry: Entry, address: string): Promise<void> {
+    await this.#entries.process(entry, address);
+    if (entry.kind !== entryKinds.commit || this.state.status !== "in") return;
+    this.#committer.applied();
+    this.#tellListed();
+  }
+
+  /** We are in. @param renewedBy by whose pass, which is later than all that we knew */
+  admitted(renewedBy: Bytes | null): void {
     this.#ownEntry.drop();
-    if (renews) this.alarm.renewed();
+    if (renewedBy && this.alarm.isRaised) {
+      this.alarm.renewed();
+      this.news.notice(
+        `The invite of ${
+          this.nameOf(renewedBy)
+        }, an admin, is later than all that you were shown: the warning about ` +
+          "this room is lifted.",
+      );
+    }
     this.state.isGivenUp = false;
     if ((this.state.head!.policy & keyFileFlag) !== 0) this.state.keyFile = this.keyFileMark(this.roomKey);
   }
@@ -440,7 +473,6 @@ export class MemberRoom extends RoomStream<RoomState> {
     await this.#onEntry({ pos: stored.pos, time, kind: entryKinds.commit, bytes }, "");
     this.target ??= stored.pos;
     this.#committer.done();
-    this.#tellListed();
   }
 
   async #onLeaving({ id, epoch, signature }: MessageOf<"LEAVING">): Promise<void> {

@@ -6,7 +6,7 @@
 import { equals } from "@std/bytes/equals";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { type SigningKey, signingKey } from "../../crypto/ed25519.ts";
+import { signingKey } from "../../crypto/ed25519.ts";
 import { ChatError, exitCodes, unlessRefused } from "../../errors.ts";
 import { command } from "../../program.ts";
 import { errorCodes, type MessageOf, newestEpoch } from "../../protocol/channel/link_messages.ts";
@@ -16,14 +16,13 @@ import {
   cardsNeeded,
   checkListing,
   checkNewest,
-  checkSuccessor,
-  headAfter,
   type RoomHead,
 } from "../../protocol/group/commit_rules.ts";
 import type { SignedView } from "../../protocol/group/history.ts";
 import { type MadeCommit, makeEntry } from "../../protocol/group/make_commit.ts";
 import { encodeUse, isPassFor, type PassUse, usePass } from "../../protocol/group/pass.ts";
 import { findMember, includesId, maxMembers, policies } from "../../protocol/group/roster.ts";
+import { beginShown, followShown, isSameListing, type Shown } from "../../protocol/group/shown.ts";
 import { isHeadSigned } from "../../protocol/group/signed_head.ts";
 import type { InvitePass } from "../../protocol/identity/invite.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
@@ -39,12 +38,16 @@ import type { RoomTrust } from "./room_trust.ts";
 const askedAtOnce = 16;
 /** A room takes one commit a second: many who come in at once try again and again, one of them wins each time. */
 const retryMs = 700;
-const quickTries = 40;
+const passTries = 40;
+/** In an open room a member lets us in as soon as one is there. */
+const openTries = 5;
 const maxBackoffMs = 60_000;
 /** Somebody was faster: in an open room she may let us in by now, and all who wait with us. */
 const openConflictMs = 1_000;
 const openJitterMs = 2_000;
 const passJitterMs = 500;
+/** How long a stream that was begun may take. */
+const streamMs = 5_000;
 
 /** By what somebody wants to come in. */
 export interface EntryWish {
@@ -66,6 +69,8 @@ export interface EnteredRoom {
   readonly state: RoomState;
   /** What people call it. */
   readonly label: string;
+  /** The old stay cannot be trusted any more, and is to be given up for the invite's. */
+  readonly isRenewing: boolean;
   /** @throws LinkLost when there is none */
   readonly linked: Connection;
   /** Waits for cards and for the person. */
@@ -109,34 +114,43 @@ export class OwnEntry {
     return this.#wish !== null && !this.#respite.isOn;
   }
 
+  /** Whether it is wanted. */
+  get isWished(): boolean {
+    return this.#wish !== null;
+  }
+
   /** Makes the commit. @returns null when she is not to come in now, which is told @throws LinkLost, ServerFault */
   async make(): Promise<MadeCommit | null> {
     const wish = this.#wish!;
-    const key = wish.pass && signingKey(wish.pass.seed);
     try {
-      return await this.#make(wish, key);
+      return await this.#make(wish);
     } catch (error) {
       if (error instanceof RequestRefused) this.#shutOut(wish, error.code);
-      else if (error instanceof ChatError && key) this.#stop(wish, error);
+      else if (error instanceof EntryRefused) this.#stop(wish, error);
       else throw error;
       return null;
     }
   }
 
-  async #make(wish: EntryWish, key: SigningKey | null): Promise<MadeCommit | null> {
-    const { state, context, linked, label, news, trust } = this.room;
+  async #make(wish: EntryWish): Promise<MadeCommit | null> {
+    const { state, context, linked, label, news, trust, isRenewing } = this.room;
     const { card, site, clock, directory } = context;
-    const use = key && usePass(key, site, state.id, card.id);
+    const use = wish.pass && usePass(signingKey(wish.pass.seed), site, state.id, card.id);
     const { view, commit } = await this.#newest(use);
-    await this.#follow(commit, wish, use);
-    const { head } = state.shown!;
+    const shown = await this.#follow(commit, wish, use);
+    const { head } = shown;
+    if (findMember(head.roster, card.id)) {
+      if (isRenewing) throw new StillMember(label);
+      this.#respite.begin(streamMs); // the stream that begins with our admission is on its way
+      return null;
+    }
+    state.shown = shown;
+    if (shown.listed) state.inviter = null; // it is she who has signed this
+    this.room.changed();
     const now = seconds(clock) - (linked.clockDifference ?? 0);
     const pass = use && head.passes.find(({ key }) => equals(key, use.key));
-    const isIn = findMember(head.roster, card.id) !== undefined;
-    if (isIn && key) throw new StillMember(label);
-    if (isIn) return null; // its stream is on the way
     if (use && !(pass && isPassFor(pass, card.name, now))) {
-      if (head.policy !== policies.open) throw new InviteVoid(label);
+      if (head.policy !== policies.open || isRenewing || state.isGivenUp) throw new InviteVoid(label);
       this.drop();
       wish.asAnybody();
       return null;
@@ -175,52 +189,60 @@ export class OwnEntry {
     return parsed((await this.#get(epoch, use)).commit);
   }
 
-  /** Goes on from what we were shown to the newest commit. @throws RequestRefused, ServerFault, InviteVoid */
-  async #follow(newest: Commit, { pass, inviter }: EntryWish, use: PassUse | null): Promise<void> {
-    const { state, trust } = this.room;
-    const before = state.shown?.head ?? state.head;
-    if (pass && use && inviter && state.shown?.listed !== pass.epoch) {
-      const listing = pass.epoch === newest.epoch ? newest : await this.#commitOf(pass.epoch, use);
-      await trust.needCards([...cardsNeeded(listing), inviter]);
-      const what = { room: state.id, lister: inviter, pass: use.key };
-      const broken = checkListing(listing, what, this.#facts);
-      if (broken) throw new InviteMisfit(this.room.label);
-      state.shown = { head: headAfter(listing, 0), listed: pass.epoch };
-      state.inviter = null; // it is she who has signed this
-    } else if (!state.shown) {
-      await trust.needCards(cardsNeeded(newest));
-      refuseBroken(checkNewest(newest, state.id, this.#facts));
-      state.shown = { head: headAfter(newest, 0), listed: null };
-    }
-    this.room.changed();
-    await this.followTo(newest.epoch, use, before);
-    if (!equals(state.shown.head.commitHash, newest.hash)) throw goesBack();
+  /** Goes on from what we were shown to the newest commit. @throws RequestRefused, ServerFault, InviteMisfit */
+  async #follow(newest: Commit, wish: EntryWish, use: PassUse | null): Promise<Shown> {
+    const { state } = this.room;
+    const begun = await this.#begin(newest, wish, use, state.shown ?? null);
+    if (!begun || newest.epoch < Math.max(begun.head.epoch, begun.through?.epoch ?? 0)) throw goesBack();
+    const shown = await this.#goOn(begun, newest.epoch, use);
+    if (!isAt(shown, newest)) throw goesBack();
+    return shown;
   }
 
-  /**
-   * Goes on from what we were shown, commit by commit, each by the rules.
-   *
-   * @param before what we knew of the room: the chain must lead through it
-   * @throws RequestRefused, ServerFault, LinkLost
-   */
-  async followTo(epoch: number, use: PassUse | null = null, before: RoomHead | null = null): Promise<void> {
-    const { state, trust } = this.room;
-    const check = ({ head }: { readonly head: RoomHead }) => {
-      if (before?.epoch === head.epoch && !equals(before.commitHash, head.commitHash)) throw goesBack();
-    };
-    if (epoch < Math.max(before?.epoch ?? 0, state.shown!.head.epoch)) throw goesBack();
-    check(state.shown!);
-    for (let at; (at = state.shown!.head.epoch + 1) <= epoch;) {
+  /** Where the chain begins for us: by the invite, else where we were, else at the newest. */
+  async #begin(
+    newest: Commit,
+    { pass, inviter }: EntryWish,
+    use: PassUse | null,
+    before: Shown | null,
+  ): Promise<Shown | null> {
+    const { state, trust, label } = this.room;
+    if (pass && use && inviter) {
+      const listed = { epoch: pass.epoch, pass: use.key, inviter };
+      if (before && isSameListing(before.listed, listed)) return before;
+      const listing = pass.epoch === newest.epoch ? newest : await this.#commitOf(pass.epoch, use);
+      await trust.needCards([...cardsNeeded(listing), inviter]);
+      const broken = checkListing(listing, { room: state.id, lister: inviter, pass: use.key }, this.#facts);
+      if (broken) throw new InviteMisfit(label);
+      return beginShown(listing, listed, before, state.head);
+    }
+    if (before) return before;
+    await trust.needCards(cardsNeeded(newest));
+    refuseBroken(checkNewest(newest, state.id, this.#facts));
+    return beginShown(newest, null, null, state.head);
+  }
+
+  /** Commit by commit, each by the rules. @throws RequestRefused, ServerFault, LinkLost */
+  async #goOn(from: Shown, epoch: number, use: PassUse | null): Promise<Shown> {
+    let shown = from;
+    for (let at; (at = shown.head.epoch + 1) <= epoch;) {
       const epochs = Array.from({ length: Math.min(askedAtOnce, epoch + 1 - at) }, (_, i) => at + i);
       for (const commit of await Promise.all(epochs.map((each) => this.#commitOf(each, use)))) {
-        const { head, listed } = state.shown!;
-        await trust.needCards(cardsNeeded(commit));
-        refuseBroken(checkSuccessor(commit, null, head, this.#facts));
-        state.shown = { head: headAfter(commit, 0), listed };
-        check(state.shown);
-        this.room.changed();
+        await this.room.trust.needCards(cardsNeeded(commit));
+        const next = followShown(shown, commit, this.#facts);
+        if (!next) throw goesBack();
+        if ("rule" in next) throw notValid(next);
+        shown = next;
       }
     }
+    return shown;
+  }
+
+  /** What we were shown goes on to an epoch, since what admits us follows later. @throws ServerFault, LinkLost */
+  async followTo(epoch: number): Promise<void> {
+    const { state } = this.room;
+    state.shown = await this.#goOn(state.shown!, epoch, null);
+    this.room.changed();
   }
 
   get #facts() {
@@ -239,7 +261,7 @@ export class OwnEntry {
       return this.#respite.begin(wish.pass ? part * passJitterMs : openConflictMs + part * openJitterMs);
     }
     if (code === errorCodes.DENIED) return this.#shutOut(wish, code);
-    const slower = 2 ** Math.max(0, ++this.#tries - quickTries);
+    const slower = 2 ** Math.max(0, ++this.#tries - (wish.pass ? passTries : openTries));
     if (slower === 2) {
       news.noticeOnce("The server does not let you come in by yourself for now. It is tried again.");
     }
@@ -249,10 +271,14 @@ export class OwnEntry {
   /** The server does not show us the chain, or takes no entry of ours. */
   #shutOut(wish: EntryWish, code: number): void {
     const { label, news } = this.room;
-    if (wish.pass) return this.#stop(wish, new InviteVoid(label));
+    if (code === errorCodes.NOT_FOUND && wish.pass) return this.#stop(wish, new InviteMisfit(label));
+    if (code === errorCodes.DENIED && wish.pass) return this.#stop(wish, new InviteVoid(label));
     this.drop();
-    if (code !== errorCodes.DENIED) return;
-    news.notice(`${label} lets nobody come in by themselves now: a member, or an admin, can let you in.`);
+    news.notice(
+      code === errorCodes.DENIED
+        ? `${label} lets nobody come in by themselves now: a member, or an admin, can let you in.`
+        : `The server does not show ${label} any more: you wait to be let in.`,
+    );
   }
 
   #stop(wish: EntryWish, error: ChatError): void {
@@ -286,17 +312,33 @@ function parsed(bytes: Bytes): Commit {
 }
 
 function refuseBroken(broken: BrokenRule | null): void {
-  if (broken) {
-    throw new ServerFault(`it has shown a commit that is not valid (rule ${broken.rule}: ${broken.why})`);
-  }
+  if (broken) throw notValid(broken);
+}
+
+function notValid({ rule, why }: BrokenRule): ServerFault {
+  return new ServerFault(`it has shown a commit that is not valid (rule ${rule}: ${why})`);
+}
+
+/** Whether a chain was followed to a commit. */
+function isAt({ head }: Shown, commit: Commit): boolean {
+  return equals(head.commitHash, commit.hash);
 }
 
 function goesBack(): ServerFault {
   return new ServerFault("it has shown another chain of this room before");
 }
 
+/** Why an invite is of no use in a room that cannot be trusted any more. @param label of the room */
+export function liftsNothing(label: string): string {
+  return `The invite does not lift the warning about ${label}: it is no newer than what you were shown, or is not of an ` +
+    "admin whom you know as one.";
+}
+
+/** Somebody is not to come in by herself; trying again does not mend it. */
+class EntryRefused extends ChatError {}
+
 /** The pass of an invite is not listed any more. */
-class InviteVoid extends ChatError {
+class InviteVoid extends EntryRefused {
   /** @param room its name */
   constructor(room: string) {
     super(
@@ -308,7 +350,7 @@ class InviteVoid extends ChatError {
 }
 
 /** What an invite says of a room is not so. */
-class InviteMisfit extends ChatError {
+class InviteMisfit extends EntryRefused {
   /** @param room its name */
   constructor(room: string) {
     super(
@@ -320,7 +362,7 @@ class InviteMisfit extends ChatError {
 }
 
 /** Whoever the room still has as a member cannot enter it. */
-export class StillMember extends ChatError {
+export class StillMember extends EntryRefused {
   /** @param room its name */
   constructor(room: string) {
     super(

@@ -309,6 +309,7 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   protected headFollows({ pos, signature }: MessageOf<"HEAD">): void {
     const { state, context } = this;
     if (state.status !== "in" && pos !== this.history?.view.pos) return;
+    if (state.alarm === "hides") return; // nothing is sealed here any more: other rooms need the link
     const hash = this.history?.at(pos);
     const place = { site: context.site, room: state.id };
     if (!hash || !isHeadSigned(place, { pos, hash }, signature, context.serverKey)) {

@@ -32,6 +32,7 @@ import type { RoomEvent } from "../room_events.ts";
 import { convictionText } from "./conviction.ts";
 import { makePrivateDir, writeAtomically } from "../../storage/private_file.ts";
 import { KeyFileRoom } from "./key_file_room.ts";
+import { liftsNothing } from "./own_entry.ts";
 import { MemberRoom } from "./member_room.ts";
 import { type RoomContext, WrongKeyFile } from "./room_context.ts";
 import type { RoomSet } from "./room_set.ts";
@@ -129,7 +130,7 @@ export class ServerRooms {
 
   /** A server has proved its key: its rooms are opened, unless they are. @returns whether they were opened now */
   begin(card: Card): boolean {
-    const { profile, clock, set } = this.parts;
+    const { profile, clock, set, wanted, seats } = this.parts;
     const isNew = !this.#card || !equals(this.#card.id, card.id);
     if (isNew) {
       this.#card = card;
@@ -137,8 +138,10 @@ export class ServerRooms {
       this.#open();
     }
     for (const room of set.withMembers) {
-      this.parts.wanted.giveRoomKey(room);
-      this.parts.wanted.renew(room);
+      wanted.giveRoomKey(room);
+      if (wanted.renew(room)) continue;
+      seats.notice(liftsNothing(room.label));
+      wanted.dropPass(room.state.name);
     }
     return isNew;
   }
@@ -234,7 +237,7 @@ export class ServerRooms {
   /** What HELLO says: where we stand in each room. */
   get hello(): Omit<MessageOf<"HELLO">, "type"> {
     const listed = this.parts.set.withMembers.filter((room) =>
-      room.state.status === "in" && this.#isFollowed(room)
+      room.state.status === "in" && this.#isFollowed(room) && !room.isRenewing
     );
     return {
       runId: (listed.length > 0 && this.server.about?.runId) || new Uint8Array(16),

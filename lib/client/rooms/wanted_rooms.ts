@@ -79,10 +79,21 @@ export class WantedRooms {
     this.#rooms = this.#rooms.filter((wanted) => skeleton(wanted.name) !== skeleton(name));
   }
 
-  /** An invite of an admin lets us in anew where the server hides something. */
-  renew(room: MemberRoom): void {
-    const { pass, roomId } = this.find(room.state.name) ?? {};
-    if (pass && roomId && equals(roomId, room.state.id)) room.renewBy(pass);
+  /**
+   * An invite of an admin lets us in anew where the server hides something.
+   *
+   * @returns whether it is such a one, or none is needed
+   */
+  renew(room: MemberRoom): boolean {
+    const { pass, roomId, inviter } = this.find(room.state.name) ?? {};
+    return !pass || !inviter || !roomId || !equals(roomId, room.state.id) || room.renewBy(pass, inviter);
+  }
+
+  /** An invite has come to nothing: with the next connection the room is wanted without. */
+  dropPass(name: string): void {
+    this.#rooms = this.#rooms.map((each) =>
+      skeleton(each.name) === skeleton(name) ? { ...each, pass: null } : each
+    );
   }
 
   /** The key files that the person has given are not kept: each run gives them anew. */

@@ -71,8 +71,13 @@ export type Effect =
   | { readonly type: "inviter seen"; readonly inviter: Bytes }
   /** A commit has left us without a key. */
   | { readonly type: "no key"; readonly author: string; readonly why: NoKey; readonly time: number }
-  /** We are in. @param renews by a pass that an admin has listed after all that we knew of the room */
-  | { readonly type: "admitted"; readonly commit: Commit; readonly own: boolean; readonly renews: boolean }
+  /** We are in. @param renewedBy whose pass was listed after all that we knew of the room, where she was an admin */
+  | {
+    readonly type: "admitted";
+    readonly commit: Commit;
+    readonly own: boolean;
+    readonly renewedBy: Bytes | null;
+  }
   /** A commit was applied to a room that we were in. */
   | { readonly type: "changed"; readonly commit: Commit; readonly before: RoomHead }
   /** A commit has removed us. */

@@ -10,6 +10,7 @@ import type { Named } from "../identity/name.ts";
 import type { Leave } from "./commit.ts";
 import type { CardOf, RoomHead } from "./commit_rules.ts";
 import type { VerifyingKey } from "../../crypto/ed25519.ts";
+import type { Shown } from "./shown.ts";
 import type { History } from "./history.ts";
 import type { ProvedHead } from "./signed_head.ts";
 
@@ -33,14 +34,6 @@ export interface PendingCommit {
   readonly secret: Bytes;
 }
 
-/** What somebody who is not in a room was shown of it: what admits her must follow from that (protocol §7.6). */
-export interface Shown {
-  /** As the commit left it. */
-  readonly head: RoomHead;
-  /** In which epoch the pass was listed by which she enters; null without one. */
-  readonly listed: number | null;
-}
-
 /** Where a member stands in an ordinary or direct room. */
 export interface GroupState {
   /** Room id. */
@@ -55,7 +48,7 @@ export interface GroupState {
   readonly proved?: ProvedHead | null;
   /** As the last valid commit left it; null before the first. */
   readonly head: RoomHead | null;
-  /** While we are not in it: what we were shown. */
+  /** While we are not in it: what we were shown, from which must follow what admits us. */
   readonly shown?: Shown | null;
   /** Seconds: the earlier of the commit's server time and its arrival. */
   readonly commitTime: number;

@@ -21,9 +21,10 @@ import {
 import type { Effect, NoKey, Processed } from "./effects.ts";
 import { epochCheck, noKeyFile, senderChains } from "./epoch.ts";
 import { checkView } from "./fork_check.ts";
-import type { Chain, Entry, Facts, GroupState, Shown } from "./group_state.ts";
+import type { Chain, Entry, Facts, GroupState } from "./group_state.ts";
 import { entryHash, entryKinds, History } from "./history.ts";
-import { findMember, keyFileFlag, policies } from "./roster.ts";
+import { findMember, isAdmin, keyFileFlag, policies } from "./roster.ts";
+import { isBeforeShown, type Shown } from "./shown.ts";
 
 /** A commit in a room that we are in. */
 export function processCommit<State extends GroupState>(
@@ -60,7 +61,8 @@ export function processCommit<State extends GroupState>(
   const effects: Effect[] = key === "removed" || key === "closed" ? [] : ofKey(key, commit, time);
   const place = { site: facts.site, room: state.id };
   const viewed = checkView(state.history!, commit.author, commit.view, place, facts.server);
-  if (viewed) effects.push(viewed);
+  // Who enters has seen nothing: the server has told her where the room stands.
+  if (viewed && (viewed.type !== "agrees" || commit.how === commitHow.member)) effects.push(viewed);
   effects.push({ type: "changed", commit, before: head });
   const after = apply({ ...state, history }, commit, pos, time, key, facts, effects);
   effects.push({ type: "uncovered", pos, author: commit.author, timeMs: time * 1000 });
@@ -117,7 +119,7 @@ export function processAdmission<State extends GroupState>(
     return fault("another room stands in the place of a room of two");
   }
   const shown = state.shown ?? null;
-  if (shown && commit.epoch <= shown.head.epoch) return fault("an admission from before what it has shown");
+  if (shown && isBeforeShown(shown, commit.epoch)) return fault("an admission from before what it has shown");
   const missing = missingCards(commit, facts);
   if (missing) return missing;
   const broken = commit.epoch === 0
@@ -152,8 +154,6 @@ export function processAdmission<State extends GroupState>(
   const effects = ofKey(key, commit, time);
   const history = new History({ pos: pos - 1, hash: start }).after(entryHash(entryKinds.commit, bytes));
   const own = equals(commit.author, facts.own);
-  const known = state.head?.epoch ?? -1;
-  const renews = own && commit.how === commitHow.pass && (shown?.listed ?? -1) > known;
   const entered = {
     ...state,
     history,
@@ -164,9 +164,17 @@ export function processAdmission<State extends GroupState>(
   };
   const after = apply(entered, commit, pos, time, key, facts, effects);
   effects.push({ type: "uncovered", pos, author: commit.author, timeMs: time * 1000 });
-  effects.push({ type: "admitted", commit, own, renews });
+  const renewedBy = own && commit.how === commitHow.pass ? renewer(state) : null;
+  effects.push({ type: "admitted", commit, own, renewedBy });
   const isConfirmed = after.inviter && equals(after.inviter, commit.author);
   return { type: "done", state: isConfirmed ? { ...after, inviter: null } : after, effects };
+}
+
+/** An admin whom we knew as one, who has listed our pass after all that we knew. */
+function renewer({ head, shown }: GroupState): Bytes | null {
+  const { epoch = -1, inviter } = shown?.listed ?? {};
+  if (!head || !inviter || epoch <= head.epoch) return null;
+  return isAdmin(findMember(head.roster, inviter)) ? inviter : null;
 }
 
 /** What admits us follows from what we were shown, or from what goes on from there. */

@@ -285,7 +285,8 @@ function judgeTurn(
   const members = commit.roster.length;
   const onlyRemoves = claim.removes && !claim.adds;
   if (members > room.head.roster.length && members > limits.members) return "max-members";
-  if (commit.how !== commitHow.member && hasJustEntered(state, room.id, commit.author, timeMs)) {
+  // Who comes by a pass is asked to come: the pass is the limit.
+  if (commit.how === commitHow.ownEntry && hasJustEntered(state, room.id, commit.author, timeMs)) {
     return "own-entry-seconds";
   }
   if (!(claim.isAdmin && onlyRemoves)) {
