@@ -197,6 +197,33 @@ for (const isCut of [false, true]) {
   );
 }
 
+hostileTest(
+  "who has been in an open room goes on from there: no branch with somebody whose removal she has seen",
+  async (world, server) => {
+    const ira = await world.enter("ira");
+    const friend = await world.enter("erin");
+    await isIn(ira, "ira,erin");
+    const dana = await world.enter("dana", { port: server.port });
+    await isIn(dana, "ira,erin,dana");
+    const fork = headIn(dana)!;
+    ira.view.type("/kick erin");
+    await isIn(dana, "ira,dana");
+    ira.view.type("/kick --return dana");
+    await dana.view.until((event) => event.type === "removed" && event.who === "dana");
+    const known = headIn(ira)!.epoch;
+    for (const each of [dana, friend, ira]) await goes(each);
+    // Erin goes on from before: in what she shows, dana is out by her own wish, and she is not.
+    const roster = fork.roster.filter(({ name }) => name !== "dana").map((m) => ({ ...m, boxHash: zeros }));
+    const before = { ...fork, epoch: known, commitHash: systemRandom(32), roster };
+    const last = successor(before, erin, { view: unsigned(fork.commitPos, zeros), roster });
+    const seen = showsDana(server, fork.room, () => last);
+    const back = await world.join("dana", { port: server.port });
+    await warned(back, "not valid (rule");
+    assertEquals([seen.commits, seen.boxes], [[], []]);
+    back.chat.quit();
+  },
+);
+
 hostileTest("another's invite for the same epoch does not pass for ira's", async (world, server) => {
   const ira = await closed(world);
   const pins = await invited(ira, "/invite --pass dana");

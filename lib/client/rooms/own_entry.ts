@@ -22,7 +22,7 @@ import type { SignedView } from "../../protocol/group/history.ts";
 import { type MadeCommit, makeEntry } from "../../protocol/group/make_commit.ts";
 import { encodeUse, isPassFor, type PassUse, usePass } from "../../protocol/group/pass.ts";
 import { findMember, includesId, maxMembers, policies } from "../../protocol/group/roster.ts";
-import { beginShown, followShown, isSameListing, type Shown } from "../../protocol/group/shown.ts";
+import { beginShown, followShown, isSameListing, type Shown, shownAs } from "../../protocol/group/shown.ts";
 import { isHeadSigned } from "../../protocol/group/signed_head.ts";
 import type { InvitePass } from "../../protocol/identity/invite.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
@@ -199,7 +199,7 @@ export class OwnEntry {
     return shown;
   }
 
-  /** Where the chain begins for us: by the invite, else where we were, else at the newest. */
+  /** Where the chain begins for us: by the invite, else where we were or have been, else at the newest. */
   async #begin(
     newest: Commit,
     { pass, inviter }: EntryWish,
@@ -217,6 +217,8 @@ export class OwnEntry {
       return beginShown(listing, listed, before, state.head);
     }
     if (before) return before;
+    // Who has been in the room goes on from there, unless that cannot be trusted.
+    if (state.head && !state.isGivenUp) return shownAs(state.head);
     await trust.needCards(cardsNeeded(newest));
     refuseBroken(checkNewest(newest, state.id, this.#facts));
     return beginShown(newest, null, null, state.head);

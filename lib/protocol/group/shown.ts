@@ -52,6 +52,11 @@ export function beginShown(
   return passedThrough({ head: headAfter(commit, 0), listed, through });
 }
 
+/** What somebody has known as a member. */
+export function shownAs(head: RoomHead): Shown {
+  return { head, listed: null, through: placeOf(head) };
+}
+
 /** Goes on with the next commit. @returns null when it is not the one that was known; else which rule it breaks */
 export function followShown(shown: Shown, commit: Commit, facts: RuleFacts): Shown | BrokenRule | null {
   const broken = checkSuccessor(commit, null, shown.head, facts);
