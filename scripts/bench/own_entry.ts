@@ -28,7 +28,11 @@ export async function runOwnEntry(run: OwnEntryRun, print: (row: string) => void
   const home = await Deno.makeTempDir({ prefix: "chat-bench-" });
   try {
     const command = (...args: string[]) =>
-      new Deno.Command(run.executable, { args: [...args, "--home", home], stdout: "null", stderr: "null" });
+      new Deno.Command(run.executable, {
+        args: [...args, "--home", home],
+        stdout: "null",
+        stderr: "inherit",
+      });
     await command("keygen", "-u", "new", "--no-passphrase").output();
     const [cpu, began] = [cpuMs(run.pid), performance.now()];
     const join = ["join", "-u", "new", "-p", String(run.port), "--room", room.name, "-m", "hello"];

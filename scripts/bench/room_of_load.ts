@@ -191,11 +191,15 @@ export class RoomOfLoad {
   }
 
   async #commit(author: Member, commit: Bytes, pos: number): Promise<void> {
-    const stored = this.#until((who, message) =>
-      who === author && (message.type === "STORED" || message.type === "ERROR") && message.ref === pos
-    );
+    let code: number | null = null;
+    const answered = this.#until((who, message) => {
+      if (who !== author || (message.type !== "STORED" && message.type !== "ERROR")) return false;
+      if (message.type === "ERROR") code = message.code;
+      return message.ref === pos;
+    });
     author.link.say({ type: "COMMIT", ref: pos, commit });
-    await stored;
+    await answered;
+    if (code !== null) throw new Error(`the server has refused a commit with code ${code}`);
   }
 
   async #publishPrekey(member: Member): Promise<PrekeySecrets> {

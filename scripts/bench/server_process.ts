@@ -16,6 +16,7 @@ const lifted = {
   "sends-per-second": 10_000,
   "rsa-queued": 5000,
   "work-ms": 1_000_000,
+  "puts-at-once": 100_000,
   // All come from one address: they must not have to solve puzzles for it.
   proxy: "127.0.0.1",
 };
