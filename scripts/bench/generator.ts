@@ -8,6 +8,7 @@ import { runHandshakes } from "./handshakes.ts";
 import { runIdle } from "./idle.ts";
 import { runOwnEntry } from "./own_entry.ts";
 import { runSealing } from "./sealing.ts";
+import { runSmallRooms } from "./small_rooms.ts";
 
 const [what, json] = Deno.args;
 const kinds: Record<string, (run: never, print: (row: string) => void) => Promise<void> | void> = {
@@ -16,6 +17,7 @@ const kinds: Record<string, (run: never, print: (row: string) => void) => Promis
   idle: runIdle,
   "catch-up": runCatchUp,
   entry: runOwnEntry,
+  "small-rooms": runSmallRooms,
   flood: runFlood,
   "member-floods": runMemberFloods,
   sealing: (_: never, print) => runSealing(print),

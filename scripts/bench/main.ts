@@ -2,7 +2,8 @@
  * `deno task bench`: all measurements of this project, each against a fresh server, generators in processes of their
  * own. What it prints and what it found: RESULTS.md beside this file.
  *
- *   --only KIND,…   of fan-out, handshakes, storm, catch-up, entry, seal, idle, start, floods (default: all)
+ *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, catch-up, entry, seal, idle, start, floods (default: all)
+ *   --rooms N,…     for small-rooms: of 5, and of 2 (default: 1,100,1000)
  *   --members N,…   for fan-out (default: 10,100,250,500,1000)
  *   --reps N        how often each is run (default: 3); medians are printed
  *   --seconds N     for each mode of fan-out (default: 2)
@@ -21,14 +22,14 @@ import { ServerProcess } from "./server_process.ts";
 import { startUpTimes } from "./start_up.ts";
 
 const options = parseArgs(Deno.args, {
-  string: ["only", "members", "reps", "seconds", "harness", "profile"],
+  string: ["only", "members", "rooms", "reps", "seconds", "harness", "profile"],
   boolean: ["peers", "sources"],
 });
 const text = (flag: string) => options[flag] as string | undefined;
 const reps = Number(text("reps") ?? 3);
 const executable = options.sources ? null : "dist/chat";
 const kinds = text("only")?.split(",") ??
-  ["fan-out", "handshakes", "storm", "catch-up", "entry", "seal", "idle", "start", "floods"];
+  ["fan-out", "small-rooms", "handshakes", "storm", "catch-up", "entry", "seal", "idle", "start", "floods"];
 const rows: string[] = [];
 
 /** Runs one measurement against a fresh server, and prints its rows as they come. */
@@ -74,6 +75,13 @@ async function all(): Promise<void> {
   for (let rep = 0; rep < reps; rep++) {
     if (kinds.includes("fan-out")) {
       for (const members of sizes) await measure("fan-out", { ...fanOut, members });
+    }
+    if (kinds.includes("small-rooms")) {
+      for (const rooms of (text("rooms") ?? "1,100,1000").split(",").map(Number)) {
+        for (const members of [5, 2]) {
+          await measure("small-rooms", { rooms, members, seconds: fanOut.seconds });
+        }
+      }
     }
     if (kinds.includes("handshakes")) await measure("handshakes", { kind: "shake", people: 400, atOnce: 8 });
     if (kinds.includes("storm")) await measure("handshakes", { kind: "storm", people: 500, atOnce: null });
