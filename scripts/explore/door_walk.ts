@@ -41,7 +41,7 @@ import {
   signed,
   viewAfter,
 } from "./cast.ts";
-import type { Walked } from "./fork_walk.ts";
+import type { Walked } from "./walk.ts";
 
 interface World {
   readonly local: Local;

@@ -11,7 +11,6 @@ import {
   commitAfter,
   commits,
   draw,
-  type Finding,
   type Form,
   give,
   ira,
@@ -28,6 +27,7 @@ import {
   signed,
   viewAfter,
 } from "./cast.ts";
+import { type Step, walkAll, type Walked } from "./walk.ts";
 
 /** Two honest clients, and all entries that there are. */
 interface World {
@@ -35,21 +35,11 @@ interface World {
   readonly pool: readonly Made[];
 }
 
-interface Move {
-  readonly what: string;
-  readonly world: World;
+interface Move extends Step<World> {
   /** What an honest client has just sealed. */
   readonly sealedBy?: Local;
   /** What a client was just given. */
   readonly given?: { readonly to: Local; readonly before: Local; readonly made: Made; readonly form: Form };
-}
-
-/** What is counted. */
-export interface Walked {
-  /** Different worlds. */
-  worlds: number;
-  /** Property and the steps that break it; null when all held. */
-  finding: Finding | null;
 }
 
 /** The room at its beginning: both are in, with mallory, and know where it stands. */
@@ -167,23 +157,10 @@ function broken({ sealedBy, given }: Move, only: number | null): string | null {
 
 /** Walks all that may happen in so many steps. @param only the property that is looked for; null for all */
 export function walkForks(depth: number, only: number | null = null): Walked {
-  const seen = new Set<string>();
-  const walked: Walked = { worlds: 0, finding: null };
-  const walk = (world: World, left: number, steps: readonly string[]): void => {
-    walked.worlds++;
-    if (left === 0) return;
-    for (const move of movesOf(world)) {
-      const path = [...steps, move.what];
-      const property = broken(move, only);
-      if (property) walked.finding ??= { property, steps: path };
-      if (walked.finding) return;
-      const key = `${left} ${move.world.locals.map((local) => local.key).join(" / ")}`;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      walk(move.world, left - 1, path);
-      if (walked.finding) return;
-    }
-  };
-  walk(begin(), depth, []);
-  return walked;
+  return walkAll({
+    begin: begin(),
+    moves: movesOf,
+    broken: (move: Move) => broken(move, only),
+    keyOf: ({ locals }) => locals.map(({ key }) => key).join(" / "),
+  }, depth);
 }

@@ -32,7 +32,8 @@ import {
   server,
   signed,
 } from "./cast.ts";
-import { begin as beginFork, type Walked } from "./fork_walk.ts";
+import { begin as beginFork } from "./fork_walk.ts";
+import { type Step, walkAll, type Walked } from "./walk.ts";
 
 interface World {
   readonly log: readonly Made[];
@@ -47,10 +48,8 @@ interface World {
   readonly at: readonly [number, number];
 }
 
-interface Move {
-  readonly what: string;
-  readonly world: World | null;
-}
+/** A step to null: somebody honest calls it a breach. */
+type Move = Step<World | null>;
 
 /** The first two positions are the room's beginning. */
 const before = 2;
@@ -181,24 +180,10 @@ function broken({ world }: Move): string | null {
 
 /** Walks all that may happen in so many steps. */
 export function walkLies(depth: number): Walked {
-  const seen = new Set<string>();
-  const walked: Walked = { worlds: 0, finding: null };
-  const walk = (world: World, left: number, steps: readonly string[]): void => {
-    walked.worlds++;
-    if (left === 0) return;
-    for (const move of movesOf(world)) {
-      const path = [...steps, move.what];
-      const property = broken(move);
-      if (property) walked.finding = { property, steps: path };
-      if (walked.finding) return;
-      const after = move.world!;
-      const key = [left, ...after.log.map(({ id }) => id), ...after.locals.map((each) => each.key)].join(" ");
-      if (seen.has(key)) continue;
-      seen.add(key);
-      walk(after, left - 1, path);
-      if (walked.finding) return;
-    }
-  };
-  walk(begin(), depth, []);
-  return walked;
+  return walkAll<World | null, Move>({
+    begin: begin(),
+    moves: (world) => movesOf(world!),
+    broken,
+    keyOf: (world) => [...world!.log.map(({ id }) => id), ...world!.locals.map(({ key }) => key)].join(" "),
+  }, depth);
 }

@@ -30,7 +30,7 @@ import {
   sam,
   signed,
 } from "./cast.ts";
-import type { Walked } from "./fork_walk.ts";
+import type { Walked } from "./walk.ts";
 
 const facts = { site: testSite, cards };
 const view = (room: Bytes, pos: number) => signed(room, { pos, hash: draw("L", String(pos)) });

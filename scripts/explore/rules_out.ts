@@ -23,21 +23,24 @@ export interface RuleOut {
   readonly edits: readonly (readonly [from: string, to: string])[];
 }
 
-const group = (name: string) => `lib/protocol/group/${name}.ts`;
-const rules = group("commit_rules");
-
-const fork = (rule: string, property: number, file: string, ...edits: RuleOut["edits"]): RuleOut => {
-  return { rule, walk: "forks", depth: 6, property, file: group(file), edits };
-};
-const door = (rule: string, ...edits: RuleOut["edits"]): RuleOut => {
-  return { rule, walk: "doors", depth: 4, property: 27, file: rules, edits };
-};
-const lie = (rule: string, file: string, ...edits: RuleOut["edits"]): RuleOut => {
-  return { rule, walk: "lies", depth: 4, property: 26, file: group(file), edits };
-};
-const newcomer = (rule: string, file: string, ...edits: RuleOut["edits"]): RuleOut => {
-  return { rule, walk: "newcomer", depth: 3, property: 28, file: group(file), edits };
-};
+/** Makes the rules that one walk needs. @param depth steps within which the attack is found */
+const ruleOf =
+  (walk: WalkName, depth: number) =>
+  (rule: string, property: number, file: string, ...edits: RuleOut["edits"]): RuleOut => ({
+    rule,
+    walk,
+    depth,
+    property,
+    file: `lib/protocol/group/${file}.ts`,
+    edits,
+  });
+const fork = ruleOf("forks", 6);
+const door = (rule: string, ...edits: RuleOut["edits"]) =>
+  ruleOf("doors", 4)(rule, 27, "commit_rules", ...edits);
+const lie = (rule: string, file: string, ...edits: RuleOut["edits"]) =>
+  ruleOf("lies", 4)(rule, 26, file, ...edits);
+const newcomer = (rule: string, file: string, ...edits: RuleOut["edits"]) =>
+  ruleOf("newcomer", 3)(rule, 28, file, ...edits);
 
 /** All rules that are taken out. */
 export const rulesOut: readonly RuleOut[] = [

@@ -1,9 +1,10 @@
 /** Walks: all of the exploration, by name: what the task and the tests run. */
 
 import { walkDoors } from "./door_walk.ts";
-import { type Walked, walkForks } from "./fork_walk.ts";
+import { walkForks } from "./fork_walk.ts";
 import { walkLies } from "./liar_walk.ts";
 import { walkNewcomer } from "./newcomer_walk.ts";
+import type { Walked } from "./walk.ts";
 
 /** One of them. */
 export type WalkName = "forks" | "lies" | "doors" | "newcomer";

@@ -5,26 +5,24 @@ import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { signingKey } from "../../lib/crypto/ed25519.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { type LinkMessage, newestEpoch } from "../../lib/protocol/channel/link_messages.ts";
 import { parseBox } from "../../lib/protocol/group/box.ts";
 import { type Commit, parseCommit } from "../../lib/protocol/group/commit.ts";
 import { headAfter, type RoomHead } from "../../lib/protocol/group/commit_rules.ts";
 import { entryKinds } from "../../lib/protocol/group/history.ts";
 import { policies } from "../../lib/protocol/group/roster.ts";
-import { type InvitePins, parseInvite } from "../../lib/protocol/identity/invite.ts";
 import { member, successor } from "../fakes/commits.ts";
 import { type HostileServer, hostileTest } from "../fakes/hostile_server.ts";
+import { invited } from "../fakes/invited.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { signedBy, unsigned } from "../fakes/site.ts";
 import { until } from "../fakes/until.ts";
-import { type Client, headIn, type World, worldTest } from "../fakes/world.ts";
+import { type Client, headIn, quits, rosterIn, stateIn, type World, worldTest } from "../fakes/world.ts";
 
 const erin = await person("erin");
 const zeros = new Uint8Array(32);
-const roster = (client: Client) => headIn(client)?.roster.map(({ name }) => name).join() ?? "";
-const isIn = (client: Client, names: string) => until(`${names} are in`, () => roster(client) === names);
+const isIn = (client: Client, names: string) => until(`${names} are in`, () => rosterIn(client) === names);
 const warned = (client: Client, text: string) =>
   until(text, () => client.view.warnings.some((each) => each.includes(text)), {
     instead: () => JSON.stringify([client.view.warnings, client.view.notices]),
@@ -33,21 +31,6 @@ const told = (client: Client, text: string) =>
   until(text, () => client.view.notices.some((each) => each.includes(text)), {
     instead: () => JSON.stringify([client.view.warnings, client.view.notices]),
   });
-const goes = async (client: Client) => {
-  client.chat.quit();
-  await client.done;
-};
-const state = ({ chat: { conversation: { room } } }: Client) => {
-  assert(room instanceof MemberRoom);
-  return room.state;
-};
-async function invited(client: Client, line: string): Promise<InvitePins> {
-  const before = client.view.answers.length;
-  client.view.type(line);
-  await until("an invite", () => client.view.answers.slice(before).some((text) => text.includes("chat://")));
-  return parseInvite(client.view.answers.findLast((text) => text.includes("chat://"))!.replace("HOST", "h"))
-    .pins!;
-}
 /** Ira, in a closed room. */
 async function closed(world: World, server?: HostileServer): Promise<Client> {
   const ira = await world.enter("ira", server ? { port: server.port } : {});
@@ -106,7 +89,7 @@ for (const by of ["a pass", "her own entry"]) {
       if (by !== "a pass") ira.view.type("/open");
       const pins = by === "a pass" ? await invited(ira, "/invite --pass") : null;
       await until("open or closed", () => headIn(ira)!.policy === (by === "a pass" ? 1 : 0));
-      await goes(ira);
+      await quits(ira);
       let cut = false;
       const held: LinkMessage[] = [];
       server.down = (message, name) => {
@@ -126,7 +109,7 @@ for (const by of ["a pass", "her own entry"]) {
       const dana = await world.join("dana", { port: server.port, pins });
       await until("cut", () => cut);
       await dana.view.until((event) => event.type === "entered");
-      assertEquals(roster(dana), "ira,dana");
+      assertEquals(rosterIn(dana), "ira,dana");
       assert(!dana.view.warnings.some((text) => /protocol|still/.test(text)), dana.view.warnings.join());
     },
   );
@@ -171,8 +154,8 @@ for (const isCut of [false, true]) {
       ira.view.type("/kick --return dana");
       await dana.view.until((event) => event.type === "removed" && event.who === "dana");
       const known = headIn(ira)!.epoch;
-      await goes(dana);
-      await goes(friend);
+      await quits(dana);
+      await quits(friend);
       // Erin goes on from before she was put out, as if nothing had happened.
       const branch = new Map<number, Commit>();
       for (let at: RoomHead = fork; at.epoch <= known;) {
@@ -211,7 +194,7 @@ hostileTest(
     ira.view.type("/kick --return dana");
     await dana.view.until((event) => event.type === "removed" && event.who === "dana");
     const known = headIn(ira)!.epoch;
-    for (const each of [dana, friend, ira]) await goes(each);
+    for (const each of [dana, friend, ira]) await quits(each);
     // Erin goes on from before: in what she shows, dana is out by her own wish, and she is not.
     const roster = fork.roster.filter(({ name }) => name !== "dana").map((m) => ({ ...m, boxHash: zeros }));
     const before = { ...fork, epoch: known, commitHash: systemRandom(32), roster };
@@ -244,7 +227,7 @@ hostileTest("another's invite for the same epoch does not pass for ira's", async
   const hers = { roomId: known.room, inviterId: erin.card.id, pass: { seed, epoch: listing.epoch } };
   const first = await world.join("dana", { port: server.port, pins: hers });
   await until("she has tried erin's", () => seen.commits.length > 0);
-  await goes(first);
+  await quits(first);
   seen.commits.length = seen.boxes.length = 0;
   const error = await (await world.join("dana", { port: server.port, pins })).done;
   assertStringIncludes((error as Error).message, "does not fit");
@@ -269,7 +252,7 @@ async function alarmed(
   ira.view.type(line);
   await warned(dana, "hides or changes something");
   const known = headIn(dana)!;
-  await goes(dana);
+  await quits(dana);
   server.down = (message) => [message];
   return { ira, known };
 }
@@ -297,7 +280,7 @@ hostileTest("a stranger's invite lifts no alarm, and costs no stay", async (worl
   await told(back, "does not lift the warning");
   assertEquals([seen.commits, seen.asked], [[], []]);
   await until("as it was", () => back.chat.conversation.room !== null);
-  assertEquals([state(back).alarm, state(back).status], ["hides", "in"]);
+  assertEquals([stateIn(back).alarm, stateIn(back).status], ["hides", "in"]);
   stranger.close();
 });
 
@@ -311,7 +294,7 @@ hostileTest("an invite that was taken back costs no stay either", async (world, 
   assertStringIncludes((error as Error).message, "still"); // she was never put out
   const back = await world.join("dana");
   await until("as it was", () => back.chat.conversation.room !== null);
-  assertEquals([state(back).alarm, state(back).status, state(back).isGivenUp ?? false], [
+  assertEquals([stateIn(back).alarm, stateIn(back).status, stateIn(back).isGivenUp ?? false], [
     "hides",
     "in",
     false,
@@ -333,7 +316,7 @@ hostileTest(
 
 worldTest("put out with --return, and invited by pass again: in at once", async (world) => {
   const ira = await closed(world);
-  await goes(await world.enter("dana", { pins: await invited(ira, "/invite --pass") }));
+  await quits(await world.enter("dana", { pins: await invited(ira, "/invite --pass") }));
   await isIn(ira, "ira,dana");
   ira.view.type("/kick --return dana");
   await isIn(ira, "ira");

@@ -5,68 +5,47 @@ import { ChatError, exitCodes } from "../../lib/errors.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import type { LinkMessage, MessageOf } from "../../lib/protocol/channel/link_messages.ts";
 import { newestEpoch } from "../../lib/protocol/channel/link_messages.ts";
-import { type InvitePins, parseInvite } from "../../lib/protocol/identity/invite.ts";
+import type { InvitePins } from "../../lib/protocol/identity/invite.ts";
 import { skeleton } from "../../lib/protocol/identity/name.ts";
-import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { entryKinds } from "../../lib/protocol/group/history.ts";
 import { genesis } from "../fakes/commits.ts";
 import { hostileTest } from "../fakes/hostile_server.ts";
+import { invited } from "../fakes/invited.ts";
 import { person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { until } from "../fakes/until.ts";
-import { type Client, clockTest, headIn, type World, worldTest } from "../fakes/world.ts";
-
-const roster = (client: Client) => headIn(client)?.roster.map(({ name }) => name).join() ?? "";
-const gone = async (client: Client) => {
-  client.chat.quit();
-  await client.done;
-};
-/** What a client's room keeps. */
-const state = ({ chat: { conversation: { room } } }: Client) => {
-  assert(room instanceof MemberRoom);
-  return room.state;
-};
-/** Types a command that shows an invite, and reads it. */
-async function invited(client: Client, line: string): Promise<InvitePins> {
-  const before = client.view.answers.length;
-  client.view.type(line);
-  await until("an invite", () => client.view.answers.slice(before).some((text) => text.includes("chat://")));
-  return parseInvite(client.view.answers.findLast((text) => text.includes("chat://"))!.replace("HOST", "h"))
-    .pins!;
-}
+import { clockTest, headIn, quits, rosterIn, stateIn, type World, worldTest } from "../fakes/world.ts";
 
 worldTest(
   "nobody is at home: somebody comes in, is read later, and all see how she came in",
   async (world) => {
     const ira = await world.enter("ira");
-    await gone(ira);
+    await quits(ira);
     const dana = await world.join("dana", { message: "build 1" }, false, true);
     assertEquals(await dana.done, exitCodes.done);
     const back = await world.enter("ira");
     await back.view.hears("dana: build 1");
     const added = back.view.events.find((event) => event.type === "added");
     assertEquals(added, { type: "added", room: "lobby", by: "dana", who: "dana", verified: false });
-    assertEquals(roster(back), "ira,dana");
+    assertEquals(rosterIn(back), "ira,dana");
   },
 );
 
 clockTest(
   "a member who is there and lets nobody in is waited for no longer than five seconds",
   async (world, clock) => {
-    const { identity } = await person("ira");
     const ira = await RawClient.open(world.port, "ira");
     await ira.publishPrekey("ira");
     const first = genesis(await person("ira"));
     assertEquals(await ira.inStream((ref) => ({ type: "COMMIT", ref, commit: first.bytes })), "STORED 1");
-    assert(identity);
     const dana = await world.join("dana");
     await until("asked", () => dana.view.notices.some((text) => text.includes("is asked to let you in")));
     clock.jump(2_000);
     await until("asked again", () => ira.types().includes("ADMIT"));
-    assertEquals(roster(dana), "");
+    assertEquals(rosterIn(dana), "");
     clock.jump(4_000);
     await dana.view.until((event) => event.type === "entered");
-    assertEquals(roster(dana), "ira,dana");
+    assertEquals(rosterIn(dana), "ira,dana");
     ira.close();
   },
 );
@@ -74,7 +53,7 @@ clockTest(
 worldTest(
   "many come in at once to a room where nobody is: each is in, and hears the others",
   async (world) => {
-    await gone(await world.enter("ira"));
+    await quits(await world.enter("ira"));
     const people = await Promise.all(["dana", "erin", "sahnawaz"].map((name) => world.join(name)));
     for (const { view } of people) await view.until((event) => event.type === "entered");
     await until("all in", () => people.every((each) => headIn(each)!.roster.length === 4));
@@ -89,15 +68,15 @@ worldTest("an invite with a pass lets one person in to a closed room, once", asy
   ira.view.type("/close");
   const pins = await invited(ira, "/invite --pass");
   assertEquals(headIn(ira)!.passes.length, 1);
-  await gone(ira);
+  await quits(ira);
   const dana = await world.enter("dana", { pins });
-  assertEquals([roster(dana), headIn(dana)!.passes.length], ["ira,dana", 0]);
-  assertEquals(state(dana).inviter, null, "she was shown what the inviter has signed");
+  assertEquals([rosterIn(dana), headIn(dana)!.passes.length], ["ira,dana", 0]);
+  assertEquals(stateIn(dana).inviter, null, "she was shown what the inviter has signed");
   const erin = await (await world.join("erin", { pins })).done;
   assert(erin instanceof ChatError);
   assertStringIncludes(erin.message, "lets nobody in any more");
   // The same invite again finds her in.
-  await gone(dana);
+  await quits(dana);
   await world.enter("dana", { pins });
 }, { limits: { commitEveryMs: 50 } });
 
@@ -118,13 +97,13 @@ worldTest("an invite for a name lets nobody else in, and one that is taken back 
 worldTest("in an open room an invite that was used is an invite all the same", async (world) => {
   const ira = await world.enter("ira");
   const pins = await invited(ira, "/invite --pass");
-  await gone(ira);
-  await gone(await world.enter("dana", { pins }));
-  assertEquals(roster(await world.enter("erin", { pins })), "ira,dana,erin");
+  await quits(ira);
+  await quits(await world.enter("dana", { pins }));
+  assertEquals(rosterIn(await world.enter("erin", { pins })), "ira,dana,erin");
 }, { limits: { commitEveryMs: 50 } });
 
 worldTest("a name that is taken in the room, with another key, keeps one out and is told", async (world) => {
-  await gone(await world.enter("dana"));
+  await quits(await world.enter("dana"));
   world.keysOf.set("DANA", "erin");
   const profile = await world.profile("DANA");
   world.server.rooms.store.giveName(skeleton("DANA"), profile.card.id); // as an account may
@@ -138,7 +117,7 @@ worldTest(
   "a member whose known key is another one keeps the door shut until the person has decided",
   async (world) => {
     const ira = await world.enter("ira");
-    await gone(ira);
+    await quits(ira);
     const dana = await world.profile("dana");
     dana.known.pinUser(ira.chat.conversation.room!.context.serverId, "ira", (await person("erin")).card.id);
     dana.close();
@@ -150,7 +129,7 @@ worldTest(
     assertEquals(headIn(asked), null);
     asked.view.type("/trust ira");
     await asked.view.until((event) => event.type === "entered");
-    assertEquals(roster(asked), "ira,dana");
+    assertEquals(rosterIn(asked), "ira,dana");
   },
 );
 
@@ -165,14 +144,14 @@ async function closedRoom(
 ): Promise<{ pins: InvitePins; earlier: MessageOf<"CHAIN">["commit"] }> {
   const ira = await world.enter("ira");
   const { store } = world.server.rooms;
-  const { id } = state(ira);
+  const { id } = stateIn(ira);
   ira.view.type("/close");
   await until("closed", () => headIn(ira)!.policy === 1);
   const earlier = store.lastCommit(id)!.bytes;
   const pins = await invited(ira, "/invite --pass");
   ira.view.type("/rekey");
   await until("rekeyed", () => headIn(ira)!.epoch > pins.pass!.epoch);
-  await gone(ira);
+  await quits(ira);
   return { pins, earlier };
 }
 
@@ -239,7 +218,7 @@ hostileTest(
     await until("on the screen", () => headIn(ira) !== null);
     ira.view.type("/rekey");
     await until("rekeyed", () => headIn(ira)!.epoch > pins.pass!.epoch + 1);
-    await gone(ira);
+    await quits(ira);
     const dana = await world.join("dana", { pins, port: server.port });
     await until("told", () => dana.view.warnings.some((text) => text.includes("not valid (rule 2")));
     assertEquals(commits, []);
@@ -255,7 +234,7 @@ hostileTest(
     const early = await invited(ira, "/invite --pass");
     ira.view.type("/open");
     const dana = await world.enter("dana", { port: server.port });
-    const { id } = state(dana);
+    const { id } = stateIn(dana);
     // Her removal never reaches her: in its place stands what is no commit.
     server.down = (message, name) => {
       const isRemoval = name === "dana" && message.type === "ENTRY" && message.kind === entryKinds.commit;
@@ -266,18 +245,18 @@ hostileTest(
       "warned",
       () => dana.view.warnings.some((text) => text.includes("hides or changes something")),
     );
-    await gone(dana);
+    await quits(dana);
     const late = await invited(ira, "/invite --pass dana");
     assert(late.pass!.epoch > early.pass!.epoch);
 
     const still = await world.join("dana", { pins: early });
     await until("told", () => still.view.notices.some((text) => text.includes("does not lift the warning")));
-    await gone(still);
+    await quits(still);
 
     const anew = await world.enter("dana", { pins: late });
-    await until("in", () => roster(anew).includes("dana") && state(anew).alarm === null);
+    await until("in", () => rosterIn(anew).includes("dana") && stateIn(anew).alarm === null);
     anew.view.type("again");
     await ira.view.hears("dana: again");
-    assertEquals(state(anew).id, id);
+    assertEquals(stateIn(anew).id, id);
   },
 );

@@ -3,6 +3,7 @@
  * scripted view. Only the keys are recorded, since making them would take minutes.
  */
 
+import { assert } from "@std/assert";
 import { test } from "./test.ts";
 import { setImmediate } from "node:timers";
 import { join } from "@std/path";
@@ -14,6 +15,7 @@ import type { ChatOptions } from "../../lib/client/chat_options.ts";
 import { type EntryOptions, takeLines } from "../../lib/client/commands/line_entry.ts";
 import { type Dial, dialTcp } from "../../lib/client/connection/dial.ts";
 import { MemberRoom } from "../../lib/client/rooms/member_room.ts";
+import type { RoomState } from "../../lib/client/rooms/room_state.ts";
 import type { RoomHead } from "../../lib/protocol/group/commit_rules.ts";
 import { openProfile, type Profile } from "../../lib/client/profile/profile.ts";
 import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
@@ -270,10 +272,27 @@ export function worldTest(
   test({ name, ignore, sanitizeOps: false, sanitizeResources: false, fn: () => inWorld(act, options) });
 }
 
+/** What a client keeps of the room on its screen. */
+export function stateIn({ chat: { conversation: { room } } }: Client): RoomState {
+  assert(room instanceof MemberRoom);
+  return room.state;
+}
+
 /** The room on a client's screen, as its last valid commit left it. */
 export function headIn(client: Client): RoomHead | null {
   const { room } = client.chat.conversation;
   return room instanceof MemberRoom ? room.state.head : null;
+}
+
+/** The names of its members, with commas; empty while there is no such room. */
+export function rosterIn(client: Client): string {
+  return headIn(client)?.roster.map(({ name }) => name).join() ?? "";
+}
+
+/** Ends a client as its user does, and waits for the end. */
+export async function quits({ chat, done }: Client): Promise<void> {
+  chat.quit();
+  await done;
 }
 
 /** The same with a clock that jumps, for server and clients alike. */

@@ -88,7 +88,8 @@ export const commands: readonly Command[] = [
     args: "[NAME]",
     takes: "person",
     help:
-      "Let NAME in; alone: the command that joins; --pass [NAME]: one that lets somebody in by itself, once (admins)",
+      "Let NAME in; alone: the command that joins; --pass [NAME]: one that lets somebody in by itself, once (admins); " +
+      "--list, --revoke [NAME]: show those, take them back (admins)",
     run: invite,
   },
   {

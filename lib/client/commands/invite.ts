@@ -11,7 +11,8 @@ import { command } from "../../program.ts";
 import { formatInvite, type InvitePass } from "../../protocol/identity/invite.ts";
 import { isName, skeleton } from "../../protocol/identity/name.ts";
 import { basePolicy, findMember, includesId, keyFileFlag, policies } from "../../protocol/group/roster.ts";
-import { shownTime } from "../../timestamp.ts";
+import { typedName } from "../../sanitize.ts";
+import { shownTime, timestamp } from "../../timestamp.ts";
 import type { ChatApi } from "./chat_api.ts";
 import { namedRoom, needAdmin } from "./administration.ts";
 import { findPerson, NobodyThere } from "../rooms/people.ts";
@@ -29,7 +30,10 @@ export async function invite(chat: ChatApi, rest: string): Promise<void> {
   if (words.includes("--pass")) return makePass(chat, room, name);
   const option = words.find((word) => word.startsWith("--"));
   if (option) {
-    throw new ChatError(`/invite has no option "${option}"`, "/help invite shows those that it has");
+    throw new ChatError(
+      `/invite has no option "${typedName(option)}"`,
+      "/help invite shows those that it has",
+    );
   }
   if (name === "") return chat.view.answer(linkTo(chat, room, null, "NAME"));
   await letIn(chat, room, name);
@@ -77,7 +81,10 @@ function linkTo(chat: ChatApi, room: MemberRoom, pass: InvitePass | null, name: 
 function makePass(chat: ChatApi, room: MemberRoom, name: string): void {
   needAdmin(room, "make an invite that lets somebody in by itself");
   if (name !== "" && !isName(name)) {
-    throw new ChatError(`"${name}" is no name`, "/invite --pass NAME, or /invite --pass for anybody");
+    throw new ChatError(
+      `"${typedName(name)}" is no name`,
+      "/invite --pass NAME, or /invite --pass for anybody",
+    );
   }
   if (hasKeyFile(room)) {
     throw new ChatError(
@@ -101,10 +108,7 @@ function makePass(chat: ChatApi, room: MemberRoom, name: string): void {
 
 /** The last minute of a pass, in the time of this machine. */
 function endOf(until: number): string {
-  const date = new Date(shownTime(until * 1000));
-  const two = (n: number) => String(n).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
-    `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return timestamp(shownTime(until * 1000)).slice(0, -":00".length);
 }
 
 /** The invites that let somebody in by themselves. */
@@ -126,7 +130,7 @@ function revoke(chat: ChatApi, room: MemberRoom, name: string): void {
     throw new ChatError(
       name === ""
         ? `No invite to ${room.label} lets anybody in by itself`
-        : `No invite to ${room.label} is for "${name}"`,
+        : `No invite to ${room.label} is for "${typedName(name)}"`,
       "/invite --pass makes one; /close keeps out whoever has another",
     );
   }

@@ -256,7 +256,11 @@ function showPasses(room: EffectsRoom, { author, how, passes }: Commit, head: Ro
   }
   const gone = head.passes.filter((pass) => !isIn(passes, pass)).length;
   if (gone === 0 || how === commitHow.pass) return;
-  room.news.notice(gone === 1 ? "One such invite is over." : `${gone} such invites are over.`);
+  room.news.notice(
+    gone === 1
+      ? "An invite that lets somebody in by itself is over."
+      : `${gone} invites that let somebody in by themselves are over.`,
+  );
 }
 
 /** Who is kept out from now on, or no longer, where joining and going do not say so themselves. */

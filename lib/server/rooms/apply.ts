@@ -243,8 +243,8 @@ export function judgeCommit(state: AppliedState, commit: Commit): ErrorCode | nu
   }
   const isEntry = commit.how !== commitHow.member;
   // An author who was removed by the winning commit has lost the race as well, and is told so.
-  const isKnown = room !== undefined && state.store.stays(room.id, commit.author).length > 0;
-  if (!room || (isEntry ? room.isDirect : !isKnown)) return "DENIED";
+  const mayLose = (id: Bytes) => state.store.stays(id, commit.author).length > 0;
+  if (!room || (isEntry ? room.isDirect : !mayLose(room.id))) return "DENIED";
   if (commit.epoch <= room.head.epoch) return "CONFLICT";
   if (room.isRetired || room.hasMember(commit.author) === isEntry || commit.view.pos > room.last) {
     return "DENIED";

@@ -117,7 +117,7 @@ export abstract class RoomLog {
   #transit: TransitSealer | null = null;
   #history!: Bytes;
   /** The newest head that was asked for. */
-  #head: { readonly pos: number; readonly signature: Bytes; readonly encoded: Bytes } | null = null;
+  #head: { readonly view: SignedView; readonly encoded: Bytes } | null = null;
   #expiredUpTo = 0;
   /** Of messages and boxes that are kept. */
   #bytes = 0;
@@ -281,15 +281,15 @@ export abstract class RoomLog {
 
   /** Where it stood at a position that is on disk, as the server has signed it. */
   viewAt(pos: number): SignedView {
-    return { pos, hash: this.host.store.historyAt(this.id, pos)!, headSig: this.#signedAt(pos).signature };
+    return this.#signedAt(pos).view;
   }
 
-  #signedAt(pos: number): { readonly signature: Bytes; readonly encoded: Bytes } {
-    if (this.#head?.pos !== pos) {
+  #signedAt(pos: number): { readonly view: SignedView; readonly encoded: Bytes } {
+    if (this.#head?.view.pos !== pos) {
       const hash = this.host.store.historyAt(this.id, pos)!;
       const signature = this.host.signHead(this.id, { pos, hash });
       const encoded = encodeMessage({ type: "HEAD", room: this.id, pos, signature });
-      this.#head = { pos, signature, encoded };
+      this.#head = { view: { pos, hash, headSig: signature }, encoded };
     }
     return this.#head!;
   }
