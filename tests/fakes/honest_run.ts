@@ -4,6 +4,7 @@
  * lost connections.
  */
 
+import { equals } from "@std/bytes/equals";
 import { encodeHex } from "@std/encoding/hex";
 import { test } from "./test.ts";
 import type { RandomSource } from "../../lib/crypto/random.ts";
@@ -233,10 +234,22 @@ class Run {
     this.#away.add(name);
   }
 
+  /**
+   * Whether all are members of the same room at what the server is now: one that began anew is entered one by
+   * one, and whoever has not noticed yet that it did has everybody's old room.
+   */
+  #isOneRoom(all: readonly Client[]): boolean {
+    const { site } = this.world.server.rooms;
+    const heads = all.map(headIn);
+    const hashes = new Set(heads.map((head) => head && encodeHex(head.commitHash)));
+    return hashes.size === 1 && heads.every((head) => head !== null && head.roster.length >= all.length) &&
+      all.every(({ chat }) => equals(chat.conversation.room!.context.site, site));
+  }
+
   async end(): Promise<void> {
     const all = [...this.here.values()];
     for (const client of all) await this.#settled(client);
-    if (this.keeping !== "durable") await this.#until("all in one room", () => isOneRoom(all));
+    if (this.keeping !== "durable") await this.#until("all in one room", () => this.#isOneRoom(all));
     for (const [name, { view }] of this.here) view.type(`end of ${name}`);
     for (const name of this.here.keys()) {
       await this.#until(
@@ -256,13 +269,6 @@ class Run {
       if (new Set(view.said).size !== view.said.length) throw new Error(`${name} heard something twice`);
     }
   }
-}
-
-/** Whether all are members of the same room: one that began anew is entered one by one. */
-function isOneRoom(all: readonly Client[]): boolean {
-  const heads = all.map(headIn);
-  const hashes = new Set(heads.map((head) => head && encodeHex(head.commitHash)));
-  return hashes.size === 1 && heads.every((head) => head !== null && head.roster.length >= all.length);
 }
 
 /** Runs many, some at once, so that nobody's waiting costs time. */
