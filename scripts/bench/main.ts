@@ -4,13 +4,15 @@
  *
  *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, catch-up, entry, seal, idle, start, floods (default: all)
  *   --rooms N,…     for small-rooms: of 5, and of 2 (default: 1,100,1000)
+ *   --against FILE  small-rooms in turns with another executable: what a change has cost or won
  *   --members N,…   for fan-out (default: 10,100,250,500,1000)
  *   --reps N        how often each is run (default: 3); medians are printed
  *   --seconds N     for each mode of fan-out (default: 2)
  *   --sources       measure the sources instead of dist/chat
  *   --peers         InspIRCd, ngIRCd, NATS and Mosquitto, with TLS, in turns with this; --harness DIR says where
  *                   their harness is (default: ../shared/peers); only fan-out, N = 500 unless --members
- *   --profile MODE  one fan-out run of lat, thr or few at N = 500 with the server's profile
+ *   --profile MODE  one run of lat, thr or few at N = 500, or of small1 or small64 in 100 rooms of five, with the
+ *                   server's profile
  */
 
 import { parseArgs } from "@std/cli/parse-args";
@@ -22,7 +24,7 @@ import { ServerProcess } from "./server_process.ts";
 import { startUpTimes } from "./start_up.ts";
 
 const options = parseArgs(Deno.args, {
-  string: ["only", "members", "rooms", "reps", "seconds", "harness", "profile"],
+  string: ["only", "members", "rooms", "reps", "seconds", "harness", "profile", "against"],
   boolean: ["peers", "sources"],
 });
 const text = (flag: string) => options[flag] as string | undefined;
@@ -39,6 +41,16 @@ async function measure(what: string, run: Record<string, unknown>): Promise<void
     await generate(what, { label: "chat", port: server.port, pid: server.pid, ...run });
   } finally {
     await server.stop();
+  }
+}
+
+/** The same beside a server of another executable, each in its turn. */
+async function measureBoth(what: string, run: Record<string, unknown>): Promise<void> {
+  const other = await ServerProcess.start({ executable: text("against")! });
+  try {
+    await measure(what, { ...run, against: { label: "before", port: other.port, pid: other.pid } });
+  } finally {
+    await other.stop();
   }
 }
 
@@ -79,7 +91,11 @@ async function all(): Promise<void> {
     if (kinds.includes("small-rooms")) {
       for (const rooms of (text("rooms") ?? "1,100,1000").split(",").map(Number)) {
         for (const members of [5, 2]) {
-          await measure("small-rooms", { rooms, members, seconds: fanOut.seconds });
+          await (text("against") ? measureBoth : measure)("small-rooms", {
+            rooms,
+            members,
+            seconds: fanOut.seconds,
+          });
         }
       }
     }

@@ -14,6 +14,7 @@ export const columns: Record<string, string> = {
   small64: "peer rooms msgs/s p50_us p99_us cpu_us/msg srv_cpu% gen_cpu%",
   pair1: "peer rooms msgs/s p50_us p99_us cpu_us/msg srv_cpu% gen_cpu%",
   pair64: "peer rooms msgs/s p50_us p99_us cpu_us/msg srv_cpu% gen_cpu%",
+  ratio: "of rooms cpu_here/against",
   entry: "peer n ms cli_cpu_ms srv_cpu_ms",
   idle: "peer n rss0_kB rss_kB kB/member cpu%",
   start: "what ms",

@@ -6,52 +6,114 @@
 import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { makePeople } from "./member.ts";
 import { cpuMs } from "./process_usage.ts";
+import { median } from "./rows.ts";
 import { type Member, RoomOfLoad } from "./room_of_load.ts";
 
-/** One run. */
-export interface SmallRoomsRun {
+/** A server that is measured. */
+export interface MeasuredServer {
   /** For the rows. */
   readonly label: string;
+  /** On 127.0.0.1. */
+  readonly port: number;
+  /** Its process. */
+  readonly pid: number;
+}
+
+/** One run. */
+export interface SmallRoomsRun extends MeasuredServer {
+  /** Measured in turns with it, when it is to be compared. */
+  readonly against?: MeasuredServer;
   /** How many rooms. */
   readonly rooms: number;
   /** People in each. */
   readonly members: number;
+  /** How many messages are on their way at a time; 1 and 64 by default. */
+  readonly windows?: readonly number[];
   /** For each window. */
   readonly seconds: number;
-  /** Of the server. */
-  readonly port: number;
-  /** Of the server. */
-  readonly pid: number;
 }
 
 const warmUpSeconds = 0.5;
+/** Seconds that one server is measured until it is the other's turn. */
+const turnSeconds = 0.5;
 
 /** Runs it: `small1` and `small64` (`pair1`, `pair64`): `label rooms msgs/s p50_us p99_us cpu_us/msg srv_cpu% gen_cpu%`. */
 export async function runSmallRooms(run: SmallRoomsRun, print: (row: string) => void): Promise<void> {
-  const { label, rooms: count, members, seconds, pid } = run;
+  const { against, rooms, members, seconds } = run;
+  const loads: Load[] = [];
+  for (const server of against ? [run, against] : [run]) {
+    loads.push({ server, traffic: new Traffic(await openRooms(rooms, members, server.port)) });
+  }
+  for (const window of run.windows ?? [1, 64]) {
+    for (const { traffic } of loads) await traffic.run(window, warmUpSeconds);
+    const turns = against ? Math.ceil(seconds / turnSeconds) : 1;
+    const results: Result[][] = loads.map(() => []);
+    for (let turn = 0; turn < turns; turn++) {
+      for (const [i, load] of loads.entries()) {
+        results[i].push(await measured(load, window, against ? turnSeconds : seconds));
+      }
+    }
+    const kind = `${members === 2 ? "pair" : "small"}${window}`;
+    for (const [i, { server }] of loads.entries()) {
+      print(`${kind} ${server.label} ${rooms} ${row(results[i])}`);
+    }
+    if (!against) continue;
+    const ratios = results[0].map((result, turn) => perMessage([result]) / perMessage([results[1][turn]]));
+    print(`ratio ${kind} ${rooms} ${median(ratios).toFixed(3)}`);
+  }
+}
+
+interface Load {
+  readonly server: MeasuredServer;
+  readonly traffic: Traffic;
+}
+
+interface Result {
+  /** Of each message, in milliseconds. */
+  readonly latencies: number[];
+  readonly tookSeconds: number;
+  readonly serverMs: number;
+  readonly ownMs: number;
+}
+
+async function openRooms(count: number, members: number, port: number): Promise<RoomOfLoad[]> {
   const people = await makePeople(count * members, "s");
   const rooms: RoomOfLoad[] = [];
   for (let i = 0; i < count; i++) {
-    const room = new RoomOfLoad(people.slice(i * members, (i + 1) * members), run.port);
+    const room = new RoomOfLoad(people.slice(i * members, (i + 1) * members), port);
     await room.login(members);
     await room.join();
     room.keepAlive();
     rooms.push(room);
   }
-  const traffic = new Traffic(rooms);
-  for (const window of [1, 64]) {
-    await traffic.run(window, warmUpSeconds);
-    const [cpu, own] = [cpuMs(pid), cpuMs(Deno.pid)];
-    const { latencies, tookSeconds } = await traffic.run(window, seconds);
-    const [serverMs, ownMs] = [cpuMs(pid) - cpu, cpuMs(Deno.pid) - own];
-    const at = (share: number) => (latencies[Math.floor(latencies.length * share)] * 1000).toFixed(0);
-    print(
-      `${members === 2 ? "pair" : "small"}${window} ${label} ${count} ` +
-        `${(latencies.length / tookSeconds).toFixed(0)} ${at(0.5)} ${at(0.99)} ` +
-        `${(serverMs * 1000 / latencies.length).toFixed(0)} ${(serverMs / tookSeconds / 10).toFixed(0)} ` +
-        `${(ownMs / tookSeconds / 10).toFixed(0)}`,
-    );
-  }
+  return rooms;
+}
+
+async function measured({ server, traffic }: Load, window: number, seconds: number): Promise<Result> {
+  const [cpu, own] = [cpuMs(server.pid), cpuMs(Deno.pid)];
+  const { latencies, tookSeconds } = await traffic.run(window, seconds);
+  return { latencies, tookSeconds, serverMs: cpuMs(server.pid) - cpu, ownMs: cpuMs(Deno.pid) - own };
+}
+
+/** Server CPU in microseconds. */
+function perMessage(results: readonly Result[]): number {
+  const messages = results.reduce((sum, { latencies }) => sum + latencies.length, 0);
+  return results.reduce((sum, { serverMs }) => sum + serverMs, 0) * 1000 / messages;
+}
+
+function row(results: readonly Result[]): string {
+  const latencies = results.flatMap((result) => result.latencies).sort((a, b) => a - b);
+  const sum = (of: (result: Result) => number) => results.reduce((total, result) => total + of(result), 0);
+  const seconds = sum(({ tookSeconds }) => tookSeconds);
+  const at = (share: number) => latencies[Math.floor(latencies.length * share)] * 1000;
+  return [
+    latencies.length / seconds,
+    at(0.5),
+    at(0.99),
+    perMessage(results),
+    sum(({ serverMs }) => serverMs) / seconds / 10,
+    sum(({ ownMs }) => ownMs) / seconds / 10,
+  ].map((n) => n.toFixed(0)).join(" ");
 }
 
 /** Messages on their way in all rooms, one room after the other. */
