@@ -111,6 +111,7 @@ export class ChatServer {
     const rsa = this.#rsa = new RsaQueue(limits.rsaAtOnce, limits.rsaQueued);
     const context: SessionContext = {
       rooms: this.rooms,
+      stopping: this.#stopping.signal,
       connectionLimiter,
       accessToken: parts.accessToken ?? null,
       signIn: this.signIn,

@@ -30,8 +30,10 @@ async function session(limits: Partial<Limits> = {}) {
   const events = new Status((line) => void log.push(line), true);
   const store = new MemoryStore(systemRandom);
   const defer = (act: () => void) => void setTimeout(act, 0);
+  const stopping = new AbortController();
   const context: SessionContext = {
     defer,
+    stopping: stopping.signal,
     writes: new WriteScheduler(defer),
     rooms: new Rooms({
       store,
@@ -57,7 +59,7 @@ async function session(limits: Partial<Limits> = {}) {
   const done = runSession(conn, { local: "l", remote: "r", address: "a", slot }, context).then(() =>
     over = true
   );
-  return { clock, client, conn, log, counts, context, done, isOver: () => over };
+  return { clock, client, conn, log, counts, context, stopping, done, isOver: () => over };
 }
 
 /** Faults by what the peer does; each ends in silence. */
@@ -169,6 +171,16 @@ test("a good handshake is welcomed, and its place given back", async () => {
   s.client.close();
   await s.done;
   assertEquals([s.context.rooms.peers.size, s.log.at(-1)], [0, "[+] ira left the server."]);
+});
+test("whoever shakes hands while the server stops is told so, and is not in", async () => {
+  const s = await session();
+  s.stopping.abort();
+  await handshakeUntil(s.client, "done", "HELLO");
+  await settle(100);
+  assertEquals(s.context.rooms.peers.size, 0);
+  assertEquals(s.log.at(-1), "[+] Refused. Username: ira: shutting down");
+  s.client.close();
+  await s.done;
 });
 test("one ClientHello more than a second takes waits its turn", async () => {
   const s = await session({ hellosPerSecond: 1 });

@@ -55,6 +55,8 @@ import { seconds, sleep } from "../../clock.ts";
 export interface SessionContext {
   /** Rooms, store, peers, clock. */
   readonly rooms: Rooms;
+  /** Aborted once the server takes nobody in any more. */
+  readonly stopping: AbortSignal;
   /** Counts and rates. */
   readonly connectionLimiter: ConnectionLimiter;
   /** Keys, puzzle and the RSA queue. */
@@ -300,6 +302,7 @@ const refusalWords: Record<number, string> = {
   [closeReasons.nameTaken]: "name taken",
   [closeReasons.accessToken]: "access token",
   [closeReasons.putOut]: "banned",
+  [closeReasons.shutdown]: "shutting down",
 };
 
 /** Check 8 of the handshake: token, bans, names. @returns a CLOSE reason */
@@ -309,6 +312,8 @@ function refusalOf(
   context: SessionContext,
 ): number | null {
   const { store, bans } = context.rooms;
+  // Whoever was shaking hands when the others were told: nothing would be kept of what she says.
+  if (context.stopping.aborted) return closeReasons.shutdown;
   // Hashed first, so that the comparison sees equal lengths and tells nothing of the token's.
   if (context.accessToken && !equalSecret(sha256(token), sha256(context.accessToken))) {
     return closeReasons.accessToken;
