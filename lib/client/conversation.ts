@@ -1,6 +1,6 @@
 /** Conversation: what a person does in a chat, as commands and typed lines see it: rooms, saying, trust, going. */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../hex.ts";
 import type { Clock } from "../clock.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { type Named, skeleton } from "../protocol/identity/name.ts";

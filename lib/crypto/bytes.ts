@@ -20,6 +20,14 @@ export function ascii(text: string): Bytes {
   });
 }
 
+/** The bytes of a label of ours; there are few, so they are kept. @returns not to be changed */
+export function labelBytes(label: string): Bytes {
+  let bytes = labels.get(label);
+  if (!bytes) labels.set(label, bytes = ascii(label));
+  return bytes;
+}
+const labels = new Map<string, Bytes>();
+
 /** A plain view of what node:crypto returns: a Buffer's own `slice` would share memory by surprise. */
 export function plain(buffer: Uint8Array): Bytes {
   return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);

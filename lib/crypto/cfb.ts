@@ -21,7 +21,7 @@ const blockBytes = 16;
  */
 export class CfbEncryptor {
   #cbc: Cipheriv;
-  #last: Bytes = new Uint8Array(blockBytes);
+  readonly #last: Bytes = new Uint8Array(blockBytes);
 
   /** Makes one. @param key 32 bytes */
   constructor(key: Uint8Array) {
@@ -40,11 +40,11 @@ export class CfbEncryptor {
     const length = plaintext.length;
     if (length === 0) return new Uint8Array(0);
     const blocks = Math.ceil(length / blockBytes);
-    const fed = new Uint8Array(blocks * blockBytes);
+    const fed = feed(blocks);
     for (let i = 0; i < blockBytes; i++) fed[i] = iv[i] ^ this.#last[i];
     fed.set(plaintext.subarray(0, (blocks - 1) * blockBytes), blockBytes);
     const stream = plain(this.#cbc.update(fed));
-    this.#last = stream.slice(-blockBytes);
+    for (let i = 0, at = stream.length - blockBytes; i < blockBytes; i++) this.#last[i] = stream[at + i];
     return xorInto(stream, plaintext);
   }
 }
@@ -70,7 +70,7 @@ export class CfbDecryptor {
     const length = ciphertext.length;
     if (length === 0) return new Uint8Array(0);
     const blocks = Math.ceil(length / blockBytes);
-    const fed = new Uint8Array(blocks * blockBytes);
+    const fed = feed(blocks);
     fed.set(iv);
     fed.set(ciphertext.subarray(0, (blocks - 1) * blockBytes), blockBytes);
     return xorInto(plain(this.#ecb.update(fed)), ciphertext);
@@ -91,6 +91,14 @@ export class BlockEncryptor {
   encrypt(blocks: Uint8Array): Bytes {
     return plain(this.#ecb.update(blocks));
   }
+}
+
+/** Memory for what the ciphers read: it is used up within the call. */
+let fedBytes = new Uint8Array(1024);
+function feed(blocks: number): Bytes {
+  const length = blocks * blockBytes;
+  if (fedBytes.length < length) fedBytes = new Uint8Array(length);
+  return fedBytes.subarray(0, length);
 }
 
 /** keystream ← keystream XOR text, cut to the text's length. */

@@ -7,8 +7,8 @@
 
 import type { Buffer } from "node:buffer";
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
-import { encodeHex } from "@std/encoding/hex";
-import { ascii, type Bytes, concat, plain } from "./bytes.ts";
+import { encodeHex } from "../hex.ts";
+import { type Bytes, concat, labelBytes, plain } from "./bytes.ts";
 import { KeyRefused } from "./key_refused.ts";
 
 /** Length of a signature in bytes. */
@@ -87,7 +87,7 @@ export function verifyingKey(publicKey: Uint8Array): VerifyingKey {
 
 /** `Sign(k, label, m)`: Ed25519 over label ‖ 0x00 ‖ m; 64 bytes. */
 export function signLabelled(key: SigningKey, label: string, message: Uint8Array): Bytes {
-  return plain(sign(null, concat(ascii(`${label}\0`), message), key.key));
+  return plain(sign(null, concat(labelBytes(`${label}\0`), message), key.key));
 }
 
 /** Whether `signature` is `Sign(k, label, message)`; never throws. */
@@ -98,7 +98,7 @@ export function verifyLabelled(
   signature: Uint8Array,
 ): boolean {
   try {
-    return verify(null, concat(ascii(`${label}\0`), message), key.key, signature);
+    return verify(null, concat(labelBytes(`${label}\0`), message), key.key, signature);
   } catch {
     return false;
   }

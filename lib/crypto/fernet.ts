@@ -13,7 +13,7 @@ import { decodeBase64Url, encodeBase64Url } from "@std/encoding/base64url";
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { Malformed } from "../errors.ts";
 import { ascii, type Bytes, concat, equalSecret, plain } from "./bytes.ts";
-import { hmac } from "./kdf.ts";
+import { hmac } from "./hmac.ts";
 
 const version = 0x80;
 const headBytes = 1 + 8 + 16;

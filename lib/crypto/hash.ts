@@ -6,26 +6,52 @@
  */
 
 import { createHash } from "node:crypto";
-import { ascii, type Bytes, plain } from "./bytes.ts";
+import { type Bytes, labelBytes, plain } from "./bytes.ts";
+import { maxShortBytes, shortText } from "./short_sha256.ts";
+
+const hashBytes = 32;
 
 /** `H(x)`: SHA-256 (FIPS 180-4) of the parts joined; 32 bytes. */
 export function sha256(...parts: Uint8Array[]): Bytes {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return plain(hash.digest());
+  let length = 0;
+  for (const part of parts) length += part.length;
+  if (length > maxShortBytes) {
+    const hash = createHash("sha256");
+    for (const part of parts) hash.update(part);
+    return plain(hash.digest());
+  }
+  shortText.begin();
+  for (const part of parts) shortText.add(part);
+  return finished();
 }
 
 /** `Hash(label, a, b, …)` = H(vec16(label) ‖ vec32(a) ‖ vec32(b) ‖ …); 32 bytes. */
 export function labelledHash(label: string, ...parts: Uint8Array[]): Bytes {
-  const hash = createHash("sha256");
-  const name = ascii(label);
-  hash.update(new Uint8Array([name.length >> 8, name.length & 0xff]));
-  hash.update(name);
-  const length = new DataView(new ArrayBuffer(4));
+  const name = labelBytes(label);
+  let length = 2 + name.length;
+  for (const part of parts) length += 4 + part.length;
+  if (length > maxShortBytes) return sha256(joined(name, parts, length));
+  shortText.begin().u16(name.length).add(name);
+  for (const part of parts) shortText.u32(part.length).add(part);
+  return finished();
+}
+
+function finished(): Bytes {
+  const hash = new Uint8Array(hashBytes);
+  shortText.finish(hash, 0);
+  return hash;
+}
+
+function joined(name: Bytes, parts: readonly Uint8Array[], length: number): Bytes {
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, name.length);
+  bytes.set(name, 2);
+  let at = 2 + name.length;
   for (const part of parts) {
-    length.setUint32(0, part.length);
-    hash.update(new Uint8Array(length.buffer));
-    hash.update(part);
+    view.setUint32(at, part.length);
+    bytes.set(part, at + 4);
+    at += 4 + part.length;
   }
-  return plain(hash.digest());
+  return bytes;
 }

@@ -8,7 +8,8 @@
 import { Malformed } from "../errors.ts";
 import { type Bytes, concat, equalSecret, u32 } from "./bytes.ts";
 import { CfbDecryptor, CfbEncryptor } from "./cfb.ts";
-import { hmac, kdf } from "./kdf.ts";
+import { hmac } from "./hmac.ts";
+import { kdf } from "./kdf.ts";
 
 /** Length of the tag in bytes. */
 export const tagBytes = 32;

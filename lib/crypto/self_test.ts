@@ -6,13 +6,14 @@
  */
 
 import { decodeBase64 } from "@std/encoding/base64";
-import { decodeHex, encodeHex } from "@std/encoding/hex";
+import { decodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../hex.ts";
 import { ChatError } from "../errors.ts";
 import { type Bytes, equalSecret } from "./bytes.ts";
 import { CfbEncryptor } from "./cfb.ts";
 import { signingKey, signLabelled, verifyingKey, verifyLabelled } from "./ed25519.ts";
 import { sha256 } from "./hash.ts";
-import { hmac } from "./kdf.ts";
+import { hmac } from "./hmac.ts";
 import { decapsulate, importMlkem } from "./mlkem.ts";
 import { importX25519, x25519 } from "./x25519.ts";
 import { importRsaPrivate, oaepDecrypt, oaepLabel } from "./oaep.ts";

@@ -122,5 +122,5 @@ export const defaultLimits: Limits = {
   storeBytes: 10 * 1024 ** 3,
   queueBytes: 4 * 1024 * 1024,
   queueSeconds: 30,
-  transitFrom: 16,
+  transitFrom: 4,
 };

@@ -319,7 +319,7 @@ const parsers: [string, (bytes: Uint8Array) => unknown, Uint8Array][] = [
   ["entry by pass", parseCommit, entryByPass],
   ["use of a pass", (b) => parseUse(b.slice()), new Uint8Array(96)],
   ["invite", invite, new TextEncoder().encode(passInvite)],
-  ["message", parseMessage, unhex(vectors("message").bytes)],
+  ["message", (b) => parseMessage(b.slice()), unhex(vectors("message").bytes)],
   ["box", parseBox, unhex(vectors("box").bytes)],
   [
     "content",

@@ -19,7 +19,7 @@ import { Console } from "../../server/operator/console.ts";
 import { ChatServer } from "../../server/server.ts";
 import { Status } from "../../server/operator/status.ts";
 import { tellAll } from "../../server/events.ts";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { version } from "../../version.ts";
 import { Answering } from "../../server/rooms/answering.ts";
 import { defaultRetention, type Retention } from "../../server/rooms/retention.ts";

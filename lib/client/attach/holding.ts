@@ -3,7 +3,7 @@
  * own, and a seat for every other program of the same person that attaches.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { sleep } from "../../clock.ts";
 import { ChatError, exitCodes, inWords } from "../../errors.ts";
 import { hostPort } from "../../host_port.ts";

@@ -3,7 +3,7 @@
  * elsewhere, each line under its id, so that it is said once.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Entered, Said, Typed } from "../chat_view.ts";
 import { parseLine } from "../commands/commands.ts";
 import type { RoomEvent } from "../room_events.ts";

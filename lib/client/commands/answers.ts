@@ -1,6 +1,6 @@
 /** Answers: what the program tells of rooms and people when it is asked. */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { fingerprint } from "../../crypto/identity.ts";
 import { ChatError } from "../../errors.ts";
 import { skeleton } from "../../protocol/identity/name.ts";

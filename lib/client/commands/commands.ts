@@ -1,6 +1,6 @@
 /** Commands: what a person can type in a room, as one table that drives parsing and /help. */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { ChatError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { changePassword, releaseKey } from "./account.ts";

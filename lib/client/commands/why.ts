@@ -1,6 +1,7 @@
 /** `/why`: who could read a message, with which keys it was sealed, and how its sender is known. */
 
-import { decodeHex, encodeHex } from "@std/encoding/hex";
+import { decodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { fingerprint } from "../../crypto/identity.ts";
 import { ChatError } from "../../errors.ts";
 import { timestamp } from "../../timestamp.ts";

@@ -5,7 +5,7 @@
  * the future is not sealed to, whatever the server says.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { equals } from "@std/bytes/equals";
 import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";

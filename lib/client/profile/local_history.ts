@@ -5,7 +5,7 @@
  * Forward secrecy ends at these files: who has them and the key reads what they hold.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";

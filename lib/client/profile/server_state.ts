@@ -3,7 +3,7 @@
  * prekeys; for a memory-only server, rooms by its run.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { equals } from "@std/bytes/equals";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";

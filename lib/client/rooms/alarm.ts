@@ -3,7 +3,7 @@
  * the person says how to go on. No member can raise it: one who lies about her view is named, and nothing stops.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { StreamState } from "./room_state.ts";
 
 const hides =

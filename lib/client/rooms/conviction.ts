@@ -4,7 +4,7 @@
  */
 
 import { encodeBase64 } from "@std/encoding/base64";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { type Bytes, concat } from "../../crypto/bytes.ts";
 import { spkiFromEd25519 } from "../../crypto/ed25519.ts";
 import { type HeadPlace, headText } from "../../protocol/group/signed_head.ts";

@@ -4,7 +4,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { type Bytes, compareBytes } from "../../crypto/bytes.ts";
 import { seconds } from "../../clock.ts";
 import { ChatError, exitCodes } from "../../errors.ts";

@@ -4,7 +4,7 @@
  */
 
 import type { Bytes } from "../../crypto/bytes.ts";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Clock } from "../../clock.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import { roomKinds } from "../../protocol/channel/link_messages.ts";

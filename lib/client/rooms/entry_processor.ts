@@ -5,7 +5,7 @@
 
 import { command } from "../../program.ts";
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { boxDecryptor, BoxUnreadable, openBox } from "../../protocol/group/box.ts";

@@ -4,7 +4,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
 import type { RoomEvent } from "../room_events.ts";

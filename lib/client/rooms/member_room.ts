@@ -5,7 +5,7 @@
 
 import { findMember, isAdmin, keyFileFlag, type Member, policies } from "../../protocol/group/roster.ts";
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { labelledHash } from "../../crypto/hash.ts";

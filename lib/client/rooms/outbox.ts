@@ -5,7 +5,7 @@
  * epoch; in a new epoch they are sealed anew with the same msg_id, so that nothing is lost or doubled.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { errorCodes } from "../../protocol/channel/link_messages.ts";
 import type { Connection } from "../connection/connection.ts";

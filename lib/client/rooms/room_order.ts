@@ -1,6 +1,6 @@
 /** RoomOrder: the numbers by which a person switches between rooms; a room keeps its place in later runs. */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { ChatError } from "../../errors.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";

@@ -1,6 +1,6 @@
 /** RoomSet: all rooms at the server, and how a person tells them apart. */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { ChatError } from "../../errors.ts";
 import { MemberRoom } from "./member_room.ts";

@@ -5,7 +5,7 @@
  * or sent (protocol §7.3). Old values of the running hash go into files of their own, written once.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { type GroupState, newGroupState, type Waiting } from "../../protocol/group/group_state.ts";
 import type { ProvedHead } from "../../protocol/group/signed_head.ts";

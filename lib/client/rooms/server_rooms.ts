@@ -4,7 +4,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { join } from "@std/path";
 import { type Clock, sleep } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";

@@ -5,7 +5,7 @@
  * accepted by it. When several keys claim one name, the person has to say by its digits which one is meant.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { safetyDigits } from "../../crypto/digits.ts";
 import { ChatError } from "../../errors.ts";
 import { type Named, skeleton } from "../../protocol/identity/name.ts";

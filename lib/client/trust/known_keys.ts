@@ -6,7 +6,8 @@
  * earlier one, so that writing is only ever appending.
  */
 
-import { decodeHex, encodeHex } from "@std/encoding/hex";
+import { decodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { equals } from "@std/bytes/equals";
 import { join } from "@std/path";
 import { type Clock, seconds, systemClock } from "../../clock.ts";

@@ -54,7 +54,8 @@ export class FrameReader {
   constructor(private readonly conn: ByteConn) {}
 
   /**
-   * The next frame, its length prefix included.
+   * The next frame, its length prefix included. A record may stand in this reader's own memory, until the next is
+   * asked for; a clear message is the caller's.
    *
    * @returns null when the stream ends before the frame begins
    * @throws Malformed when the length is out of bounds, or the stream ends inside the frame
@@ -75,8 +76,13 @@ export class FrameReader {
       : (((transit ? b[s] & 0x7f : b[s]) << 24 | b[s + 1] << 16 | b[s + 2] << 8 | b[s + 3]) >>> 0);
     if (length < shape.min || length > shape.max) throw new Malformed("a frame has a length it may not have");
     const head = transit ? transitHeadBytes : prefix;
-    const frame = new Uint8Array(head + length + (shape.kind === "record" ? tagBytes : 0));
-    const buffered = Math.min(frame.length, this.#end - this.#start);
+    const frameBytes = head + length + (shape.kind === "record" ? tagBytes : 0);
+    const buffered = Math.min(frameBytes, this.#end - this.#start);
+    if (shape.kind === "record" && buffered === frameBytes) {
+      this.#start += frameBytes;
+      return b.subarray(s, s + frameBytes);
+    }
+    const frame = new Uint8Array(frameBytes);
     frame.set(b.subarray(s, s + buffered));
     this.#start += buffered;
     for (let at = buffered; at < frame.length;) {

@@ -362,9 +362,8 @@ export class Link {
     if (this.#waiting.length === 1) {
       const only = this.#waiting.pop()!;
       this.#waitingBytes = 0;
-      if (only instanceof Uint8Array) return sealer.seal(only);
       const wire = this.#memory(wireLength(only));
-      sealer.putTransit(only, wire);
+      put(sealer, only, wire);
       return wire;
     }
     const parts: (Bytes | TransitFrame)[] = [];
@@ -374,15 +373,12 @@ export class Link {
       parts.push(part);
       length += wireLength(part);
     }
-    const [first] = parts;
-    if (parts.length === 1 && first instanceof Uint8Array) return sealer.seal(first);
     const wire = this.#memory(length);
     let at = 0;
     // In the order of the wire: records and frames count together.
     for (const part of parts) {
       const end = at + wireLength(part);
-      if (part instanceof Uint8Array) wire.set(sealer.seal(part), at);
-      else sealer.putTransit(part, wire.subarray(at, end));
+      put(sealer, part, wire.subarray(at, end));
       at = end;
     }
     return wire;
@@ -417,6 +413,12 @@ export class Link {
     this.#waitingBytes = 0;
     closeQuietly(this.conn);
   }
+}
+
+/** Writes a record or a transit frame. @param into takes {@link wireLength} bytes */
+function put(sealer: Established["sealer"], part: Bytes | TransitFrame, into: Uint8Array): void {
+  if (part instanceof Uint8Array) sealer.put(part, into);
+  else sealer.putTransit(part, into);
 }
 
 /** Bytes that a plaintext or a frame takes on the wire. */

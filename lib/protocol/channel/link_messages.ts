@@ -11,6 +11,7 @@ import {
   lastText,
   type Layout,
   list,
+  lookup32,
   record,
   rest,
   text,
@@ -171,17 +172,17 @@ export const table = {
   ENTRY: [
     0x2a,
     "down",
-    record({ room: hash32, pos: u64, time: u64, kind: anyKind, address: text(vec8), bytes: rest }),
+    record({ room: lookup32, pos: u64, time: u64, kind: anyKind, address: text(vec8), bytes: rest }),
   ],
   HASHES: [0x2b, "down", record({ room: hash32, first: u64, digests: trailing(2000, hash32) })],
-  STORED: [0x2c, "down", record({ ref, room: hash32, pos: u64 })],
-  ACK: [0x2d, "up", record({ room: hash32, pos: u64 })],
+  STORED: [0x2c, "down", record({ ref, room: lookup32, pos: u64 })],
+  ACK: [0x2d, "up", record({ room: lookup32, pos: u64 })],
   ANSWER: [0x2e, "down", record({ room: hash32, pos: u64, message: rest })],
   NOTICE: [0x2f, "down", record({ text: text(vec16) })],
   LEAVING: [0x33, "down", record({ room: hash32, id: hash32, epoch: u32, signature: fixed(64) })],
   PRESENCE: [0x34, "down", record({ room: hash32, what: oneOf([0, 1]), ids: list(u8, 255, hash32) })],
   TRANSIT: [0x35, "down", record({ room: hash32, key: u32, secret: hash32 })],
-  HEAD: [0x36, "down", record({ room: hash32, pos: u64, signature: fixed(64) })],
+  HEAD: [0x36, "down", record({ room: lookup32, pos: u64, signature: fixed(64) })],
   CHAIN_GET: [0x37, "up", record({ ref: askRef, room: hash32, epoch: u32, use: vec8 })],
   CHAIN: [0x38, "down", record({ ref, pos: u64, hash: hash32, signature: fixed(64), commit: rest })],
 } as const satisfies Record<
@@ -208,7 +209,7 @@ const byCode = new Map<number, [Name, "up" | "down" | "both", Layout<unknown>]>(
 /** Encodes as it stands inside a record: u8 type ‖ u32 len ‖ body. */
 export function encodeMessage(message: LinkMessage): Bytes {
   const [code, , layout] = table[message.type];
-  const w = new Writer("bytes" in message ? message.bytes.length + 128 : 512).u8(code).u32(0);
+  const w = new Writer("bytes" in message ? message.bytes.length + 96 : 128).u8(code).u32(0);
   (layout as Layout<unknown>).write(w, message);
   const bytes = w.done();
   new DataView(bytes.buffer).setUint32(1, bytes.length - 5);

@@ -11,15 +11,15 @@
  *   tag = HMAC(kt, u64 n ‖ u32 flagged len ‖ digest)          kt = KDF(S, "transit tag", "", 32)
  */
 
-import { BlockEncryptor, CfbDecryptor, CfbEncryptor } from "../../crypto/cfb.ts";
+import { CfbDecryptor, CfbEncryptor } from "../../crypto/cfb.ts";
+import { CounterIvs } from "../../crypto/counter_ivs.ts";
 import { type Bytes, equalSecret } from "../../crypto/bytes.ts";
-import { hmac, kdf } from "../../crypto/kdf.ts";
+import { HmacKey } from "../../crypto/hmac.ts";
+import { kdf } from "../../crypto/kdf.ts";
 import { tagBytes, TagMismatch } from "../../crypto/seal.ts";
 import { sha256 } from "../../crypto/hash.ts";
-import { ShortHmac } from "../../crypto/short_hmac.ts";
 
 const empty = new Uint8Array(0);
-const ivBatch = 32;
 const recordsPerKey = 65_536;
 
 /** Most plaintext bytes in one record. */
@@ -30,12 +30,10 @@ export const recordOverheadBytes: number = 4 + tagBytes;
 /** Counter, keys and IVs of one direction. */
 class RecordKeys {
   ke!: Bytes;
-  km!: Bytes;
-  #kiv!: Bytes;
-  #ivCipher: BlockEncryptor | null = null;
-  #ivs: Bytes = empty;
-  #ivsFrom = -1;
-  #transit: ShortHmac | null = null;
+  #km!: Bytes;
+  #mac: HmacKey | null = null;
+  #ivs!: CounterIvs;
+  #transit: HmacKey | null = null;
   n = 0;
 
   constructor(private secret: Uint8Array) {
@@ -45,41 +43,38 @@ class RecordKeys {
   #derive() {
     const k = kdf(this.secret, "record", empty, 96);
     this.ke = k.slice(0, 32);
-    this.km = k.slice(32, 64);
-    this.#kiv = k.slice(64);
+    this.#km = k.slice(32, 64);
+    this.#ivs = new CounterIvs(k.slice(64));
     this.n = 0;
     this.rest();
   }
 
   /** Lets go of what can be made again: an idle link costs memory by the hour. */
   rest() {
-    this.#ivCipher = null;
-    this.#ivs = empty;
-    this.#ivsFrom = -1;
-    this.#transit = null;
+    this.#ivs.rest();
+    this.#mac = this.#transit = null;
   }
 
-  /** The IV of record n: some are made at a time, few enough that an idle link does not pay for them. */
+  /** The tag of record n, written to `into` at `at`. */
+  tagRecord(ct: Uint8Array, into: Uint8Array, at: number): void {
+    this.#mac ??= new HmacKey(this.#km);
+    recordHeadView.setUint32(4, this.n);
+    recordHeadView.setUint32(8, ct.length);
+    this.#mac.tag(into, at, recordHead, ct);
+  }
+
+  /** The IV of record n. */
   iv(): Bytes {
-    const at = this.n % ivBatch;
-    if (this.n - at !== this.#ivsFrom) {
-      this.#ivsFrom = this.n - at;
-      const counters = new Uint8Array(ivBatch * 16);
-      const view = new DataView(counters.buffer);
-      for (let i = 0; i < ivBatch; i++) view.setUint32(i * 16 + 12, this.#ivsFrom + i);
-      this.#ivCipher ??= new BlockEncryptor(this.#kiv);
-      this.#ivs = this.#ivCipher.encrypt(counters);
-    }
-    return this.#ivs.subarray(at * 16, at * 16 + 16);
+    return this.#ivs.iv(this.n);
   }
 
   /** The tag of transit frame n, written to `into` at `at`. @param shared its 16 bytes of head first */
   tagTransit(shared: Uint8Array, digest: Uint8Array, into: Uint8Array, at: number): void {
-    this.#transit ??= new ShortHmac(kdf(this.secret, "transit tag", empty, 32));
+    this.#transit ??= new HmacKey(kdf(this.secret, "transit tag", empty, 32));
     transitTextView.setUint32(4, this.n);
     transitText.set(shared.subarray(0, 4), 8);
     transitText.set(digest, 12);
-    this.#transit.tag(transitText, into, at);
+    this.#transit.tag(into, at, transitText);
   }
 
   /** On to the next record. @returns true when the keys have changed */
@@ -92,7 +87,10 @@ class RecordKeys {
   }
 }
 
-// u64 n ‖ u32 flagged len ‖ digest; n stays below 2^16, so its first half is zero.
+// u64 n ‖ u32 len; n stays below 2^16, so its first half is zero.
+const recordHead = new Uint8Array(8 + 4);
+const recordHeadView = new DataView(recordHead.buffer);
+// u64 n ‖ u32 flagged len ‖ digest.
 const transitText = new Uint8Array(8 + 4 + 32);
 const transitTextView = new DataView(transitText.buffer);
 
@@ -100,8 +98,6 @@ const transitTextView = new DataView(transitText.buffer);
 export class RecordSealer {
   #keys: RecordKeys;
   #cipher: CfbEncryptor | null = null;
-  #head = new Uint8Array(12);
-  #headView = new DataView(this.#head.buffer);
 
   /** Makes one. @param secret the 32 bytes of this direction from the handshake */
   constructor(secret: Uint8Array) {
@@ -121,29 +117,36 @@ export class RecordSealer {
     if (this.#keys.advance()) this.#cipher = null;
   }
 
-  /** Seals 1 to 65 536 bytes; the wire bytes are {@link recordOverheadBytes} longer. */
+  /** The same as {@link RecordSealer.put}, in fresh memory. */
   seal(plaintext: Uint8Array): Bytes {
+    const wire = new Uint8Array(plaintext.length + recordOverheadBytes);
+    this.put(plaintext, wire);
+    return wire;
+  }
+
+  /** Seals 1 to 65 536 bytes. @param into takes {@link recordOverheadBytes} more than those */
+  put(plaintext: Uint8Array, into: Uint8Array): void {
     const length = plaintext.length;
     if (length < 1 || length > maxRecordBytes) throw new Error(`a record cannot hold ${length} bytes`);
     this.#cipher ??= new CfbEncryptor(this.#keys.ke);
     const ct = this.#cipher.encrypt(this.#keys.iv(), plaintext);
-    const wire = new Uint8Array(4 + length + tagBytes);
-    new DataView(wire.buffer).setUint32(0, length);
-    wire.set(ct, 4);
-    this.#headView.setUint32(4, this.#keys.n);
-    this.#headView.setUint32(8, length);
-    wire.set(hmac(this.#keys.km, this.#head, ct), 4 + length);
+    into[0] = length >>> 24;
+    into[1] = length >>> 16;
+    into[2] = length >>> 8;
+    into[3] = length;
+    into.set(ct, 4);
+    this.#keys.tagRecord(ct, into, 4 + length);
     if (this.#keys.advance()) this.#cipher = null;
-    return wire;
   }
 }
+
+/** The tag that belongs to what has come. */
+const expected = new Uint8Array(tagBytes);
 
 /** Opens one direction's records, in order. */
 export class RecordOpener {
   #keys: RecordKeys;
   #cipher: CfbDecryptor | null = null;
-  #head = new Uint8Array(12);
-  #headView = new DataView(this.#head.buffer);
 
   /** Makes one. @param secret the 32 bytes of this direction from the handshake */
   constructor(secret: Uint8Array) {
@@ -163,9 +166,8 @@ export class RecordOpener {
    */
   checkTransit(wire: Uint8Array): void {
     const shared = wire.subarray(0, wire.length - tagBytes);
-    const tag = new Uint8Array(tagBytes);
-    this.#keys.tagTransit(shared, sha256(shared), tag, 0);
-    if (!equalSecret(tag, wire.subarray(shared.length))) throw new TagMismatch();
+    this.#keys.tagTransit(shared, sha256(shared), expected, 0);
+    if (!equalSecret(expected, wire.subarray(shared.length))) throw new TagMismatch();
     if (this.#keys.advance()) this.#cipher = null;
   }
 
@@ -176,10 +178,8 @@ export class RecordOpener {
    */
   open(wire: Uint8Array): Bytes {
     const ct = wire.subarray(4, wire.length - tagBytes);
-    this.#headView.setUint32(4, this.#keys.n);
-    this.#headView.setUint32(8, ct.length);
-    const tag = hmac(this.#keys.km, this.#head, ct);
-    if (!equalSecret(tag, wire.subarray(wire.length - tagBytes))) throw new TagMismatch();
+    this.#keys.tagRecord(ct, expected, 0);
+    if (!equalSecret(expected, wire.subarray(wire.length - tagBytes))) throw new TagMismatch();
     this.#cipher ??= new CfbDecryptor(this.#keys.ke);
     const plaintext = this.#cipher.decrypt(this.#keys.iv(), ct);
     if (this.#keys.advance()) this.#cipher = null;

@@ -10,13 +10,14 @@
  * records of a link together, and which no other member can make.
  */
 
-import { BlockEncryptor, CfbDecryptor, CfbEncryptor } from "../../crypto/cfb.ts";
-import { type Bytes, concat } from "../../crypto/bytes.ts";
+import { type Bytes, concat, u32 } from "../../crypto/bytes.ts";
+import { CfbDecryptor, CfbEncryptor } from "../../crypto/cfb.ts";
+import { CounterIvs } from "../../crypto/counter_ivs.ts";
 import { sha256 } from "../../crypto/hash.ts";
 import { kdf } from "../../crypto/kdf.ts";
 import { tagBytes } from "../../crypto/seal.ts";
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { Malformed } from "../../errors.ts";
 import { transitHeadBytes } from "./frames.ts";
 import { decodeMessages, type LinkMessage, type MessageOf } from "./link_messages.ts";
@@ -34,26 +35,17 @@ export interface TransitFrame {
   readonly digest: Bytes;
 }
 
-/** Cipher and IVs under one key; counters on both sides only grow. */
-class TransitCipher {
-  readonly ke: Bytes;
-  #kiv: BlockEncryptor;
-
-  constructor(room: Uint8Array, key: number, secret: Uint8Array) {
-    const derived = kdf(secret, "transit", concat(room, new Writer(4).u32(key).done()), 64);
-    this.ke = derived.slice(0, 32);
-    this.#kiv = new BlockEncryptor(derived.subarray(32));
-  }
-
-  iv(counter: number): Bytes {
-    return this.#kiv.encrypt(new Writer(16).u64(0).u64(counter).done());
-  }
+/** What both sides derive from a key: for the cipher, and for the IVs of its counter. */
+function derive(room: Uint8Array, key: number, secret: Uint8Array): { ke: Bytes; ivs: CounterIvs } {
+  const derived = kdf(secret, "transit", concat(room, u32(key)), 64);
+  return { ke: derived.slice(0, 32), ivs: new CounterIvs(derived.slice(32)) };
 }
 
 /** The server's end of one key. */
 export class TransitSealer {
-  #cipher: TransitCipher;
-  #cfb: CfbEncryptor;
+  #ke: Bytes;
+  #ivs: CounterIvs;
+  #cfb: CfbEncryptor | null = null;
   #counter = 0;
 
   /**
@@ -64,8 +56,7 @@ export class TransitSealer {
    * @param secret 32 random bytes
    */
   constructor(readonly room: Bytes, readonly key: number, readonly secret: Bytes) {
-    this.#cipher = new TransitCipher(room, key, secret);
-    this.#cfb = new CfbEncryptor(this.#cipher.ke);
+    ({ ke: this.#ke, ivs: this.#ivs } = derive(room, key, secret));
   }
 
   /** What hands the key to a link. */
@@ -82,7 +73,8 @@ export class TransitSealer {
   seal(entries: Bytes): TransitFrame {
     if (this.framesLeft === 0) throw new Error("a transit key has made all its frames");
     const counter = this.#counter++;
-    const ct = this.#cfb.encrypt(this.#cipher.iv(counter), entries);
+    this.#cfb ??= new CfbEncryptor(this.#ke);
+    const ct = this.#cfb.encrypt(this.#ivs.iv(counter), entries);
     const shared = new Writer(transitHeadBytes + ct.length).u32((0x8000_0000 | ct.length) >>> 0)
       .u32(this.key).u64(counter).raw(ct).done();
     return { shared, digest: sha256(shared) };
@@ -91,7 +83,7 @@ export class TransitSealer {
 
 interface Known {
   readonly room: Bytes;
-  readonly cipher: TransitCipher;
+  readonly ivs: CounterIvs;
   readonly cfb: CfbDecryptor;
   /** The next counter that may come. */
   next: number;
@@ -113,8 +105,8 @@ export class TransitOpener {
     // Keys of different rooms may arrive in any order.
     if (key <= last || this.#keys.has(key)) throw new Malformed("a transit key is not new");
     this.#keys.delete(last);
-    const cipher = new TransitCipher(room, key, secret);
-    this.#keys.set(key, { room, cipher, cfb: new CfbDecryptor(cipher.ke), next: 0 });
+    const { ke, ivs } = derive(room, key, secret);
+    this.#keys.set(key, { room, ivs, cfb: new CfbDecryptor(ke), next: 0 });
     this.#ofRoom.set(name, key);
   }
 
@@ -134,7 +126,7 @@ export class TransitOpener {
     }
     known.next = counter + 1;
     const ct = wire.subarray(transitHeadBytes, wire.length - tagBytes);
-    const messages = decodeMessages(known.cfb.decrypt(known.cipher.iv(counter), ct), "server");
+    const messages = decodeMessages(known.cfb.decrypt(known.ivs.iv(counter), ct), "server");
     for (const message of messages) {
       const isOfLog = message.type === "HEAD" ||
         (message.type === "ENTRY" && message.kind === entryKinds.message);

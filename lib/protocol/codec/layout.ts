@@ -30,8 +30,8 @@ export const u64: Layout<number> = { read: (r) => r.u64(), write: (w, v) => void
 export const vec8: Layout<Bytes> = { read: (r) => r.vec8(), write: (w, v) => void w.vec8(v) };
 /** A vector of at most 65 535 bytes. */
 export const vec16: Layout<Bytes> = { read: (r) => r.vec16(), write: (w, v) => void w.vec16(v) };
-/** All that is left. */
-export const rest: Layout<Bytes> = { read: (r) => r.rest(), write: (w, v) => void w.raw(v) };
+/** All that is left, where it stands: the larger part of what it stands in. */
+export const rest: Layout<Bytes> = { read: (r) => r.view(r.left), write: (w, v) => void w.raw(v) };
 
 /** Exactly `length` bytes. */
 export function fixed(length: number): Layout<Bytes> {
@@ -46,6 +46,9 @@ export function fixed(length: number): Layout<Bytes> {
 
 /** A hash, an id or a room id: 32 bytes. */
 export const hash32: Layout<Bytes> = fixed(32);
+
+/** The same, where it stands: to look something up. */
+export const lookup32: Layout<Bytes> = { read: (r) => r.view(32), write: (w, v) => hash32.write(w, v) };
 
 /** UTF-8 text in a vector; refused when it is not UTF-8. */
 export function text(vector: Layout<Bytes>): Layout<string> {

@@ -59,6 +59,12 @@ export class Reader {
     return Number(value);
   }
 
+  /** `n` bytes, where they stand: for what does not outlive them, or is about as large. */
+  view(n: number): Bytes {
+    const at = this.#advance(n);
+    return this.#bytes.subarray(at, at + n) as Bytes;
+  }
+
   /** `n` bytes, copied. */
   take(n: number): Bytes {
     const at = this.#advance(n);
@@ -103,6 +109,8 @@ export class Reader {
     if (this.left !== 0) throw new Malformed("bytes after the end of a message");
   }
 }
+
+const maxSlack = 96;
 
 /** Builds a byte string; grows as needed. */
 export class Writer {
@@ -187,8 +195,10 @@ export class Writer {
     return this;
   }
 
-  /** What was written so far. */
+  /** What was written, with what little of the capacity is left behind it; nothing is written after this. */
   done(): Bytes {
-    return this.#bytes.slice(0, this.#length);
+    const length = this.#length;
+    if (this.#bytes.length - length > maxSlack) return this.#bytes.slice(0, length);
+    return this.#bytes.length === length ? this.#bytes : this.#bytes.subarray(0, length);
   }
 }

@@ -7,7 +7,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { type Bytes, compareBytes } from "../../crypto/bytes.ts";
 import { type Card, roles } from "../identity/card.ts";
 import {

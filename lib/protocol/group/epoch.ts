@@ -6,7 +6,8 @@
  */
 
 import { type Bytes, concat } from "../../crypto/bytes.ts";
-import { extract, hmac, kdf } from "../../crypto/kdf.ts";
+import { hmac } from "../../crypto/hmac.ts";
+import { extract, kdf } from "../../crypto/kdf.ts";
 import { Writer } from "../codec/wire.ts";
 
 /** Which epoch a secret is for. */

@@ -64,7 +64,7 @@ export function signKeyFileMessage(header: KeyFileHeader, token: Uint8Array, sig
 }
 
 /** Reads a key-file message; nothing is verified yet. @throws Malformed */
-export function parseKeyFileMessage(bytes: Uint8Array): Message {
+export function parseKeyFileMessage(bytes: Bytes): Message {
   const message = parseMessage(bytes);
   checkKeyFileMessage(message);
   return message;
@@ -73,10 +73,14 @@ export function parseKeyFileMessage(bytes: Uint8Array): Message {
 /** Whether a parsed message has the form of a key-file room's. @throws Malformed */
 export function checkKeyFileMessage(message: Message): void {
   if (message.kind !== messageKinds.keyFile) throw new Malformed("not a message of a key-file room");
-  const isPlain = message.epoch === 0 && [...message.commit, ...message.salt].every((byte) => byte === 0);
+  const isPlain = message.epoch === 0 && isZero(message.commit) && isZero(message.salt);
   if (!isPlain) {
     throw new Malformed("a key-file message has an epoch, a commit or a salt");
   }
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
 }
 
 /** Whether the message is signed by this key. */

@@ -4,7 +4,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { type Bytes, equalSecret } from "../../crypto/bytes.ts";
 import { unlessRefused } from "../../errors.ts";
 import { skeleton } from "../identity/name.ts";
@@ -24,6 +24,7 @@ import { checkView } from "./fork_check.ts";
 import type { Chain, Entry, Facts, GroupState } from "./group_state.ts";
 import { entryHash, entryKinds, History } from "./history.ts";
 import { findMember, isAdmin, keyFileFlag, policies } from "./roster.ts";
+import { Seen } from "./seen.ts";
 import { isBeforeShown, type Shown } from "./shown.ts";
 
 /** A commit in a room that we are in. */
@@ -248,7 +249,7 @@ function apply<State extends GroupState>(
     chains: isGone ? {} : chains,
     epochMessages: 0,
     expired: 0,
-    seen: [state.seen[1], []],
+    seen: [state.seen[1], new Seen()],
     leaves: state.leaves.filter((leave) => findMember(commit.roster, leave.id)),
     pendingCommit: isOver ? null : pending,
     suspect: isOurs ? false : state.suspect || key === "own",

@@ -4,7 +4,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { unlessRefused } from "../../errors.ts";
 import { type Card, roles } from "../identity/card.ts";

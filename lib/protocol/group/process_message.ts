@@ -4,7 +4,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { unlessRefused } from "../../errors.ts";
 import type { Named } from "../identity/name.ts";
@@ -142,5 +142,5 @@ function remembered(
   msgId: Bytes,
 ): GroupState["seen"] | null {
   const key = `${encodeHex(sender)} ${encodeHex(msgId)}`;
-  return before.includes(key) || now.includes(key) ? null : [before, [...now, key]];
+  return before.has(key) || now.has(key) ? null : [before, now.with(key)];
 }

@@ -52,7 +52,7 @@ export interface MessageHeader {
   readonly salt: Bytes;
 }
 
-/** A parsed message, nothing verified yet. */
+/** A parsed message, nothing verified yet: views of its bytes, so none of it is kept longer than those. */
 export interface Message extends MessageHeader {
   /** The 210 header bytes. */
   readonly header: Bytes;
@@ -69,7 +69,7 @@ export function encodeHeader(h: MessageHeader): Bytes {
 }
 
 /** Reads a message. @throws Malformed */
-export function parseMessage(bytes: Uint8Array): Message {
+export function parseMessage(bytes: Bytes): Message {
   if (bytes.length > maxMessageBytes) throw new Malformed("a message is too long");
   const r = new Reader(bytes);
   if (r.u8() !== 2) throw new Malformed("a message has an unknown version");
@@ -79,19 +79,19 @@ export function parseMessage(bytes: Uint8Array): Message {
   }
   const head = {
     kind,
-    room: r.take(32),
+    room: r.view(32),
     epoch: r.u32(),
-    commit: r.take(namedCommitBytes),
-    sender: r.take(32),
+    commit: r.view(namedCommitBytes),
+    sender: r.view(32),
     n: r.u32(),
     view: readView(r),
-    salt: r.take(16),
+    salt: r.view(16),
   };
-  const sealed = r.vec32();
-  r.take(signatureBytes);
+  const sealed = r.view(r.u32());
+  r.view(signatureBytes);
   r.end();
   if (kind === messageKinds.ordinary && sealed.length < tagBytes) throw new Malformed("a message has no tag");
-  return { ...head, header: bytes.slice(0, headerBytes) as Bytes, sealed, bytes: bytes.slice() as Bytes };
+  return { ...head, header: bytes.subarray(0, headerBytes), sealed, bytes };
 }
 
 const signLabel = "chat2 message";

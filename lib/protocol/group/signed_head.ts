@@ -61,7 +61,7 @@ export function writeView(w: Writer, { pos, hash, headSig }: SignedView): Writer
 
 /** Reads what {@link writeView} writes. @throws Malformed */
 export function readView(r: Reader): SignedView {
-  return { pos: r.u64(), hash: r.take(32), headSig: r.take(signatureBytes) };
+  return { pos: r.u64(), hash: r.view(32), headSig: r.view(signatureBytes) };
 }
 
 /** Signs one. @param server the server's key */

@@ -1,6 +1,6 @@
 /** Accounts in memory, gone with the process: what the other stores are held against, and `--accounts memory:`. */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { auditOf } from "./audit.ts";
 import type { Credential } from "./passwords.ts";

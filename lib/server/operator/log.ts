@@ -8,7 +8,7 @@
  * never in it, and addresses only when the operator asks.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { type Clock, seconds } from "../../clock.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import { closeReasons } from "../../protocol/channel/link_messages.ts";

@@ -6,7 +6,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { type Clock, seconds } from "../../clock.ts";
 import { labelledHash } from "../../crypto/hash.ts";
 import type { Bytes } from "../../crypto/bytes.ts";

@@ -4,7 +4,7 @@
  * comes to the same state.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { roomKinds } from "../../protocol/channel/link_messages.ts";

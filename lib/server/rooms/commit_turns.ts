@@ -6,7 +6,7 @@
  * It rests on the commits that were proposed and on the journal's time, and on nothing else.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { TokenBucket } from "../../token_bucket.ts";
 import type { Limits } from "../limits.ts";

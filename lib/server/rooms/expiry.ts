@@ -4,7 +4,7 @@
  * boxes of the current epoch stay, whatever the size. All of it in slices, with a turn for everybody else after each.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { LogRecord, Outcome } from "../store/journal.ts";
@@ -103,11 +103,9 @@ export async function expireTo(room: ExpiringRoom, host: ExpiryHost, bytes: numb
 
 /** What weighs, oldest first, the boxes of the current epoch apart. */
 async function* weights(room: ExpiringRoom, host: ExpiryHost) {
-  for (let from = room.firstKept - 1; !room.isGone;) {
-    const some = host.store.weights(room.id, from, slice).filter(({ pos }) => pos <= room.flushed);
+  for (let from = room.firstKept - 1; !room.isGone && from < room.flushed; from += slice) {
+    const some = host.store.weights(room.id, from, Math.min(slice, room.flushed - from));
     for (const weight of some) if (weight.pos !== room.epochBegan) yield weight;
-    if (some.length === 0) return;
-    from = some[some.length - 1].pos;
     await host.nextTurn();
   }
 }

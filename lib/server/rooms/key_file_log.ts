@@ -3,7 +3,7 @@
  * stream; the server does not know who holds the key.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { roomFlags } from "../../protocol/channel/link_messages.ts";
 import { entryKinds, maxViewLag } from "../../protocol/group/history.ts";

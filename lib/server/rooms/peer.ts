@@ -1,6 +1,6 @@
 /** Peer: somebody who has proved an identity over a link, and what the server keeps for that link only. */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import type { Link } from "../../protocol/channel/link.ts";

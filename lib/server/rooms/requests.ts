@@ -7,7 +7,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { Malformed } from "../../errors.ts";
 import { boxHash, parseBox } from "../../protocol/group/box.ts";
@@ -39,7 +39,7 @@ import { mayFollow } from "./own_entries.ts";
 import type { ServerRoom } from "./room.ts";
 import type { RoomLog } from "./room_log.ts";
 import type { LimitReached } from "../limit_reached.ts";
-import { isPutOff } from "./request_costs.ts";
+import { costOfSearch, isPutOff } from "./request_costs.ts";
 import type { Rooms } from "./rooms.ts";
 import { seconds } from "../../clock.ts";
 import { checkKeyFileMessage } from "../../protocol/group/key_file_message.ts";
@@ -404,7 +404,10 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
     return refuseInStream(rooms, peer, ref, room, isIn ? "DENIED" : "NO_ROOM");
   }
   const outcome = room.judge(message, peer.key);
-  if (outcome) return answerJudged(rooms, peer, ref, room, outcome);
+  if (outcome) {
+    peer.work.spend(costOfSearch(Math.max(0, room.last - message.view.pos)));
+    return answerJudged(rooms, peer, ref, room, outcome);
+  }
   if (!peer.rates.sends.take()) {
     return refuseInStream(rooms, peer, ref, room, limited(rooms, peer, "sends-per-second"));
   }

@@ -7,7 +7,7 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { roomFlags } from "../../protocol/channel/link_messages.ts";
 import { type Commit, commitHow, parseCommit } from "../../protocol/group/commit.ts";

@@ -3,7 +3,7 @@
  * may see it (protocol §9–§11).
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
@@ -123,6 +123,7 @@ export abstract class RoomLog {
   #bytes = 0;
   #fixedBytes = 0;
   #isExpiring = false;
+  #isExpiryDue = false;
 
   /** @param host the server, for its store, clock and peers */
   constructor(stored: StoredRoom, protected readonly host: RoomHost) {
@@ -367,10 +368,14 @@ export abstract class RoomLog {
 
   /** Forgets what has waited long enough, or is more than is kept (protocol §10), a slice in each turn. */
   async expire(): Promise<void> {
+    this.#isExpiryDue = true; // also when it runs: more may have come since it has looked
     if (this.#isExpiring) return;
     this.#isExpiring = true;
     try {
-      await expire(this, this.host);
+      while (this.#isExpiryDue) {
+        this.#isExpiryDue = false;
+        await expire(this, this.host);
+      }
     } finally {
       this.#isExpiring = false;
     }

@@ -3,7 +3,7 @@
  * is (protocol §12). It rests on what was applied and on the journal's time, and on nothing else.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { dropFullBuckets, TokenBucket } from "../../token_bucket.ts";
 import type { LimitReached } from "../limit_reached.ts";

@@ -3,7 +3,7 @@
  * record does is apply.ts; what is flushed is shown room by room.
  */
 
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";

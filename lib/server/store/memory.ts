@@ -1,9 +1,10 @@
 /** The store of `--ephemeral` servers: sealed messages in memory, gone with the process. */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
+import { maxViewLag } from "../../protocol/group/history.ts";
 import {
   entryOverheadBytes,
   type NewEntry,
@@ -27,8 +28,8 @@ interface MemoryRoom extends Row {
   log: Kept[];
   /** Positions of messages. */
   numbers: Map<string, number>;
-  /** The next number of a sender in an epoch. */
-  next: Map<string, number>;
+  /** The last message of each sender, by id in hex. */
+  spoken: Map<string, { epoch: number; n: number }>;
   stays: Map<string, { id: Bytes; stays: Stay[]; putBy: Bytes | null; isWanted: boolean }>;
   joins: Map<string, { id: Bytes; time: number }>;
   leaves: Map<string, StoredLeave>;
@@ -98,7 +99,7 @@ export class MemoryStore implements Store {
       isReaped: false,
       log: [],
       numbers: new Map(),
-      next: new Map(),
+      spoken: new Map(),
       stays: new Map(),
       joins: new Map(),
       leaves: new Map(),
@@ -119,7 +120,7 @@ export class MemoryStore implements Store {
     this.#dropBoxes(id);
     const log = r.name === "" ? r.log.slice(-1).map((e) => ({ ...e, bytes: null })) : [];
     Object.assign(r, { isReaped: true, bytes: 0, fixedBytes: 0, log, name: "" });
-    for (const map of [r.numbers, r.next, r.stays, r.joins, r.leaves]) map.clear();
+    for (const map of [r.numbers, r.spoken, r.stays, r.joins, r.leaves]) map.clear();
   }
   reviveRoom(id: Bytes, maker: Bytes) {
     const r = this.#room(id)!;
@@ -145,14 +146,16 @@ export class MemoryStore implements Store {
 
   append(room: Bytes, entry: NewEntry) {
     const r = this.#room(room)!;
-    r.log.push(entry);
+    // What came over a link stands in a record that may be much longer.
+    const [bytes, sender] = [entry.bytes.slice(), entry.sender.slice()];
+    r.log.push({ ...entry, bytes, sender });
     r.last = entry.pos;
     r.history = entry.history;
     r.fixedBytes += entryOverheadBytes + (entry.kind === 1 ? entry.bytes.length : 0);
     if (entry.kind !== 1) r.bytes += entry.bytes.length;
     if (entry.n < 0) return;
     r.numbers.set(numberKey(entry.sender, entry.epoch, entry.n), entry.pos);
-    r.next.set(`${encodeHex(entry.sender)} ${entry.epoch}`, entry.n + 1);
+    r.spoken.set(encodeHex(entry.sender), { epoch: entry.epoch, n: entry.n });
   }
   /** The log begins at position 1, or after what a reaped room had. */
   #at(r: MemoryRoom, pos: number): number {
@@ -184,11 +187,11 @@ export class MemoryStore implements Store {
     for (const { room, pos, box } of this.#boxes.values()) {
       if (room === key) boxes.set(pos, (boxes.get(pos) ?? 0) + box.length);
     }
-    return this.entries(room, from + 1, Infinity).map(({ pos, sender, kind, bytes }) => ({
+    return this.entries(room, from + 1, most).map(({ pos, sender, kind, bytes }) => ({
       pos,
       sender,
       bytes: kind === 1 ? boxes.get(pos) ?? 0 : bytes?.length ?? 0,
-    })).filter(({ bytes }) => bytes > 0).slice(0, most);
+    })).filter(({ bytes }) => bytes > 0);
   }
   expire(room: Bytes, ranges: readonly Range[], expiredUpTo: number) {
     const r = this.#room(room)!;
@@ -215,13 +218,15 @@ export class MemoryStore implements Store {
     const entry = this.#room(room)?.log.find((e) => e.kind === 1 && e.epoch === epoch);
     return entry ? { pos: entry.pos, bytes: entry.bytes! } : null;
   }
-  message(room: Bytes, sender: Bytes, epoch: number, n: number) {
+  message(room: Bytes, after: number, sender: Bytes, epoch: number, n: number) {
     const r = this.#room(room);
     const pos = r?.numbers.get(numberKey(sender, epoch, n));
-    return pos === undefined ? null : { pos, digest: r!.log[this.#at(r!, pos)].digest };
+    if (pos === undefined || pos <= after || pos > after + maxViewLag) return null;
+    return { pos, digest: r!.log[this.#at(r!, pos)].digest };
   }
   nextNumber(room: Bytes, sender: Bytes, epoch: number) {
-    return this.#room(room)?.next.get(`${encodeHex(sender)} ${epoch}`) ?? 0;
+    const spoken = this.#room(room)?.spoken.get(encodeHex(sender));
+    return spoken?.epoch === epoch ? spoken.n + 1 : 0;
   }
 
   box(hash: Bytes) {

@@ -6,10 +6,11 @@
  */
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { encodeHex } from "@std/encoding/hex";
+import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError } from "../../errors.ts";
+import { maxViewLag } from "../../protocol/group/history.ts";
 import { createPrivateFile } from "../../storage/private_file.ts";
 import {
   entryOverheadBytes,
@@ -69,12 +70,63 @@ const migrations: readonly string[] = [
     PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;
   `,
   "DROP INDEX entry_commit; CREATE UNIQUE INDEX entry_commit ON entries (room, epoch) WHERE kind = 1;",
+  // Rooms and senders have numbers, and what is long stands last. A room's row, and how far each sender has counted, is
+  // written now and then: what was said since is read with it. So a message changes two pages.
+  `
+  ALTER TABLE rooms RENAME TO old_rooms;
+  CREATE TABLE rooms (
+    no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL, name TEXT NOT NULL,
+    skeleton TEXT UNIQUE, maker BLOB NOT NULL, retired INTEGER NOT NULL DEFAULT 0,
+    reaped INTEGER NOT NULL DEFAULT 0, last INTEGER NOT NULL DEFAULT 0, history BLOB NOT NULL,
+    bytes INTEGER NOT NULL DEFAULT 0, fixed INTEGER NOT NULL DEFAULT 0,
+    expired_up_to INTEGER NOT NULL DEFAULT 0) STRICT;
+  INSERT INTO rooms SELECT NULL, id, kind, name, skeleton, maker, retired, reaped, last, history, bytes, fixed,
+    expired_up_to FROM old_rooms;
+  CREATE TABLE senders (no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE) STRICT;
+  INSERT INTO senders SELECT DISTINCT NULL, sender FROM entries;
+  ALTER TABLE entries RENAME TO old_entries;
+  CREATE TABLE entries (
+    room INTEGER NOT NULL, pos INTEGER NOT NULL, time INTEGER NOT NULL, kind INTEGER NOT NULL,
+    sender INTEGER NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, digest BLOB NOT NULL,
+    history BLOB NOT NULL, bytes BLOB, UNIQUE (room, pos)) STRICT;
+  INSERT INTO entries SELECT (SELECT no FROM rooms WHERE id = room), pos, time, kind,
+    (SELECT no FROM senders WHERE id = sender), epoch, n, digest, history, bytes FROM old_entries;
+  CREATE TABLE numbers (
+    room INTEGER NOT NULL, sender INTEGER NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (room, sender)) STRICT, WITHOUT ROWID;
+  INSERT INTO numbers SELECT room, sender, epoch, n FROM entries WHERE n >= 0 ORDER BY epoch, n
+    ON CONFLICT DO UPDATE SET epoch = excluded.epoch, n = excluded.n;
+  DROP TABLE old_rooms;
+  DROP TABLE old_entries;
+  CREATE UNIQUE INDEX entry_commit ON entries (room, epoch) WHERE kind = 1;
+  `,
 ];
+/** Senders whose numbers are known. */
+const maxSenders = 10_000;
 
 /** Where a room stands and what it weighs, written to its row with the next flush. */
 type Standing = {
   -readonly [K in "last" | "history" | "bytes" | "fixedBytes" | "expiredUpTo"]: StoredRoom[K];
 };
+
+/** Its row's number, and the same. */
+interface Known {
+  readonly no: number;
+  readonly standing: Standing;
+  /** The last number of each sender who has spoken since the row was written. */
+  readonly spoken: Map<number, Spoken>;
+  /** How many messages that were. */
+  unwritten: number;
+}
+
+/** A sender's last message. */
+interface Spoken {
+  readonly epoch: number;
+  readonly n: number;
+}
+
+/** Messages of a room until its row is written again. */
+const maxUnwritten = 64;
 
 type Row = Record<string, unknown>;
 
@@ -87,8 +139,11 @@ export class SqliteStore implements Store {
   #open = false;
   #line = 0;
   /** By room id in hex. */
-  #standings = new Map<string, Standing>();
-  #changed = new Map<string, Bytes>();
+  #known = new Map<string, Known>();
+  /** What their rows do not say yet. */
+  #changed = new Set<Known>();
+  /** Numbers by id in hex. */
+  #senders = new Map<string, number>();
 
   /**
    * Opens or makes the file, readable by its owner only.
@@ -101,7 +156,7 @@ export class SqliteStore implements Store {
       this.#db = new DatabaseSync(path);
       // EXCLUSIVE: one server per directory, and no shared-memory file.
       this.#db.exec(
-        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 8000;",
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -8000;",
       );
       this.#migrate();
       const known = this.#get("SELECT value FROM about WHERE key = 'run'");
@@ -121,9 +176,11 @@ export class SqliteStore implements Store {
    * @throws StoreFailed
    */
   beginAnew(random: RandomSource): void {
-    for (const table of ["rooms", "entries", "boxes", "stays", "joins", "leaves"]) {
+    for (const table of ["rooms", "entries", "senders", "numbers", "boxes", "stays", "joins", "leaves"]) {
       this.#run(`DELETE FROM ${table}`);
     }
+    this.#known.clear();
+    this.#senders.clear();
     this.runId = random(16);
     this.#run("UPDATE about SET value = ? WHERE key = 'run'", this.runId);
     this.#run("DELETE FROM about WHERE key LIKE 'note %'");
@@ -165,7 +222,7 @@ export class SqliteStore implements Store {
   }
   #run(sql: string, ...values: (Bytes | number | string | null)[]): void {
     try {
-      if (!this.#open) this.#db.exec("BEGIN IMMEDIATE");
+      if (!this.#open) this.#prepare("BEGIN IMMEDIATE").run();
       this.#open = true;
       this.#prepare(sql).run(...values);
     } catch (error) {
@@ -182,7 +239,8 @@ export class SqliteStore implements Store {
       }
     }
     this.#open = false;
-    this.#standings.clear(); // read again from what was kept
+    this.#known.clear(); // read again from what was kept
+    this.#senders.clear();
     this.#changed.clear();
     return new StoreFailed(this.path, reason(error));
   }
@@ -219,7 +277,12 @@ export class SqliteStore implements Store {
   }
 
   rooms() {
-    return this.#all(`SELECT ${roomColumns} FROM rooms WHERE reaped = 0`).map((row) => this.#asRoom(row));
+    const said = this.#all(
+      "SELECT DISTINCT rooms.no FROM rooms JOIN entries ON room = rooms.no AND pos > last WHERE reaped = 0",
+    );
+    const isBehind = new Set(said.map(({ no }) => Number(no)));
+    return this.#all(`SELECT ${roomColumns} FROM rooms WHERE reaped = 0`)
+      .map((row) => isBehind.has(Number(row.no)) ? this.#asRoom(row) : this.#withStanding(asRoom(row)));
   }
   room(id: Bytes) {
     const row = this.#get(`SELECT ${roomColumns} FROM rooms WHERE id = ?`, id);
@@ -231,7 +294,11 @@ export class SqliteStore implements Store {
   }
   #asRoom(row: Row): StoredRoom {
     const stored = asRoom(row);
-    return { ...stored, ...this.#standings.get(encodeHex(stored.id)) };
+    this.#know(row);
+    return this.#withStanding(stored);
+  }
+  #withStanding(stored: StoredRoom): StoredRoom {
+    return { ...stored, ...this.#known.get(encodeHex(stored.id))?.standing };
   }
   createRoom(room: NewRoom, skeleton: string | null) {
     const sql = "INSERT INTO rooms (id, kind, name, skeleton, maker, history) VALUES (?, ?, ?, ?, ?, ?)";
@@ -242,30 +309,32 @@ export class SqliteStore implements Store {
   }
   reapRoom(id: Bytes) {
     this.#run("UPDATE rooms SET reaped = 1, skeleton = NULL WHERE id = ?", id);
+    this.#run("DELETE FROM numbers WHERE room = ?", this.#no(id));
+    this.#room(id)!.spoken.clear();
     for (const table of ["stays", "joins", "leaves"]) this.#run(`DELETE FROM ${table} WHERE room = ?`, id);
-    Object.assign(this.#change(id), { bytes: 0, fixedBytes: 0 });
+    Object.assign(this.#change(id).standing, { bytes: 0, fixedBytes: 0 });
   }
   reviveRoom(id: Bytes, maker: Bytes) {
     // What is still to be swept would come back with it.
     this.#run("DELETE FROM boxes WHERE room = ?", id);
-    this.#run("DELETE FROM entries WHERE room = ? AND pos < ?", id, this.last(id).pos);
-    this.#run("UPDATE entries SET bytes = NULL WHERE room = ?", id);
+    const { no, standing } = this.#change(id);
+    this.#run("DELETE FROM entries WHERE room = ? AND pos < ?", no, standing.last);
+    this.#run("UPDATE entries SET bytes = NULL WHERE room = ?", no);
     this.#run("UPDATE rooms SET reaped = 0, retired = 0, maker = ? WHERE id = ?", maker, id);
-    const standing = this.#change(id);
     standing.expiredUpTo = standing.last;
   }
   sweep(most: number) {
-    const room = this.#get("SELECT id, name FROM rooms WHERE reaped = 1 LIMIT 1");
+    const room = this.#get("SELECT no, id, name FROM rooms WHERE reaped = 1 LIMIT 1");
     if (!room) return false;
-    const id = room.id as Bytes;
+    const [id, no] = [room.id as Bytes, Number(room.no)];
     const { pos } = this.last(id);
     // The last entry of one that may come back says where its history goes on.
-    const upToOf = { boxes: pos, entries: pos - (room.name === "" ? 1 : 0) };
-    for (const [table, upTo] of Object.entries(upToOf)) {
+    const kept = room.name === "" ? 1 : 0;
+    for (const [table, key, upTo] of [["boxes", id, pos], ["entries", no, pos - kept]] as const) {
       const some = `SELECT pos FROM ${table} WHERE room = ? AND pos <= ? ORDER BY pos LIMIT ?`;
-      const last = this.#get(`SELECT max(pos) AS pos FROM (${some})`, id, upTo, most)!.pos;
+      const last = this.#get(`SELECT max(pos) AS pos FROM (${some})`, key, upTo, most)!.pos;
       if (last === null) continue;
-      this.#run(`DELETE FROM ${table} WHERE room = ? AND pos <= ?`, id, last as number);
+      this.#run(`DELETE FROM ${table} WHERE room = ? AND pos <= ?`, key, last as number);
       return true;
     }
     this.#run("UPDATE rooms SET reaped = 2, name = '' WHERE id = ?", id);
@@ -273,7 +342,9 @@ export class SqliteStore implements Store {
   }
 
   dropRoom(id: Bytes) {
-    for (const table of ["entries", "boxes", "stays", "joins", "leaves"]) {
+    const no = this.#no(id);
+    for (const table of ["entries", "numbers"]) this.#run(`DELETE FROM ${table} WHERE room = ?`, no);
+    for (const table of ["boxes", "stays", "joins", "leaves"]) {
       this.#run(`DELETE FROM ${table} WHERE room = ?`, id);
     }
     this.#run("DELETE FROM rooms WHERE id = ?", id);
@@ -282,51 +353,94 @@ export class SqliteStore implements Store {
 
   #forget(room: Bytes): void {
     const key = encodeHex(room);
-    this.#standings.delete(key);
-    this.#changed.delete(key);
+    const known = this.#known.get(key);
+    if (known) this.#changed.delete(known);
+    this.#known.delete(key);
   }
-  /** Where a room stands; null for one that is not there. */
-  #standing(room: Bytes): Standing | null {
-    const key = encodeHex(room);
-    const known = this.#standings.get(key);
+  /** A room's number, and where it stands; null for one that is not there. */
+  #room(id: Bytes): Known | null {
+    const key = encodeHex(id);
+    const known = this.#known.get(key);
     if (known) return known;
-    const row = this.#get(`SELECT ${roomColumns} FROM rooms WHERE id = ?`, room);
-    if (!row) return null;
-    const { last, history, bytes, fixedBytes, expiredUpTo } = asRoom(row);
+    const row = this.#get(`SELECT ${roomColumns} FROM rooms WHERE id = ?`, id);
+    return row ? this.#know(row) : null;
+  }
+  /** Takes a row over, with what was said since it was written. */
+  #know(row: Row): Known {
+    const { id, last, history, bytes, fixedBytes, expiredUpTo } = asRoom(row);
+    const key = encodeHex(id);
+    const before = this.#known.get(key);
+    if (before) return before;
     const standing = { last, history, bytes, fixedBytes, expiredUpTo };
-    this.#standings.set(key, standing);
-    return standing;
+    const known: Known = { no: Number(row.no), standing, spoken: new Map(), unwritten: 0 };
+    const sql = "SELECT pos, history, length(bytes) AS size, sender, epoch, n FROM entries " +
+      "WHERE room = ? AND pos > ? ORDER BY pos";
+    for (const entry of this.#all(sql, known.no, last)) {
+      const [sender, epoch, n] = [Number(entry.sender), Number(entry.epoch), Number(entry.n)];
+      const moved = { pos: Number(entry.pos), history: entry.history as Bytes, size: Number(entry.size) };
+      moveBy(known, moved, sender, { epoch, n });
+    }
+    this.#known.set(key, known);
+    return known;
+  }
+  #no(room: Bytes): number | null {
+    return this.#room(room)?.no ?? null;
   }
   /** The same, to be changed: it goes to the row with the next flush. */
-  #change(room: Bytes): Standing {
-    this.#changed.set(encodeHex(room), room);
-    return this.#standing(room)!;
+  #change(room: Bytes): Known {
+    const known = this.#room(room)!;
+    this.#changed.add(known);
+    return known;
+  }
+
+  /** The number of a sender; null for one who has none. */
+  #senderNo(id: Bytes): number | null {
+    const key = encodeHex(id);
+    const known = this.#senders.get(key);
+    if (known !== undefined) return known;
+    const row = this.#get("SELECT no FROM senders WHERE id = ?", id);
+    if (!row) return null;
+    if (this.#senders.size >= maxSenders) this.#senders.clear();
+    this.#senders.set(key, Number(row.no));
+    return Number(row.no);
   }
 
   append(room: Bytes, e: NewEntry) {
+    const known = this.#room(room)!;
+    let sender = this.#senderNo(e.sender);
+    if (sender === null) {
+      this.#run("INSERT INTO senders (id) VALUES (?)", e.sender);
+      sender = this.#senderNo(e.sender);
+    }
     this.#run(
       "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      room,
+      known.no,
       e.pos,
       e.time,
       e.kind,
-      e.bytes,
-      e.digest,
-      e.history,
-      e.sender,
+      sender,
       e.epoch,
       e.n,
+      e.digest,
+      e.history,
+      e.bytes,
     );
-    const standing = this.#change(room);
+    const moved = { pos: e.pos, history: e.history, size: e.bytes.length };
+    if (e.kind !== 1) return this.#said(known, moved, sender!, e);
+    const { standing } = this.#change(room);
     standing.last = e.pos;
     standing.history = e.history;
-    standing.fixedBytes += entryOverheadBytes + (e.kind === 1 ? e.bytes.length : 0);
-    if (e.kind !== 1) standing.bytes += e.bytes.length;
+    standing.fixedBytes += entryOverheadBytes + e.bytes.length;
+  }
+  #said(known: Known, moved: Moved, sender: number, spoken: Spoken): void {
+    moveBy(known, moved, sender, spoken);
+    if (known.unwritten >= maxUnwritten) this.#changed.add(known);
   }
   entries(room: Bytes, from: number, most: number): StoredEntry[] {
     return this.#all(
-      "SELECT pos, time, kind, bytes, digest, sender FROM entries WHERE room = ? AND pos >= ? ORDER BY pos LIMIT ?",
-      room,
+      "SELECT pos, time, kind, bytes, digest, (SELECT id FROM senders WHERE no = sender) AS sender " +
+        "FROM entries WHERE room = ? AND pos >= ? ORDER BY pos LIMIT ?",
+      this.#no(room),
       from,
       most,
     ).map((row) => ({
@@ -339,78 +453,90 @@ export class SqliteStore implements Store {
     }));
   }
   last(room: Bytes) {
-    const standing = this.#standing(room);
-    return { pos: standing?.last ?? 0, history: standing?.history ?? room };
+    const { last, history } = this.#room(room)?.standing ?? { last: 0, history: room };
+    return { pos: last, history };
   }
   historyAt(room: Bytes, pos: number) {
     if (pos === 0) return room;
-    const standing = this.#standing(room);
-    if (standing?.last === pos) return standing.history;
-    return this.#get("SELECT history FROM entries WHERE room = ? AND pos = ?", room, pos)?.history as Bytes ??
-      null;
+    const known = this.#room(room);
+    if (known?.standing.last === pos) return known.standing.history;
+    const sql = "SELECT history FROM entries WHERE room = ? AND pos = ?";
+    return this.#get(sql, known?.no ?? null, pos)?.history as Bytes ?? null;
   }
   lastBefore(room: Bytes, time: number, from: number, most: number) {
     const last = Math.min(from + most, this.last(room).pos);
     const sql =
       "SELECT pos FROM entries WHERE room = ? AND pos > ? AND pos <= ? AND time >= ? ORDER BY pos LIMIT 1";
-    const young = this.#get(sql, room, from, last, time);
+    const young = this.#get(sql, this.#no(room), from, last, time);
     return young ? Number(young.pos) - 1 : Math.max(from, last);
   }
   weights(room: Bytes, from: number, most: number): Weight[] {
-    const messages = "SELECT pos, sender, length(bytes) AS size FROM entries " +
-      "WHERE room = ? AND pos > ? AND kind = 2 AND bytes IS NOT NULL ORDER BY pos LIMIT ?";
-    const boxes = "SELECT pos, sum(length(box)) AS size, " +
-      "(SELECT sender FROM entries WHERE entries.room = boxes.room AND entries.pos = boxes.pos) AS sender " +
-      "FROM boxes WHERE room = ? AND pos > ? GROUP BY pos ORDER BY pos LIMIT ?";
-    return [messages, boxes].flatMap((sql) => this.#all(sql, room, from, most))
-      .map((row) => ({ pos: Number(row.pos), sender: row.sender as Bytes, bytes: Number(row.size) }))
-      .filter(({ bytes }) => bytes > 0).sort((a, b) => a.pos - b.pos).slice(0, most);
+    const no = this.#no(room);
+    const messages =
+      "SELECT pos, (SELECT id FROM senders WHERE no = sender) AS sender, length(bytes) AS size " +
+      "FROM entries WHERE room = ? AND pos > ? AND pos <= ? AND kind = 2 AND bytes IS NOT NULL";
+    const boxes = "SELECT pos, sum(length(box)) AS size, (SELECT id FROM senders WHERE no = " +
+      "(SELECT sender FROM entries WHERE entries.room = ? AND entries.pos = boxes.pos)) AS sender " +
+      "FROM boxes WHERE room = ? AND pos > ? AND pos <= ? GROUP BY pos";
+    return [
+      ...this.#all(messages, no, from, from + most),
+      ...this.#all(boxes, no, room, from, from + most),
+    ].map((row) => ({ pos: Number(row.pos), sender: row.sender as Bytes, bytes: Number(row.size) }))
+      .filter(({ bytes }) => bytes > 0).sort((a, b) => a.pos - b.pos);
   }
   expire(room: Bytes, ranges: readonly Range[], expiredUpTo: number) {
-    const standing = this.#change(room);
+    const { no, standing } = this.#change(room);
     const within = "room = ? AND pos >= ? AND pos <= ?";
     const messages =
       `SELECT coalesce(sum(length(bytes)), 0) AS sum FROM entries WHERE ${within} AND kind = 2`;
     const boxes = `SELECT coalesce(sum(length(box)), 0) AS sum FROM boxes WHERE ${within}`;
     for (const { first, last } of ranges) {
-      const sums = [messages, boxes].map((sql) => Number(this.#get(sql, room, first, last)!.sum));
-      standing.bytes -= sums[0] + sums[1];
-      if (sums[0] > 0) {
-        this.#run(`UPDATE entries SET bytes = NULL WHERE ${within} AND kind = 2`, room, first, last);
+      const sums = [[messages, no], [boxes, room]] as const;
+      const [ofMessages, ofBoxes] = sums.map(([sql, key]) => Number(this.#get(sql, key, first, last)!.sum));
+      standing.bytes -= ofMessages + ofBoxes;
+      if (ofMessages > 0) {
+        this.#run(`UPDATE entries SET bytes = NULL WHERE ${within} AND kind = 2`, no, first, last);
       }
-      if (sums[1] > 0) this.#run(`DELETE FROM boxes WHERE ${within}`, room, first, last);
+      if (ofBoxes > 0) this.#run(`DELETE FROM boxes WHERE ${within}`, room, first, last);
     }
     standing.expiredUpTo = Math.max(standing.expiredUpTo, expiredUpTo);
   }
   lastCommit(room: Bytes) {
     const row = this.#get(
       "SELECT pos, bytes FROM entries WHERE room = ? AND kind = 1 ORDER BY epoch DESC LIMIT 1",
-      room,
+      this.#no(room),
     );
     return row ? { pos: Number(row.pos), bytes: row.bytes as Bytes } : null;
   }
   commitOf(room: Bytes, epoch: number) {
     const row = this.#get(
       "SELECT pos, bytes FROM entries WHERE room = ? AND epoch = ? AND kind = 1",
-      room,
+      this.#no(room),
       epoch,
     );
     return row ? { pos: Number(row.pos), bytes: row.bytes as Bytes } : null;
   }
-  message(room: Bytes, sender: Bytes, epoch: number, n: number) {
+  message(room: Bytes, after: number, sender: Bytes, epoch: number, n: number) {
+    const sql = "SELECT pos, digest FROM entries WHERE room = ? AND pos > ? AND pos <= ? " +
+      "AND epoch = ? AND sender = ? AND n = ? AND n >= 0 ORDER BY pos LIMIT 1";
     const row = this.#get(
-      "SELECT pos, digest FROM entries WHERE room = ? AND epoch = ? AND sender = ? AND n = ? AND n >= 0",
-      room,
+      sql,
+      this.#no(room),
+      after,
+      after + maxViewLag,
       epoch,
-      sender,
+      this.#senderNo(sender),
       n,
     );
     return row ? { pos: Number(row.pos), digest: row.digest as Bytes } : null;
   }
   nextNumber(room: Bytes, sender: Bytes, epoch: number) {
-    const sql =
-      "SELECT n FROM entries WHERE room = ? AND epoch = ? AND sender = ? AND n >= 0 ORDER BY n DESC LIMIT 1";
-    return Number(this.#get(sql, room, epoch, sender)?.n ?? -1) + 1;
+    const no = this.#senderNo(sender);
+    const known = this.#room(room);
+    if (no === null || !known) return 0;
+    const row = known.spoken.get(no) ??
+      this.#get("SELECT epoch, n FROM numbers WHERE room = ? AND sender = ?", known.no, no);
+    return row && Number(row.epoch) === epoch ? Number(row.n) + 1 : 0;
   }
 
   box(hash: Bytes) {
@@ -419,7 +545,7 @@ export class SqliteStore implements Store {
   putBox(hash: Bytes, room: Bytes, pos: number, box: Bytes) {
     if (this.box(hash)) return;
     this.#run("INSERT INTO boxes VALUES (?, ?, ?, ?)", hash, room, pos, box);
-    this.#change(room).bytes += box.length;
+    this.#change(room).standing.bytes += box.length;
   }
 
   beginStay(room: Bytes, id: Bytes, from: number, putBy: Bytes | null) {
@@ -513,32 +639,56 @@ export class SqliteStore implements Store {
   }
 
   flush() {
-    for (const [key, room] of this.#changed) {
-      const { last, history, bytes, fixedBytes, expiredUpTo } = this.#standings.get(key)!;
+    for (const known of this.#changed) {
+      const { no, standing, spoken } = known;
+      const { last, history, bytes, fixedBytes, expiredUpTo } = standing;
       const sql =
-        "UPDATE rooms SET last = ?, history = ?, bytes = ?, fixed = ?, expired_up_to = ? WHERE id = ?";
-      this.#run(sql, last, history, bytes, fixedBytes, expiredUpTo, room);
+        "UPDATE rooms SET last = ?, history = ?, bytes = ?, fixed = ?, expired_up_to = ? WHERE no = ?";
+      this.#run(sql, last, history, bytes, fixedBytes, expiredUpTo, no);
+      for (const [sender, { epoch, n }] of spoken) {
+        this.#run("INSERT OR REPLACE INTO numbers VALUES (?, ?, ?, ?)", no, sender, epoch, n);
+      }
+      spoken.clear();
+      known.unwritten = 0;
     }
     this.#changed.clear();
     if (!this.#open) return;
     try {
-      this.#db.exec("COMMIT");
+      this.#prepare("COMMIT").run();
       this.#open = false;
     } catch (error) {
       throw this.#undo(error);
     }
   }
   undo() {
-    if (!this.#open) return;
-    this.#undo(null);
+    if (this.#open || this.#changed.size > 0) this.#undo(null);
   }
   close() {
+    for (const known of this.#known.values()) if (known.unwritten > 0) this.#changed.add(known);
     this.flush();
     this.#db.close();
   }
 }
 
-const roomColumns = "id, kind, name, retired, maker, last, history, bytes, fixed, expired_up_to, reaped";
+/** An entry, as far as it moves its room. */
+interface Moved {
+  readonly pos: number;
+  readonly history: Bytes;
+  readonly size: number;
+}
+
+/** A message moves its room, and its sender's count. */
+function moveBy(known: Known, { pos, history, size }: Moved, sender: number, { epoch, n }: Spoken): void {
+  const { standing } = known;
+  standing.last = pos;
+  standing.history = history;
+  standing.fixedBytes += entryOverheadBytes;
+  standing.bytes += size;
+  known.spoken.set(sender, { epoch, n });
+  known.unwritten++;
+}
+
+const roomColumns = "no, id, kind, name, retired, maker, last, history, bytes, fixed, expired_up_to, reaped";
 
 function asRoom(row: Row): StoredRoom {
   return {
