@@ -10,6 +10,7 @@ import type { Named } from "../identity/name.ts";
 import type { Leave } from "./commit.ts";
 import type { CardOf, RoomHead } from "./commit_rules.ts";
 import type { VerifyingKey } from "../../crypto/ed25519.ts";
+import { Seen } from "./seen.ts";
 import type { Shown } from "./shown.ts";
 import type { History } from "./history.ts";
 import type { ProvedHead } from "./signed_head.ts";
@@ -61,7 +62,7 @@ export interface GroupState {
   /** Messages in this epoch. */
   readonly epochMessages: number;
   /** `sender msg_id` in hex, of the epoch before and of this one. */
-  readonly seen: readonly [readonly string[], readonly string[]];
+  readonly seen: readonly [Seen, Seen];
   /** On its way. */
   readonly pendingCommit: PendingCommit | null;
   /** Requests of members who want to go. */
@@ -90,7 +91,7 @@ export function newGroupState(id: Bytes, name: string): GroupState {
     readable: false,
     chains: {},
     epochMessages: 0,
-    seen: [[], []],
+    seen: [new Seen(), new Seen()],
     pendingCommit: null,
     leaves: [],
     leaving: false,

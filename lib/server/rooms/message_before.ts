@@ -9,9 +9,9 @@ import type { Store } from "../store/store.ts";
 /** @returns its first position when the bytes are the same, DENIED when not; null when the place is free */
 export function messageBefore(
   store: Pick<Store, "message">,
-  { room, sender, epoch, n, bytes }: Message,
+  { room, sender, epoch, n, view, bytes }: Message,
 ): Outcome | null {
-  const before = store.message(room, sender, epoch, n);
+  const before = store.message(room, view.pos, sender, epoch, n);
   if (!before) return null;
   return equals(before.digest, sha256(bytes))
     ? { type: "stored", pos: before.pos, isRepeated: true }

@@ -5,6 +5,7 @@
  */
 
 import type { LinkMessage } from "../../protocol/channel/link_messages.ts";
+import { maxViewLag } from "../../protocol/group/history.ts";
 
 // Measured, and rounded up: a slower machine or a cold cache must not make them too low.
 
@@ -33,6 +34,11 @@ export const fanOutUs = 10;
 /** What it costs to read entries from the log once more for the same link. @param bytes of them */
 export function costOfRereading(entries: number, bytes: number): number {
   return 20 * entries + 10 * bytes / 1024;
+}
+
+/** What it costs to look for a message among those that its sender had not seen. @param positions of them */
+export function costOfSearch(positions: number): number {
+  return 2 * Math.min(positions, maxViewLag);
 }
 
 /** What is refused because too much is owed. */

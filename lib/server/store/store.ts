@@ -178,7 +178,7 @@ export interface Store {
   historyAt(room: Bytes, pos: number): Bytes | null;
   /** The last of at most `most` positions after `from` that are all older than `time` (seconds); else `from`. */
   lastBefore(room: Bytes, time: number, from: number, most: number): number;
-  /** The first positions after `from` at which something is kept, at most `most` of them. */
+  /** What is kept at the `most` positions after `from`, oldest first. */
   weights(room: Bytes, from: number, most: number): Weight[];
   /** Forgets messages and boxes; hashes stay. @param expiredUpTo up to where all have expired */
   expire(room: Bytes, ranges: readonly Range[], expiredUpTo: number): void;
@@ -186,9 +186,19 @@ export interface Store {
   lastCommit(room: Bytes): { pos: number; bytes: Bytes } | null;
   /** The commit of an epoch. */
   commitOf(room: Bytes, epoch: number): { pos: number; bytes: Bytes } | null;
-  /** A message by its place in its sender's chain. */
-  message(room: Bytes, sender: Bytes, epoch: number, n: number): { pos: number; digest: Bytes } | null;
-  /** The next `n` of a sender in an epoch. */
+  /**
+   * A message by its place in its sender's chain.
+   *
+   * @param after where its sender stood: it is not before, and at most `maxViewLag` positions behind
+   */
+  message(
+    room: Bytes,
+    after: number,
+    sender: Bytes,
+    epoch: number,
+    n: number,
+  ): { pos: number; digest: Bytes } | null;
+  /** The next `n` of a sender in an epoch; 0 in one that is not the last in which she has spoken. */
   nextNumber(room: Bytes, sender: Bytes, epoch: number): number;
 
   /** A box by its hash. */
