@@ -13,7 +13,7 @@ import type { Identity } from "../crypto/identity.ts";
 import { importRsaPublic, oaepDecrypt, oaepEncrypt, oaepLabel } from "../crypto/oaep.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { open, seal, TagMismatch } from "../crypto/seal.ts";
-import { SealedLog } from "./sealed_log.ts";
+import { type LogKind, SealedLog } from "./sealed_log.ts";
 import { FileTrouble, trouble } from "./file_trouble.ts";
 import { withFormat, withoutFormat } from "./state_format.ts";
 import { makePrivateDir, readPrivate, writeAtomically } from "./private_file.ts";
@@ -60,9 +60,9 @@ export class SealedFiles {
   }
 
   /** The files of this folder that only grow. */
-  log(): SealedLog {
+  log(kind: LogKind): SealedLog {
     const { dir, key, random } = this;
-    return new SealedLog({ dir, key, random, context: (name) => this.#context(name) });
+    return new SealedLog({ dir, key, random, context: (name) => this.#context(name) }, kind);
   }
 
   /** Replaces a file in one step. @throws FileTrouble */

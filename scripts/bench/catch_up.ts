@@ -12,6 +12,7 @@ import { entryHash, entryKinds, nextHistory } from "../../lib/protocol/group/his
 import { noHeadSignature } from "../../lib/protocol/group/signed_head.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { siteOf } from "../../lib/protocol/group/site.ts";
+import { ClientHome, type ClientProcess } from "./client_process.ts";
 import { makePeople, nowSeconds, shakeHands } from "./member.ts";
 import { cpuMs } from "./process_usage.ts";
 
@@ -23,13 +24,15 @@ export interface CatchUpRun {
   readonly messages: number;
   /** The executable, for the second measurement; null: only the first. */
   readonly executable: string | null;
+  /** Other executables that do the same, each in its turn. */
+  readonly others?: readonly { readonly executable: string; readonly label: string }[];
   /** Of the server. */
   readonly port: number;
   /** Of the server. */
   readonly pid: number;
 }
 
-/** Runs it: `catchup label messages msgs/s srv_cpu_us/msg gen_cpu%`, then `catchup-client label messages msgs/s`. */
+/** Runs it: `catchup label messages msgs/s srv_cpu_us/msg gen_cpu%`, then `catchup-key-file label messages msgs/s cpu_us/msg`. */
 export async function runCatchUp(run: CatchUpRun, print: (row: string) => void): Promise<void> {
   const [author, reader] = await makePeople(2, `c${Math.floor(Math.random() * 1e6)}`);
   const key = systemRandom(32);
@@ -61,7 +64,10 @@ export async function runCatchUp(run: CatchUpRun, print: (row: string) => void):
     `catchup ${run.label} ${run.messages} ${(run.messages / seconds).toFixed(0)} ${serverUs.toFixed(1)} ` +
       `${ownShare.toFixed(0)}`,
   );
-  if (run.executable) await byTheExecutable(run.executable);
+  if (!run.executable) return;
+  for (const each of [{ executable: run.executable, label: run.label }, ...run.others ?? []]) {
+    await byTheExecutable(each.executable, each.label);
+  }
 
   async function say(link: LoadLink): Promise<number> {
     let stored = 0, sent = 0;
@@ -103,45 +109,63 @@ export async function runCatchUp(run: CatchUpRun, print: (row: string) => void):
     return encodeMessage({ type: "ENTRY", room, pos: 1, time: 1, kind: 2, address: "", bytes }).length;
   }
 
-  async function byTheExecutable(executable: string): Promise<void> {
-    const home = await Deno.makeTempDir({ prefix: "chat-bench-" });
+  async function byTheExecutable(executable: string, label: string): Promise<void> {
+    const home = await ClientHome.make(executable, run.port, `late-${label}`);
     try {
-      const file = `${home}/secret.key`;
-      await Deno.writeTextFile(file, `${encodeBase64Url(key)}=\n`, { mode: 0o600 });
-      const keygen = ["keygen", "-u", "late", "--no-passphrase", "--home", home];
-      await new Deno.Command(executable, { args: keygen, stdout: "null", stderr: "null" }).output();
-      const join = [
-        "join",
-        "-u",
-        "late",
-        "-p",
-        String(run.port),
-        "--room",
-        "load",
-        "--fernet",
-        file,
-        "--json",
-      ];
+      const file = await home.write("secret.key", `${encodeBase64Url(key)}=\n`);
       const began = performance.now();
-      const child = new Deno.Command(executable, {
-        args: [...join, "--listen", "--home", home],
-        stdin: "null",
-        stdout: "piped",
-        stderr: "inherit",
-      }).spawn();
-      let seen = 0, rest = "";
-      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-        const lines = (rest + text).split("\n");
-        rest = lines.pop()!;
-        seen += lines.filter((line) => line.includes('"type":"message"')).length;
-        if (seen >= run.messages) break;
-      }
-      const seconds = (performance.now() - began) / 1000;
-      child.kill("SIGTERM");
-      await child.status;
-      print(`catchup-client ${run.label} ${seen} ${(seen / seconds).toFixed(0)}`);
+      const client = home.join("--room", "load", "--fernet", file, "--json", "--listen");
+      await client.untilCount('"type":"message"', run.messages);
+      print(clientRow("key-file", label, run.messages, client, performance.now() - began));
+      await client.end(true);
     } finally {
-      await Deno.remove(home, { recursive: true });
+      await home.remove();
     }
+  }
+}
+
+function clientRow(kind: string, label: string, messages: number, client: ClientProcess, ms: number): string {
+  const perSecond = (messages / ms * 1000).toFixed(0);
+  return `catchup-${kind} ${label} ${messages} ${perSecond} ${
+    (client.usage().cpuMs * 1000 / messages).toFixed(0)
+  }`;
+}
+
+/**
+ * The same in an end-to-end room, all of it by the executable: `catchup-members label messages msgs/s cpu_us/msg`.
+ * Readers come in and go; somebody says so much; each comes back.
+ */
+export async function runMembersCatchUp(run: CatchUpRun, print: (row: string) => void): Promise<void> {
+  const author = await ClientHome.make(run.executable!, run.port, "author");
+  const clients = [{ executable: run.executable!, label: run.label }, ...run.others ?? []];
+  const readers: { home: ClientHome; label: string }[] = [];
+  try {
+    const speaking = author.join("--room", "missed", "--plain");
+    await speaking.say("first line\n");
+    await speaking.until("first line");
+    for (const { executable, label } of clients) {
+      const home = await ClientHome.make(executable, run.port, `reader-${label}`);
+      readers.push({ home, label });
+      const client = home.join("--room", "missed", "--plain");
+      await client.say(`here is ${label}\n`);
+      await client.until(`here is ${label}`);
+      await client.end();
+    }
+    const lines = Array.from(
+      { length: run.messages - 1 },
+      (_, i) => `${i} ${"what was missed ".repeat(6)}\n`,
+    );
+    await speaking.say(lines.join("") + "last line\n");
+    await speaking.until("last line");
+    for (const { home, label } of readers) {
+      const began = performance.now();
+      const client = home.join("--room", "missed", "--json", "--listen");
+      await client.untilCount('"type":"message"', run.messages);
+      print(clientRow("members", label, run.messages, client, performance.now() - began));
+      await client.end(true);
+    }
+    await speaking.end(true);
+  } finally {
+    for (const home of [author, ...readers.map((reader) => reader.home)]) await home.remove();
   }
 }

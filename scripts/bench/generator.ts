@@ -1,11 +1,12 @@
 /** The generator's own process: `generator.ts fan-out JSON` runs one measurement against a server that is there. */
 
-import { runCatchUp } from "./catch_up.ts";
+import { runCatchUp, runMembersCatchUp } from "./catch_up.ts";
 import { runMemberFloods } from "./member_floods.ts";
 import { runFanOut } from "./fan_out.ts";
 import { runFlood } from "./floods.ts";
 import { runHandshakes } from "./handshakes.ts";
 import { runIdle } from "./idle.ts";
+import { runPaste } from "./paste.ts";
 import { runOwnEntry } from "./own_entry.ts";
 import { runSealing } from "./sealing.ts";
 import { runSmallRooms } from "./small_rooms.ts";
@@ -16,7 +17,9 @@ const kinds: Record<string, (run: never, print: (row: string) => void) => Promis
   handshakes: runHandshakes,
   idle: runIdle,
   "catch-up": runCatchUp,
+  "members-catch-up": runMembersCatchUp,
   entry: runOwnEntry,
+  paste: runPaste,
   "small-rooms": runSmallRooms,
   flood: runFlood,
   "member-floods": runMemberFloods,

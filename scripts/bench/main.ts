@@ -2,9 +2,10 @@
  * `deno task bench`: all measurements of this project, each against a fresh server, generators in processes of their
  * own. What it prints and what it found: RESULTS.md beside this file.
  *
- *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, catch-up, entry, seal, idle, start, floods (default: all)
+ *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, catch-up, entry, paste, seal, idle, start, floods
+ *                   (default: all)
  *   --rooms N,…     for small-rooms: of 5, and of 2 (default: 1,100,1000)
- *   --against FILE  small-rooms in turns with another executable: what a change has cost or won
+ *   --against FILE  small-rooms in turns with another executable, paste and catch-up with it as the client
  *   --members N,…   for fan-out (default: 10,100,250,500,1000)
  *   --reps N        how often each is run (default: 3); medians are printed
  *   --seconds N     for each mode of fan-out (default: 2)
@@ -31,7 +32,19 @@ const text = (flag: string) => options[flag] as string | undefined;
 const reps = Number(text("reps") ?? 3);
 const executable = options.sources ? null : "dist/chat";
 const kinds = text("only")?.split(",") ??
-  ["fan-out", "small-rooms", "handshakes", "storm", "catch-up", "entry", "seal", "idle", "start", "floods"];
+  [
+    "fan-out",
+    "small-rooms",
+    "handshakes",
+    "storm",
+    "catch-up",
+    "entry",
+    "paste",
+    "seal",
+    "idle",
+    "start",
+    "floods",
+  ];
 const rows: string[] = [];
 
 /** Runs one measurement against a fresh server, and prints its rows as they come. */
@@ -78,7 +91,7 @@ const generatorPermissions = [
   "--allow-net=127.0.0.0/8",
   "--allow-read",
   "--allow-write",
-  "--allow-run=cat,dist/chat",
+  `--allow-run=cat,dist/chat${text("against") ? `,${text("against")}` : ""}`,
 ];
 
 async function all(): Promise<void> {
@@ -101,9 +114,19 @@ async function all(): Promise<void> {
     }
     if (kinds.includes("handshakes")) await measure("handshakes", { kind: "shake", people: 400, atOnce: 8 });
     if (kinds.includes("storm")) await measure("handshakes", { kind: "storm", people: 500, atOnce: null });
-    if (kinds.includes("catch-up")) await measure("catch-up", { messages: 10_000, executable });
+    if (kinds.includes("catch-up")) {
+      const others = text("against") ? [{ executable: text("against"), label: "before" }] : [];
+      await measure("catch-up", { messages: 10_000, executable, others });
+      if (executable) await measure("members-catch-up", { messages: 10_000, executable, others });
+    }
     if (kinds.includes("entry") && executable) {
       for (const members of [10, 100, 250]) await measure("entry", { members, executable });
+    }
+    if (kinds.includes("paste") && executable) {
+      for (const client of [executable, ...text("against") ? [text("against")!] : []]) {
+        const label = client === executable ? "chat" : "before";
+        await measure("paste", { label, lines: [100, 400, 1200], executable: client });
+      }
     }
     if (kinds.includes("idle")) {
       for (const members of [100, 500, 1000]) await measure("idle", { members, seconds: 20 });

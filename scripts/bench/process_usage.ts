@@ -17,6 +17,11 @@ export function rssKb(pid: number): number {
   return Number(/\d+/.exec(line)![0]);
 }
 
+/** Bytes that a process has handed to the system to write so far, pipes and sockets among them. @throws when it is gone */
+export function writtenBytes(pid: number): number {
+  return Number(/^wchar: (\d+)$/m.exec(read(`/proc/${pid}/io`))![1]);
+}
+
 function read(path: string): string {
   const { success, stdout } = new Deno.Command("cat", { args: [path], stderr: "null" }).outputSync();
   if (!success) throw new Error(`"${path}" is gone`);

@@ -140,6 +140,7 @@ worldTest("--trust HOST:PORT accepts one key, once: the next one that answers is
   await world.startServer({ identity: "erin", store: memoryStore() });
   const ira = await world.join("ira", { trust: `127.0.0.1:${world.port}` });
   await until("accepted", () => ira.view.notices.some((text) => text.includes("is accepted, and kept")));
+  await ira.view.until((event) => event.type === "entered");
   await world.server.stop();
   await world.startServer({ identity: "mallory", store: memoryStore() });
   const error = await ira.done as ChatError;

@@ -182,7 +182,9 @@ class Run {
       case "leave":
         return await this.#leave(name);
       case "rekey":
-        return client.view.type("/rekey");
+        // At a server that begins anew she may be in no room, and be told so.
+        if (this.keeping === "durable" || headIn(client)) client.view.type("/rekey");
+        return;
     }
   }
 

@@ -37,6 +37,7 @@ Deno.openSync = (path, options) => {
     return done + writeSync(bytes.subarray(done));
   };
   file.syncSync = around(file.syncSync.bind(file));
+  file.syncDataSync = around(file.syncDataSync.bind(file));
   return file;
 };
 globalThis.addEventListener("unload", () => {

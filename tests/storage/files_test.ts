@@ -2,7 +2,8 @@ import { test } from "../fakes/test.ts";
 import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { History, historyKept } from "../../lib/protocol/group/history.ts";
-import { newRoomState, RoomFiles } from "../../lib/client/rooms/room_state.ts";
+import { RoomFiles } from "../../lib/client/rooms/room_files.ts";
+import { newRoomState } from "../../lib/client/rooms/room_state.ts";
 import { KnownKeys } from "../../lib/client/trust/known_keys.ts";
 import { OwnPrekeys } from "../../lib/client/connection/own_prekeys.ts";
 import {

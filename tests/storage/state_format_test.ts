@@ -25,11 +25,11 @@ async function inProfile(act: (dir: string, files: SealedFiles) => void | Promis
 test("every file of the state begins with its format, and a newer one is refused by name", () =>
   inProfile(async (dir, files) => {
     files.write("a", new Uint8Array(5));
-    files.folder("logs").log().append("b", new Uint8Array(5));
+    files.folder("logs").log("history").append("b", new Uint8Array(5));
     new KnownKeys(dir).pinServer("host:1", new Uint8Array(32), 2);
     const open: [path: string, read: () => unknown][] = [
       [`${files.dir}/a`, () => files.read("a")],
-      [`${files.dir}/logs/b`, () => files.folder("logs").log().records("b")],
+      [`${files.dir}/logs/b`, () => files.folder("logs").log("history").records("b")],
     ];
     for (const [path, read] of open) {
       const bytes = Deno.readFileSync(path);

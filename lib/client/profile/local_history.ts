@@ -18,7 +18,7 @@ import { oldSegments } from "./old_segments.ts";
 const folder = "history";
 const dayMs = 24 * 3600 * 1000;
 // JSON may write one character as six bytes.
-const maxRecordCharacters = maxContentBytes / 8;
+const maxRecordCharacters = maxContentBytes.history / 8;
 /** What may come a second time after a crash is one of these. */
 const maxRepeated = 1000;
 const dayFile = /^([0-9a-f]{64})-(\d{4}-\d\d-\d\d)$/;
@@ -44,7 +44,7 @@ export class LocalHistory {
     private readonly clock: Clock,
   ) {
     this.#files = parent.folder(folder);
-    this.#log = this.#files.log();
+    this.#log = this.#files.log("history");
   }
 
   /** Whether new lines are kept. */
@@ -143,7 +143,7 @@ export class LocalHistory {
   forget(): void {
     this.parent.removeFolder(folder);
     this.#files = this.parent.folder(folder);
-    this.#log = this.#files.log();
+    this.#log = this.#files.log("history");
     this.#rooms.clear();
   }
 

@@ -17,7 +17,7 @@ import { Ignored } from "./ignored.ts";
 import { HistoryChoice, type HistoryWish } from "./history_choice.ts";
 import { LocalHistory } from "./local_history.ts";
 import { RoomOrder } from "../rooms/room_order.ts";
-import { RoomFiles } from "../rooms/room_state.ts";
+import { RoomFiles } from "../rooms/room_files.ts";
 import { decodeState, encodeState } from "../../storage/state_json.ts";
 
 const file = "about.state";

@@ -59,6 +59,7 @@ export function newKeyFileRoomState(id: Bytes, name: string): KeyFileRoomState {
 /** One room without a roster. */
 export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   protected override readonly hasRoster = false;
+  protected override readonly fileKind = "key-file-room";
   #isReadByServer = false;
   #warnedOfKey = false;
   readonly #present = new Set<string>();
@@ -158,7 +159,7 @@ export class KeyFileRoom extends RoomStream<KeyFileRoomState> {
   }
 
   protected save(): void {
-    if (this.history) this.context.files.save(this.state, "key-file-room");
+    if (this.history) this.context.files.save(this.state, this.fileKind);
   }
 
   protected async handle(message: LinkMessage): Promise<void> {

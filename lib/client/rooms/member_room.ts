@@ -370,7 +370,7 @@ export class MemberRoom extends RoomStream<RoomState> {
     // There is nothing yet that the server would not tell us again.
     const { history, pendingCommit, shown, outbox } = this.state;
     if (!history && !pendingCommit && !shown && outbox.length === 0) return;
-    this.context.files.save(this.state);
+    this.context.files.save(this.state, this.fileKind);
   }
 
   // ---- the stream

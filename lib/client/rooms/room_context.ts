@@ -14,7 +14,7 @@ import type { Backlog } from "./backlog.ts";
 import type { OwnPrekeys } from "../connection/own_prekeys.ts";
 import type { Evidence } from "./conviction.ts";
 import type { RoomEvent } from "../room_events.ts";
-import type { RoomFiles } from "./room_state.ts";
+import type { RoomFiles } from "./room_files.ts";
 
 /** Passed to every room. */
 export interface RoomContext {

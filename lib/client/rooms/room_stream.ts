@@ -21,6 +21,7 @@ import { LinkLost } from "../connection/connection_errors.ts";
 import { JobQueue } from "./job_queue.ts";
 import { Outbox, type Sealed } from "./outbox.ts";
 import { type RoomContext, ServerFault } from "./room_context.ts";
+import type { RoomKind } from "./room_files.ts";
 import type { RoomEvent } from "../room_events.ts";
 import type { OutboxItem, StreamState } from "./room_state.ts";
 import { Alarm } from "./alarm.ts";
@@ -30,6 +31,8 @@ import { Lines } from "./lines.ts";
 import type { Entry } from "../../protocol/group/group_state.ts";
 
 const storageRetryMs = 5_000;
+/** After so long without a change the files are written whole. */
+const quietMs = 30_000;
 /** How long a server may leave us without its signature. */
 const headDeadlineMs = 10_000;
 
@@ -117,6 +120,8 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
   abstract nameOf(id: Uint8Array): string;
   /** Whether it is known who is in it. */
   protected readonly hasRoster: boolean = true;
+  /** Which files it is kept in. */
+  protected readonly fileKind: RoomKind = "room";
   /** Who is in it, as far as it is known. */
   abstract get memberNames(): readonly string[];
   /** What the prompt says beside the name; empty when all is well. */
@@ -421,6 +426,24 @@ export abstract class RoomStream<State extends StreamState = StreamState> {
     if (!this.dirty) return;
     this.save();
     this.dirty = false;
+    this.#settleSoon();
+  }
+
+  /** Once it is quiet: keys and lines that are over leave the disk. */
+  #settleSoon(): void {
+    this.#cancelSettling();
+    this.#cancelSettling = this.context.clock.after(quietMs, () => this.settleFiles());
+  }
+  #cancelSettling: () => void = () => {};
+
+  /** The same at once: nothing more is stored now. */
+  settleFiles(): void {
+    this.#cancelSettling();
+    try {
+      this.context.files.settle(this.state.id, this.fileKind);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error; // nothing is lost: it is done with the next change
+    }
   }
 
   // ---- what every stream has

@@ -410,6 +410,7 @@ export class ServerRooms {
     const settled = new AbortController();
     const all = Promise.all(this.#all.map((room) => room.settled)).then(() => settled.abort());
     await Promise.race([all, sleep(this.parts.clock, settleMs, settled.signal)]);
+    for (const room of this.#all) room.settleFiles();
   }
 
   /** A program that is told of a failure will say its lines again: they must not be said twice. @throws FileTrouble */
