@@ -223,6 +223,23 @@ test("a line of a long paste is written once, and the whole now and then: under 
     assert(written / 1200 < 4000, `${written / 1200} bytes a line`);
   });
 });
+test("a job of ten thousand messages is kept, whatever a record holds", async () => {
+  await inDir(async (open) => {
+    const [files, state] = [await open(), entered()];
+    files.save(state);
+    let seen = state.seen[1];
+    for (let n = 0; n < 10_000; n++) {
+      state.history = state.history!.after(new Uint8Array(32).fill(n));
+      seen = seen.with(`${"a".repeat(64)} ${n.toString().padStart(32, "0")}`);
+    }
+    state.seen = [state.seen[0], seen];
+    files.save(state);
+    files.settle(id);
+    const [loaded] = (await open()).load();
+    assertEquals([loaded.seen[1].length, loaded.history!.view.pos], [10_000, 10_000]);
+    assertEquals(told(loaded), told(state));
+  });
+});
 test("once a room is quiet, what was in it is on no disk any more", async () => {
   await inDir(async (open, dir) => {
     const [files, state] = [await open(), entered()];

@@ -6,7 +6,7 @@
  * needs no covering itself, or they would never end.
  */
 
-import { equals } from "@std/bytes/equals";
+import { encodeHex } from "../../hex.ts";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
@@ -32,20 +32,20 @@ export interface ConfirmedRoom {
   attest(): void;
 }
 
-interface Uncovered {
-  readonly pos: number;
-  readonly author: Bytes;
-}
-
 /** Whose views cover what, in one room. */
 export class Confirmations {
-  #uncovered: Uncovered[] = [];
+  /** Positions that wait, oldest first, by their authors' ids in hex. */
+  readonly #uncovered = new Map<string, number[]>();
+  #count = 0;
   #times: { pos: number; timeMs: number }[] = [];
   #cancel: () => void = () => {};
   #scheduled = false;
+  readonly #own: string;
 
   /** @param room whose they are */
-  constructor(private readonly room: ConfirmedRoom) {}
+  constructor(private readonly room: ConfirmedRoom) {
+    this.#own = encodeHex(room.context.card.id);
+  }
 
   /** The connection is over: nobody attests until it is back. */
   reset(): void {
@@ -55,45 +55,80 @@ export class Confirmations {
 
   /** A view that fits our history: its author has seen what we have, up to there. */
   seen(author: Bytes, { pos }: HistoryView): void {
-    this.#uncovered = this.#uncovered.filter((entry) => entry.pos > pos || equals(entry.author, author));
-    if (this.#mine(author)) return;
-    const { state } = this.room;
-    const last = this.#times.findLast((entry) => entry.pos <= pos);
-    if (last && pos > (state.confirmed?.pos ?? 0)) {
-      state.confirmed = { pos, timeMs: last.timeMs, by: author };
+    const id = encodeHex(author);
+    for (const [other, positions] of this.#uncovered) {
+      if (other !== id) this.#cover(other, positions, pos);
     }
+    if (id === this.#own) return;
+    const { state } = this.room;
+    if (pos <= (state.confirmed?.pos ?? 0)) return;
+    const last = this.#timeAt(pos);
+    if (last) state.confirmed = { pos, timeMs: last.timeMs, by: author.slice() };
+  }
+
+  /** Nothing up to `pos` waits any more. */
+  #cover(author: string, positions: number[], pos: number): void {
+    let covered = 0;
+    while (covered < positions.length && positions[covered] <= pos) covered++;
+    if (covered === 0) return;
+    this.#count -= covered;
+    if (covered === positions.length) this.#uncovered.delete(author);
+    else positions.splice(0, covered);
+  }
+
+  /** The last position up to `pos` of which the time is known. */
+  #timeAt(pos: number): { timeMs: number } | undefined {
+    let [from, to] = [0, this.#times.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.#times[middle].pos <= pos) from = middle + 1;
+      else to = middle;
+    }
+    return this.#times[from - 1];
   }
 
   /** A commit, text, file or action at `pos` waits for somebody else's view. @param timeMs when it was stored */
   needs(pos: number, author: Bytes, timeMs: number): void {
-    this.#uncovered.push({ pos, author });
+    const id = encodeHex(author);
+    const positions = this.#uncovered.get(id);
+    if (positions) positions.push(pos);
+    else this.#uncovered.set(id, [pos]);
     this.#times.push({ pos, timeMs });
-    if (this.#uncovered.length > kept) this.#uncovered.shift();
-    if (this.#times.length > kept) this.#times.shift();
+    if (++this.#count > kept) this.#dropOldest();
+    if (this.#times.length >= 2 * kept) this.#times = this.#times.slice(-kept);
     this.schedule();
+  }
+
+  #dropOldest(): void {
+    let oldest: [string, number[]] | null = null;
+    for (const each of this.#uncovered) if (!oldest || each[1][0] < oldest[1][0]) oldest = each;
+    this.#cover(...oldest!, oldest![1][0]);
+  }
+
+  /** Whether something of others waits. @param upTo positions after it do not count */
+  #waits(upTo = Infinity): boolean {
+    for (const [author, [first]] of this.#uncovered) if (author !== this.#own && first <= upTo) return true;
+    return false;
   }
 
   /** Looks after one to two minutes whether something is still uncovered. */
   schedule(): void {
-    if (this.#scheduled || !this.#uncovered.some(({ author }) => !this.#mine(author))) return;
+    if (this.#scheduled || !this.#waits()) return;
     this.#scheduled = true;
     const { clock, random } = this.room.context;
     const [a, b] = random(2);
     const waitMs = quietMs + (a * 256 + b) * quietMs / 65_536;
-    const due = this.#uncovered.at(-1)!.pos;
+    const due = Math.max(...[...this.#uncovered.values()].map((positions) => positions.at(-1)!));
     this.#cancel = clock.after(waitMs, () => {
       this.#scheduled = false;
-      const waiting = this.#uncovered.some(({ pos, author }) => pos <= due && !this.#mine(author));
-      if (waiting && this.room.canSpeak) {
+      if (this.#waits(due) && this.room.canSpeak) {
         this.room.attest();
         // Our own view covers them once it is stored; until then it must not be sent twice.
-        this.#uncovered = this.#uncovered.filter(({ author }) => this.#mine(author));
+        for (const [author, positions] of this.#uncovered) {
+          if (author !== this.#own) this.#cover(author, positions, Infinity);
+        }
       }
       this.schedule();
     });
-  }
-
-  #mine(id: Uint8Array): boolean {
-    return equals(id, this.room.context.card.id);
   }
 }

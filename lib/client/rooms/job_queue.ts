@@ -11,7 +11,10 @@ import type { LinkMessage } from "../../protocol/channel/link_messages.ts";
 import { type Backlog, weightOf } from "./backlog.ts";
 import { LinkLost } from "../connection/connection_errors.ts";
 
-const perJob = 64;
+/** What one job takes at most: what it has come to is stored once. */
+const perJob = 1024;
+/** After so long everything else has its turn: keys that are typed, other rooms, the link. */
+const turnMs = 20;
 
 /** What jobs do to a room. */
 export interface JobOwner {
@@ -27,12 +30,27 @@ export interface JobOwner {
   done(): void;
 }
 
+/** Turns of the event loop, in which everything else is done. */
+export interface Turns {
+  /** Milliseconds from anywhere. */
+  now(): number;
+  /** A later one: what has come meanwhile is read, and what was typed. */
+  next(): Promise<void>;
+}
+
+const realTurns: Turns = {
+  now: () => performance.now(),
+  next: () => new Promise((resolve) => setTimeout(resolve, 0)),
+};
+
 /** The jobs of one room. */
 export class JobQueue {
   #waiting: LinkMessage[] = [];
   /** Bytes of what waits. */
   #held = 0;
   #again = false;
+  /** Something else is to be stored: the job that runs ends with its turn. */
+  #isHurried = false;
   #isBusy = false;
   #isPausing = false;
   #running = Promise.resolve();
@@ -44,6 +62,7 @@ export class JobQueue {
     private readonly owner: JobOwner,
     private readonly clock: Clock,
     private readonly backlog: Backlog,
+    private readonly turns: Turns = realTurns,
   ) {}
 
   /** Takes one message of the stream. @returns false when more waits than may */
@@ -51,7 +70,8 @@ export class JobQueue {
     if (!this.backlog.take(message, this.#held)) return false;
     this.#held += weightOf(message);
     this.#waiting.push(message);
-    this.schedule();
+    if (!this.#isBusy) this.schedule();
+    else this.#again = true;
     return true;
   }
 
@@ -81,6 +101,7 @@ export class JobQueue {
   schedule(): void {
     this.#again = true;
     if (this.#isBusy) {
+      this.#isHurried = true;
       // Typed lines must be stored even while a job waits, maybe for the person.
       if (this.#isPausing) this.owner.flush();
       return;
@@ -129,13 +150,18 @@ export class JobQueue {
   }
 
   async #runOnce(): Promise<void> {
-    this.#again = false;
+    this.#again = this.#isHurried = false;
     const link = this.#link;
+    let began = this.turns.now();
     try {
       for (let i = 0; i < perJob && this.#waiting.length > 0; i++) {
         const message = this.#waiting.shift()!;
         this.#release(message);
         await this.owner.handle(message);
+        if (this.turns.now() - began < turnMs) continue;
+        await this.turns.next();
+        if (this.#isHurried || link !== this.#link) break;
+        began = this.turns.now();
       }
       if (this.#waiting.length > 0) this.#again = true;
       else await this.owner.settle();

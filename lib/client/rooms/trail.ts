@@ -4,7 +4,7 @@
  */
 
 import { type Bytes, concat } from "../../crypto/bytes.ts";
-import { History, historyKept, type HistoryView } from "../../protocol/group/history.ts";
+import { History, historyKept, type HistoryView, nextHistory } from "../../protocol/group/history.ts";
 import { Seen } from "../../protocol/group/seen.ts";
 import { FileTrouble } from "../../storage/file_trouble.ts";
 import type { SealedFiles } from "../../storage/sealed_files.ts";
@@ -13,6 +13,9 @@ import { decodeState, encodeState } from "../../storage/state_json.ts";
 
 const segment = 1024;
 const hashBytes = 32;
+/** Keys in one record. */
+const maxKeys = 1000;
+const nothing: Bytes = new Uint8Array(0);
 
 /** Positions that follow one another, and keys of messages, by the number of their epoch here. */
 export interface Piece {
@@ -155,21 +158,33 @@ function joined(pieces: readonly Piece[]): Piece {
   return { ...first, entries: concat(...pieces.map(({ entries }) => entries)), seen };
 }
 
-/** A piece is of one file. L at a cut is not known, and not needed: the one at the first piece leads on. */
+/** Pieces as they are written: each of one file, and no longer than a record may be. */
 function cut(piece: Piece): Piece[] {
-  const count = piece.entries.length / hashBytes;
-  const end = (fileNumber(piece.from) + 1) * segment;
-  if (piece.from + count <= end) return [piece];
-  const at = (end - piece.from) * hashBytes;
-  const history = new History(
-    { pos: piece.from, hash: piece.hash },
+  const { from, hash, entries, seen } = piece;
+  const some = seen.flatMap(({ epoch, keys }) =>
     Array.from(
-      { length: end - piece.from },
-      (_, i) => piece.entries.slice(i * hashBytes, (i + 1) * hashBytes),
-    ),
+      { length: Math.ceil(keys.length / maxKeys) },
+      (_, i) => ({ epoch, keys: keys.slice(i * maxKeys, (i + 1) * maxKeys) }),
+    )
   );
-  const rest = { from: end, hash: history.view.hash, entries: piece.entries.slice(at), seen: [] };
-  return [{ ...piece, entries: piece.entries.slice(0, at) }, ...cut(rest)];
+  const ofKeys = some.map((part) => ({ from, hash, entries: nothing, seen: [part] }));
+  return [...ofKeys, ...cutEntries(from, hash, entries)];
+}
+
+function cutEntries(from: number, hash: Bytes, entries: Bytes): Piece[] {
+  if (entries.length === 0) return [];
+  const end = (fileNumber(from) + 1) * segment;
+  const [here, later] = [
+    entries.slice(0, (end - from) * hashBytes),
+    entries.slice((end - from) * hashBytes),
+  ];
+  const piece: Piece = { from, hash, entries: here, seen: [] };
+  if (later.length === 0) return [piece];
+  let next = hash;
+  for (let at = 0; at < here.length; at += hashBytes) {
+    next = nextHistory(next, here.subarray(at, at + hashBytes));
+  }
+  return [piece, ...cutEntries(end, next, later)];
 }
 
 /** A piece of a history. */
