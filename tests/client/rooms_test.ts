@@ -25,6 +25,37 @@ worldTest("two people talk, each sees each line once, and own lines come back on
   noWarnings(ira, sam);
 });
 
+worldTest(
+  "a room whose last member goes while one asks to be let in is made anew, with what was typed",
+  async (world) => {
+    const ira = await world.enter("ira");
+    const { rooms } = world.server;
+    const before = ira.chat.conversation.room!.state.id;
+    const { roomByName } = rooms.store;
+    const { get } = rooms;
+    // ROOM_FIND finds it; before JOIN it is given up.
+    rooms.store.roomByName = function (name) {
+      rooms.store.roomByName = roomByName;
+      let asked = 0;
+      rooms.get = function (id) {
+        const room = get.call(this, id);
+        if (++asked === 1) return room;
+        rooms.get = get;
+        rooms.reap(room!);
+        return undefined;
+      };
+      return roomByName.call(this, name);
+    };
+    const sam = await world.join("sahnawaz");
+    sam.view.type("Hi");
+    await sam.view.hears("sahnawaz: Hi");
+    await until("she is in it", () => headIn(sam) !== null);
+    assertEquals(encodeHex(headIn(sam)!.room) === encodeHex(before), false);
+    assertEquals(headIn(sam)!.roster.map(({ name }) => name), ["sahnawaz"]);
+    assertEquals(sam.view.warnings, []);
+  },
+);
+
 worldTest("the steps on the way in are the product's", async (world) => {
   const ira = await world.enter("ira");
   assertEquals(ira.view.steps, [

@@ -96,7 +96,10 @@ export async function enterRoom(entrance: Entrance, connection: Connection, want
   }
   for (let i = 0; i < createTries; i++) {
     const info = await findRoom(connection, name);
-    if (info) return await joinRoom(entrance, connection, info, wanted);
+    if (info) {
+      if (await joinRoom(entrance, connection, info, wanted)) return;
+      continue; // the last who was in it has gone since: now it may be made
+    }
     if (wanted.roomId || pinOf(entrance, name)) throw roomGone(name);
     if (await createRoom(entrance, connection, wanted)) return;
   }
@@ -189,12 +192,13 @@ function noKeyFileThere(name: string): ChatError {
   );
 }
 
+/** @returns false when it has ended since it was found */
 async function joinRoom(
   entrance: Entrance,
   connection: Connection,
   info: MessageOf<"ROOM_INFO">,
   wanted: Wanted,
-): Promise<void> {
+): Promise<boolean> {
   const { context } = entrance;
   const asked = wanted.name;
   const name = decodeName(info.name);
@@ -234,10 +238,10 @@ async function joinRoom(
   entrance.take(room);
   if ((info.flags & roomFlags.member) !== 0) { // its stream has begun already
     if (room.isRenewing) throw new StillMember(name);
-    return;
+    return true;
   }
   const { pass, inviter } = wanted;
-  if (!pass || given) return await askToBeLetIn(entrance, connection, room, info, wanted);
+  if (!pass || given) return await isDoorThere(entrance, connection, room, info, wanted);
   room.comeInBy({
     pass,
     inviter,
@@ -250,6 +254,30 @@ async function joinRoom(
       });
     },
   }, 0);
+  return true;
+}
+
+/** Asks to be let in. @returns false when the room has ended meanwhile: what was typed for it goes into the next one */
+async function isDoorThere(
+  entrance: Entrance,
+  connection: Connection,
+  room: MemberRoom,
+  info: MessageOf<"ROOM_INFO">,
+  wanted: Wanted,
+): Promise<boolean> {
+  try {
+    await askToBeLetIn(entrance, connection, room, info, wanted);
+    return true;
+  } catch (error) {
+    const isGone = error instanceof RequestRefused &&
+      (error.code === errorCodes.NO_ROOM || error.code === errorCodes.DENIED);
+    if (!isGone || room.state.status !== "waiting") throw error;
+    const there = await findRoom(connection, wanted.name);
+    if (there && equals(there.room, info.room)) throw error;
+    entrance.context.endedAtTheDoor(room);
+    entrance.dropRoom(room);
+    return false;
+  }
 }
 
 /** JOIN; and in an open room nobody is waited for long. @throws ChatError, LinkLost */

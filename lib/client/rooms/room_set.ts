@@ -17,6 +17,11 @@ export class RoomSet {
     return room;
   }
 
+  /** Whether it is one of them. */
+  has(room: RoomStream): boolean {
+    return this.all.get(encodeHex(room.state.id)) === room;
+  }
+
   /** Those with members. */
   get withMembers(): MemberRoom[] {
     return [...this.all.values()].filter((room) => room instanceof MemberRoom);

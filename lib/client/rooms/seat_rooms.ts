@@ -35,7 +35,8 @@ export class SeatRooms {
 
   /** Whether it is the room that the command line names, entered or not. */
   isNamed(room: RoomStream): boolean {
-    if (this.main) return room === this.main;
+    // One that ended at its door has given its name back.
+    if (this.main && this.set.has(this.main)) return room === this.main;
     const { fernetKey, room: name } = this.named;
     if (name === null) return false;
     if (fernetKey) {

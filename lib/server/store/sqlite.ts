@@ -156,7 +156,7 @@ export class SqliteStore implements Store {
       this.#db = new DatabaseSync(path);
       // EXCLUSIVE: one server per directory, and no shared-memory file.
       this.#db.exec(
-        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -8000;",
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 8000;",
       );
       this.#migrate();
       const known = this.#get("SELECT value FROM about WHERE key = 'run'");
