@@ -205,7 +205,8 @@ export class Seat {
 
   /** A room that was meant is there: lines go there. */
   take(room: RoomStream, isMain: boolean): void {
-    const isFirst = this.rooms.shown === null;
+    const { shown } = this.rooms;
+    const isFirst = shown === null || !this.parts.set.has(shown); // it ended at its door
     if (isMain) this.rooms.main = room;
     if (this.isResuming) return; // the room that was on the screen comes back, and no other
     // After a reconnect the person stays in the room that was on the screen.
