@@ -7,9 +7,10 @@
 
 import { createHash } from "node:crypto";
 import { type Bytes, labelBytes, plain } from "./bytes.ts";
-import { maxShortBytes, shortText } from "./short_sha256.ts";
+import { maxShortBytes, ShortText } from "./short_sha256.ts";
 
 const hashBytes = 32;
+const shortText = new ShortText();
 
 /** `H(x)`: SHA-256 (FIPS 180-4) of the parts joined; 32 bytes. */
 export function sha256(...parts: Uint8Array[]): Bytes {

@@ -5,12 +5,13 @@
 
 import { createHash } from "node:crypto";
 import type { Bytes } from "./bytes.ts";
-import { maxShortBytes, shortText, stateWords } from "./short_sha256.ts";
+import { maxShortBytes, ShortText, stateWords } from "./short_sha256.ts";
 
 const blockBytes = 64;
 const tagBytes = 32;
 const innerPad = 0x36;
 const outerPad = 0x5c;
+const shortText = new ShortText();
 
 /** One key, for many texts. */
 export class HmacKey {

@@ -17,12 +17,12 @@ const w = new Int32Array(64);
 /** Words of a state. */
 export const stateWords = 8;
 /** The state before the first block (FIPS 180-4 §5.3.3). */
-export const initialState: Readonly<Int32Array> = Int32Array.from(
+const initialState: Readonly<Int32Array> = Int32Array.from(
   primes.slice(0, stateWords),
   (prime) => fraction(Math.sqrt(prime)),
 );
 
-/** A text that is put together to be hashed, in memory that all of them share: what is begun is finished at once. */
+/** A text that is put together to be hashed, one after the other in the same memory: what is begun is finished at once. */
 export class ShortText {
   readonly #bytes = new Uint8Array(maxShortBytes + 9);
   readonly #view = new DataView(this.#bytes.buffer);
@@ -116,9 +116,6 @@ export class ShortText {
     for (let at = 0; at < this.#length; at += blockBytes) compress(this.#view, at, this.#state);
   }
 }
-
-/** The one that is used; no text outlives the call that begins it. */
-export const shortText: ShortText = new ShortText();
 
 /** One block (FIPS 180-4 §6.2.2). */
 function compress(block: DataView, at: number, state: Int32Array): void {

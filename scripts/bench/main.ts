@@ -43,6 +43,7 @@ const kinds = text("only")?.split(",") ??
     "seal",
     "idle",
     "start",
+    "logs",
     "floods",
   ];
 const rows: string[] = [];

@@ -17,6 +17,8 @@ export const columns: Record<string, string> = {
   pair64: "peer rooms msgs/s p50_us p99_us cpu_us/msg srv_cpu% gen_cpu%",
   ratio: "of rooms cpu_here/against",
   paste: "peer lines ms/line cpu_ms/line kB/line",
+  logs:
+    "peer messages rooms start_ms welcome_ms tidy_worst_ms tidy_p99_ms talk_worst_ms talk_p99_ms disk/entry",
   entry: "peer n ms cli_cpu_ms srv_cpu_ms",
   idle: "peer n rss0_kB rss_kB kB/member cpu%",
   start: "what ms",
@@ -29,7 +31,9 @@ export function medians(rows: readonly string[]): string[][] {
   const groups = new Map<string, string[][]>();
   for (const row of rows) {
     const cells = row.trim().split(/\s+/);
-    const key = cells.slice(0, /^(start|seal|flood)$/.test(cells[0]) ? 2 : 3).join(" ");
+    const key = cells.slice(0, /^(start|seal|flood)$/.test(cells[0]) ? 2 : cells[0] === "logs" ? 4 : 3).join(
+      " ",
+    );
     groups.set(key, [...groups.get(key) ?? [], cells]);
   }
   return [...groups.values()].map((group) => [

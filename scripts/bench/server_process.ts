@@ -25,6 +25,8 @@ const lifted = {
 export interface ServerChoice {
   /** `dist/chat` and the like; null for the sources. */
   readonly executable: string | null;
+  /** Its folder, which stays; by default one of its own. */
+  readonly dir?: string;
   /** More flags. */
   readonly flags?: readonly string[];
   /** Whether the limits are lifted; they are by default. */
@@ -39,16 +41,16 @@ export class ServerProcess {
     private readonly child: Deno.ChildProcess,
     /** On 127.0.0.1. */
     readonly port: number,
-    private readonly dir: string,
+    private readonly dir: string | null,
     /** From start to the first accepted connection. */
     readonly startedInMs: number,
   ) {}
 
   /** Starts one on a folder of its own and waits until it accepts. @throws when it does not come up */
   static async start(
-    { executable, flags = [], lift = true, runtimeFlags = [] }: ServerChoice,
+    { executable, dir: given, flags = [], lift = true, runtimeFlags = [] }: ServerChoice,
   ): Promise<ServerProcess> {
-    const dir = await Deno.makeTempDir({ prefix: "chat-bench-" });
+    const dir = given ?? await Deno.makeTempDir({ prefix: "chat-bench-" });
     const port = freePort();
     const limits = Object.entries(lift ? lifted : {}).map(([flag, value]) => `--${flag}=${value}`);
     const serve = ["serve", "--data", dir, "-p", String(port), ...limits, ...flags];
@@ -75,7 +77,7 @@ export class ServerProcess {
       if (performance.now() - began > 30_000) throw new Error("the server does not come up");
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    return new ServerProcess(child, port, dir, performance.now() - began);
+    return new ServerProcess(child, port, given ? null : dir, performance.now() - began);
   }
 
   /** Its process. */
@@ -95,7 +97,7 @@ export class ServerProcess {
   async stop(): Promise<void> {
     this.child.kill("SIGTERM");
     await this.child.status;
-    await Deno.remove(this.dir, { recursive: true });
+    if (this.dir) await Deno.remove(this.dir, { recursive: true });
   }
 }
 
