@@ -71,6 +71,8 @@ export interface ServerParts {
   readonly watchLink?: (session: string) => FrameWatcher;
   /** Runs something in a later turn of the event loop: when staged writes are flushed. */
   readonly defer: (act: () => void) => void;
+  /** The same, once all that waits at the sockets has had its turn; `defer` by default. */
+  readonly rest?: (act: () => void) => void;
 }
 
 /** A running server. */

@@ -6,6 +6,7 @@
  *                   (default: all)
  *   --rooms N,…     for small-rooms: of 5, and of 2 (default: 1,100,1000)
  *   --against FILE  small-rooms in turns with another executable, paste and catch-up with it as the client
+ *   --logs N,…      for logs: stored messages (default: 1000,10000,100000,1000000)
  *   --members N,…   for fan-out (default: 10,100,250,500,1000)
  *   --reps N        how often each is run (default: 3); medians are printed
  *   --seconds N     for each mode of fan-out (default: 2)
@@ -17,6 +18,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { measureBigLogs } from "./big_logs.ts";
 import { measureFloods } from "./floods.ts";
 import { asTable, medians } from "./rows.ts";
 import { comparePeers } from "./peers.ts";
@@ -25,7 +27,7 @@ import { ServerProcess } from "./server_process.ts";
 import { startUpTimes } from "./start_up.ts";
 
 const options = parseArgs(Deno.args, {
-  string: ["only", "members", "rooms", "reps", "seconds", "harness", "profile", "against"],
+  string: ["only", "members", "rooms", "reps", "seconds", "harness", "profile", "against", "logs"],
   boolean: ["peers", "sources"],
 });
 const text = (flag: string) => options[flag] as string | undefined;
@@ -134,6 +136,10 @@ async function all(): Promise<void> {
     }
     if (kinds.includes("seal")) await generate("sealing", {});
     if (kinds.includes("floods")) rows.push(...await measureFloods((run) => generate("flood", run)));
+    if (kinds.includes("logs") && executable) {
+      const sizes = (text("logs") ?? "1000,10000,100000,1000000").split(",").map(Number);
+      rows.push(...await measureBigLogs([{ label: "chat", executable }], sizes));
+    }
     if (kinds.includes("start")) rows.push(...await startUpTimes());
   }
   console.log(asTable(medians(rows)));
