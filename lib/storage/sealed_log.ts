@@ -23,7 +23,7 @@ import { checkFormat, stateFormat } from "./state_format.ts";
 const headBytes = 4;
 const saltBytes = 16;
 /** The most bytes that one record of a kind may hold. */
-export const maxContentBytes = { history: 256 * 1024, state: 64 * 1024 * 1024 } as const;
+export const maxContentBytes = { history: 256 * 1024, state: 2 ** 30 } as const;
 const nothing: Bytes = new Uint8Array(0);
 
 /** What a file is for: the label of its records. */

@@ -13,11 +13,13 @@
  *   --sources       measure the sources instead of dist/chat
  *   --peers         InspIRCd, ngIRCd, NATS and Mosquitto, with TLS, in turns with this; --harness DIR says where
  *                   their harness is (default: ../shared/peers); only fan-out, N = 500 unless --members
+ *   --draw          write scripts/bench/performance.svg of what was measured
  *   --profile MODE  one run of lat, thr or few at N = 500, or of small1 or small64 in 100 rooms of five, with the
  *                   server's profile
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { drawBars, panelsOf } from "./bars.ts";
 import { measureBigLogs } from "./big_logs.ts";
 import { measureFloods } from "./floods.ts";
 import { asTable, medians } from "./rows.ts";
@@ -28,7 +30,7 @@ import { startUpTimes } from "./start_up.ts";
 
 const options = parseArgs(Deno.args, {
   string: ["only", "members", "rooms", "reps", "seconds", "harness", "profile", "against", "logs"],
-  boolean: ["peers", "sources"],
+  boolean: ["peers", "sources", "draw"],
 });
 const text = (flag: string) => options[flag] as string | undefined;
 const reps = Number(text("reps") ?? 3);
@@ -143,6 +145,11 @@ async function all(): Promise<void> {
     if (kinds.includes("start")) rows.push(...await startUpTimes());
   }
   console.log(asTable(medians(rows)));
+  if (options.draw) {
+    const title =
+      "Medians of one run, two shared cores; this version, and the one that it is measured against";
+    await Deno.writeTextFile("scripts/bench/performance.svg", drawBars(title, panelsOf(medians(rows))));
+  }
 }
 
 const profiled = text("profile");
