@@ -111,7 +111,7 @@ diskTest(
     const sam = await world.enter("sahnawaz");
     disk.state = "full";
     ira.view.type("/msg sahnawaz one");
-    await until("refused", () => failures() > 0);
+    await until("refused, and told so", () => failures() > 0 && ira.view.warnings.length > 0);
     disk.state = "good";
     ira.view.type("/query sahnawaz", "/retry", "two");
     await sam.view.hears("ira: two");
