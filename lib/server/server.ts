@@ -71,8 +71,8 @@ export interface ServerParts {
   readonly watchLink?: (session: string) => FrameWatcher;
   /** Runs something in a later turn of the event loop: when staged writes are flushed. */
   readonly defer: (act: () => void) => void;
-  /** The same, once all that waits at the sockets has had its turn; `defer` by default. */
-  readonly rest?: (act: () => void) => void;
+  /** The same, past all that waits at the sockets: for long jobs and for links that ask for much; `defer` by default. */
+  readonly deferPastIo?: (act: () => void) => void;
 }
 
 /** A running server. */
@@ -118,7 +118,7 @@ export class ChatServer {
       accessToken: parts.accessToken ?? null,
       signIn: this.signIn,
       writes: new WriteScheduler(parts.defer),
-      defer: parts.defer,
+      defer: parts.deferPastIo ?? parts.defer,
       links: this.#links,
       watchLink: parts.watchLink,
       handshake: {

@@ -2,8 +2,8 @@
  * `deno task bench`: all measurements of this project, each against a fresh server, generators in processes of their
  * own. What it prints and what it found: RESULTS.md beside this file.
  *
- *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, catch-up, entry, paste, seal, idle, start, floods
- *                   (default: all)
+ *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, catch-up, entry, paste, seal, idle, start, logs,
+ *                   floods (default: all)
  *   --rooms N,…     for small-rooms: of 5, and of 2 (default: 1,100,1000)
  *   --against FILE  small-rooms in turns with another executable, paste and catch-up with it as the client
  *   --logs N,…      for logs: stored messages (default: 1000,10000,100000,1000000)

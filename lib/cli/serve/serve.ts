@@ -127,7 +127,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       accounts,
       defer: (act) => void setImmediate(act),
       // The runtime looks at its sockets every 61st turn while there is always something to do at once.
-      rest: (act) => void setTimeout(act, 1),
+      deferPastIo: (act) => void setTimeout(act, 1),
     });
     const invite = (room: string) => {
       if (!isName(room)) {

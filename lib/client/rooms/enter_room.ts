@@ -241,7 +241,7 @@ async function joinRoom(
     return true;
   }
   const { pass, inviter } = wanted;
-  if (!pass || given) return await isDoorThere(entrance, connection, room, info, wanted);
+  if (!pass || given) return await askAtTheDoor(entrance, connection, room, info, wanted);
   room.comeInBy({
     pass,
     inviter,
@@ -258,7 +258,7 @@ async function joinRoom(
 }
 
 /** Asks to be let in. @returns false when the room has ended meanwhile: what was typed for it goes into the next one */
-async function isDoorThere(
+async function askAtTheDoor(
   entrance: Entrance,
   connection: Connection,
   room: MemberRoom,

@@ -3,6 +3,7 @@
  * messages were taken. Files of 1024 positions that only grow, NAME.trail-TRAIL-K; the old ones go as a whole.
  */
 
+import { equals } from "@std/bytes/equals";
 import { type Bytes, concat } from "../../crypto/bytes.ts";
 import { History, historyKept, type HistoryView, nextHistory } from "../../protocol/group/history.ts";
 import { Seen } from "../../protocol/group/seen.ts";
@@ -81,10 +82,10 @@ export class Trails {
   }
 
   /**
-   * Reads one.
+   * Reads one. Of a file that is gone nothing is known: the history begins after it.
    *
    * @param pieces what is to be added to it yet
-   * @throws FileTrouble when a file was changed, or is gone
+   * @throws FileTrouble when a file was changed
    */
   read(name: string, ends: TrailEnds, view: HistoryView, pieces: readonly Piece[]): {
     history: History;
@@ -124,7 +125,7 @@ export class Trails {
     const start = from === pos ? hash : hashes.get(from)!;
     const following = Array.from({ length: pos - from }, (_, i) => entries.get(from + 1 + i)!);
     const history = new History({ pos: from, hash: start }, following);
-    if (history.view.hash.every((byte, i) => byte === hash[i])) return history;
+    if (equals(history.view.hash, hash)) return history;
     throw new FileTrouble(
       `Cannot open "${this.files.dir}/${name}": it was changed or is damaged`,
       "restore it from a copy, or remove it to begin that room anew",

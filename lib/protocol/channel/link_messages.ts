@@ -209,11 +209,19 @@ const byCode = new Map<number, [Name, "up" | "down" | "both", Layout<unknown>]>(
 /** Encodes as it stands inside a record: u8 type ‖ u32 len ‖ body. */
 export function encodeMessage(message: LinkMessage): Bytes {
   const [code, , layout] = table[message.type];
-  const w = new Writer("bytes" in message ? message.bytes.length + 96 : 128).u8(code).u32(0);
+  const w = new Writer(128 + largePart(message)).u8(code).u32(0);
   (layout as Layout<unknown>).write(w, message);
   const bytes = w.done();
   new DataView(bytes.buffer).setUint32(1, bytes.length - 5);
   return bytes;
+}
+
+/** Bytes of the one field that may be large, where there is such a one. */
+function largePart(message: LinkMessage): number {
+  if ("bytes" in message) return message.bytes.length;
+  if ("message" in message) return message.message.length;
+  if ("commit" in message) return message.commit.length;
+  return 0;
 }
 
 /** The type of an encoded message. */

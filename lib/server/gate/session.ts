@@ -69,7 +69,7 @@ export interface SessionContext {
   readonly watchLink?: (session: string) => FrameWatcher;
   /** When each link may write. */
   readonly writes: WriteScheduler;
-  /** Runs something in a later turn of the event loop. */
+  /** Runs something in a later turn of the event loop, past all that waits at the sockets. */
   readonly defer: (act: () => void) => void;
   /** Links that are alive: for ticking, and for goodbye at shutdown. */
   readonly links: Set<Link>;

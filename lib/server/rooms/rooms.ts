@@ -51,8 +51,8 @@ export interface RoomsParts {
   readonly events: ServerEvents;
   /** Runs something in a later turn of the event loop. */
   readonly defer: (act: () => void) => void;
-  /** The same, once all that waits at the sockets has had its turn: for long jobs, in slices. */
-  readonly rest?: (act: () => void) => void;
+  /** The same, past all that waits at the sockets: for long jobs, in slices. */
+  readonly deferPastIo?: (act: () => void) => void;
   /** Randomness. */
   readonly random: RandomSource;
   /** Members see each sender's address. */
@@ -266,7 +266,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     if (bytes > 0 && this.quota.excessBytes > 0) this.#relieveSoon();
   }
   nextTurn(): Promise<void> {
-    return new Promise(this.parts.rest ?? this.parts.defer);
+    return new Promise(this.parts.deferPastIo ?? this.parts.defer);
   }
 
   // ---- changing

@@ -277,6 +277,7 @@ export class SqliteStore implements Store {
   }
 
   rooms() {
+    // One question for all: to ask each of thousands whether its row is behind would hold up the start.
     const said = this.#all(
       "SELECT DISTINCT rooms.no FROM rooms JOIN entries ON room = rooms.no AND pos > last WHERE reaped = 0",
     );
@@ -293,9 +294,8 @@ export class SqliteStore implements Store {
     return row ? this.#asRoom(row) : null;
   }
   #asRoom(row: Row): StoredRoom {
-    const stored = asRoom(row);
     this.#know(row);
-    return this.#withStanding(stored);
+    return this.#withStanding(asRoom(row));
   }
   #withStanding(stored: StoredRoom): StoredRoom {
     return { ...stored, ...this.#known.get(encodeHex(stored.id))?.standing };
