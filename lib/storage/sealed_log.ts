@@ -149,7 +149,8 @@ export class SealedLog {
 
   #parse(name: string): { records: LogRecord[]; end: End; size: number } {
     const path = join(this.folder.dir, name);
-    const bytes = readPrivate(path) ?? new Uint8Array(0);
+    const stored = readPrivate(path);
+    const bytes = stored ?? nothing;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const records: LogRecord[] = [];
     if (bytes.length > 0) checkFormat(path, bytes[0]);
@@ -166,7 +167,7 @@ export class SealedLog {
       at = end;
     }
     // What was written last may have reached the disk in part.
-    const isBegun = this.kind === "state" && bytes.length > 0; // in one step: its first record is there, or changed
+    const isBegun = this.kind === "state" && stored !== null; // in one step: its first record is there, or changed
     if (isBegun && records.length === 0) throw damaged(path);
     if (records.length > (isBegun ? 1 : 0) && !opens(records.at(-1)!)) {
       records.pop();
