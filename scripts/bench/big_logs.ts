@@ -31,7 +31,7 @@ export async function measureBigLogs(
       for (const { label, executable } of executables) {
         const dir = await Deno.makeTempDir({ prefix: "chat-bench-" });
         try {
-          const disk = await fill(executable, dir, messages, rooms);
+          const disk = await fillRooms(executable, dir, messages, rooms);
           const row = `logs ${label} ${messages} ${rooms} ${await measure(executable, dir, people)} ${disk}`;
           console.error(row);
           rows.push(row);
@@ -45,7 +45,12 @@ export async function measureBigLogs(
 }
 
 /** Messages of the last 31 days: those of the first are to be forgotten. @returns disk bytes per byte of entry */
-async function fill(executable: string, dir: string, messages: number, rooms: number): Promise<string> {
+export async function fillRooms(
+  executable: string,
+  dir: string,
+  messages: number,
+  rooms: number,
+): Promise<string> {
   const server = await ServerProcess.start({ executable, dir }); // makes the files as its version has them
   await server.stop();
   const path = `${dir}/rooms.db`;

@@ -10,6 +10,7 @@
 import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { makePeople } from "./member.ts";
 import { cpuMs, rssKb } from "./process_usage.ts";
+import { Receivers } from "./receivers.ts";
 import { type Member, RoomOfLoad } from "./room_of_load.ts";
 
 /** One run. */
@@ -32,13 +33,16 @@ export interface FanOutRun {
   readonly senders: number;
   /** Which modes; all by default. */
   readonly modes?: readonly string[];
+  /** The program that receives (receivers.c); null: this one does. */
+  readonly receivers: string | null;
 }
 
 /** Runs it, and prints a row for the joining and one for each mode. */
 export async function runFanOut(run: FanOutRun, print: (row: string) => void): Promise<void> {
   const { label, members: n, port, pid } = run;
   const people = await makePeople(n, "f");
-  const room = new RoomOfLoad(people, port);
+  const receivers = run.receivers ? await Receivers.start(run.receivers, port, n) : null;
+  const room = new RoomOfLoad(people, receivers?.port ?? port, receivers !== null);
   const rss0 = rssKb(pid);
   const login = await timed(pid, () => room.login(8));
   const join = await timed(pid, () => room.join());
@@ -50,7 +54,8 @@ export async function runFanOut(run: FanOutRun, print: (row: string) => void): P
         ((rss - rss0) / n).toFixed(1)
       }`,
   );
-  const load = new Load(room, Math.min(run.senders, n));
+  await receivers?.takeOver(room.members);
+  const load = new Load(room, Math.min(run.senders, n), receivers);
   const modes: [string, number, number][] = [["lat", 1, 1], ["thr", 1, run.window], [
     "few",
     run.senders,
@@ -59,9 +64,10 @@ export async function runFanOut(run: FanOutRun, print: (row: string) => void): P
   for (const [mode, senders, window] of modes) {
     if (run.modes && !run.modes.includes(mode)) continue;
     await load.run(senders, window, run.warmUpSeconds);
-    const cpu = cpuMs(pid), own = cpuMs(Deno.pid);
+    const generatorMs = () => cpuMs(Deno.pid) + (receivers ? cpuMs(receivers.pid) : 0);
+    const cpu = cpuMs(pid), own = generatorMs();
     const { messages, seconds, latencies } = await load.run(senders, window, run.seconds);
-    const serverMs = cpuMs(pid) - cpu, ownMs = cpuMs(Deno.pid) - own;
+    const serverMs = cpuMs(pid) - cpu, ownMs = generatorMs() - own;
     const deliveries = messages * (n - 1);
     const at = (share: number) => (latencies[Math.floor(latencies.length * share)] * 1000).toFixed(0);
     print(
@@ -71,6 +77,7 @@ export async function runFanOut(run: FanOutRun, print: (row: string) => void): P
     );
   }
   room.close();
+  receivers?.stop();
 }
 
 async function timed(pid: number, act: () => Promise<void>): Promise<{ seconds: number; cpuMs: number }> {
@@ -91,9 +98,19 @@ export class Load {
   #wake: () => void = () => {};
   #failure: Error | null = null;
 
-  /** @param room whose members are all in @param senders how many of them speak */
-  constructor(private readonly room: RoomOfLoad, senders: number) {
+  /**
+   * @param room whose members are all in
+   * @param senders how many of them speak
+   * @param receivers who has taken over what comes; null: it comes here
+   */
+  constructor(private readonly room: RoomOfLoad, senders: number, receivers: Receivers | null = null) {
     this.#senders = room.members.slice(0, senders);
+    if (receivers) {
+      receivers.onStored = (ref, pos) => this.#stored(ref, pos);
+      receivers.onComplete = (pos, at) => this.#complete(pos, at);
+      receivers.onFailure = (why) => this.#fail(why);
+      return;
+    }
     room.countAllBut(this.#senders);
     room.onMessage = (_, message) => this.#seen(message);
     room.onEnd = (member) => this.#fail(`the server closed the link of ${member.person.name}`);
@@ -164,12 +181,15 @@ export class Load {
 
   #seen(message: LinkMessage): void {
     if (message.type === "ENTRY") this.#has(message.pos);
-    else if (message.type === "STORED") {
-      this.#of(message.pos).sentAt = this.#sentAt.get(message.ref)!;
-      this.#sentAt.delete(message.ref);
-      this.#settle(message.pos);
-    } else if (message.type === "ERROR") this.#fail(`a message was refused with code ${message.code}`);
+    else if (message.type === "STORED") this.#stored(message.ref, message.pos);
+    else if (message.type === "ERROR") this.#fail(`a message was refused with code ${message.code}`);
     else if (message.type === "CLOSE") this.#fail(`closed with reason ${message.reason}`);
+  }
+
+  #stored(ref: number, pos: number): void {
+    this.#of(pos).sentAt = this.#sentAt.get(ref)!;
+    this.#sentAt.delete(ref);
+    this.#settle(pos);
   }
 
   #of(pos: number) {
@@ -181,8 +201,11 @@ export class Load {
   #has(pos: number): void {
     const state = this.#of(pos);
     state.count++;
-    if (state.count < this.room.members.length - 1) return;
-    state.at = performance.now();
+    if (state.count === this.room.members.length - 1) this.#complete(pos, performance.now());
+  }
+
+  #complete(pos: number, at: number): void {
+    Object.assign(this.#of(pos), { count: this.room.members.length - 1, at });
     this.#settle(pos);
   }
 

@@ -5,6 +5,8 @@ import { runMemberFloods } from "./member_floods.ts";
 import { runFanOut } from "./fan_out.ts";
 import { runFlood } from "./floods.ts";
 import { runHandshakes } from "./handshakes.ts";
+import { runLogins } from "./logins.ts";
+import { runRoomStorm } from "./room_storm.ts";
 import { runIdle } from "./idle.ts";
 import { runPaste } from "./paste.ts";
 import { runOwnEntry } from "./own_entry.ts";
@@ -16,6 +18,8 @@ const kinds: Record<string, (run: never, print: (row: string) => void) => Promis
   "fan-out": runFanOut,
   handshakes: runHandshakes,
   idle: runIdle,
+  login: runLogins,
+  "room-storm": runRoomStorm,
   "catch-up": runCatchUp,
   "members-catch-up": runMembersCatchUp,
   entry: runOwnEntry,

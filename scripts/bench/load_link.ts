@@ -5,7 +5,12 @@
 
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { closeQuietly, writeAll } from "../../lib/protocol/channel/conn.ts";
-import { decodeMessages, encodeMessage, type LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
+import {
+  decodeMessages,
+  encodeMessage,
+  type LinkMessage,
+  type MessageOf,
+} from "../../lib/protocol/channel/link_messages.ts";
 import { concat } from "../../lib/crypto/bytes.ts";
 import { isTransit, transitHeadBytes } from "../../lib/protocol/channel/frames.ts";
 import { TransitOpener } from "../../lib/protocol/channel/transit.ts";
@@ -22,6 +27,10 @@ export class LoadLink {
   onRecord: (plaintextBytes: number) => void = () => {};
   /** Whether everything is opened; once it is not, it stays so. */
   isWitness = true;
+  /** Records and frames opened so far. */
+  opened = 0;
+  /** The newest key for transit frames. */
+  transitKey: MessageOf<"TRANSIT"> | null = null;
   #buffer = new Uint8Array(bufferBytes);
   #filled = 0;
   #skip = 0;
@@ -94,12 +103,22 @@ export class LoadLink {
 
   #open(wire: Bytes): void {
     const { opener } = this.shaken.established;
+    this.opened++;
     if (isTransit(wire)) opener.checkTransit(wire);
     const messages = isTransit(wire) ? this.#transit.open(wire) : decodeMessages(opener.open(wire), "server");
     for (const message of messages) {
-      if (message.type === "TRANSIT") this.#transit.take(message);
-      else this.onMessage(message);
+      if (message.type !== "TRANSIT") {
+        this.onMessage(message);
+        continue;
+      }
+      this.transitKey = message;
+      this.#transit.take(message);
     }
+  }
+
+  /** Its port on this side. */
+  get localPort(): number {
+    return this.shaken.conn.localAddr.port;
   }
 
   /** Ends it. */

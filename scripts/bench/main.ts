@@ -2,17 +2,18 @@
  * `deno task bench`: all measurements of this project, each against a fresh server, generators in processes of their
  * own. What it prints and what it found: RESULTS.md beside this file.
  *
- *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, catch-up, entry, paste, seal, idle, start, logs,
- *                   floods (default: all)
+ *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, login, room-storm, catch-up, entry, paste, seal,
+ *                   idle, start, logs, floods (default: all)
  *   --rooms N,…     for small-rooms: of 5, and of 2 (default: 1,100,1000)
- *   --against FILE  small-rooms in turns with another executable, paste and catch-up with it as the client
+ *   --against FILE  fan-out and small-rooms in turns with another executable, paste and catch-up with it as the client
  *   --logs N,…      for logs: stored messages (default: 1000,10000,100000,1000000)
  *   --members N,…   for fan-out (default: 10,100,250,500,1000)
  *   --reps N        how often each is run (default: 3); medians are printed
  *   --seconds N     for each mode of fan-out (default: 2)
  *   --sources       measure the sources instead of dist/chat
  *   --peers         InspIRCd, ngIRCd, NATS and Mosquitto, with TLS, in turns with this; --harness DIR says where
- *                   their harness is (default: ../shared/peers); only fan-out, N = 500 unless --members
+ *                   their harness is (default: ../shared/peers); only fan-out, N = 500 unless --members; with
+ *                   --only small-rooms: Prosody with its archive in SQLite (prosody and lua-dbi-sqlite3 of Debian)
  *   --draw          write scripts/bench/performance.svg of what was measured
  *   --profile MODE  one run of lat, thr or few at N = 500, or of small1 or small64 in 100 rooms of five, with the
  *                   server's profile
@@ -24,8 +25,10 @@ import { measureBigLogs } from "./big_logs.ts";
 import { measureFloods } from "./floods.ts";
 import { asTable, medians } from "./rows.ts";
 import { comparePeers } from "./peers.ts";
+import { Prosody } from "./prosody.ts";
 import { profileServer } from "./profile.ts";
-import { ServerProcess } from "./server_process.ts";
+import { buildReceivers } from "./receivers.ts";
+import { freePort, ServerProcess } from "./server_process.ts";
 import { startUpTimes } from "./start_up.ts";
 
 const options = parseArgs(Deno.args, {
@@ -41,6 +44,8 @@ const kinds = text("only")?.split(",") ??
     "small-rooms",
     "handshakes",
     "storm",
+    "login",
+    "room-storm",
     "catch-up",
     "entry",
     "paste",
@@ -49,14 +54,27 @@ const kinds = text("only")?.split(",") ??
     "start",
     "logs",
     "floods",
-  ];
+  ].filter((kind) => !options.peers || kind === "fan-out");
 const rows: string[] = [];
 
+const own = { executable, label: "chat" };
+let receivers: Promise<string | null> | null = null;
+
+async function fanOut(members: number): Promise<Record<string, unknown>> {
+  receivers ??= buildReceivers();
+  const seconds = Number(text("seconds") ?? 2);
+  return { members, seconds, warmUpSeconds: 0.5, window: 64, senders: 8, receivers: await receivers };
+}
+
 /** Runs one measurement against a fresh server, and prints its rows as they come. */
-async function measure(what: string, run: Record<string, unknown>): Promise<void> {
-  const server = await ServerProcess.start({ executable });
+async function measure(
+  what: string,
+  run: Record<string, unknown>,
+  choice: { executable: string | null; label: string; flags?: string[] } = own,
+): Promise<void> {
+  const server = await ServerProcess.start(choice);
   try {
-    await generate(what, { label: "chat", port: server.port, pid: server.pid, ...run });
+    await generate(what, { label: choice.label, port: server.port, pid: server.pid, ...run });
   } finally {
     await server.stop();
   }
@@ -69,6 +87,17 @@ async function measureBoth(what: string, run: Record<string, unknown>): Promise<
     await measure(what, { ...run, against: { label: "before", port: other.port, pid: other.pid } });
   } finally {
     await other.stop();
+  }
+}
+
+/** Rooms of five on Prosody, which stores what is said as we do, in turns with ours. */
+async function measureBesideProsody(run: Record<string, unknown>): Promise<void> {
+  const prosody = await Prosody.start(freePort());
+  try {
+    const { port, pid, certificate } = prosody;
+    await measure("small-rooms", { ...run, against: { label: "prosody", port, pid, certificate } });
+  } finally {
+    await prosody.stop();
   }
 }
 
@@ -96,15 +125,18 @@ const generatorPermissions = [
   "--allow-net=127.0.0.0/8",
   "--allow-read",
   "--allow-write",
-  `--allow-run=cat,dist/chat${text("against") ? `,${text("against")}` : ""}`,
+  `--allow-run=cat,dist/chat,dist/receivers${text("against") ? `,${text("against")}` : ""}`,
 ];
 
 async function all(): Promise<void> {
   const sizes = (text("members") ?? "10,100,250,500,1000").split(",").map(Number);
-  const fanOut = { seconds: Number(text("seconds") ?? 2), warmUpSeconds: 0.5, window: 64, senders: 8 };
+  const seconds = Number(text("seconds") ?? 2);
+  const others = text("against") ? [{ executable: text("against")!, label: "before" }] : [];
   for (let rep = 0; rep < reps; rep++) {
     if (kinds.includes("fan-out")) {
-      for (const members of sizes) await measure("fan-out", { ...fanOut, members });
+      for (const members of sizes) {
+        for (const server of [own, ...others]) await measure("fan-out", await fanOut(members), server);
+      }
     }
     if (kinds.includes("small-rooms")) {
       for (const rooms of (text("rooms") ?? "1,100,1000").split(",").map(Number)) {
@@ -112,15 +144,21 @@ async function all(): Promise<void> {
           await (text("against") ? measureBoth : measure)("small-rooms", {
             rooms,
             members,
-            seconds: fanOut.seconds,
+            seconds,
           });
         }
       }
     }
     if (kinds.includes("handshakes")) await measure("handshakes", { kind: "shake", people: 400, atOnce: 8 });
     if (kinds.includes("storm")) await measure("handshakes", { kind: "storm", people: 500, atOnce: null });
+    if (kinds.includes("login")) {
+      const withAccounts = { ...own, flags: ["--accounts", "sqlite:", "--registration", "open"] };
+      await measure("login", { people: 100, atOnce: 8 }, withAccounts);
+    }
+    if (kinds.includes("room-storm") && executable) {
+      await measure("room-storm", { people: 200, executable });
+    }
     if (kinds.includes("catch-up")) {
-      const others = text("against") ? [{ executable: text("against"), label: "before" }] : [];
       await measure("catch-up", { messages: 10_000, executable, others });
       if (executable) await measure("members-catch-up", { messages: 10_000, executable, others });
     }
@@ -154,7 +192,14 @@ async function all(): Promise<void> {
 
 const profiled = text("profile");
 if (profiled) await profileServer(profiled);
-else if (options.peers) {
+else if (options.peers && kinds.includes("small-rooms")) {
+  for (let rep = 0; rep < reps; rep++) {
+    for (const rooms of (text("rooms") ?? "100").split(",").map(Number)) {
+      await measureBesideProsody({ rooms, members: 5, seconds: Number(text("seconds") ?? 5) });
+    }
+  }
+  console.log(asTable(medians(rows)));
+} else if (options.peers) {
   await comparePeers({
     harness: text("harness") ?? "../shared/peers",
     sizes: (text("members") ?? "500").split(",").map(Number),
@@ -162,13 +207,7 @@ else if (options.peers) {
     seconds: Number(text("seconds") ?? 2),
     ours: async (members) => {
       const before = rows.length;
-      await measure("fan-out", {
-        members,
-        seconds: Number(text("seconds") ?? 2),
-        warmUpSeconds: 0.5,
-        window: 64,
-        senders: 8,
-      });
+      await measure("fan-out", await fanOut(members));
       return rows.slice(before);
     },
   });

@@ -11,8 +11,16 @@ import { generateIdentity, type Identity, identityFrom } from "../../lib/crypto/
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { makeCard, roles } from "../../lib/protocol/identity/card.ts";
 import { FrameReader } from "../../lib/protocol/channel/frames.ts";
+import { oaepDecrypt, oaepLabel } from "../../lib/crypto/oaep.ts";
 import { driveHandshake, type Established } from "../../lib/protocol/channel/handshake.ts";
-import { advanceClient, startClient } from "../../lib/protocol/channel/handshake_client.ts";
+import {
+  advanceClient,
+  type ClientHandshakeConfig,
+  type ClientState,
+  startClient,
+} from "../../lib/protocol/channel/handshake_client.ts";
+import { RecordOpener } from "../../lib/protocol/channel/records.ts";
+import { absorb, mixSecret, stageKeys } from "../../lib/protocol/channel/transcript.ts";
 
 /** Somebody with keys. */
 export interface Person {
@@ -46,8 +54,16 @@ export interface Shaken {
   readonly established: Established;
 }
 
-/** Dials and shakes hands; anything that fails throws. */
-export async function shakeHands({ identity, card }: Person, port: number): Promise<Shaken> {
+/**
+ * Dials and shakes hands; anything that fails throws.
+ *
+ * @param onTrafficSecret is told the server's traffic secret, for whoever shall take the receiving half over
+ */
+export async function shakeHands(
+  { identity, card }: Person,
+  port: number,
+  onTrafficSecret?: (secret: Bytes) => void,
+): Promise<Shaken> {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
   conn.setNoDelay(true);
   const reader = new FrameReader(conn);
@@ -63,10 +79,24 @@ export async function shakeHands({ identity, card }: Person, port: number): Prom
     conn,
     reader,
     await startClient(config),
-    (state, frame) => advanceClient(state, frame, config),
+    async (state, frame) => {
+      if (state.step === "awaiting R4") onTrafficSecret?.(await trafficSecret(state, frame, config));
+      return await advanceClient(state, frame, config);
+    },
   );
   if (done.step !== "done") throw new Error("the handshake did not end");
   return { conn, reader, established: done.established };
+}
+
+/** What the client derives from R4 (protocol §5) and keeps to itself. */
+async function trafficSecret(
+  state: ClientState & { step: "awaiting R4" },
+  r4: Bytes,
+  { identity }: ClientHandshakeConfig,
+): Promise<Bytes> {
+  const ct = new RecordOpener(state.keys.s2c).open(r4);
+  const secret = await oaepDecrypt(identity.rsa, oaepLabel("chat2 link to client", state.t.h), ct);
+  return stageKeys(mixSecret(absorb(state.t, r4), secret), "traffic").s2c;
 }
 
 /** Now, as the protocol writes times. */

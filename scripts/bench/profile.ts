@@ -33,7 +33,14 @@ export async function profileServer(mode: string): Promise<void> {
   if (small) {
     await runSmallRooms({ ...run, rooms: 100, members: 5, windows: [Number(small[1])] }, console.log);
   } else {
-    const fanOut = { members: 500, warmUpSeconds: 0.5, window: 64, senders: 8, modes: [mode] };
+    const fanOut = {
+      members: 500,
+      warmUpSeconds: 0.5,
+      window: 64,
+      senders: 8,
+      modes: [mode],
+      receivers: null,
+    };
     await runFanOut({ ...run, ...fanOut }, console.log);
   }
   await server.stop();

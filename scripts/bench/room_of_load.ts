@@ -39,6 +39,8 @@ export interface Member {
   next: number;
   /** `n` of its next message. */
   n: number;
+  /** Of what the server sends. */
+  readonly trafficSecret: Bytes | null;
 }
 
 /** Members in a room. */
@@ -69,8 +71,16 @@ export class RoomOfLoad {
   /** Where its server's rooms are. */
   #site: Bytes = zeros;
 
-  /** @param people who shall be in it */
-  constructor(private readonly people: readonly Person[], private readonly port: number) {
+  /**
+   * @param people who shall be in it
+   * @param port of the server, or of what passes connections on to it
+   * @param keepsSecrets whether the members' traffic secrets are wanted: costs an RSA decryption each
+   */
+  constructor(
+    private readonly people: readonly Person[],
+    private readonly port: number,
+    private readonly keepsSecrets = false,
+  ) {
     this.#kind = people.length > maxMembers ? roomKinds.keyFile : roomKinds.ordinary;
   }
 
@@ -88,15 +98,17 @@ export class RoomOfLoad {
     const worker = async () => {
       while (next < this.people.length) {
         const person = this.people[next++];
-        this.members.push(await this.#enter(person, await shakeHands(person, this.port)));
+        let secret: Bytes | null = null;
+        const onSecret = this.keepsSecrets ? (known: Bytes) => secret = known : undefined;
+        this.members.push(await this.#enter(person, await shakeHands(person, this.port, onSecret), secret));
       }
     };
     await Promise.all(Array.from({ length: atOnce }, worker));
   }
 
-  async #enter(person: Person, shaken: Shaken): Promise<Member> {
+  async #enter(person: Person, shaken: Shaken, trafficSecret: Bytes | null): Promise<Member> {
     const link = new LoadLink(shaken);
-    const member: Member = { person, link, next: 0, n: 0 };
+    const member: Member = { person, link, next: 0, n: 0, trafficSecret };
     link.onMessage = (message) => {
       if (message.type === "WELCOME") this.#site = siteOf(shaken.established.peer.id, message.runId);
       this.#received(member, message);

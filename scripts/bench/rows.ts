@@ -8,6 +8,8 @@ export const columns: Record<string, string> = {
   few: "peer n deliv/s p50_us p99_us cpu_us/deliv srv_cpu% gen_cpu% msgs",
   shake: "peer n handshakes/s p50_ms p99_ms srv_cpu_ms srv_cpu% gen_cpu% failed",
   storm: "peer n handshakes/s p50_ms p99_ms srv_cpu_ms srv_cpu% gen_cpu% failed",
+  login: "peer n logins/s p50_ms p99_ms srv_cpu_ms srv_cpu% rss_MB",
+  "room-storm": "peer n ms p50_ms srv_cpu_ms maker_cpu_ms",
   catchup: "peer n msgs/s srv_cpu_us/msg gen_cpu%",
   "catchup-key-file": "peer n msgs/s cpu_us/msg",
   "catchup-members": "peer n msgs/s cpu_us/msg",

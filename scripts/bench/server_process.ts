@@ -17,6 +17,7 @@ const lifted = {
   "rsa-queued": 5000,
   "work-ms": 1_000_000,
   "puts-at-once": 100_000,
+  "join-burst": 100_000,
   // All come from one address: they must not have to solve puzzles for it.
   proxy: "127.0.0.1",
 };
@@ -103,7 +104,8 @@ export class ServerProcess {
 
 const streams = { stdin: "null", stdout: "null", stderr: "inherit" } as const;
 
-function freePort(): number {
+/** A port of 127.0.0.1 that nobody listens on. */
+export function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

@@ -7,6 +7,7 @@ import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { makePeople } from "./member.ts";
 import { cpuMs } from "./process_usage.ts";
 import { median } from "./rows.ts";
+import { openProsodyRooms } from "./prosody.ts";
 import { type Member, RoomOfLoad } from "./room_of_load.ts";
 
 /** A server that is measured. */
@@ -17,6 +18,20 @@ export interface MeasuredServer {
   readonly port: number;
   /** Its process. */
   readonly pid: number;
+  /** Of Prosody: what its clients trust. */
+  readonly certificate?: string;
+}
+
+/** A room whose people talk, on any server. */
+export interface TalkingRoom {
+  /** How many people a message comes to, its sender among them. */
+  readonly size: number;
+  /** Somebody says something. @param who counts on, over all people */
+  speak(who: number, ref: number): void;
+  /** @param onArrived told each time that one person has one message: with its number, or why that will never be */
+  listen(onArrived: (number: number) => void, onFailure: (why: string) => void): void;
+  /** Ends all links. */
+  close(): void;
 }
 
 /** One run. */
@@ -42,7 +57,10 @@ export async function runSmallRooms(run: SmallRoomsRun, print: (row: string) => 
   const { against, rooms, members, seconds } = run;
   const loads: Load[] = [];
   for (const server of against ? [run, against] : [run]) {
-    loads.push({ server, traffic: new Traffic(await openRooms(rooms, members, server.port)) });
+    const opened = server.certificate
+      ? await openProsodyRooms({ ...server, certificate: server.certificate }, rooms, members)
+      : await openRooms(rooms, members, server.port);
+    loads.push({ server, traffic: new Traffic(opened) });
   }
   for (const window of run.windows ?? [1, 64]) {
     for (const { traffic } of loads) await traffic.run(window, warmUpSeconds);
@@ -76,17 +94,33 @@ interface Result {
   readonly ownMs: number;
 }
 
-async function openRooms(count: number, members: number, port: number): Promise<RoomOfLoad[]> {
+async function openRooms(count: number, members: number, port: number): Promise<TalkingRoom[]> {
   const people = await makePeople(count * members, "s");
-  const rooms: RoomOfLoad[] = [];
+  const rooms: TalkingRoom[] = [];
   for (let i = 0; i < count; i++) {
     const room = new RoomOfLoad(people.slice(i * members, (i + 1) * members), port);
     await room.login(members);
     await room.join();
     room.keepAlive();
-    rooms.push(room);
+    rooms.push(talking(room));
   }
   return rooms;
+}
+
+function talking(room: RoomOfLoad): TalkingRoom {
+  const { members } = room;
+  return {
+    size: members.length,
+    speak: (who, ref) => room.speak(members[who % members.length], ref),
+    listen: (onArrived, onFailure) => {
+      room.onEnd = ({ person }) => onFailure(`the server closed the link of ${person.name}`);
+      room.onMessage = (_: Member, message: LinkMessage) => {
+        if (message.type === "ERROR") onFailure(`a message was refused with code ${message.code}`);
+        if (message.type === "ENTRY" || message.type === "STORED") onArrived(message.pos); // STORED: its sender
+      };
+    },
+    close: () => room.close(),
+  };
 }
 
 async function measured({ server, traffic }: Load, window: number, seconds: number): Promise<Result> {
@@ -124,23 +158,22 @@ class Traffic {
   #wake: () => void = () => {};
   #failure: Error | null = null;
 
-  constructor(private readonly rooms: readonly RoomOfLoad[]) {
+  readonly #sentAt = new Map<TalkingRoom, number[]>();
+
+  constructor(private readonly rooms: readonly TalkingRoom[]) {
     for (const room of rooms) {
-      const arrived = new Map<number, number>(); // by position: STORED counts as the sender's
-      room.onEnd = ({ person }) => this.#fail(`the server closed the link of ${person.name}`);
-      room.onMessage = (_: Member, message: LinkMessage) => {
-        if (message.type === "ERROR") this.#fail(`a message was refused with code ${message.code}`);
-        if (message.type !== "ENTRY" && message.type !== "STORED") return;
-        const has = (arrived.get(message.pos) ?? 0) + 1;
-        arrived.set(message.pos, has);
-        if (has < room.members.length) return;
-        arrived.delete(message.pos);
+      const arrived = new Map<number, number>(); // by number of the message
+      const onArrived = (number: number) => {
+        const has = (arrived.get(number) ?? 0) + 1;
+        arrived.set(number, has);
+        if (has < room.size) return;
+        arrived.delete(number);
         this.#completed.push(performance.now() - this.#sentAt.get(room)!.shift()!);
         this.#wake();
       };
+      room.listen(onArrived, (why) => this.#fail(why));
     }
   }
-  readonly #sentAt = new Map<RoomOfLoad, number[]>();
 
   /** Keeps `window` messages on their way for so long. @throws when one was refused, or does not arrive */
   async run(window: number, seconds: number): Promise<{ latencies: number[]; tookSeconds: number }> {
@@ -174,7 +207,7 @@ class Traffic {
     const times = this.#sentAt.get(room) ?? [];
     this.#sentAt.set(room, times);
     times.push(performance.now());
-    room.speak(room.members[Math.floor(turn / rooms.length) % room.members.length], this.#ref++);
+    room.speak(Math.floor(turn / rooms.length), this.#ref++);
   }
 
   #fail(why: string): void {

@@ -6,7 +6,9 @@ import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { Admissions } from "../../lib/server/rooms/admissions.ts";
 import type { Peer } from "../../lib/server/rooms/peer.ts";
 import type { RoomHost } from "../../lib/server/rooms/room_log.ts";
+import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { FakeClock } from "../fakes/fake_clock.ts";
+import { seededRandom } from "../fakes/seeded_random.ts";
 import { test } from "../fakes/test.ts";
 
 const id = (n: number) => new Uint8Array(32).fill(n);
@@ -32,8 +34,21 @@ function door(waiting: number) {
     addableBy: (_: Uint8Array, newcomers: Uint8Array<ArrayBuffer>[]) => newcomers,
     activePeers: () => peers,
   };
-  return { clock, asked, admissions: new Admissions(room, { store, clock } as unknown as RoomHost) };
+  return { clock, asked, room, admissions: new Admissions(room, { store, clock } as unknown as RoomHost) };
 }
+
+test("as many as a room can hold may wait at its door; of one more the first loses the place", () => {
+  const { clock, room } = door(0);
+  const store = new MemoryStore(seededRandom("door"));
+  store.createRoom({ id: room.id, kind: 1, name: "door", maker: id(1) }, null);
+  const admissions = new Admissions(room, { store, clock } as unknown as RoomHost);
+  const many = Array.from({ length: 257 }, (_, n) => Uint8Array.of(n >> 8, n & 255, ...new Uint8Array(30)));
+  const first = () => store.joins(room.id)[0].id[1];
+  for (const each of many.slice(0, 256)) admissions.applyJoin(each, clock.now());
+  assertEquals([store.joins(room.id).length, first()], [256, 0]);
+  admissions.applyJoin(many[256], clock.now());
+  assertEquals([store.joins(room.id).length, first()], [256, 1]);
+});
 
 test("who asks again and again does not keep the second member from being asked", () => {
   const { clock, asked, admissions } = door(1);

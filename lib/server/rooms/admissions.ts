@@ -9,6 +9,7 @@ import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { Peer } from "./peer.ts";
 import type { RoomHost } from "./room_log.ts";
+import { maxMembers } from "../../protocol/group/roster.ts";
 import { seconds } from "../../clock.ts";
 
 const nextMemberMs = 3_000;
@@ -17,7 +18,7 @@ const roundsApartMs = 500;
 /** Who waits and asks again keeps the place; after so long the wait is counted anew. */
 const renewJoinSeconds = 86_400;
 const joinLifeSeconds = 7 * 86_400;
-const maxJoins = 64;
+const maxJoins = maxMembers;
 const maxAdmitted = 32;
 
 /** What admissions need of their room. */
@@ -51,7 +52,7 @@ export class Admissions {
   /** @param room whose waiting list it is */
   constructor(private readonly room: AdmittingRoom, private readonly host: RoomHost) {}
 
-  /** Adds somebody to the waiting list; beyond 64 the oldest is dropped. Called by the journal's follower only. */
+  /** Adds somebody to the waiting list; beyond what a room can hold the oldest is dropped. Called by the journal's follower only. */
   applyJoin(id: Bytes, timeMs: number): void {
     const { store } = this.host;
     store.putJoin(this.room.id, id, Math.floor(timeMs / 1000));
