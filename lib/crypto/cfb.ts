@@ -9,8 +9,8 @@
  * flips. Only seal.ts and protocol/records.ts call this, and both check the whole MAC first.
  */
 
-import { type Cipheriv, createCipheriv } from "node:crypto";
-import { type Bytes, plain } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
+import { NativeCipher } from "./native_cipher.ts";
 
 const blockBytes = 16;
 
@@ -20,13 +20,12 @@ const blockBytes = 16;
  * The CBC object carries its last block Y over; feeding iv XOR Y first makes it produce E(iv) again.
  */
 export class CfbEncryptor {
-  #cbc: Cipheriv;
+  #cbc: NativeCipher;
   readonly #last: Bytes = new Uint8Array(blockBytes);
 
   /** Makes one. @param key 32 bytes */
   constructor(key: Uint8Array) {
-    this.#cbc = createCipheriv("aes-256-cbc", key, new Uint8Array(blockBytes));
-    this.#cbc.setAutoPadding(false);
+    this.#cbc = new NativeCipher("aes-256-cbc", key, new Uint8Array(blockBytes));
   }
 
   /**
@@ -43,20 +42,24 @@ export class CfbEncryptor {
     const fed = feed(blocks);
     for (let i = 0; i < blockBytes; i++) fed[i] = iv[i] ^ this.#last[i];
     fed.set(plaintext.subarray(0, (blocks - 1) * blockBytes), blockBytes);
-    const stream = plain(this.#cbc.update(fed));
+    const stream = this.#cbc.update(fed);
     for (let i = 0, at = stream.length - blockBytes; i < blockBytes; i++) this.#last[i] = stream[at + i];
     return xorInto(stream, plaintext);
+  }
+
+  /** Gives its memory back: it can do nothing more. */
+  end(): void {
+    this.#cbc.end();
   }
 }
 
 /** One key's decryption, kept. */
 export class CfbDecryptor {
-  #ecb: Cipheriv;
+  #ecb: NativeCipher;
 
   /** Makes one. @param key 32 bytes */
   constructor(key: Uint8Array) {
-    this.#ecb = createCipheriv("aes-256-ecb", key, null);
-    this.#ecb.setAutoPadding(false);
+    this.#ecb = new NativeCipher("aes-256-ecb", key, null);
   }
 
   /**
@@ -73,23 +76,42 @@ export class CfbDecryptor {
     const fed = feed(blocks);
     fed.set(iv);
     fed.set(ciphertext.subarray(0, (blocks - 1) * blockBytes), blockBytes);
-    return xorInto(plain(this.#ecb.update(fed)), ciphertext);
+    return xorInto(this.#ecb.update(fed), ciphertext);
+  }
+
+  /** Gives its memory back: it can do nothing more. */
+  end(): void {
+    this.#ecb.end();
   }
 }
 
-/** Single blocks under one key: how records encrypt their counter into an IV (protocol §6). */
-export class BlockEncryptor {
-  #ecb: Cipheriv;
-
-  /** Makes one. @param key 32 bytes */
-  constructor(key: Uint8Array) {
-    this.#ecb = createCipheriv("aes-256-ecb", key, null);
-    this.#ecb.setAutoPadding(false);
+/** A text under a key of its own. @param key 32 bytes @param iv 16 bytes */
+export function encryptCfb(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array): Bytes {
+  const cipher = new CfbEncryptor(key);
+  try {
+    return cipher.encrypt(iv, plaintext);
+  } finally {
+    cipher.end();
   }
+}
 
-  /** AES-256-ECB of a whole number of 16-byte blocks. */
-  encrypt(blocks: Uint8Array): Bytes {
-    return plain(this.#ecb.update(blocks));
+/** Undoes {@link encryptCfb}. @param ciphertext the caller has verified its MAC */
+export function decryptCfb(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Bytes {
+  const cipher = new CfbDecryptor(key);
+  try {
+    return cipher.decrypt(iv, ciphertext);
+  } finally {
+    cipher.end();
+  }
+}
+
+/** AES-256-ECB of a whole number of 16-byte blocks: how records encrypt their counters into IVs (protocol §6). */
+export function encryptBlocks(key: Uint8Array, blocks: Uint8Array): Bytes {
+  const cipher = new NativeCipher("aes-256-ecb", key, null);
+  try {
+    return cipher.update(blocks);
+  } finally {
+    cipher.end();
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Bytes } from "./bytes.ts";
-import { BlockEncryptor } from "./cfb.ts";
+import { encryptBlocks } from "./cfb.ts";
 
 const ivBytes = 16;
 const batch = 32;
@@ -13,7 +13,6 @@ const view = new DataView(counters.buffer);
 
 /** The IVs of one key. */
 export class CounterIvs {
-  #cipher: BlockEncryptor | null = null;
   #ivs: Bytes | null = null;
   #from = -1;
 
@@ -26,14 +25,13 @@ export class CounterIvs {
     if (!this.#ivs || n - at !== this.#from) {
       this.#from = n - at;
       for (let i = 0; i < batch; i++) view.setUint32(i * ivBytes + 12, this.#from + i);
-      this.#cipher ??= new BlockEncryptor(this.key);
-      this.#ivs = this.#cipher.encrypt(counters);
+      this.#ivs = encryptBlocks(this.key, counters);
     }
     return this.#ivs.subarray(at * ivBytes, (at + 1) * ivBytes);
   }
 
   /** Lets go of what can be made again. */
   rest(): void {
-    this.#cipher = this.#ivs = null;
+    this.#ivs = null;
   }
 }

@@ -7,7 +7,7 @@
 
 import { Malformed } from "../errors.ts";
 import { type Bytes, concat, equalSecret, u32 } from "./bytes.ts";
-import { CfbDecryptor, CfbEncryptor } from "./cfb.ts";
+import { decryptCfb, encryptCfb } from "./cfb.ts";
 import { hmac } from "./hmac.ts";
 import { kdf } from "./kdf.ts";
 
@@ -38,7 +38,7 @@ export function seal(
   plaintext: Uint8Array,
 ): Bytes {
   const { ke, km, iv } = keys(secret, label, salt);
-  const ct = new CfbEncryptor(ke).encrypt(iv, plaintext);
+  const ct = encryptCfb(ke, iv, plaintext);
   return concat(ct, hmac(km, u32(ad.length), ad, ct));
 }
 
@@ -59,7 +59,7 @@ export function open(
   const { ke, km, iv } = keys(secret, label, salt);
   const tag = hmac(km, u32(ad.length), ad, ct);
   if (!equalSecret(tag, sealed.subarray(sealed.length - tagBytes))) throw new TagMismatch();
-  return new CfbDecryptor(ke).decrypt(iv, ct);
+  return decryptCfb(ke, iv, ct);
 }
 
 function keys(secret: Uint8Array, label: string, salt: Uint8Array) {

@@ -19,7 +19,7 @@ import {
   type ClientState,
   startClient,
 } from "../../lib/protocol/channel/handshake_client.ts";
-import { RecordOpener } from "../../lib/protocol/channel/records.ts";
+import { openOnly } from "../../lib/protocol/channel/records.ts";
 import { absorb, mixSecret, stageKeys } from "../../lib/protocol/channel/transcript.ts";
 
 /** Somebody with keys. */
@@ -94,7 +94,7 @@ async function trafficSecret(
   r4: Bytes,
   { identity }: ClientHandshakeConfig,
 ): Promise<Bytes> {
-  const ct = new RecordOpener(state.keys.s2c).open(r4);
+  const ct = openOnly(state.keys.s2c, r4);
   const secret = await oaepDecrypt(identity.rsa, oaepLabel("chat2 link to client", state.t.h), ct);
   return stageKeys(mixSecret(absorb(state.t, r4), secret), "traffic").s2c;
 }

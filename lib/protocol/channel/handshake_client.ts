@@ -24,7 +24,7 @@ import {
   versions,
 } from "./handshake.ts";
 import { maxPuzzleBits, solvePuzzle } from "./puzzle.ts";
-import { RecordOpener, RecordSealer } from "./records.ts";
+import { openOnly, RecordOpener, RecordSealer, sealOnly } from "./records.ts";
 import {
   absorb,
   mixSecret,
@@ -161,17 +161,18 @@ async function onServerCard(
   frame: Bytes,
   config: ClientHandshakeConfig,
 ): Promise<HandshakeStep<ClientState>> {
-  const server = parseServerCard(new RecordOpener(state.keys.s2c).open(frame));
+  const server = parseServerCard(openOnly(state.keys.s2c, frame));
   config.checkServer(server);
   let t = absorb(state.t, frame);
   const nonce = await solvePuzzle(t.h, state.puzzleBits);
   const secret = config.random(32);
   const label = oaepLabel("chat2 link to server", t.h);
   const ct = await oaepEncrypt(await importRsaPublic(server.rsaSpki), label, secret);
-  const r2 = new RecordSealer(state.keys.c2s).seal(new Writer(392).u64(nonce).raw(ct).done());
+  const r2 = sealOnly(state.keys.c2s, new Writer(392).u64(nonce).raw(ct).done());
   t = mixSecret(absorb(t, r2), secret);
   const keys = stageKeys(t, "stage 2");
-  const r3 = new RecordSealer(keys.c2s).seal(
+  const r3 = sealOnly(
+    keys.c2s,
     new Writer(paddedCardBytes).raw(config.card).vec8(config.token).padTo(paddedCardBytes).done(),
   );
   t = absorb(t, r3);
@@ -186,7 +187,7 @@ async function onServerSecret(
   frame: Bytes,
   config: ClientHandshakeConfig,
 ): Promise<HandshakeStep<ClientState>> {
-  const ct = new RecordOpener(state.keys.s2c).open(frame);
+  const ct = openOnly(state.keys.s2c, frame);
   // Drawn before decrypting, so that failure and success take the same path.
   let secret = config.random(32);
   try {

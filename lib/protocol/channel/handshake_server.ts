@@ -25,7 +25,7 @@ import {
   versions,
 } from "./handshake.ts";
 import { isPuzzleSolved } from "./puzzle.ts";
-import { RecordOpener, RecordSealer } from "./records.ts";
+import { openOnly, RecordOpener, RecordSealer, sealOnly } from "./records.ts";
 import {
   absorb,
   mixSecret,
@@ -128,9 +128,7 @@ async function onClientHello(
   let t = absorb(absorb(startTranscript(), frame), m2);
   t = mixSecret(t, dh, kem.shared);
   const keys = stageKeys(t, "stage 1");
-  const r1 = new RecordSealer(keys.s2c).seal(
-    new Writer(paddedCardBytes).raw(config.card).padTo(paddedCardBytes).done(),
-  );
+  const r1 = sealOnly(keys.s2c, new Writer(paddedCardBytes).raw(config.card).padTo(paddedCardBytes).done());
   t = absorb(t, r1);
   return {
     state: { step: "awaiting R2", expects: shapes.r2, t, keys, version, puzzleBits },
@@ -143,7 +141,7 @@ async function onPuzzleAndSecret(
   frame: Bytes,
   config: ServerHandshakeConfig,
 ): Promise<HandshakeStep<ServerState>> {
-  const r = new Reader(new RecordOpener(state.keys.c2s).open(frame));
+  const r = new Reader(openOnly(state.keys.c2s, frame));
   // Any u64 is a nonce; one above 2^53 − 1 is refused as every such number is.
   if (!isPuzzleSolved(state.t.h, state.puzzleBits, r.u64())) throw new HandshakeFailed("puzzle");
   // Drawn before decrypting, so that failure and success take the same path.
@@ -173,12 +171,12 @@ async function onClientCard(
   frame: Bytes,
   config: ServerHandshakeConfig,
 ): Promise<HandshakeStep<ServerState>> {
-  const { peer, token } = parseClientCard(new RecordOpener(state.keys.c2s).open(frame));
+  const { peer, token } = parseClientCard(openOnly(state.keys.c2s, frame));
   let t = absorb(state.t, frame);
   const secret = config.random(32);
   const label = oaepLabel("chat2 link to client", t.h);
   const ct = await oaepEncrypt(await importRsaPublic(peer.rsaSpki), label, secret);
-  const r4 = new RecordSealer(state.keys.s2c).seal(ct);
+  const r4 = sealOnly(state.keys.s2c, ct);
   t = mixSecret(absorb(t, r4), secret);
   const keys = stageKeys(t, "traffic");
   const established: Established = {

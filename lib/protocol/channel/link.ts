@@ -216,9 +216,7 @@ export class Link {
       return this.close(closeReasons.tooSlow);
     }
     if (!this.#writing && ++this.#idleTicks === restAfterTicks) {
-      this.established.sealer.rest();
-      this.established.opener.rest();
-      this.#kept = nothing;
+      this.#rest();
     }
     // A client that only listens must still send something now and then.
     const quietSince = Math.min(this.#lastSent, this.#lastReceived);
@@ -411,7 +409,16 @@ export class Link {
     for (const probed of [...this.#probes.values()]) probed(false);
     this.#waiting = [];
     this.#waitingBytes = 0;
+    this.#rest();
+    this.#transit?.end();
     closeQuietly(this.conn);
+  }
+
+  /** Lets go of what can be made again. */
+  #rest(): void {
+    this.established.sealer.rest();
+    this.established.opener.rest();
+    this.#kept = nothing;
   }
 }
 

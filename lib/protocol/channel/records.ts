@@ -104,17 +104,22 @@ export class RecordSealer {
     this.#keys = new RecordKeys(secret);
   }
 
-  /** Lets go of what can be made again. */
+  /** Lets go of what can be made again: to be called at the end, too. */
   rest(): void {
-    this.#cipher = null;
+    this.#endCipher();
     this.#keys.rest();
+  }
+
+  #endCipher(): void {
+    this.#cipher?.end();
+    this.#cipher = null;
   }
 
   /** Writes what a transit frame looks like on this link: shared ‖ tag. @param into has room for both */
   putTransit({ shared, digest }: { shared: Uint8Array; digest: Uint8Array }, into: Uint8Array): void {
     into.set(shared);
     this.#keys.tagTransit(shared, digest, into, shared.length);
-    if (this.#keys.advance()) this.#cipher = null;
+    if (this.#keys.advance()) this.#endCipher();
   }
 
   /** The same as {@link RecordSealer.put}, in fresh memory. */
@@ -136,7 +141,27 @@ export class RecordSealer {
     into[3] = length;
     into.set(ct, 4);
     this.#keys.tagRecord(ct, into, 4 + length);
-    if (this.#keys.advance()) this.#cipher = null;
+    if (this.#keys.advance()) this.#endCipher();
+  }
+}
+
+/** Seals the only record of a direction: handshakes have a secret for each. */
+export function sealOnly(secret: Uint8Array, plaintext: Uint8Array): Bytes {
+  const sealer = new RecordSealer(secret);
+  try {
+    return sealer.seal(plaintext);
+  } finally {
+    sealer.rest();
+  }
+}
+
+/** Opens the only record of a direction. @throws TagMismatch */
+export function openOnly(secret: Uint8Array, wire: Uint8Array): Bytes {
+  const opener = new RecordOpener(secret);
+  try {
+    return opener.open(wire);
+  } finally {
+    opener.rest();
   }
 }
 
@@ -153,10 +178,15 @@ export class RecordOpener {
     this.#keys = new RecordKeys(secret);
   }
 
-  /** Lets go of what can be made again. */
+  /** Lets go of what can be made again: to be called at the end, too. */
   rest(): void {
-    this.#cipher = null;
+    this.#endCipher();
     this.#keys.rest();
+  }
+
+  #endCipher(): void {
+    this.#cipher?.end();
+    this.#cipher = null;
   }
 
   /**
@@ -168,7 +198,7 @@ export class RecordOpener {
     const shared = wire.subarray(0, wire.length - tagBytes);
     this.#keys.tagTransit(shared, sha256(shared), expected, 0);
     if (!equalSecret(expected, wire.subarray(shared.length))) throw new TagMismatch();
-    if (this.#keys.advance()) this.#cipher = null;
+    if (this.#keys.advance()) this.#endCipher();
   }
 
   /**
@@ -182,7 +212,7 @@ export class RecordOpener {
     if (!equalSecret(expected, wire.subarray(wire.length - tagBytes))) throw new TagMismatch();
     this.#cipher ??= new CfbDecryptor(this.#keys.ke);
     const plaintext = this.#cipher.decrypt(this.#keys.iv(), ct);
-    if (this.#keys.advance()) this.#cipher = null;
+    if (this.#keys.advance()) this.#endCipher();
     return plaintext;
   }
 }

@@ -69,6 +69,13 @@ export class TransitSealer {
     return framesPerKey - this.#counter;
   }
 
+  /** Gives the memory of its cipher back; it is made again when it is needed. */
+  rest(): void {
+    this.#cfb?.end();
+    this.#cfb = null;
+    this.#ivs.rest();
+  }
+
   /** Seals ENTRY and HEAD messages of the room, 1 to 65 536 bytes, for all its receivers. */
   seal(entries: Bytes): TransitFrame {
     if (this.framesLeft === 0) throw new Error("a transit key has made all its frames");
@@ -104,10 +111,16 @@ export class TransitOpener {
     if (last < 0 && this.#ofRoom.size >= maxRooms) throw new Malformed("transit keys of too many rooms");
     // Keys of different rooms may arrive in any order.
     if (key <= last || this.#keys.has(key)) throw new Malformed("a transit key is not new");
+    this.#keys.get(last)?.cfb.end();
     this.#keys.delete(last);
     const { ke, ivs } = derive(room, key, secret);
     this.#keys.set(key, { room, ivs, cfb: new CfbDecryptor(ke), next: 0 });
     this.#ofRoom.set(name, key);
+  }
+
+  /** Gives the memory of its ciphers back: it can do nothing more. */
+  end(): void {
+    for (const { cfb } of this.#keys.values()) cfb.end();
   }
 
   /**

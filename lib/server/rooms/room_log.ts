@@ -309,13 +309,15 @@ export abstract class RoomLog {
   #keyFor(batch: Batch): TransitSealer | null {
     let live = 0;
     for (const subscription of this.subscriptions) if (subscription.live) live++;
-    if (live < this.host.limits.transitFrom) return this.#transit = null;
-    if (this.#transit && this.#transit.framesLeft < batch.maxFrames) this.#transit = null;
+    const isSpent = this.#transit !== null && this.#transit.framesLeft < batch.maxFrames;
+    if (isSpent || live < this.host.limits.transitFrom) this.renewTransitKey();
+    if (live < this.host.limits.transitFrom) return null;
     return this.#transit ??= this.host.newTransitKey(this.id);
   }
 
   /** Membership, or who listens, changed: rotate the broadcast key. */
   protected renewTransitKey(): void {
+    this.#transit?.rest();
     this.#transit = null;
   }
 
