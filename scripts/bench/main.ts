@@ -172,7 +172,7 @@ async function all(): Promise<void> {
       }
     }
     if (kinds.includes("idle")) {
-      for (const members of [100, 500, 1000]) await measure("idle", { members, seconds: 20 });
+      for (const members of [10, 100, 250, 500, 1000]) await measure("idle", { members, seconds: 20 });
     }
     if (kinds.includes("seal")) await generate("sealing", {});
     if (kinds.includes("floods")) rows.push(...await measureFloods((run) => generate("flood", run)));

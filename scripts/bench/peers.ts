@@ -1,8 +1,14 @@
-/** Peers: other servers through their own harness, taking turns with ours, so that a slow minute hits all of them. */
+/**
+ * Peers: other servers through their own harness, and a bare relay on this runtime, taking turns with ours, so that a
+ * slow minute hits all of them.
+ */
 
 import { asTable, median, medians } from "./rows.ts";
+import { freePort } from "./server_process.ts";
 
-const names = ["inspircd", "ngircd", "nats", "mosquitto"];
+const servers = ["inspircd", "ngircd", "nats", "mosquitto"];
+const bare = "bare-deno";
+const names = [...servers, bare];
 
 /** What to compare. */
 export interface Comparison {
@@ -23,7 +29,8 @@ export async function comparePeers({ harness, sizes, reps, seconds, ours }: Comp
   const rows: string[] = [];
   for (const n of sizes) {
     for (let rep = 0; rep < reps; rep++) {
-      for (const peer of names) rows.push(...await runPeer(harness, peer, n, seconds));
+      for (const peer of servers) rows.push(...await runPeer(harness, peer, n, seconds));
+      rows.push(...await runBareRelay(harness, n, seconds));
       rows.push(...await ours(n));
     }
   }
@@ -66,4 +73,31 @@ async function runPeer(harness: string, peer: string, n: number, seconds: number
   } finally {
     await Deno.remove(raw);
   }
+}
+
+/** By the harness's own generator, which its other servers have built. */
+async function runBareRelay(harness: string, n: number, seconds: number): Promise<string[]> {
+  const port = freePort();
+  const relay = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--allow-net=127.0.0.1", "scripts/bench/bare_relay.ts", String(port)],
+  }).spawn();
+  try {
+    while (!await isUp(port)) await new Promise((resolve) => setTimeout(resolve, 50));
+    const { stdout } = await new Deno.Command(`${harness}/load`, {
+      args: `-P relay-plain -p ${port} -i ${relay.pid} -n ${n} -t ${seconds} -l ${bare}`.split(" "),
+      stderr: "inherit",
+    }).output();
+    const rows = new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
+    for (const row of rows) console.error(row);
+    return rows;
+  } finally {
+    relay.kill("SIGKILL");
+    await relay.status;
+  }
+}
+
+async function isUp(port: number): Promise<boolean> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => null);
+  conn?.close();
+  return conn !== null;
 }
