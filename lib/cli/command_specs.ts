@@ -95,6 +95,11 @@ export const serveSpec: CommandSpec = {
       help: "How much of them is kept per room, as 64M or 2G (default: 64M)",
     },
     {
+      name: "files-keep",
+      value: "TIME",
+      help: "How long files wait for those who are away, as 7d or 12h (default: 7d)",
+    },
+    {
       name: "answer",
       value: "FILE",
       help: "Take part in key-file rooms with the key in FILE: show what is said, answer from the console",

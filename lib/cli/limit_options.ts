@@ -10,6 +10,8 @@ interface LimitOption {
   readonly least: number;
   readonly most: number;
   readonly help: string;
+  /** A number of bytes, which may be written as 64M. */
+  readonly isSize: boolean;
 }
 
 const table: readonly LimitOption[] = [
@@ -65,6 +67,12 @@ const table: readonly LimitOption[] = [
   ),
   row("max-rooms", "roomsInAll", 1, 1_000_000, "Most rooms"),
   row("store-bytes", "storeBytes", 10_000_000, 2 ** 50, "Bytes of all rooms on disk"),
+  sizeRow("file-bytes", "fileBytes", "Most bytes of one file; 0: no files"),
+  sizeRow("files-per-user", "filesPerUser", "Bytes of files that one person may have here"),
+  sizeRow("files-per-room", "filesPerRoom", "The same, of one room"),
+  sizeRow("files-per-address", "filesPerAddress", "The same, from one address"),
+  sizeRow("files-bytes", "filesBytes", "Bytes of all files on disk; 0: no files"),
+  row("files-work-ms", "filesWorkMs", 1, 4000, "Milliseconds of work per second that files may take"),
   row(
     "queue-bytes",
     "queueBytes",
@@ -83,7 +91,11 @@ const table: readonly LimitOption[] = [
 ];
 
 function row(flag: string, limit: keyof Limits, least: number, most: number, help: string): LimitOption {
-  return { flag, limit, least, most, help };
+  return { flag, limit, least, most, help, isSize: flag.endsWith("-bytes") };
+}
+
+function sizeRow(flag: string, limit: keyof Limits, help: string): LimitOption {
+  return { ...row(flag, limit, 0, 2 ** 44, help), isSize: true };
 }
 
 /** For the table of `chat serve`. */
@@ -96,14 +108,14 @@ export const limitOptions: readonly Option[] = table.map(({ flag, limit, help })
 /** The limits that a command line asks for. @throws UsageError */
 export function limitsOf(values: Parsed["values"]): Limits {
   const limits: { -readonly [K in keyof Limits]: Limits[K] } = { ...defaultLimits };
-  for (const { flag, limit, least, most } of table) {
+  for (const { flag, limit, least, most, isSize } of table) {
     const text = values[flag];
     if (text === undefined) continue;
-    const value = flag.endsWith("-bytes") ? bytesOf(text) : /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+    const value = isSize ? bytesOf(text) : /^\d{1,16}$/.test(text) ? Number(text) : NaN;
     if (!(value >= least && value <= most)) {
       throw new UsageError(
         `--${flag} cannot be "${text}"`,
-        `give a number from ${least} to ${most}${flag.endsWith("-bytes") ? ", or a size as 64M or 10G" : ""}`,
+        `give a number from ${least} to ${most}${isSize ? ", or a size as 64M or 10G" : ""}`,
       );
     }
     limits[limit] = value;

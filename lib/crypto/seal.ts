@@ -7,7 +7,7 @@
 
 import { Malformed } from "../errors.ts";
 import { type Bytes, concat, equalSecret, u32 } from "./bytes.ts";
-import { decryptCfb, encryptCfb } from "./cfb.ts";
+import { decryptCfb, encryptCfb, encryptCfbOnThreads } from "./cfb.ts";
 import { hmac } from "./hmac.ts";
 import { kdf } from "./kdf.ts";
 
@@ -39,6 +39,19 @@ export function seal(
 ): Bytes {
   const { ke, km, iv } = keys(secret, label, salt);
   const ct = encryptCfb(ke, iv, plaintext);
+  return concat(ct, hmac(km, u32(ad.length), ad, ct));
+}
+
+/** The same, for a large text: the cipher runs on other threads. */
+export async function sealLarge(
+  secret: Uint8Array,
+  label: string,
+  salt: Uint8Array,
+  ad: Uint8Array,
+  plaintext: Uint8Array,
+): Promise<Bytes> {
+  const { ke, km, iv } = keys(secret, label, salt);
+  const ct = await encryptCfbOnThreads(ke, iv, plaintext);
   return concat(ct, hmac(km, u32(ad.length), ad, ct));
 }
 

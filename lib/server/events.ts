@@ -42,6 +42,8 @@ export type ServerEvent =
   | { type: "flushed"; ms: number; writes: number }
   /** The disk refused a batch of writes. */
   | { type: "store failed"; error: ChatError }
+  /** The disk did not take or give a chunk of a file. */
+  | { type: "files failed"; error: ChatError }
   /** The rooms fill a greater part of what they may on disk than was told before. */
   | { type: "disk filling"; percent: number }
   /** The accounts cannot be used: new logins are told to try again, linked users stay. */

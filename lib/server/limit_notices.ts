@@ -23,6 +23,12 @@ const words: Partial<Record<LimitReached, string>> = {
   "join-burst": "As many from your address wait to be let in somewhere as may for now.",
   "own-entry-seconds":
     "You have come in to that room by yourself a short while ago: now a member must let you in.",
+  "file-bytes": "The file is larger than this server takes.",
+  "files-per-user":
+    "Your files here are as many bytes as one person's may be: they go with time, or by /cancel.",
+  "files-per-room": "The files of this room are as many bytes as they may be: they go with time.",
+  "files-per-address": "The files from your address are as many bytes as they may be: they go with time.",
+  "files-bytes": "This server has no room for more files now: they go with time.",
   "entry-burst": "As many from your address have entered rooms by themselves as may for now.",
 };
 

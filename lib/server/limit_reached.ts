@@ -20,6 +20,11 @@ export const limitsReached = [
   "sends-per-second",
   "work-ms",
   "boxes",
+  "file-bytes",
+  "files-per-user",
+  "files-per-room",
+  "files-per-address",
+  "files-bytes",
 ] as const;
 /** One of them. */
 export type LimitReached = typeof limitsReached[number];

@@ -73,6 +73,18 @@ export interface Limits {
   readonly roomsInAll: number;
   /** Bytes on disk, of all rooms. */
   readonly storeBytes: number;
+  /** Bytes of one file; 0: the server takes none. */
+  readonly fileBytes: number;
+  /** Bytes of files of one user. */
+  readonly filesPerUser: number;
+  /** Bytes of files in one room. */
+  readonly filesPerRoom: number;
+  /** Bytes of files from one address. */
+  readonly filesPerAddress: number;
+  /** Bytes of all files; 0: the server takes none. */
+  readonly filesBytes: number;
+  /** Milliseconds of the server's work that files may take each second. */
+  readonly filesWorkMs: number;
   /** Bytes that may wait for one link. */
   readonly queueBytes: number;
   /** Seconds that they may wait. */
@@ -120,6 +132,12 @@ export const defaultLimits: Limits = {
   members: 256,
   roomsInAll: 10_000,
   storeBytes: 10 * 1024 ** 3,
+  fileBytes: 256 * 1024 ** 2,
+  filesPerUser: 1024 ** 3,
+  filesPerRoom: 2 * 1024 ** 3,
+  filesPerAddress: 2 * 1024 ** 3,
+  filesBytes: 8 * 1024 ** 3,
+  filesWorkMs: 400,
   queueBytes: 4 * 1024 * 1024,
   queueSeconds: 30,
   transitFrom: 4,

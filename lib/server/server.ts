@@ -28,6 +28,7 @@ import { SignIn } from "./gate/sign_in.ts";
 import { runSession, type SessionContext } from "./gate/session.ts";
 import type { Journal } from "./store/journal.ts";
 import { LocalJournal } from "./store/local_journal.ts";
+import type { BlobBytes } from "./blobs/blob_bytes.ts";
 import type { Store } from "./store/store.ts";
 
 const drainMs = 4_000;
@@ -63,8 +64,10 @@ export interface ServerParts {
   readonly showAddresses?: boolean;
   /** Where others reach it, as an invite begins: `chat://HOST:PORT`. */
   readonly place?: string;
-  /** How long sealed messages wait. */
+  /** How long sealed messages and files wait. */
   readonly retention?: Retention;
+  /** Where chunks of files are kept; without it there are no files. */
+  readonly blobBytes?: BlobBytes | null;
   /** Holds a room key file and answers (protocol §8.5). */
   readonly answering?: Answering | null;
   /** Told of what passes over each link, by its name in logs: for debugging. */

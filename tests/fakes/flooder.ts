@@ -8,7 +8,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { identityFrom } from "../../lib/crypto/identity.ts";
 import { type Bytes, concat } from "../../lib/crypto/bytes.ts";
 import type { ByteConn } from "../../lib/protocol/channel/conn.ts";
-import { FrameReader, isTransit, recordOrTransit } from "../../lib/protocol/channel/frames.ts";
+import { FrameReader, fromServer, isTransit } from "../../lib/protocol/channel/frames.ts";
 import { driveHandshake, type Established } from "../../lib/protocol/channel/handshake.ts";
 import { advanceClient, startClient } from "../../lib/protocol/channel/handshake_client.ts";
 import {
@@ -69,7 +69,7 @@ export class Flooder {
 
   async #read(reader: FrameReader): Promise<void> {
     try {
-      for (let frame; (frame = await reader.next(recordOrTransit)) !== null;) {
+      for (let frame; (frame = await reader.next(fromServer)) !== null;) {
         if (isTransit(frame)) this.established.opener.checkTransit(frame);
         else decodeMessages(this.established.opener.open(frame), "server").forEach((m) => this.#count(m));
       }

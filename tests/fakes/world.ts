@@ -7,6 +7,7 @@ import { assert } from "@std/assert";
 import { test } from "./test.ts";
 import { setImmediate } from "node:timers";
 import { join } from "@std/path";
+import { DiskBlobs } from "../../lib/server/blobs/disk_blobs.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { Chat } from "../../lib/client/chat.ts";
@@ -145,6 +146,7 @@ export class World {
       proxies: options.proxies,
       place: options.place,
       retention: options.retention,
+      blobBytes: options.store?.memoryOnly ? null : new DiskBlobs(join(this.dir, "blobs")),
       answering: options.answering,
       accounts: options.accounts,
       defer: options.defer ?? ((act) => void setImmediate(act)),
@@ -238,9 +240,14 @@ export class World {
     return client;
   }
 
-  async close(): Promise<void> {
+  /** All clients go; their memberships stay. */
+  async leaveAll(): Promise<void> {
     for (const { chat } of this.#clients) chat.quit();
     for (const { done } of this.#clients) await done;
+  }
+
+  async close(): Promise<void> {
+    await this.leaveAll();
     await this.server.stop().catch(() => {});
     await Deno.remove(this.dir, { recursive: true });
   }

@@ -22,7 +22,13 @@ function turns(burstMs: number, msPerSecond: number) {
   const later: (() => void)[] = [];
   const link = { isOver: false };
   const budget = new WorkBudget(burstMs, msPerSecond, clock);
-  const fair = new FairTurns(new Work(budget, null), link, clock, (act) => void later.push(act));
+  const fair = new FairTurns(
+    new Work(budget, null),
+    new WorkBudget(10, 400, clock),
+    link,
+    clock,
+    (act) => void later.push(act),
+  );
   return { clock, later, link, budget, fair };
 }
 

@@ -22,7 +22,8 @@ import { tellAll } from "../../server/events.ts";
 import { encodeHex } from "../../hex.ts";
 import { version } from "../../version.ts";
 import { Answering } from "../../server/rooms/answering.ts";
-import { defaultRetention, type Retention } from "../../server/rooms/retention.ts";
+import { defaultFilesSeconds, defaultRetention, type Retention } from "../../server/rooms/retention.ts";
+import { DiskBlobs } from "../../server/blobs/disk_blobs.ts";
 import { MemoryStore } from "../../server/store/memory.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
 import { StateTorn, type Store } from "../../server/store/store.ts";
@@ -127,6 +128,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       accounts,
       defer: (act) => void setImmediate(act),
       // The runtime looks at its sockets every 61st turn while there is always something to do at once.
+      blobBytes: store.memoryOnly ? null : new DiskBlobs(join(dir, "blobs")),
       deferPastIo: (act) => void setTimeout(act, 1),
     });
     const invite = (room: string) => {
@@ -394,7 +396,7 @@ const units: Record<string, number> = {
   d: 86_400,
 };
 
-/** `--retain` and `--retain-bytes`. @throws UsageError */
+/** `--retain`, `--retain-bytes` and `--files-keep`. @throws UsageError */
 function retentionOf(values: Parsed["values"]): Retention {
   const within = (flag: string, value: number, least: number, most: number, example: string) => {
     if (value >= least && value <= most) return value;
@@ -404,7 +406,7 @@ function retentionOf(values: Parsed["values"]): Retention {
     const match = /^(\d{1,6})([smhd])$/.exec(text);
     return match ? Number(match[1]) * units[match[2]] : NaN;
   };
-  const { retain, "retain-bytes": bytes } = values;
+  const { retain, "retain-bytes": bytes, "files-keep": filesKeep } = values;
   const time = "give a time from 1m to 365d, as 30d, 12h or 90m";
   const size = "give a size from 256K to 64G, as 64M";
   return {
@@ -414,6 +416,9 @@ function retentionOf(values: Parsed["values"]): Retention {
     bytes: bytes === undefined
       ? defaultRetention.bytes
       : within("retain-bytes", bytesOf(bytes), 256 * 1024, 64 * 1024 ** 3, size),
+    filesSeconds: filesKeep === undefined
+      ? defaultFilesSeconds
+      : within("files-keep", secondsOf(filesKeep), 60, 365 * 86_400, time),
   };
 }
 

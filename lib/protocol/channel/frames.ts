@@ -23,20 +23,35 @@ export interface FrameShape {
   readonly max: number;
   /** Whether the top bit of a record's length may say that a transit frame comes instead. */
   readonly transit?: true;
+  /** Whether the bit below it may say that a carried frame does. */
+  readonly carried?: true;
 }
 
 /** A traffic record of protocol §6. */
 export const trafficRecord: FrameShape = { kind: "record", min: 1, max: 65_536 };
 
-/** What a server may send: records, and transit frames of the same lengths. */
-export const recordOrTransit: FrameShape = { ...trafficRecord, transit: true };
+/** What a client may send once it is in: records, and carried frames of the same lengths. */
+export const fromClient: FrameShape = { ...trafficRecord, carried: true };
+
+/** What a server may send: the same, and transit frames. */
+export const fromServer: FrameShape = { ...fromClient, transit: true };
+
+const transitFlag = 0x80;
+const carriedFlag = 0x40;
+/** Bytes of a carried frame before its body: its flagged length. */
+export const carriedHeadBytes = 4;
 
 /** Bytes of a transit frame before its ciphertext: flagged length, key, counter. */
 export const transitHeadBytes = 16;
 
 /** Whether a frame, its length included, is a transit frame. */
 export function isTransit(frame: Uint8Array): boolean {
-  return (frame[0] & 0x80) !== 0;
+  return (frame[0] & transitFlag) !== 0;
+}
+
+/** Whether a frame, its length included, is a carried frame. */
+export function isCarried(frame: Uint8Array): boolean {
+  return (frame[0] & carriedFlag) !== 0;
 }
 
 // Memory per idle connection; larger bodies get a buffer of their own.
@@ -70,10 +85,11 @@ export class FrameReader {
       }
     }
     const b = this.#buffer, s = this.#start;
-    const transit = shape.transit === true && isTransit(b.subarray(s));
+    const transit = shape.transit === true && (b[s] & transitFlag) !== 0;
+    const flag = transit ? transitFlag : shape.carried === true ? b[s] & carriedFlag : 0;
     const length = prefix === 2
       ? b[s] << 8 | b[s + 1]
-      : (((transit ? b[s] & 0x7f : b[s]) << 24 | b[s + 1] << 16 | b[s + 2] << 8 | b[s + 3]) >>> 0);
+      : ((b[s] ^ flag) << 24 | b[s + 1] << 16 | b[s + 2] << 8 | b[s + 3]) >>> 0;
     if (length < shape.min || length > shape.max) throw new Malformed("a frame has a length it may not have");
     const head = transit ? transitHeadBytes : prefix;
     const frameBytes = head + length + (shape.kind === "record" ? tagBytes : 0);

@@ -3,8 +3,8 @@
  *
  * Promises:
  *  1. send() never waits: a slow peer cannot hold up a room.
- *  2. Messages and transit frames leave in the order they were sent, as many to a record as are waiting, one write
- *     for all that waits.
+ *  2. Messages and frames leave in the order they were sent, as many to a record as are waiting, one write for all that
+ *     waits.
  *  3. Over `maxQueueBytes` waiting, or waiting for `maxQueueMs`, the link ends with reason 8.
  *  4. Any bad tag, length or inner framing ends the link at once and says nothing.
  *  5. A peer that is silent for `silentMs` is dropped.
@@ -15,9 +15,24 @@ import { type Bytes, concat } from "../../crypto/bytes.ts";
 import { Malformed } from "../../errors.ts";
 import { tagBytes } from "../../crypto/seal.ts";
 import { type ByteConn, closeQuietly } from "./conn.ts";
-import { type FrameReader, isTransit, recordOrTransit, trafficRecord } from "./frames.ts";
+import {
+  carriedHeadBytes,
+  type FrameReader,
+  fromClient,
+  fromServer,
+  isCarried,
+  isTransit,
+} from "./frames.ts";
 import type { Established } from "./handshake.ts";
-import { closeReasons, decodeMessages, encodeMessage, type LinkMessage, typeOf } from "./link_messages.ts";
+import { carry } from "./carried.ts";
+import {
+  carriedTypes,
+  closeReasons,
+  decodeMessages,
+  encodeMessage,
+  type LinkMessage,
+  typeOf,
+} from "./link_messages.ts";
 import { maxRecordBytes, recordOverheadBytes } from "./records.ts";
 import type { WriteScheduler } from "./write_scheduler.ts";
 import { type TransitFrame, TransitOpener } from "./transit.ts";
@@ -56,6 +71,8 @@ export type FrameWatcher = (direction: "in" | "out", types: readonly string[], b
 export interface RecordSize {
   /** On the wire. */
   readonly bytes: number;
+  /** It was a carried frame: nothing was decrypted. */
+  readonly isCarried?: boolean;
   /** PINGs in it, which the link has answered by itself. */
   readonly answered: number;
 }
@@ -134,8 +151,9 @@ export class Link {
 
   /** Sends one message that is encoded already: a broadcast is encoded once for all links. */
   sendEncoded(message: Bytes): void {
-    this.onFrame?.("out", [typeOf(message)], message.length);
-    this.#enqueue(message, message.length);
+    const type = typeOf(message);
+    this.onFrame?.("out", [type], message.length);
+    this.#enqueue(carriedTypes.has(type) ? carry(message) : message, message.length);
   }
 
   /** Sends a transit frame of a key that this link was given. */
@@ -237,7 +255,7 @@ export class Link {
   ): Promise<LinkEnd> {
     try {
       while (this.#end === null) {
-        const frame = await this.reader.next(this.side === "client" ? recordOrTransit : trafficRecord);
+        const frame = await this.reader.next(this.side === "client" ? fromServer : fromClient);
         if (frame === null) {
           this.#finish({ how: "cut" });
           break;
@@ -245,7 +263,11 @@ export class Link {
         const messages = this.#receive(frame);
         if (this.#end !== null) break;
         if (this.#closing) continue;
-        const done = handle(messages, { bytes: frame.length, answered: this.#answered });
+        const done = handle(messages, {
+          bytes: frame.length,
+          answered: this.#answered,
+          isCarried: isCarried(frame),
+        });
         if (done) await done;
       }
     } catch (error) {
@@ -269,8 +291,7 @@ export class Link {
       this.onFrame?.("in", entries.map(({ type }) => type), frame.length);
       return entries;
     }
-    const peer = this.side === "client" ? "server" : "client";
-    const messages = decodeMessages(this.established.opener.open(frame), peer);
+    const messages = isCarried(frame) ? this.#openCarried(frame) : this.#openRecord(frame);
     this.onFrame?.("in", messages.map(({ type }) => type), frame.length);
     const forUs: LinkMessage[] = [];
     this.#answered = 0;
@@ -294,6 +315,27 @@ export class Link {
   }
   #pendingClose: number | null = null;
   #answered = 0;
+
+  #openRecord(record: Bytes): LinkMessage[] {
+    const messages = decodeMessages(this.established.opener.open(record), this.#peer);
+    if (messages.some(({ type }) => carriedTypes.has(type))) {
+      throw new Malformed("a message that is carried came in a record");
+    }
+    return messages;
+  }
+
+  #openCarried(frame: Bytes): LinkMessage[] {
+    this.established.opener.checkTransit(frame);
+    const messages = decodeMessages(frame.subarray(carriedHeadBytes, frame.length - tagBytes), this.#peer);
+    if (messages.length !== 1 || !carriedTypes.has(messages[0].type)) {
+      throw new Malformed("a carried frame holds something else than one chunk");
+    }
+    return messages;
+  }
+
+  get #peer(): "client" | "server" {
+    return this.side === "client" ? "server" : "client";
+  }
 
   readonly #begin = () => {
     this.#scheduled = false;

@@ -183,8 +183,18 @@ export const table = {
   PRESENCE: [0x34, "down", record({ room: hash32, what: oneOf([0, 1]), ids: list(u8, 255, hash32) })],
   TRANSIT: [0x35, "down", record({ room: hash32, key: u32, secret: hash32 })],
   HEAD: [0x36, "down", record({ room: lookup32, pos: u64, signature: fixed(64) })],
+  BLOB_PUT: [0x30, "up", record({ ref: askRef, file: fixed(16), index: u32, chunk: rest })],
+  BLOB_GET: [0x31, "up", record({ ref: askRef, file: fixed(16), index: u32 })],
+  BLOB: [0x32, "down", record({ ref, chunk: rest })],
   CHAIN_GET: [0x37, "up", record({ ref: askRef, room: hash32, epoch: u32, use: vec8 })],
   CHAIN: [0x38, "down", record({ ref, pos: u64, hash: hash32, signature: fixed(64), commit: rest })],
+  BLOB_NEW: [
+    0x39,
+    "up",
+    record({ ref: askRef, room: hash32, file: fixed(16), chunks: u32, lastBytes: u32 }),
+  ],
+  BLOB_AT: [0x3a, "down", record({ ref, next: u32, until: u64 })],
+  BLOB_DROP: [0x3b, "up", record({ ref: askRef, file: fixed(16) })],
 } as const satisfies Record<
   string,
   readonly [number, "up" | "down" | "both", Layout<never> | Layout<unknown>]
@@ -206,6 +216,9 @@ const byCode = new Map<number, [Name, "up" | "down" | "both", Layout<unknown>]>(
     .map(([name, [code, way, layout]]) => [code, [name, way, layout]]),
 );
 
+/** Messages that are ciphertext but for a few numbers: they travel in carried frames (protocol §6.2), and never in records. */
+export const carriedTypes: ReadonlySet<Name> = new Set<Name>(["BLOB_PUT", "BLOB"]);
+
 /** Encodes as it stands inside a record: u8 type ‖ u32 len ‖ body. */
 export function encodeMessage(message: LinkMessage): Bytes {
   const [code, , layout] = table[message.type];
@@ -221,6 +234,7 @@ function largePart(message: LinkMessage): number {
   if ("bytes" in message) return message.bytes.length;
   if ("message" in message) return message.message.length;
   if ("commit" in message) return message.commit.length;
+  if ("chunk" in message) return message.chunk.length;
   return 0;
 }
 

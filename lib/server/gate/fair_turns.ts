@@ -14,17 +14,27 @@ const turnUs = 2_000;
 /** A link that is over is noticed so soon while nothing is read from it. */
 const lookEveryMs = 100;
 
+/** What all files may take of the server's time. */
+export interface FilesWork {
+  /** Takes microseconds of work. */
+  spend(us: number): void;
+  /** Milliseconds until nothing is owed. */
+  readonly waitMs: number;
+}
+
 /** The turns of one link. */
 export class FairTurns {
   #usedUs = 0;
 
   /**
    * @param work what the link's user and address may take
+   * @param files what all files may take together: chunks are paid there
    * @param link whose turns they are
    * @param defer runs something in a later turn of the event loop
    */
   constructor(
     private readonly work: Work,
+    private readonly files: FilesWork,
     private readonly link: { readonly isOver: boolean },
     private readonly clock: Clock,
     private readonly defer: (act: () => void) => void,
@@ -41,12 +51,16 @@ export class FairTurns {
     record: RecordSize,
     handle: (message: LinkMessage) => void,
   ): Promise<void> | null {
-    this.#spend(costOfRecord(record.bytes, record.answered));
+    const cost = costOfRecord(record.bytes, record.answered);
+    if (record.isCarried) this.#spendOnFiles(cost);
+    else this.#spend(cost);
     for (let i = 0; i < messages.length; i++) {
       if (this.#usedUs >= turnUs) return this.#goOn(messages.slice(i), handle);
       this.#handle(messages[i], handle);
     }
-    return this.#usedUs >= turnUs || this.work.waitMs > 0 ? this.#goOn([], handle) : null;
+    const isOver = this.#usedUs >= turnUs || this.work.waitMs > 0 ||
+      record.isCarried === true && this.files.waitMs > 0;
+    return isOver ? this.#goOn([], handle) : null;
   }
 
   async #goOn(messages: readonly LinkMessage[], handle: (message: LinkMessage) => void): Promise<void> {
@@ -61,14 +75,23 @@ export class FairTurns {
 
   /** Waits until nothing is owed, or the link is over. */
   async untilPaid(): Promise<void> {
-    for (let waitMs; (waitMs = this.work.waitMs) > 0 && !this.link.isOver;) {
+    const owed = () => Math.max(this.work.waitMs, this.#movesFiles ? this.files.waitMs : 0);
+    for (let waitMs; (waitMs = owed()) > 0 && !this.link.isOver;) {
       await sleep(this.clock, Math.min(waitMs, lookEveryMs));
     }
+    this.#movesFiles = false;
   }
 
   #handle(message: LinkMessage, handle: (message: LinkMessage) => void): void {
     this.#spend(this.work.isOverdrawn && isPutOff(message) ? refusedUs : costOf(message));
     handle(message);
+  }
+
+  #movesFiles = false;
+  #spendOnFiles(us: number): void {
+    this.#movesFiles = true;
+    this.#usedUs += us;
+    this.files.spend(us);
   }
 
   #spend(us: number): void {

@@ -237,7 +237,7 @@ async function serve(
   try {
     if (login) peer.send(welcomeOf(context));
     else if (await attempt.bind()) attempt.enter(false);
-    const turns = new FairTurns(peer.work, link, rooms.clock, context.defer);
+    const turns = new FairTurns(peer.work, rooms.blobs.work, link, rooms.clock, context.defer);
     await turns.untilPaid(); // a new link is no new budget
     const handle = (message: LinkMessage) => {
       if (!isIn && login) login.receive(message);
@@ -353,8 +353,8 @@ function welcomeOf({ rooms, signIn }: SessionContext): MessageOf<"WELCOME"> {
     rooms: limits.roomsPerUser,
     burst: limits.sendBurst,
     rate: limits.sendsPerSecond,
-    fileBytes: 0,
-    blobBytes: 0,
+    fileBytes: rooms.blobs.isOn ? limits.fileBytes : 0,
+    blobBytes: rooms.blobs.isOn ? limits.filesPerUser : 0,
     retainSeconds: rooms.retention.seconds,
     place: rooms.place,
   };

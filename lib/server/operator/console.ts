@@ -6,6 +6,9 @@
  * answer to the last speaker, and `@NAME TEXT` one to NAME.
  */
 
+import { encodeHex } from "../../hex.ts";
+import { isWhole, weightOf } from "../blobs/blob_index.ts";
+import type { StoredBlob } from "../store/store.ts";
 import { didYouMean } from "../../nearest.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import {
@@ -115,6 +118,7 @@ export const consoleWords: readonly ConsoleCommand[] = [
     help: "Make a token that allows one registration, or N of them",
     run: account(mintTokens),
   },
+  { word: "FILES", args: "", help: "How many files are kept, by room, and how much they take", run: files },
   { word: "STATS", args: "", help: "Connections, messages, memory, uptime", run: stats },
   { word: "TERMINATE", args: "", help: "Tell everybody, save everything, end the server", run: () => [] },
 ];
@@ -306,6 +310,29 @@ async function retire(context: ConsoleContext, rest: string): Promise<string[]> 
   return [`[+] ${nameOf(room)} is retired; its members are told, and the name is free`];
 }
 
+function files({ server: { rooms } }: ConsoleContext): string[] {
+  const { blobs, limits } = rooms;
+  if (!blobs.isOn) return ["[+] This server takes no files"];
+  const byRoom = new Map<string, StoredBlob[]>();
+  for (const blob of blobs.index.all()) {
+    const key = encodeHex(blob.room);
+    byRoom.set(key, [...byRoom.get(key) ?? [], blob]);
+  }
+  const { files, bytes, coming } = blobs.totals;
+  const lines = [...byRoom.values()].map((some) => {
+    const room = rooms.get(some[0].room);
+    const sum = some.reduce((all, blob) => all + weightOf(blob), 0);
+    const unfinished = some.filter((blob) => !isWhole(blob)).length;
+    const part = unfinished > 0 ? `, ${unfinished} of them not whole` : "";
+    return `${room ? nameOf(room) : "?"}: ${some.length}, ${mib(sum)}${part}`;
+  });
+  return [
+    `[+] ${files === 1 ? "1 file" : `${files} files`}, ${mib(bytes)} of ${mib(limits.filesBytes)}` +
+    `${coming > 0 ? `; ${coming} on the way` : ""}`,
+    ...lines,
+  ];
+}
+
 function stats({ server, now }: ConsoleContext): string[] {
   const all = [...server.rooms.all(), ...server.rooms.keyFileRooms()];
   const { tally } = server;
@@ -333,6 +360,9 @@ function stats({ server, now }: ConsoleContext): string[] {
       (tally.flushMs / Math.max(1, tally.flushes)).toFixed(2)
     } ms, ${tally.storeFailures} failed`,
     `rooms weigh ${mib(server.rooms.quota.storedBytes)} of ${mib(server.rooms.limits.storeBytes)}`,
+    `files       ${server.rooms.blobs.totals.files}, ${mib(server.rooms.blobs.totals.bytes)} of ${
+      mib(server.rooms.limits.filesBytes)
+    }`,
     `decryptions ${server.decryptions}`,
     `memory      ${Math.round(Deno.memoryUsage().rss / 1024 / 1024)} MiB`,
     `uptime      ${Math.floor(upSeconds / 3600)} h ${Math.floor(upSeconds / 60) % 60} min ${

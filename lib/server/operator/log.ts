@@ -127,6 +127,8 @@ function describe(event: ServerEvent): [LogLevel, string, Fields] {
       return ["debug", "flushed", { ms: Math.round(event.ms * 1000) / 1000, writes: event.writes }];
     case "store failed":
       return ["error", "store-failed", { message: sanitizeLine(event.error.message) }];
+    case "files failed":
+      return ["error", "files-failed", { message: sanitizeLine(event.error.message) }];
     case "ahead":
       return ["warn", "ahead", { who: short(event.id), room: short(event.roomId) }];
     case "disk filling":

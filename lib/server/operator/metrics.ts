@@ -61,6 +61,8 @@ export class Metrics implements ServerEvents {
     );
     this.#gauge("chat_store_bytes", "Bytes of all rooms on disk", [], () => rooms.quota.storedBytes);
     this.#gauge("chat_store_bytes_most", "The same, at most", [], () => rooms.limits.storeBytes);
+    this.#gauge("chat_blobs", "Files that are kept", [], () => rooms.blobs.totals.files);
+    this.#gauge("chat_blob_bytes", "What they count as on disk", [], () => rooms.blobs.totals.bytes);
     this.#gauge("process_resident_memory_bytes", "Resident memory", [], rssBytes);
     this.#gauge(
       "process_start_time_seconds",

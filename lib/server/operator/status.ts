@@ -34,6 +34,7 @@ export class Status implements ServerEvents {
       case "refused":
         return this.print(`[+] Refused. Username: ${event.name}: ${event.why}`);
       case "store failed":
+      case "files failed":
         return this.#trouble(event.error);
       case "ahead":
         if (!this.#toldAhead) {

@@ -26,6 +26,7 @@ import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
 import type { Store, StoredLeave, StoredRoom } from "../store/store.ts";
 import type { LimitReached } from "../limit_reached.ts";
 import type { Limits } from "../limits.ts";
+import type { BlobIndex } from "../blobs/blob_index.ts";
 import type { Bans } from "./bans.ts";
 import type { CommitClaim } from "./commit_turns.ts";
 import type { KeyFileLog } from "./key_file_log.ts";
@@ -61,6 +62,8 @@ export interface AppliedState {
   readonly quota: RoomQuota;
   /** Seconds that an ended room is kept for those who are away. */
   readonly retention: Retention;
+  /** Files. */
+  readonly blobs: { readonly index: BlobIndex };
   /** Its limits. */
   readonly limits: Pick<Limits, "unwantedRooms" | "unwantedRoomsFromOne" | "members" | "ownEntrySeconds">;
 }
@@ -144,6 +147,7 @@ export function applyRecord(
       if (!room || room.isRetired) return refused("NO_ROOM");
       room.applyRetire(timeMs);
       state.quota.remove(room);
+      state.blobs.index.applyDropRoom(record.room);
       return done;
     }
     case "reap":
@@ -164,6 +168,16 @@ export function applyRecord(
       room?.applyExpire(record.ranges, record.expiredUpTo);
       return done;
     }
+    case "blob": {
+      const { blob } = record;
+      const room = state.get(blob.room);
+      if (!room || room.isRetired || !room.hasMember(blob.owner)) return refused("DENIED");
+      return state.blobs.index.applyNew(blob, timeMs);
+    }
+    case "blob at":
+      return state.blobs.index.applyAt(record.id, record.next, timeMs);
+    case "blob drop":
+      return state.blobs.index.applyDrop(record.id);
     case "note":
       store.putNote(record.key, record.value);
       return done;

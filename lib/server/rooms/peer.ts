@@ -5,6 +5,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import type { Link } from "../../protocol/channel/link.ts";
 import { errorCodes, type LinkMessage } from "../../protocol/channel/link_messages.ts";
+import { type Blobs, WantedChunks } from "../blobs/blobs.ts";
 import { LimitNotices } from "../limit_notices.ts";
 import type { AddressRates, Rates, UserRates } from "../user_rates.ts";
 import { Work } from "../work_budget.ts";
@@ -43,7 +44,7 @@ export class Peer implements StreamPeer {
     readonly card: Card,
     readonly link: Link,
     readonly address: string,
-    from: string,
+    readonly from: string,
     rates: UserRates,
     /** The link's name in logs. */
     readonly session: string,
@@ -55,10 +56,17 @@ export class Peer implements StreamPeer {
     const { work, reserve } = this.rates;
     this.work = new Work(work, this.addressRates && { address: this.addressRates.work, reserve });
     link.onDrain = () => {
+      this.#chunks?.pump();
       if (this.behind.size === 0) return;
       for (const subscription of [...this.behind]) subscription.pump();
     };
   }
+
+  /** Chunks of files that it wants. */
+  chunksOf(blobs: Blobs): WantedChunks {
+    return this.#chunks ??= new WantedChunks(this.link, blobs);
+  }
+  #chunks: WantedChunks | null = null;
 
   /** Sends one message. */
   send(message: LinkMessage): void {

@@ -44,9 +44,10 @@ export function costOfSearch(positions: number): number {
 /** What is refused because too much is owed. */
 export const refusedUs = requestUs;
 
-/** Whether a message is refused when too much is owed: SEND and COMMIT have rates of their own. */
+/** Whether a message is refused when too much is owed: SEND, COMMIT and chunks have rates of their own. */
 export function isPutOff(message: LinkMessage): boolean {
-  return "ref" in message && message.type !== "SEND" && message.type !== "COMMIT";
+  return "ref" in message && message.type !== "SEND" && message.type !== "COMMIT" &&
+    message.type !== "BLOB_PUT";
 }
 
 /** What a handshake has cost that led to WELCOME: an RSA decryption, and the card. */
@@ -88,6 +89,9 @@ export function costOf(message: LinkMessage): number {
       return requestUs + 4 * lookupUs + answeredUs + 2 * signatureUs;
     case "COMMIT":
       return requestUs + signatureUs + writeUs + memberUs * message.commit.length / memberBytes;
+    case "BLOB_NEW":
+    case "BLOB_DROP":
+      return requestUs + writeUs;
     case "SEND":
       return requestUs + writeUs / 4 + 6 * message.message.length / 1024;
     default:

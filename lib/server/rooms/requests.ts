@@ -31,6 +31,7 @@ import {
 import { decodeName, skeleton } from "../../protocol/identity/name.ts";
 import { isPrekeyUsable, parsePrekey, verifyPrekey } from "../../protocol/identity/prekey.ts";
 import { policies } from "../../protocol/group/roster.ts";
+import { type Answers, onBlobDrop, onBlobGet, onBlobNew, onBlobPut } from "../blobs/blob_requests.ts";
 import { maxBoxes, type Peer } from "./peer.ts";
 import { KeyFileLog } from "./key_file_log.ts";
 import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
@@ -86,6 +87,14 @@ export function handleRequest(rooms: Rooms, peer: Peer, message: LinkMessage): v
       return onCommit(rooms, peer, message);
     case "SEND":
       return onSend(rooms, peer, message);
+    case "BLOB_NEW":
+      return onBlobNew(rooms, peer, message, answersTo(rooms, peer));
+    case "BLOB_PUT":
+      return onBlobPut(rooms, peer, message, answersTo(rooms, peer));
+    case "BLOB_GET":
+      return onBlobGet(rooms, peer, message, answersTo(rooms, peer));
+    case "BLOB_DROP":
+      return onBlobDrop(rooms, peer, message, answersTo(rooms, peer));
     case "ACK":
       return onAck(rooms, peer, message);
     default:
@@ -126,6 +135,14 @@ function limited(rooms: Rooms, peer: Peer, what: LimitReached): "LIMIT" {
   const text = peer.limitNotices.reached(what);
   if (text !== null) peer.send({ type: "NOTICE", text });
   return "LIMIT";
+}
+
+function answersTo(rooms: Rooms, peer: Peer): Answers {
+  return {
+    refuse: (ref, code) => refuse(rooms, peer, ref, code),
+    limited: (limit) => limited(rooms, peer, limit),
+    undone: (ref) => refuseUndone(peer, ref),
+  };
 }
 
 /** Counts signatures that do not hold: no honest client sends any. @throws Malformed when there are too many */

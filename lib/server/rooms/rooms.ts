@@ -23,14 +23,21 @@ import { type AppliedState, applyRecord, type Origin } from "./apply.ts";
 import { Bans } from "./bans.ts";
 import { KeyFileLog } from "./key_file_log.ts";
 import type { Peer } from "./peer.ts";
-import { defaultRetention, type Retention } from "./retention.ts";
+import { defaultFilesSeconds, defaultRetention, type Retention } from "./retention.ts";
 import { ServerRoom } from "./room.ts";
 import { relieve } from "./relief.ts";
 import { RoomQuota } from "./room_quota.ts";
+import { AddressFiles } from "../blobs/blob_requests.ts";
+import { type BlobBytes, BlobsFailed } from "../blobs/blob_bytes.ts";
+import { BlobIndex, weightOf } from "../blobs/blob_index.ts";
+import { Blobs } from "../blobs/blobs.ts";
+import { WorkBudget } from "../work_budget.ts";
 import type { RoomHost, RoomLog } from "./room_log.ts";
 import type { StreamPeer } from "./subscription.ts";
 
 const maxCards = 4096;
+/** What files may take of the server's time at once. */
+const filesBurstMs = 200;
 const expireEveryMs = 3_600_000;
 
 /** What the rooms of a server are made of. */
@@ -59,8 +66,10 @@ export interface RoomsParts {
   readonly showAddresses?: boolean;
   /** Where others reach it, as an invite begins: `chat://HOST:PORT`. */
   readonly place?: string;
-  /** How long sealed messages wait. */
+  /** How long sealed messages and files wait. */
   readonly retention?: Retention;
+  /** Where chunks of files are kept; without it there are no files. */
+  readonly blobBytes?: BlobBytes | null;
   /** Addresses, as limits count them, of proxies: behind one are many people. */
   readonly proxies?: ReadonlySet<string>;
 }
@@ -83,6 +92,10 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   readonly bans: Bans;
   /** How many rooms there are, whose, and how much they weigh. */
   readonly quota: RoomQuota;
+  /** Files. */
+  readonly blobs: Blobs;
+  /** What was brought from each address. */
+  readonly addressFiles: AddressFiles;
   /** Ids whose last link was closed as too slow: they are told why when they are back. */
   readonly putOffAsSlow = new Set<string>();
   /** Called for each new key-file room. */
@@ -125,6 +138,20 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       this.clock,
       async (record) => (await this.propose(record)).type === "done",
     );
+    const index = new BlobIndex(this.store, this.limits, this.retention.filesSeconds ?? defaultFilesSeconds);
+    const takesFiles = this.limits.fileBytes > 0 && this.limits.filesBytes > 0;
+    this.blobs = new Blobs({
+      index,
+      bytes: takesFiles ? parts.blobBytes ?? null : null,
+      work: new WorkBudget(filesBurstMs, this.limits.filesWorkMs, this.clock),
+      clock: this.clock,
+      propose: (record) => this.propose(record),
+      fault: (error) => this.tellFault(error),
+    });
+    this.addressFiles = new AddressFiles(this.limits.filesPerAddress, (key) => {
+      const blob = index.get(Uint8Array.fromHex(key));
+      return blob ? weightOf(blob) : null;
+    });
     parts.journal.follow(0, this);
     for (const stored of this.store.rooms()) {
       if (stored.kind === roomKinds.keyFile) this.addKeyFileRoom(stored);
@@ -142,6 +169,8 @@ export class Rooms implements RoomHost, AppliedState, Follower {
         await this.#reapWhenDue(room);
         await this.nextTurn();
       }
+      await this.blobs.expire(seconds(this.clock));
+      await this.blobs.sweep();
     } catch (error) {
       this.tellFault(error);
     }
@@ -246,6 +275,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     if (!room.isRetired) this.quota.remove(room);
     if (room instanceof ServerRoom) room.admissions.stop();
     room.applyReap();
+    this.blobs.index.applyDropRoom(room.id);
     this.#sweepSoon();
   }
 
@@ -357,6 +387,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     }
     this.quota.recount(this.#everything().filter(({ isRetired }) => !isRetired));
     this.bans.reload();
+    this.blobs.index.reload();
     this.flushed(); // what reached the disk before
   }
 
@@ -378,6 +409,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   /** A disk that cannot be read is the operator's matter; all else is a bug of ours. */
   tellFault(error: unknown): void {
     if (error instanceof StoreFailed) return this.events.tell({ type: "store failed", error });
+    if (error instanceof BlobsFailed) return this.events.tell({ type: "files failed", error });
     this.events.tell({ type: "bug", error: error instanceof Error ? error : new Error(String(error)) });
   }
 
@@ -413,6 +445,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     this.#isStopped = true;
     this.#cancelExpire();
     for (const room of this.#rooms.values()) room.admissions.stop();
+    await this.blobs.close();
     await this.parts.journal.close();
   }
 }

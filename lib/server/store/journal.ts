@@ -11,6 +11,7 @@
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { errorCodes } from "../../protocol/channel/link_messages.ts";
 import type { LimitReached } from "../limit_reached.ts";
+import type { NewBlob } from "../blobs/blob_index.ts";
 import type { Range, StoredBan, StoredLeave } from "./store.ts";
 
 /** A change that somebody asks for. Ids are 32 bytes, `bytes` are as signed. */
@@ -52,6 +53,12 @@ export type LogRecord =
     readonly ranges: readonly Range[];
     readonly expiredUpTo: number;
   }
+  /** Somebody begins to bring a file. */
+  | { readonly kind: "blob"; readonly blob: NewBlob }
+  /** So many of its chunks are on the disk. */
+  | { readonly kind: "blob at"; readonly id: Bytes; readonly next: number }
+  /** It goes. */
+  | { readonly kind: "blob drop"; readonly id: Bytes }
   /** The server notes something for itself. */
   | { readonly kind: "note"; readonly key: string; readonly value: Bytes };
 

@@ -14,6 +14,7 @@ import {
   type Stay,
   type Store,
   type StoredBan,
+  type StoredBlob,
   type StoredEntry,
   type StoredLeave,
   type StoredRoom,
@@ -46,6 +47,7 @@ export class MemoryStore implements Store {
   #roomNames = new Map<string, string>();
   #boxes = new Map<string, { room: string; pos: number; box: Bytes }>();
   #bans = new Map<string, StoredBan>();
+  #blobs = new Map<string, StoredBlob>();
   #notes = new Map<string, Bytes>();
 
   /** Makes one. @param random for the run id, fresh at each start */
@@ -298,6 +300,16 @@ export class MemoryStore implements Store {
   }
   dropLeave(room: Bytes, id: Bytes) {
     this.#room(room)?.leaves.delete(encodeHex(id));
+  }
+
+  blobs() {
+    return [...this.#blobs.values()];
+  }
+  putBlob(blob: StoredBlob) {
+    this.#blobs.set(encodeHex(blob.id), blob);
+  }
+  dropBlob(id: Bytes) {
+    this.#blobs.delete(encodeHex(id));
   }
 
   note(key: string) {

@@ -21,6 +21,7 @@ import {
   type Stay,
   type Store,
   type StoredBan,
+  type StoredBlob,
   type StoredEntry,
   type StoredLeave,
   type StoredRoom,
@@ -100,6 +101,11 @@ const migrations: readonly string[] = [
   DROP TABLE old_entries;
   CREATE UNIQUE INDEX entry_commit ON entries (room, epoch) WHERE kind = 1;
   `,
+  `
+  CREATE TABLE blobs (
+    id BLOB PRIMARY KEY, room BLOB NOT NULL, owner BLOB NOT NULL, chunks INTEGER NOT NULL,
+    last_bytes INTEGER NOT NULL, next INTEGER NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 /** Senders whose numbers are known. */
 const maxSenders = 10_000;
@@ -176,7 +182,9 @@ export class SqliteStore implements Store {
    * @throws StoreFailed
    */
   beginAnew(random: RandomSource): void {
-    for (const table of ["rooms", "entries", "senders", "numbers", "boxes", "stays", "joins", "leaves"]) {
+    for (
+      const table of ["rooms", "entries", "senders", "numbers", "boxes", "stays", "joins", "leaves", "blobs"]
+    ) {
       this.#run(`DELETE FROM ${table}`);
     }
     this.#known.clear();
@@ -619,6 +627,25 @@ export class SqliteStore implements Store {
   }
   putNote(key: string, value: Bytes) {
     this.#run("INSERT OR REPLACE INTO about VALUES (?, ?)", `note ${key}`, value);
+  }
+
+  blobs(): StoredBlob[] {
+    return this.#all("SELECT id, room, owner, chunks, last_bytes, next, until FROM blobs").map((row) => ({
+      id: row.id as Bytes,
+      room: row.room as Bytes,
+      owner: row.owner as Bytes,
+      chunks: Number(row.chunks),
+      lastBytes: Number(row.last_bytes),
+      next: Number(row.next),
+      until: Number(row.until),
+    }));
+  }
+  putBlob({ id, room, owner, chunks, lastBytes, next, until }: StoredBlob) {
+    const sql = "INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?, ?)";
+    this.#run(sql, id, room, owner, chunks, lastBytes, next, until);
+  }
+  dropBlob(id: Bytes) {
+    this.#run("DELETE FROM blobs WHERE id = ?", id);
   }
 
   bans(): StoredBan[] {

@@ -117,6 +117,24 @@ export interface Stay {
   readonly until: number | null;
 }
 
+/** A file that somebody has brought, or is bringing (protocol §8.3). */
+export interface StoredBlob {
+  /** 16 bytes, its owner's choice. */
+  readonly id: Bytes;
+  /** For whose members it is. */
+  readonly room: Bytes;
+  /** Who brings it. */
+  readonly owner: Bytes;
+  /** How many chunks it has. */
+  readonly chunks: number;
+  /** Plaintext bytes of the last one, padding included. */
+  readonly lastBytes: number;
+  /** So many are on the disk. */
+  readonly next: number;
+  /** When it is given up, seconds since 1970. */
+  readonly until: number;
+}
+
 /** A pending leave request. */
 export interface StoredLeave {
   /** Who. */
@@ -236,6 +254,13 @@ export interface Store {
   putLeave(room: Bytes, leave: StoredLeave): void;
   /** Forgets it. */
   dropLeave(room: Bytes, id: Bytes): void;
+
+  /** All files. */
+  blobs(): StoredBlob[];
+  /** Keeps one, in place of what was known of it. */
+  putBlob(blob: StoredBlob): void;
+  /** Forgets it. */
+  dropBlob(id: Bytes): void;
 
   /** Something that the server has noted for itself. */
   note(key: string): Bytes | null;

@@ -1,0 +1,245 @@
+/**
+ * Blobs: files on their way in and out (protocol §8.3): chunks are taken in their order, one after the other, and given
+ * as fast as a link takes them; what is said in rooms goes before them.
+ */
+
+import { encodeHex } from "../../hex.ts";
+import type { Clock } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import { chunkBytes, chunkOverheadBytes, plainBytes } from "../../protocol/file/file_chunk.ts";
+import type { LogRecord, Outcome } from "../store/journal.ts";
+import type { StoredBlob } from "../store/store.ts";
+import type { WorkBudget } from "../work_budget.ts";
+import type { BlobBytes } from "./blob_bytes.ts";
+import type { BlobIndex } from "./blob_index.ts";
+
+/** So many chunks may be on their way into one file, or wanted over one link. */
+export const maxChunksOnTheirWay = 16;
+/** After so many chunks it is noted how far a file has come: what a server that was killed asks for again. */
+const notedEvery = 16;
+/** A chunk is read for a link while less than this waits there. */
+const fullBytes = 128 * 1024;
+/** What a chunk costs the server beside its frame, in microseconds of work: disk, hash, and its way through memory. */
+export const chunkUs = 200;
+
+const wholeChunkBytes = chunkBytes + chunkOverheadBytes;
+
+/** What is needed of the server. */
+export interface BlobsParts {
+  /** What there is. */
+  readonly index: BlobIndex;
+  /** Chunks; null: this server takes no files. */
+  readonly bytes: BlobBytes | null;
+  /** What all files may take of the server's time. */
+  readonly work: WorkBudget;
+  /** Time. */
+  readonly clock: Clock;
+  /** Changes what is kept. */
+  propose(record: LogRecord): Promise<Outcome>;
+  /** A fault that is nobody's answer. */
+  fault(error: unknown): void;
+}
+
+/** A file that is coming. */
+interface Upload {
+  /** Chunks that were taken, and that are written. */
+  taken: number;
+  written: number;
+  /** What is being done, one after the other. */
+  doing: Promise<void>;
+}
+
+/** A chunk that a link wants. */
+export interface WantedChunk {
+  /** Which file. */
+  readonly file: Bytes;
+  /** Which chunk. */
+  readonly index: number;
+  /** It is not to be had. */
+  refused(): void;
+  /** Here it is. */
+  came(chunk: Bytes): void;
+  /** Whether it may still be given: who asks may have been put out, and the file may be gone. */
+  isAllowed(): boolean;
+}
+
+/** Where chunks go. */
+export interface ChunkLink {
+  /** Bytes that wait to be written. */
+  readonly waitingBytes: number;
+  /** Nothing more can be sent. */
+  readonly isOver: boolean;
+}
+
+/** What one link wants, in its order. */
+export class WantedChunks {
+  #wanted: WantedChunk[] = [];
+  #isReading = false;
+
+  /** @param link where they go */
+  constructor(private readonly link: ChunkLink, private readonly blobs: Blobs) {}
+
+  /** One more. @returns false when there are too many */
+  add(chunk: WantedChunk): boolean {
+    if (this.#wanted.length >= maxChunksOnTheirWay) return false;
+    this.#wanted.push(chunk);
+    this.pump();
+    return true;
+  }
+
+  /** The link has room again. */
+  pump(): void {
+    if (this.#isReading || this.#wanted.length === 0) return;
+    this.#isReading = true;
+    this.#read().catch((error) => this.blobs.fault(error)).finally(() => this.#isReading = false);
+  }
+
+  async #read(): Promise<void> {
+    while (this.#wanted.length > 0 && !this.link.isOver && this.link.waitingBytes < fullBytes) {
+      await this.blobs.untilPaid();
+      const next = this.#wanted.shift()!;
+      let chunk: Bytes | null = null;
+      try {
+        if (next.isAllowed()) chunk = await this.blobs.read(next.file, next.index);
+      } catch (error) {
+        this.blobs.fault(error);
+      }
+      if (chunk && next.isAllowed()) next.came(chunk);
+      else next.refused();
+    }
+  }
+}
+
+/** All files of a server. */
+export class Blobs {
+  readonly index: BlobIndex;
+  /** What all files may take of the server's time. */
+  readonly work: WorkBudget;
+  #uploads = new Map<string, Upload>();
+
+  /** @param parts of the server */
+  constructor(private readonly parts: BlobsParts) {
+    this.index = parts.index;
+    this.work = parts.work;
+    this.index.onDropped = (blob) => this.#remove(blob);
+  }
+
+  /** Whether this server takes files at all. */
+  get isOn(): boolean {
+    return this.parts.bytes !== null;
+  }
+
+  /** Files that are coming now. */
+  get coming(): number {
+    return this.#uploads.size;
+  }
+
+  /** Chunks that no row knows of are taken away: of a run that was cut. */
+  async sweep(): Promise<void> {
+    const { bytes } = this.parts;
+    if (!bytes) return;
+    const known = new Set([...this.index.all()].map(({ id }) => encodeHex(id)));
+    for (const name of await bytes.names()) {
+      if (!known.has(name) && !this.index.get(Uint8Array.fromHex(name))) await bytes.remove(name);
+    }
+  }
+
+  /** Files that have been kept long enough, or were not finished in time, are given up. @param now seconds */
+  async expire(now: number): Promise<void> {
+    for (const { id, until } of [...this.index.all()]) {
+      if (until <= now) await this.parts.propose({ kind: "blob drop", id });
+    }
+  }
+
+  /** How many chunks of a file are there, once all that came is written. */
+  async progress(blob: StoredBlob): Promise<number> {
+    const upload = this.#uploads.get(encodeHex(blob.id));
+    if (!upload) return blob.next;
+    await upload.doing.catch(() => {});
+    return upload.written;
+  }
+
+  /**
+   * Takes the next chunk of a file.
+   *
+   * @returns null when it is not the next one, or too many wait; else a promise of its being written (the last one: of
+   * the whole file's being on the disk). @throws BlobsFailed
+   */
+  take(blob: StoredBlob, index: number, chunk: Uint8Array): Promise<void> | null {
+    const key = encodeHex(blob.id);
+    const upload = this.#uploads.get(key) ??
+      { taken: blob.next, written: blob.next, doing: Promise.resolve() };
+    if (index !== upload.taken || upload.taken - upload.written >= maxChunksOnTheirWay) return null;
+    this.#uploads.set(key, upload);
+    upload.taken++;
+    const copy = chunk.slice(); // its memory is the link's
+    const written = upload.doing.catch(() => {}).then(() => this.#write(key, blob, upload, index, copy));
+    upload.doing = written;
+    return written;
+  }
+
+  async #write(key: string, blob: StoredBlob, upload: Upload, index: number, chunk: Bytes): Promise<void> {
+    if (upload.written !== index) throw new Superseded();
+    const { bytes, propose, work } = this.parts;
+    try {
+      if (!this.index.get(blob.id)) throw new Superseded();
+      await bytes!.write(key, index * wholeChunkBytes, chunk);
+      work.spend(chunkUs);
+      upload.written = index + 1;
+      const isLast = upload.written === blob.chunks;
+      if (!isLast && upload.written % notedEvery !== 0) return;
+      await bytes!.sync(key);
+      const outcome = await propose({ kind: "blob at", id: blob.id, next: upload.written });
+      if (outcome.type === "done") {
+        if (isLast) this.#uploads.delete(key);
+        return;
+      }
+      upload.written = index; // it comes again
+      throw new Superseded();
+    } catch (error) {
+      upload.taken = upload.written;
+      throw error;
+    }
+  }
+
+  /** Reads a chunk of a file that is whole. @returns null when it is not there */
+  async read(file: Bytes, index: number): Promise<Bytes | null> {
+    const blob = this.index.get(file);
+    if (!blob || blob.next !== blob.chunks || index >= blob.chunks) return null;
+    this.parts.work.spend(chunkUs);
+    const length = plainBytes(index, blob.chunks, blob.lastBytes) + chunkOverheadBytes;
+    return await this.parts.bytes!.read(encodeHex(file), index * wholeChunkBytes, length);
+  }
+
+  /** Waits until files have used no more of the server's time than they may. */
+  async untilPaid(): Promise<void> {
+    for (let waitMs; (waitMs = this.parts.work.waitMs) > 0;) {
+      await new Promise<void>((resolve) => void this.parts.clock.after(waitMs, resolve));
+    }
+  }
+
+  /** A fault that is nobody's answer. */
+  fault(error: unknown): void {
+    this.parts.fault(error);
+  }
+
+  #remove(blob: StoredBlob): void {
+    const key = encodeHex(blob.id);
+    this.#uploads.delete(key);
+    this.parts.bytes?.remove(key).catch((error) => this.parts.fault(error));
+  }
+
+  /** What all files count as, and those that are coming. */
+  get totals(): { files: number; bytes: number; coming: number } {
+    return { files: this.index.size, bytes: this.index.bytes, coming: this.coming };
+  }
+
+  /** Waits for what is being written, and lets go of it. */
+  async close(): Promise<void> {
+    for (const { doing } of this.#uploads.values()) await doing.catch(() => {});
+    await this.parts.bytes?.close();
+  }
+}
+
+/** A chunk before it could not be written, or the file is gone: this one is not the next any more. */
+export class Superseded extends Error {}

@@ -1,0 +1,94 @@
+/** The promises of BlobBytes, held against every implementation. */
+
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import type { BlobBytes } from "../../lib/server/blobs/blob_bytes.ts";
+import { BlobsFailed } from "../../lib/server/blobs/blob_bytes.ts";
+import { DiskBlobs } from "../../lib/server/blobs/disk_blobs.ts";
+import { assertRejects } from "@std/assert";
+import { test } from "../fakes/test.ts";
+
+const name = (n: number) => n.toString(16).padStart(32, "0");
+const bytes = (n: number, length = 4) => new Uint8Array(length).fill(n);
+
+const implementations: readonly [string, (dir: string) => BlobBytes][] = [
+  ["disk", (dir) => new DiskBlobs(join(dir, "blobs"))],
+];
+
+for (const [kind, make] of implementations) {
+  const blobTest = (what: string, act: (blobs: BlobBytes, again: () => BlobBytes) => Promise<void>) =>
+    test(`${kind}: ${what}`, async () => {
+      const dir = await Deno.makeTempDir();
+      const blobs = make(dir);
+      try {
+        await act(blobs, () => make(dir));
+      } finally {
+        await blobs.close();
+        await Deno.remove(dir, { recursive: true });
+      }
+    });
+
+  blobTest("1. what is written at a place is read there, also above 4 GiB", async (blobs) => {
+    await blobs.write(name(1), 0, bytes(1));
+    await blobs.write(name(1), 4, bytes(2));
+    await blobs.write(name(2), 2 ** 32 + 5, bytes(3));
+    await blobs.write(name(1), 0, bytes(9, 2));
+    assertEquals(await blobs.read(name(1), 0, 8), Uint8Array.of(9, 9, 1, 1, 2, 2, 2, 2));
+    assertEquals(await blobs.read(name(2), 2 ** 32 + 5, 4), bytes(3));
+  });
+  blobTest("2. what was synced is there for whoever opens it anew", async (blobs, again) => {
+    await blobs.write(name(1), 0, bytes(7));
+    await blobs.sync(name(1));
+    const other = again();
+    assertEquals(await other.read(name(1), 0, 4), bytes(7));
+    await other.close();
+  });
+  blobTest("3. a part that is not wholly there reads as null", async (blobs) => {
+    await blobs.write(name(1), 0, bytes(7));
+    assertEquals([await blobs.read(name(1), 2, 4), await blobs.read(name(2), 0, 1)], [null, null]);
+  });
+  blobTest(
+    "4. what is removed is gone, also in the middle of writing; what is not there is no fault",
+    async (blobs) => {
+      const writing = Array.from({ length: 20 }, (_, i) => blobs.write(name(1), i * 1000, bytes(i, 1000)));
+      await blobs.remove(name(1));
+      await Promise.allSettled(writing);
+      assertEquals([await blobs.read(name(1), 0, 1), await blobs.names()], [null, []]);
+      await blobs.remove(name(1));
+    },
+  );
+  blobTest("5. all names are told, more than are open at a time", async (blobs) => {
+    for (let n = 0; n < 70; n++) await blobs.write(name(n << 20), 0, bytes(n));
+    assertEquals(
+      (await blobs.names()).toSorted(),
+      Array.from({ length: 70 }, (_, n) => name(n << 20)).toSorted(),
+    );
+    for (let n = 0; n < 70; n++) assertEquals(await blobs.read(name(n << 20), 0, 4), bytes(n));
+  });
+  blobTest("many readers and a writer of one blob do not get into each other's way", async (blobs) => {
+    for (let n = 0; n < 16; n++) await blobs.write(name(1), n * 100, bytes(n, 100));
+    const reads = Array.from({ length: 64 }, async (_, i) => {
+      if (i % 4 === 0) await blobs.write(name(1), (16 + i) * 100, bytes(i, 100));
+      return (await blobs.read(name(1), (i % 16) * 100, 100))![i % 100];
+    });
+    assertEquals(await Promise.all(reads), Array.from({ length: 64 }, (_, i) => i % 16));
+  });
+}
+
+test("disk: files are their owner's alone", async () => {
+  const dir = await Deno.makeTempDir();
+  const blobs = new DiskBlobs(join(dir, "blobs"));
+  await blobs.write(name(255), 0, bytes(1));
+  const { mode } = await Deno.stat(join(dir, "blobs", "00", name(255)));
+  assertEquals(mode! & 0o777, 0o600);
+  await blobs.close();
+  await Deno.remove(dir, { recursive: true });
+});
+test("disk: one that cannot be used is a BlobsFailed, with the system's words", async () => {
+  const dir = await Deno.makeTempDir();
+  await Deno.writeTextFile(join(dir, "blobs"), "a file where the folder belongs");
+  const blobs = new DiskBlobs(join(dir, "blobs"));
+  await assertRejects(() => blobs.write(name(1), 0, bytes(1)), BlobsFailed);
+  await blobs.close();
+  await Deno.remove(dir, { recursive: true });
+});
