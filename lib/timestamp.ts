@@ -15,3 +15,11 @@ export function timestamp(timeMs: number): string {
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ` +
     `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
+
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** A local day as `2 Dec`. @param timeMs milliseconds since 1970 */
+export function dayInWords(timeMs: number): string {
+  const d = new Date(shownTime(timeMs));
+  return `${d.getDate()} ${months[d.getMonth()]}`;
+}

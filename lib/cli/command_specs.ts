@@ -210,6 +210,26 @@ export const joinSpec: CommandSpec = {
       help: "Enter the key-file room of FILE instead, where Python's Fernet reads along",
     },
     { name: "message", short: "m", value: "TEXT", help: "Say TEXT, wait until it is stored, and go" },
+    {
+      name: "send",
+      value: "FILE",
+      help: "Send FILE, with -m TEXT beside it, wait until it is stored, and go",
+    },
+    {
+      name: "download-dir",
+      value: "DIR",
+      help: "Where files are saved (default: ~/Downloads, else beside your keys)",
+    },
+    {
+      name: "take",
+      value: "SIZE",
+      help: "For services: fetch every file of at most SIZE; needs --download-dir",
+    },
+    {
+      name: "take-total",
+      value: "SIZE",
+      help: "With --take: only while the folder has less than this (default: 1G)",
+    },
     { name: "to", value: "NAME", help: "What is said goes to NAME alone, end to end; no room is entered" },
     {
       name: "quiet",
@@ -272,6 +292,7 @@ export const joinSpec: CommandSpec = {
     "chat join --register -u ira",
     'chat join -u bot -m "deploy done"',
     "echo done | chat join -u bot",
+    'chat join -u bot --send report.pdf -m "of last night"',
   ],
 };
 

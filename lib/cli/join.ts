@@ -89,7 +89,7 @@ function viewFor(
       name,
       bell,
       time,
-      says: values.message === undefined ? "all" : "nothing",
+      says: values.message === undefined && values.send === undefined ? "all" : "nothing",
       news: switches.has("quiet") ? "warnings" : "all",
     });
   }

@@ -15,6 +15,8 @@ import { encodePassword } from "../protocol/identity/password.ts";
 import { isStandardInput } from "../storage/secret_file.ts";
 import { type Bell, bells } from "../ui/bell.ts";
 import { type TimeStyle, timeStyles } from "../ui/time_column.ts";
+import { join, resolve } from "@std/path";
+import { bytesOf } from "./byte_size.ts";
 import { type Parsed, parsePort, UsageError } from "./options.ts";
 import type { Process } from "./process.ts";
 import { readRoomKey, readSecretFile, readTextFile } from "./secrets.ts";
@@ -22,7 +24,7 @@ import { readRoomKey, readSecretFile, readTextFile } from "./secrets.ts";
 /** Whether somebody reads along and types. */
 export function isForPerson({ values, switches }: Parsed, process: Process): boolean {
   const isThere = process.inputIsTerminal && process.outputIsTerminal;
-  return isThere && values.message === undefined && !switches.has("json");
+  return isThere && values.message === undefined && values.send === undefined && !switches.has("json");
 }
 
 /** Reads the command line of join. @throws UsageError and what the files on it say */
@@ -78,12 +80,52 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
     fernetKey: values.fernet === undefined ? null : readRoomKey(values.fernet, process),
     pins: invite?.pins ?? null,
     login: loginOf(values, switches, process),
+    send: values.send === undefined ? [] : [wholePath(values.send, process)],
+    downloadDir: downloadDirOf(values, process),
+    take: takeOf(values),
     listen: switches.has("listen"),
     history: {
       days,
       isPersons: isForPerson(parsed, process),
     },
   };
+}
+
+/** Against where the program was started; `~` as a shell has it. */
+export function wholePath(path: string, process: Pick<Process, "env">): string {
+  const home = process.env("HOME") ?? process.env("USERPROFILE");
+  const isHome = path === "~" || path.startsWith("~/");
+  return resolve(isHome && home !== undefined ? join(home, path.slice(2)) : path);
+}
+
+/** `--download-dir`; else the folder that the system has for it, if there is one. */
+function downloadDirOf(values: Parsed["values"], process: Process): string | null {
+  const given = values["download-dir"];
+  if (given !== undefined) return wholePath(given, process);
+  if (process.env("HOME") === undefined) return null;
+  const usual = wholePath("~/Downloads", process);
+  try {
+    return Deno.statSync(usual).isDirectory ? usual : null;
+  } catch {
+    return null;
+  }
+}
+
+/** `--take` and `--take-total`. @throws UsageError */
+function takeOf({ take, "take-total": total, "download-dir": dir }: Parsed["values"]): ChatOptions["take"] {
+  if (take === undefined) {
+    if (total === undefined) return null;
+    throw new UsageError("--take-total is for --take", "add --take SIZE, or leave it out");
+  }
+  if (dir === undefined) {
+    throw new UsageError("--take needs a folder of its own", "add --download-dir DIR");
+  }
+  const sizeOf = (flag: string, text: string) => {
+    const bytes = bytesOf(text);
+    if (bytes >= 1) return bytes;
+    throw new UsageError(`--${flag} cannot be "${text}"`, "give a size as 500K, 20M or 1G");
+  };
+  return { each: sizeOf("take", take), total: sizeOf("take-total", total ?? "1G") };
 }
 
 /** `--room`. @throws BadName, UsageError */

@@ -25,6 +25,7 @@ import { ResumableView } from "../ui/resumable_view.ts";
 import type { Person } from "../ui/terminal/terminal_view.ts";
 import { version } from "../version.ts";
 import { debugLog } from "./debug_log.ts";
+import { wholePath } from "./join_options.ts";
 import type { Process } from "./process.ts";
 import { openWithPassphrase } from "./secrets.ts";
 
@@ -72,10 +73,13 @@ export class JoinRun {
   #stopped = new AbortController();
   /** What is said by -m: once. */
   #message: string | null;
+  /** What is sent by --send: once. */
+  #files: string[];
 
   /** @param parts of it */
   constructor(private readonly parts: RunParts) {
     this.#message = parts.options.message;
+    this.#files = [...parts.options.send];
     parts.process.onStop(() => this.#stop());
   }
 
@@ -109,7 +113,7 @@ export class JoinRun {
   #viewFor(own: string, typed: readonly string[]): { view: ResumableView; lines: LineSource } {
     const view = this.#view ??= this.parts.makeView(own, typed, this.#person);
     const lines = this.#lines ??= new LineSource(
-      this.parts.options.message === null ? view.lines() : noLines(),
+      this.parts.options.message === null && this.parts.options.send.length === 0 ? view.lines() : noLines(),
     );
     return { view: this.#output ??= new ResumableView(view), lines };
   }
@@ -135,7 +139,13 @@ export class JoinRun {
       typed,
       version,
       pid: Deno.pid,
-      seams: { clock, random, onBug: (error) => debug?.fault(error), onFrame: debug?.watch() },
+      seams: {
+        clock,
+        random,
+        pathOf: (path) => wholePath(path, process),
+        onBug: (error) => debug?.fault(error),
+        onFrame: debug?.watch(),
+      },
       dial: (to, by) => to.tls ? dialTls(by) : dialTcp,
     });
     const { view, lines } = this.#viewFor(profile.name, typed.all);
@@ -148,7 +158,7 @@ export class JoinRun {
       const over = new AbortController();
       seat.ended.catch(() => {}).finally(() => over.abort());
       const entry = { interactive: view.interactive, lines: () => lines.taken(over.signal) };
-      takeLines(seat, entry, { ...options, message: this.#takeMessage() });
+      takeLines(seat, entry, { ...options, message: this.#takeMessage(), send: this.#takeFiles() });
       holding.run(chat).catch((error) => seat.fail(error)); // a fault of ours ends it, and is told as one
       return await seat.ended;
     } catch (error) {
@@ -236,6 +246,8 @@ export class JoinRun {
       options,
       authorities,
       message: this.#takeMessage(),
+      send: this.#takeFiles(),
+      pathOf: (path) => wholePath(path, this.parts.process),
       listen: options.listen,
       version,
       view,
@@ -264,6 +276,10 @@ export class JoinRun {
     const message = this.#message;
     this.#message = null;
     return message;
+  }
+
+  #takeFiles(): readonly string[] {
+    return this.#files.splice(0);
   }
 
   // ---- the person

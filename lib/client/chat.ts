@@ -26,6 +26,7 @@ import {
   Refused,
   TurnedAwayUnheard,
 } from "./connection/connection_errors.ts";
+import { Files } from "./files/files.ts";
 import { Login } from "./connection/login.ts";
 import { PrekeyPublishing } from "./connection/prekey_publishing.ts";
 import { retryWhileLimited } from "./connection/retry_while_limited.ts";
@@ -62,6 +63,7 @@ export class Chat implements Receiver {
   #direct: DirectRooms;
   #arrivals: Arrivals;
   #entrances: Entrances;
+  #files: Files;
   #connection: Connection | null = null;
   #claims: KeyClaims;
   #gate: ServerGate;
@@ -130,6 +132,16 @@ export class Chat implements Receiver {
       take: (room) => this.#take(room),
       refused: (name, fernetKey, error) => this.#refused(name, fernetKey, error),
     });
+    this.#files = new Files({
+      clock,
+      random,
+      set,
+      connection,
+      uploadFile: () => rooms.server.uploads,
+      serverSaid: () => this.#serverSaid,
+      show: (event, room) => seats.event(event, room),
+      bug: (error) => seams.onBug?.(error as Error),
+    });
     this.#arrivals = new Arrivals({
       ...shared,
       place: this.place,
@@ -175,6 +187,7 @@ export class Chat implements Receiver {
       direct: this.#direct,
       entrances: this.#entrances,
       claims: this.#claims,
+      files: this.#files,
       connection: () => this.#connection,
       hasAccount: () => this.#hasAccount,
       servers: () => seams.servers?.(this) ?? [this.place],
@@ -351,6 +364,7 @@ export class Chat implements Receiver {
       }
     }
     await this.#entrances.enterAll(connection);
+    this.#files.resume();
     for (const seat of this.#seats) if (seat.options.to !== null) seat.entered();
   }
 
@@ -361,6 +375,7 @@ export class Chat implements Receiver {
     this.#setOffline(null);
     const { profile, seams: { clock } } = this;
     this.#hasAccount = welcomed({ view: this.#seats, login: this.#login, profile, clock }, message);
+    this.#files.welcome(message);
     this.#rooms.welcome(message, this.#connection!);
   }
 

@@ -31,6 +31,10 @@ export interface ChatOptions extends ServerTrust {
   readonly roomKey: Bytes | null;
   /** 32 bytes of a key file whose Fernet room is entered instead of an ordinary one. */
   readonly fernetKey: Bytes | null;
+  /** Where files are saved; null: beside the profile. */
+  readonly downloadDir: string | null;
+  /** Files are taken unasked, up to so many bytes each, and in all that the folder has; null: none are. */
+  readonly take: { readonly each: number; readonly total: number } | null;
   /** The room, and who vouches for it, by an invite. */
   readonly pins: InvitePins | null;
 }
@@ -45,6 +49,8 @@ export interface ChatSeams {
   readonly dial: Dial;
   /** What the person has typed, for `/forget`. */
   readonly typed?: Pick<InputHistory, "forget">;
+  /** Makes a path whole: against where the program was started, `~` as a shell has it. */
+  readonly pathOf?: (path: string) => string;
   /** The servers that this person is at, one a line. @param chat that asks */
   readonly servers?: (chat: object) => readonly string[];
   /** A server has proved its key: one chat for each. @throws ChatError when another has it */

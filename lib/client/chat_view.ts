@@ -16,6 +16,8 @@ export interface Said {
   readonly action?: boolean;
   /** Each text is a Fernet token, for a key-file room. */
   readonly isToken?: boolean;
+  /** A file goes with it, by its whole path: the text is what is said of it, maybe nothing. */
+  readonly file?: string;
   /** 16 bytes for each text, under which it is said. */
   readonly msgIds?: readonly Bytes[];
   /** All of it was taken: said or refused. */
@@ -42,8 +44,22 @@ export interface Typed {
   taken(msgIds: readonly string[]): void;
 }
 
-/** A line as it was typed, something to be said as it stands, or what could not be understood, and has been told. */
-export type Entered = string | Said | Typed | ChatError;
+/** A file that is to be fetched, or is not to move on. */
+export interface FileWish {
+  readonly wish: "get" | "cancel";
+  /** Of the message that tells of it, in hex. */
+  readonly id: string;
+  /** Where it is to be saved; without it, where files go. */
+  readonly dir?: string;
+  /** It cannot be done. */
+  refused?(error: ChatError): void;
+}
+
+/**
+ * A line as it was typed, something to be said as it stands, a wish about a file, or what could not be understood, and
+ * has been told.
+ */
+export type Entered = string | Said | Typed | FileWish | ChatError;
 
 /** One way of showing chats. */
 export interface ChatView {

@@ -1,13 +1,16 @@
 /** Conversation: what a person does in a chat, as commands and typed lines see it: rooms, saying, trust, going. */
 
+import { join } from "@std/path";
 import { encodeHex } from "../hex.ts";
 import type { Clock } from "../clock.ts";
+import { ChatError, inWords } from "../errors.ts";
 import type { RandomSource } from "../crypto/random.ts";
 import { type Named, skeleton } from "../protocol/identity/name.ts";
 import type { ChatOptions } from "./chat_options.ts";
 import type { ChatOutput } from "./chat_view.ts";
 import type { ChatApi } from "./commands/chat_api.ts";
 import type { Connection } from "./connection/connection.ts";
+import type { Files, FileToSend, MovingFile } from "./files/files.ts";
 import type { Login } from "./connection/login.ts";
 import type { Ignored } from "./profile/ignored.ts";
 import type { InputHistory } from "./profile/input_history.ts";
@@ -65,6 +68,7 @@ export interface ConversationParts {
     readonly clock: Clock;
     readonly random: RandomSource;
     readonly typed?: Pick<InputHistory, "forget">;
+    readonly pathOf?: (path: string) => string;
   };
   /** Where we are connected to, and which room was meant there. */
   readonly target: ChatOptions;
@@ -92,6 +96,8 @@ export interface ConversationParts {
   servers(): readonly string[];
   /** Connects without waiting longer. */
   hurry(): void;
+  /** Files. */
+  readonly files: Files;
 }
 
 /** One person's side of a chat. */
@@ -240,6 +246,41 @@ export class Conversation implements ChatApi {
       throw error;
     });
     return this.sayIn(room, text, form);
+  }
+
+  // ---- files
+
+  readonly pathOf = (path: string): string => this.parts.seams.pathOf?.(path) ?? path;
+  sendFile(room: RoomStream, file: FileToSend): string {
+    const id = this.#counted(() => this.parts.files.send(room, file));
+    if (!room.lines.wasStored(id)) this.parts.seat.said(id);
+    if (room instanceof MemberRoom && room.isDirect) this.parts.entrances.beginDirect(room);
+    return id;
+  }
+  getFile(id: string, dir = this.target.downloadDir ?? join(this.profile.dir, "files")): void {
+    const { files } = this.parts;
+    files.get(files.roomOf(id), id, dir);
+  }
+  movingFiles(room: RoomStream): readonly MovingFile[] {
+    return this.parts.files.moving(room);
+  }
+  async cancelFile(id: string): Promise<void> {
+    await this.parts.files.cancel(id);
+  }
+  /** A file was told of: a service takes what is small enough. @param id of its message in hex */
+  takeFile(id: string): void {
+    const { take, downloadDir } = this.target;
+    const { files, set } = this.parts;
+    if (!take || downloadDir === null) return;
+    const room = set.withMembers.find((each) => id in each.files);
+    if (!room || room.files[id].part !== undefined) return;
+    try {
+      const why = files.take(room, id, downloadDir, take);
+      if (why !== null) this.view.notice(why);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      this.view.warning(inWords(error));
+    }
   }
 
   /** A line that cannot be said counts as one that was lost. @throws what `act` throws */

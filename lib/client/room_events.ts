@@ -10,6 +10,18 @@ export interface Readers {
   readonly unproven?: readonly string[];
 }
 
+/** A file that a message tells of. */
+export interface SharedFile {
+  /** Made harmless: what is shown, and written. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** In hex, of the file itself. */
+  readonly sha256: string;
+  /** Until when the server keeps it, as it has told its sender, milliseconds since 1970. */
+  readonly untilMs: number;
+}
+
 /** Somebody said something, or we did and the server has stored it. */
 export interface MessageEvent {
   /** What it is. */
@@ -30,6 +42,8 @@ export interface MessageEvent {
   readonly text: string;
   /** "/me" */
   readonly action: boolean;
+  /** It is a file; `text` is what is said of it, maybe nothing. */
+  readonly file?: SharedFile;
   /** The server's claim of the sender's address; empty unless the operator shows them. */
   readonly address: string;
   /** The server answers us alone (protocol §8.5): `from` is the server. */
@@ -47,7 +61,7 @@ export interface MessageEvent {
 /** A line as it is kept on this machine. */
 export type KeptMessage = Pick<
   MessageEvent,
-  "room" | "from" | "fromId" | "msgId" | "timeMs" | "text" | "action" | "pos"
+  "room" | "from" | "fromId" | "msgId" | "timeMs" | "text" | "action" | "pos" | "file"
 >;
 
 /** One thing that happened; `room` is the room's name. */
@@ -65,8 +79,51 @@ export type RoomEvent =
     readonly text: string;
     readonly action: boolean;
   }
-  /** An own line was refused for good. */
-  | { readonly type: "failed"; readonly room: string; readonly msgId: string; readonly why: string }
+  /** An own line was refused for good, or an own file cannot be sent. @param file its name */
+  | {
+    readonly type: "failed";
+    readonly room: string;
+    readonly msgId: string;
+    readonly why: string;
+    readonly file?: string;
+  }
+  /** A file is on its way. */
+  | {
+    readonly type: "progress";
+    readonly room: string;
+    /** In hex, of the message that tells of it. */
+    readonly id: string;
+    readonly way: "up" | "down";
+    readonly name: string;
+    /** Bytes: so many of so many. */
+    readonly done: number;
+    readonly size: number;
+    /** Bytes a second; 0 while it is not known. */
+    readonly rate: number;
+    /** Null while it is not known. */
+    readonly leftMs: number | null;
+    /** The server does not take it now. */
+    readonly isWaiting: boolean;
+  }
+  /** A file is at its place. */
+  | {
+    readonly type: "saved";
+    readonly room: string;
+    readonly id: string;
+    readonly name: string;
+    readonly path: string;
+    readonly size: number;
+  }
+  /** A file could not be fetched. */
+  | {
+    readonly type: "download failed";
+    readonly room: string;
+    readonly id: string;
+    readonly name: string;
+    readonly why: string;
+  }
+  /** A file is on its way no more: the person has ended it. */
+  | { readonly type: "cancelled"; readonly room: string; readonly id: string }
   /** An own line that waited waits no more, and was not said: not there, or not yet. */
   | { readonly type: "withdrawn"; readonly room: string; readonly msgId: string }
   /** We are in the room and have seen all that was said. */

@@ -151,6 +151,7 @@ export class Seat {
     this.shown.add(event);
     this.#count(event);
     this.view.event(event);
+    if (event.type === "message" && event.file && !event.own) this.conversation.takeFile(event.msgId);
   }
 
   /** What becomes of the lines that were said here. */
@@ -275,6 +276,8 @@ export class Seat {
     this.#isInputOver = true;
     this.#cancelGiveUp();
     this.#cancelGiveUp = this.parts.clock.after(this.options.joinTimeoutMs, () => {
+      // What moves is waited for, however long it takes.
+      if (this.#isEntered && this.parts.files.moves(this.#mine)) return this.quitWhenQuiet();
       if (this.#isEntered) {
         const isAlarm = [...this.parts.set.all.values()].some((room) => room.alarm.isRaised);
         this.fail(notStored(isAlarm, this.parts.serverSaid()));
@@ -325,6 +328,11 @@ export class Seat {
       this.view.warning(
         `The change that you asked for in ${undone.join(", ")} was not made; ask again next time.`,
       );
+    }
+    const { unsent } = this.parts.files;
+    if (unsent > 0) {
+      const files = unsent === 1 ? "One file is" : `${unsent} files are`;
+      this.view.warning(`${files} not sent yet, and will go on when you join again.`);
     }
     if (waiting > 0) {
       const lines = waiting === 1 ? "One line is" : `${waiting} lines are`;

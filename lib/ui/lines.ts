@@ -3,6 +3,7 @@
 import type { KeptMessage, MessageEvent, RoomEvent } from "../client/room_events.ts";
 import { timestamp } from "../timestamp.ts";
 import { sanitize } from "../sanitize.ts";
+import { fileText, savedText } from "./transfer_text.ts";
 
 /** What kind of line it is: messages are data, the rest is not. */
 export interface Line {
@@ -48,12 +49,19 @@ export function lineOf(
     case "pending":
     case "withdrawn":
     case "held":
+    case "progress":
+    case "cancelled":
       return null;
+    case "saved":
+      return news(savedText(event));
+    case "download failed":
+      return { kind: "warning", text: `${warningPrefix} ${where}${sanitize(event.why)}.` };
     case "failed":
       return {
         kind: "warning",
-        text:
-          `${warningPrefix} ${where}A line of yours was not delivered (${event.why}); /retry sends it again`,
+        text: event.file === undefined
+          ? `${warningPrefix} ${where}A line of yours was not delivered (${event.why}); /retry sends it again`
+          : `${warningPrefix} ${where}${event.file} was not sent: ${sanitize(event.why)}.`,
       };
     case "unread":
       return news("---- unread begins here ----");
@@ -102,7 +110,10 @@ function messageText(event: MessageEvent, where: string, time: string, paint: Pa
   return `${time}${where}${address}${saidText(from, event)}`;
 }
 
-function saidText(from: string, { action, text }: Pick<MessageEvent, "action" | "text">): string {
+type SaidPart = Pick<MessageEvent, "action" | "text" | "file"> & { readonly own?: boolean };
+
+function saidText(from: string, { action, text, file, own = false }: SaidPart): string {
+  if (file) return fileText(from, file, text, own);
   return action ? `* ${from} ${sanitize(text)}` : `${from}: ${sanitize(text)}`;
 }
 

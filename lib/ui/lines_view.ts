@@ -12,6 +12,7 @@ import { sanitize } from "../sanitize.ts";
 import { type Bell, rings } from "./bell.ts";
 import { keptLine, keptTitle, lineOf, newsPrefix, warningPrefix } from "./lines.ts";
 import { LineSplitter } from "./line_splitter.ts";
+import { ProgressLines } from "./progress_lines.ts";
 import { PresenceFold } from "./presence_fold.ts";
 import { TimeColumn, type TimeStyle } from "./time_column.ts";
 import { SecretLine } from "./secret_line.ts";
@@ -63,6 +64,7 @@ export class LinesView implements ChatView {
   #status: Status;
   #times: TimeColumn;
   #presence: PresenceFold;
+  #progress: ProgressLines;
 
   /** @param streams where lines come from and go */
   constructor(private readonly streams: Streams, private readonly parts: LinesParts) {
@@ -70,6 +72,7 @@ export class LinesView implements ChatView {
     this.isBlind = this.holds = parts.says === "nothing";
     this.#status = { ...noStatus, room: parts.room };
     this.#times = this.#newTimes();
+    this.#progress = new ProgressLines(parts.clock);
     this.#presence = new PresenceFold(parts.clock, (text) => this.#aside(text));
   }
 
@@ -133,6 +136,9 @@ export class LinesView implements ChatView {
     if (this.isBlind && event.type !== "warning" && event.type !== "failed") return;
     if (this.parts.news === "warnings" && !needed.has(event.type)) return;
     if (this.#presence.take(event)) return;
+    const progress = this.#progress.take(event);
+    // In a pipe nothing but what has come about.
+    if (progress !== null && this.interactive) this.#aside(`${newsPrefix} ${progress}`);
     const shown = event.type === "message" ? this.#times.before(event.timeMs) : null;
     const line = lineOf(event, { room: this.#status.room, time: () => shown!.time });
     if (!line) return;

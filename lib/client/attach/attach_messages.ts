@@ -24,9 +24,12 @@ export interface EnteredItem {
     readonly texts: readonly string[];
     readonly action?: boolean;
     readonly isToken?: boolean;
+    readonly file?: string;
     readonly room?: string;
     readonly to?: string;
   };
+  /** Or a wish about a file. */
+  readonly wish?: { readonly wish: "get" | "cancel"; readonly id: string; readonly dir?: string };
   /** The room that was on the screen when it was entered at another holder; null for where lines go now. */
   readonly room: string | null;
   /** 16 bytes for each thing that is said. */

@@ -8,6 +8,7 @@ import type { Clock } from "../../clock.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError, exitCodes, inWords } from "../../errors.ts";
 import type { ChatOptions } from "../chat_options.ts";
+import { pathsOf } from "../commands/file_commands.ts";
 import { parseLine } from "../commands/commands.ts";
 import type { ChatOutput, Entered } from "../chat_view.ts";
 import type { KeptMessage } from "../room_events.ts";
@@ -37,6 +38,10 @@ export interface AttachmentParts {
   readonly authorities: readonly string[];
   /** Say this and go. */
   readonly message: string | null;
+  /** Files to be sent instead of what is entered, by their whole paths. */
+  readonly send: readonly string[];
+  /** Makes a path whole. */
+  pathOf(path: string): string;
   /** Stay when the input has ended. */
   readonly listen: boolean;
   /** Of this program. */
@@ -131,9 +136,13 @@ export class Attachment {
   // ---- what is entered
 
   async #forward(): Promise<void> {
-    const { message, lines } = this.parts;
-    if (message !== null) this.#enter({ texts: [message] });
-    for await (const entered of lines.taken(this.#over.signal)) this.#enter(entered);
+    const { message, lines, send } = this.parts;
+    if (send.length > 0) {
+      send.forEach((file, i) => this.#enter({ texts: [i === 0 ? message ?? "" : ""], file }));
+    } else if (message !== null) this.#enter({ texts: [message] });
+    for await (const entered of lines.taken(this.#over.signal)) {
+      for (const each of this.#wholePaths(entered)) this.#enter(each);
+    }
     if (!this.#over.signal.aborted) this.#link.send({ t: "input over" });
   }
 
@@ -146,14 +155,32 @@ export class Attachment {
     if (this.parts.view.interactive && item.line !== undefined && isGoing(item.line)) this.#leaveSoon();
   }
 
+  /** A path is whole before it goes to another program: that one was started elsewhere. */
+  #wholePaths(entered: Entered): Entered[] {
+    const { pathOf } = this.parts;
+    if (typeof entered !== "string") {
+      const isFile = !(entered instanceof ChatError) && "texts" in entered && entered.file !== undefined;
+      return [isFile ? { ...entered, file: pathOf(entered.file!) } : entered];
+    }
+    const meaning = parseLine(entered);
+    if (meaning.kind !== "command" || meaning.command.name !== "send" || meaning.rest === "") {
+      return [entered];
+    }
+    return pathsOf(meaning.rest, pathOf).map((file) => ({ texts: [""], file }));
+  }
+
   #itemOf(n: number, entered: Entered): EnteredItem {
     const { random } = this.parts;
     // Where it goes is for the holder to say: a command before it may lead elsewhere.
     if (entered instanceof ChatError) return { n, room: null, msgIds: [] };
     if (typeof entered === "string") return { n, line: entered, room: null, msgIds: [random(16)] };
     if ("line" in entered) return { n, line: entered.line, room: entered.room, msgIds: [entered.msgId] };
-    const { texts, action, isToken, room, to, msgIds = texts.map(() => random(16)) } = entered;
-    return { n, said: { texts, action, isToken, room, to }, room: null, msgIds };
+    if ("wish" in entered) {
+      const { wish, id, dir } = entered;
+      return { n, wish: { wish, id, ...(dir === undefined ? {} : { dir }) }, room: null, msgIds: [] };
+    }
+    const { texts, action, isToken, file, room, to, msgIds = texts.map(() => random(16)) } = entered;
+    return { n, said: { texts, action, isToken, file, room, to }, room: null, msgIds };
   }
 
   // ---- what happens

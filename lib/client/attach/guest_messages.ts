@@ -36,6 +36,8 @@ const options: Readonly<Record<keyof ChatOptions, Check>> = {
   history: fields({ days: orNull((value) => typeof value === "number" && value >= 0), isPersons: flag }),
   roomKey: orNull(bytes(32)),
   fernetKey: orNull(bytes(32)),
+  downloadDir: orNull(text),
+  take: orNull(fields({ each: count, total: count })),
   pins: orNull(
     fields({
       roomId: bytes(32),
@@ -59,6 +61,7 @@ const said = fields({
   texts: list(text),
   action: maybe(flag),
   isToken: maybe(flag),
+  file: maybe(text),
   room: maybe(text),
   to: maybe(text),
 });
@@ -66,6 +69,7 @@ const item: Record<keyof EnteredItem, Check> = {
   n: count,
   line: maybe(text),
   said: maybe(said),
+  wish: maybe(fields({ wish: (value) => value === "get" || value === "cancel", id: text, dir: maybe(text) })),
   room: orNull(text),
   msgIds: list(bytes(16)),
 };

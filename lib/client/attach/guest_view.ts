@@ -35,7 +35,7 @@ export class GuestView implements ChatOutput {
   }
 
   /** A line came. */
-  enter({ n, line, said, msgIds, room }: EnteredItem): void {
+  enter({ n, line, said, wish, msgIds, room }: EnteredItem): void {
     const taken = (ids: readonly string[]) => this.link.send({ t: "taken", n, ids });
     if (line !== undefined) this.#entered.push({ line, msgId: msgIds[0], room, taken });
     else if (said) {
@@ -47,6 +47,10 @@ export class GuestView implements ChatOutput {
         refused: ({ message, hint }) => this.link.send({ t: "refused", n, message, hint }),
         taken: () => taken(ids),
       });
+    } else if (wish) {
+      const refused = ({ message, hint }: ChatError) => this.link.send({ t: "refused", n, message, hint });
+      this.#entered.push({ ...wish, refused });
+      taken([]);
     } else this.#entered.push(new ChatError("what could not be understood"));
     this.#wake();
   }

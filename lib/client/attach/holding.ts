@@ -183,7 +183,7 @@ export class Holding {
       const { message, hint, exitCode } = error;
       link.send({ t: "fail", message, hint, code: exitCode });
     }).finally(() => link.flushed()).finally(() => link.close());
-    takeLines(seat, view, { message: null, listen, to: options.to });
+    takeLines(seat, view, { message: null, send: [], listen, to: options.to });
     if (isNew) void this.run(chat);
     else if (isOther(options, chat.options)) {
       view.notice(

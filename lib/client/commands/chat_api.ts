@@ -3,6 +3,7 @@
 import type { Named } from "../../protocol/identity/name.ts";
 import type { ChatOutput } from "../chat_view.ts";
 import type { Connection } from "../connection/connection.ts";
+import type { FileToSend, MovingFile } from "../files/files.ts";
 import type { Login } from "../connection/login.ts";
 import type { Ignored } from "../profile/ignored.ts";
 import type { LocalHistory } from "../profile/local_history.ts";
@@ -68,6 +69,16 @@ export interface ChatApi {
   sayIn(room: RoomStream, text: string, form?: LineForm): string;
   /** Says something to one person alone. @returns its id in hex */
   tell(name: string, text: string, form?: LineForm): Promise<string>;
+  /** Makes a path whole: against where the program was started, `~` as a shell has it. */
+  readonly pathOf: (path: string) => string;
+  /** Sends a file into a room. @returns the message's id in hex */
+  sendFile(room: RoomStream, file: FileToSend): string;
+  /** Fetches a file. @param id of its message in hex @param dir where to; without it, where files go */
+  getFile(id: string, dir?: string): void;
+  /** What is on its way in a room. */
+  movingFiles(room: RoomStream): readonly MovingFile[];
+  /** Ends what is on its way. @param id of its message in hex */
+  cancelFile(id: string): Promise<void>;
   /** A line was not said or done: a program is told at the end. */
   lineLost(): void;
   /** Whether the room on the screen has changed without the person's doing; says so once. */

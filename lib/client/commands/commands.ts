@@ -8,8 +8,11 @@ import { ban, close, kick, open, unban } from "./administration.ts";
 import { rooms, who, whois } from "./answers.ts";
 import type { ChatApi } from "./chat_api.ts";
 import type { Takes, Words } from "./completion.ts";
+import { MemberRoom } from "../rooms/member_room.ts";
+import type { RoomStream } from "../rooms/room_stream.ts";
 import type { LineForm } from "../rooms/unsent.ts";
 import { findPerson } from "../rooms/people.ts";
+import { cancel, files, get, send } from "./file_commands.ts";
 import { forget, recall, search } from "./recall.ts";
 import { trust } from "./trust.ts";
 import { invite } from "./invite.ts";
@@ -109,6 +112,27 @@ export const commands: readonly Command[] = [
   { name: "unban", args: "NAME", takes: "person", help: "Let NAME come in again (admins)", run: unban },
   { name: "close", args: "", help: "Let only admins let others in (admins)", run: close },
   { name: "open", args: "", help: "Let anyone in again (admins)", run: open },
+  {
+    name: "send",
+    args: "FILE…",
+    takes: "path",
+    help: "Send files to the room on the screen, also to those who are away",
+    run: send,
+  },
+  {
+    name: "get",
+    args: "[NAME]",
+    takes: "file",
+    help: "Fetch a file of the room on the screen: the newest, or NAME, or by its number in /files",
+    run: get,
+  },
+  {
+    name: "files",
+    args: "",
+    help: "Files that can be fetched here, and what is on its way",
+    run: (chat) => chat.view.answer(files(chat)),
+  },
+  { name: "cancel", args: "[NAME]", takes: "file", help: "Send or fetch a file no more", run: cancel },
   {
     name: "verify",
     args: "[NAME]",
@@ -243,10 +267,33 @@ export function wordsOf(chat: ChatApi): Words {
   );
   return {
     commands,
+    files: room ? filesIn(room) : [],
+    paths: (begun) => pathsFrom(begun, chat),
     people: [...new Set([...speakers, ...members.toSorted()])],
     rooms: rooms.map(({ label }) => label),
   };
 }
+
+function filesIn(room: RoomStream): string[] {
+  return room instanceof MemberRoom ? Object.values(room.files).map(({ name }) => name).toReversed() : [];
+}
+
+/** What a path may become: files, and folders with a slash. @param begun as it was typed */
+function pathsFrom(begun: string, chat: Pick<ChatApi, "pathOf">): string[] {
+  const at = begun.lastIndexOf("/") + 1;
+  const [folder, start] = [begun.slice(0, at), begun.slice(at)];
+  try {
+    return [...Deno.readDirSync(chat.pathOf(folder === "" ? "." : folder))]
+      .filter(({ name }) => name.startsWith(start) && (start !== "" || !name.startsWith(".")))
+      .map(({ name, isDirectory }) => `${folder}${name}${isDirectory ? "/" : ""}`).toSorted().slice(
+        0,
+        maxPaths,
+      );
+  } catch {
+    return []; // there is no such folder, or it may not be read
+  }
+}
+const maxPaths = 200;
 
 async function ignore(chat: ChatApi, rest: string): Promise<void> {
   const { ignored } = chat;

@@ -8,10 +8,14 @@ export interface Words {
   readonly people: readonly string[];
   /** Labels of rooms, those with unread lines first. */
   readonly rooms: readonly string[];
+  /** Names of files that can be fetched, the newest first. */
+  readonly files?: readonly string[];
+  /** What the path that was begun may become. */
+  paths?(begun: string): readonly string[];
 }
 
 /** What the first word after a command is. */
-export type Takes = "person" | "room" | "command";
+export type Takes = "person" | "room" | "command" | "path" | "file";
 
 /** A word and its ways to end. */
 export interface Completion {
@@ -22,7 +26,10 @@ export interface Completion {
 }
 
 /** Completes what was typed up to the cursor. */
-export function completion(before: string, { commands, people, rooms }: Words): Completion {
+export function completion(
+  before: string,
+  { commands, people, rooms, files = [], paths }: Words,
+): Completion {
   const from = before.search(/\S*$/);
   const begun = before.slice(from);
   const fitting = (words: readonly string[]) =>
@@ -33,6 +40,14 @@ export function completion(before: string, { commands, people, rooms }: Words): 
   }
   const [, name, rest] = /^\/(\S+)\s+(.*)$/s.exec(before) ?? [];
   const command = commands.find((each) => each.name === name?.toLowerCase());
+  // A name may have blanks: all that follows the command is meant.
+  if (command?.takes === "path" || command?.takes === "file") {
+    const start = before.length - rest.length;
+    const all = command.takes === "path"
+      ? paths?.(rest) ?? []
+      : files.filter((each) => each.toLowerCase().startsWith(rest.toLowerCase()));
+    return { from: start, words: all };
+  }
   if (name !== undefined && !/\s/.test(rest)) {
     switch (command?.takes) {
       case "person":

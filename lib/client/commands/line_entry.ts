@@ -2,14 +2,16 @@
 
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, inWords } from "../../errors.ts";
-import type { ChatView, Entered, Said } from "../chat_view.ts";
+import type { ChatView, Entered, FileWish, Said } from "../chat_view.ts";
 import type { ChatApi } from "./chat_api.ts";
 import { type Command, type Meaning, parseLine } from "./commands.ts";
 
 /** What is entered, and when that is over. */
 export interface EntryOptions {
-  /** Say this and go, instead of reading lines. */
+  /** Say this and go, instead of reading lines; with files, it is said of the first of them. */
   readonly message: string | null;
+  /** Send these and go, by their whole paths. */
+  readonly send: readonly string[];
   /** Stay when the input has ended, and show what is said. */
   readonly listen: boolean;
   /** What is said goes to this person alone; null: to the room. */
@@ -60,7 +62,17 @@ class LineEntry {
 
   /** Takes all that comes, and lets the chat end when the input has. */
   async run(): Promise<void> {
-    const { chat, view, options: { message, listen } } = this;
+    const { chat, view, options: { message, listen, send } } = this;
+    if (send.length > 0) {
+      await chat.whenEntered;
+      if (chat.isOver) return;
+      const isHere = this.options.to === null;
+      for (const [i, file] of send.entries()) {
+        const room = isHere ? chat.room! : await chat.directRoom(this.options.to!);
+        chat.sendFile(room, { path: file, words: i === 0 ? message ?? "" : "" });
+      }
+      return chat.quitWhenQuiet();
+    }
     if (message !== null) {
       await this.#say(message);
       return chat.quitWhenQuiet();
@@ -88,6 +100,7 @@ class LineEntry {
     if (entered instanceof ChatError) return this.chat.lineLost();
     if (typeof entered === "string") return void await this.#line(entered);
     if ("line" in entered) return entered.taken(await this.#line(entered.line, entered));
+    if ("wish" in entered) return await this.#wish(entered);
     await this.#said(entered);
     entered.taken?.();
   }
@@ -202,8 +215,21 @@ class LineEntry {
     return [];
   }
 
+  async #wish({ wish, id, dir, refused }: FileWish): Promise<void> {
+    const { chat } = this;
+    try {
+      if (wish === "get") chat.getFile(id, dir === undefined ? undefined : chat.pathOf(dir));
+      else await chat.cancelFile(id);
+    } catch (error) {
+      chat.lineLost();
+      if (refused && error instanceof ChatError) refused(error);
+      else this.#warn(error);
+    }
+  }
+
   /** What is said as it stands, wherever it is to go. */
-  async #said({ texts, msgIds, action = false, isToken, room, to, pending, refused }: Said): Promise<void> {
+  async #said(entered: Said): Promise<void> {
+    const { texts, msgIds, action = false, isToken, file, room, to, pending, refused } = entered;
     const { chat } = this;
     if (chat.questions.isOpen) {
       chat.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
@@ -211,7 +237,9 @@ class LineEntry {
     }
     if (chat.isResuming && !await this.#isBack(...texts)) return;
     try {
-      if (texts.every((text) => text.trim() === "")) throw this.#refusal("There is nothing in it to be said");
+      if (file === undefined && texts.every((text) => text.trim() === "")) {
+        throw this.#refusal("There is nothing in it to be said");
+      }
       // The line may have been typed for the room that is gone.
       if (to === undefined && room === undefined && chat.takeDisplaced()) {
         throw this.#refusal(`You are in ${chat.room?.label} now, and nothing was sent`);
@@ -220,6 +248,12 @@ class LineEntry {
         const form = { action, isToken, msgId: msgIds?.[i] };
         const person = to ?? (room === undefined ? this.options.to ?? undefined : undefined);
         const there = person === undefined ? this.#place(room) : await this.#direct(person);
+        if (file !== undefined) {
+          if (!there) throw this.#refusal("You are in no room yet");
+          const id = chat.sendFile(there, { path: chat.pathOf(file), words: text, msgId: msgIds?.[i] });
+          pending?.(id);
+          continue;
+        }
         const id = there ? chat.sayIn(there, text, form) : chat.say(text, form);
         if (id !== null) pending?.(id);
       }

@@ -63,8 +63,8 @@ export class LocalHistory {
     this.#add(
       encodeHex(room),
       this.#today(),
-      said.map(({ room, from, fromId, msgId, timeMs, text, action, pos }) => (
-        { room, from, fromId, msgId, timeMs, text, action, pos }
+      said.map(({ room, from, fromId, msgId, timeMs, text, action, pos, file }) => (
+        { room, from, fromId, msgId, timeMs, text, action, pos, ...(file ? { file } : {}) }
       )),
     );
   }

@@ -17,10 +17,12 @@ import { Ignored } from "./ignored.ts";
 import { HistoryChoice, type HistoryWish } from "./history_choice.ts";
 import { LocalHistory } from "./local_history.ts";
 import { RoomOrder } from "../rooms/room_order.ts";
+import type { Upload, UploadFile } from "../files/uploads.ts";
 import { RoomFiles } from "../rooms/room_files.ts";
 import { decodeState, encodeState } from "../../storage/state_json.ts";
 
 const file = "about.state";
+const uploadsFile = "uploads.state";
 
 /** What a server said of itself at the last WELCOME. */
 export interface AboutServer {
@@ -44,6 +46,8 @@ export class ServerState {
   readonly order: RoomOrder;
   /** How long what is said is kept. */
   choice: HistoryChoice;
+  /** Files on their way there. */
+  readonly uploads: UploadFile;
   /** What was said. */
   history: LocalHistory;
   #files: SealedFiles;
@@ -57,6 +61,16 @@ export class ServerState {
     this.history = new LocalHistory(this.#files, this.choice.days, clock);
     this.order = new RoomOrder(this.#files);
     this.ignored = new Ignored(this.#files);
+    this.uploads = {
+      load: () => {
+        const kept = this.#files.read(uploadsFile);
+        return kept ? decodeState<Upload[]>(kept) : [];
+      },
+      save: (uploads) => {
+        if (uploads.length === 0) this.#files.remove(uploadsFile);
+        else this.#files.write(uploadsFile, encodeState(uploads));
+      },
+    };
     const bytes = this.#files.read(file);
     this.about = bytes ? decodeState<AboutServer>(bytes) : null;
   }

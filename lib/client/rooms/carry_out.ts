@@ -9,6 +9,10 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint } from "../../crypto/identity.ts";
 import { type Commit, commitHow } from "../../protocol/group/commit.ts";
 import type { RoomHead } from "../../protocol/group/commit_rules.ts";
+import type { FileOffer } from "../files/file_offer.ts";
+import { safeFileName } from "../files/file_name.ts";
+import { decodeFileMessage } from "../../protocol/file/file_message.ts";
+import { unlessRefused } from "../../errors.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
 import type { Effect } from "../../protocol/group/effects.ts";
 import type { Pass } from "../../protocol/group/pass.ts";
@@ -28,7 +32,7 @@ import type { RoomState } from "./room_state.ts";
 /** What effects are carried out on. */
 export interface EffectsRoom {
   /** Pins, prekeys and who we are. */
-  readonly context: Pick<RoomContext, "known" | "serverId" | "card" | "prekeys" | "directory">;
+  readonly context: Pick<RoomContext, "known" | "serverId" | "card" | "prekeys" | "directory" | "ignores">;
   /** As the entry has left it. */
   readonly state: RoomState;
   /** What people call the room. */
@@ -47,6 +51,8 @@ export interface EffectsRoom {
   readonly present: ReadonlySet<string>;
   /** Ids in hex of members who were let in while we watched, and are not known to be linked yet. */
   readonly justAdded: Set<string>;
+  /** A file can be had. @param id of its message in hex */
+  offered(id: string, offer: FileOffer): void;
   /** The name of somebody by id. */
   nameOf(id: Uint8Array): string;
   /** Where the person is told. */
@@ -161,8 +167,34 @@ function showMessage(
       });
     case contentTypes.attest:
       return;
-    case contentTypes.file:
-      return room.news.notice(`${sender.name} sent a file, which this version cannot receive.`);
+    case contentTypes.file: {
+      const told = unlessRefused(() => decodeFileMessage(content.body));
+      if (!told) {
+        return room.news.notice(`${sender.name} sent a file in a form that this version does not know.`);
+      }
+      const name = safeFileName(told.name);
+      const { size, sha256, until, words } = told;
+      const { id: from } = sender;
+      if (!own && !room.context.ignores(encodeHex(from))) {
+        const offer = { ...told, name, from: sender.name, timeMs: shownTime(content.timeMs) };
+        room.offered(encodeHex(content.msgId), offer);
+      }
+      return room.news.event({
+        type: "message",
+        room: room.label,
+        from: sender.name,
+        fromId: encodeHex(from),
+        own,
+        pos,
+        readers: readersOf(room, epoch),
+        msgId: encodeHex(content.msgId),
+        timeMs: shownTime(content.timeMs),
+        text: words,
+        action: false,
+        file: { name, size, sha256: encodeHex(sha256), untilMs: shownTime(until * 1000) },
+        address: own ? "" : address,
+      });
+    }
     default:
       return room.news.notice(`${sender.name} sent something that this version does not know.`);
   }

@@ -5,6 +5,7 @@
 
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "../../hex.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import { contentTypes } from "../../protocol/group/content.ts";
 import type { RoomEvent } from "../room_events.ts";
@@ -60,6 +61,14 @@ export class Lines {
     return id;
   }
 
+  /** A file of ours is with the server: the room is told. What was said under its id is not said again. */
+  sayFile(msgId: Bytes, body: Bytes): void {
+    if (this.#wasSaid(encodeHex(msgId))) return;
+    this.room.state.outbox.push({ ...newItem(contentTypes.file, body, this.room.context), msgId });
+    this.room.changed();
+    this.room.schedule();
+  }
+
   /** Whether a line of ours is stored, as far back as is remembered. @param id in hex */
   wasStored(id: string): boolean {
     return this.room.state.said?.includes(id) ?? false;
@@ -109,17 +118,17 @@ export class Lines {
     this.room.news.event(this.#pending(item));
   }
 
-  /** Removes the waiting lines and hands them to the caller. */
+  /** Removes the waiting lines and hands them to the caller; a file is in this room, and nowhere else. */
   takeUnsent(): OutboxItem[] {
     const { state } = this.room;
-    const lines = this.unsent;
+    const lines = this.unsent.filter(({ type }) => type !== contentTypes.file);
     state.outbox = state.outbox.filter((item) => !lines.includes(item));
     return [...lines];
   }
 
   /** What was said before and is not stored yet, as views show it. */
   get pending(): RoomEvent[] {
-    return this.unsent.map((item) => this.#pending(item));
+    return this.unsent.filter(({ type }) => type !== contentTypes.file).map((item) => this.#pending(item));
   }
 
   /** Tells views that the waiting lines will not be sent from here. */
@@ -174,7 +183,7 @@ export class Lines {
   /** Tries again what the server refused. */
   retryFailed(): void {
     for (const item of this.room.state.outbox) {
-      if (item.failed) this.room.news.event(this.#pending(item));
+      if (item.failed && item.type !== contentTypes.file) this.room.news.event(this.#pending(item));
       item.failed = false;
     }
     this.room.changed();

@@ -26,6 +26,7 @@ import type { Pass } from "../../protocol/group/pass.ts";
 import type { Change } from "../../protocol/group/make_commit.ts";
 import type { Sealed } from "./outbox.ts";
 import { ServerFault } from "./room_context.ts";
+import { type FileOffer, type FileOffers, withOffer, withoutOffer } from "../files/file_offer.ts";
 import type { RoomEvent } from "../room_events.ts";
 import type { OutboxItem, RoomState } from "./room_state.ts";
 import type { Named } from "../../protocol/identity/name.ts";
@@ -295,6 +296,41 @@ export class MemberRoom extends RoomStream<RoomState> {
 
   protected override caughtUp(): void {
     this.confirmations.schedule();
+  }
+
+  // ---- files
+
+  /** Files that can be had here, by the id in hex of the message that told of each. */
+  get files(): FileOffers {
+    return this.state.files ?? {};
+  }
+  offered(id: string, { fileId, key, sha256, size, until, name, from, timeMs }: FileOffer): void {
+    if (id in this.files) return; // the first one that was told of under an id stays
+    const offer = { fileId, key, sha256, size, until, name, from, timeMs };
+    this.state.files = withOffer(this.files, id, offer, seconds(this.context.clock));
+    this.dirty = true;
+  }
+  /** What is known of one has changed. */
+  setFile(id: string, offer: FileOffer): void {
+    if (!(id in this.files)) return;
+    this.state.files = { ...this.files, [id]: offer };
+    this.dirty = true;
+    this.schedule();
+  }
+  /** It is saved: its key goes. */
+  dropFile(id: string): void {
+    this.state.files = withoutOffer(this.files, id);
+    this.dirty = true;
+    this.schedule();
+  }
+  /** Whether a file can be sent here. @throws ChatError */
+  checkFile(): void {
+    if (this.state.status !== "in") {
+      throw new ChatError("You are not in that room yet", "send it once you are");
+    }
+    if (this.state.retired) {
+      throw new ChatError("This room has ended: nothing more can be sent into it", "/join makes it anew");
+    }
   }
 
   // ---- what the receiving parts need

@@ -4,6 +4,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { type GroupState, newGroupState, type Waiting } from "../../protocol/group/group_state.ts";
 import type { ProvedHead } from "../../protocol/group/signed_head.ts";
 import type { History, SignedView } from "../../protocol/group/history.ts";
+import type { FileOffers } from "../files/file_offer.ts";
 import type { MessageEvent } from "../room_events.ts";
 
 /** A message that the server has not confirmed. */
@@ -50,6 +51,8 @@ export interface StreamState {
   unasked?: boolean;
   /** Ended by the operator, or given up. */
   retired?: boolean;
+  /** Files that can be had, by the id in hex of the message that told of each. */
+  files?: FileOffers;
   /** What others said while another room was on the screen: to be shown yet. */
   held?: MessageEvent[];
 }

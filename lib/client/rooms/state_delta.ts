@@ -7,7 +7,7 @@
 import type { OutboxItem } from "./room_state.ts";
 
 /** Fields whose items are compared: those of a map by key, those of a list in their order. */
-const mapFields = ["chains", "last"] as const;
+const mapFields = ["chains", "last", "files"] as const;
 const listFields = ["held", "tail", "said", "liars", "fileHolders"] as const;
 
 type Fields = Readonly<Record<string, unknown>>;

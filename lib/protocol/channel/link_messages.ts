@@ -12,6 +12,7 @@ import {
   type Layout,
   list,
   lookup32,
+  ownRest,
   record,
   rest,
   text,
@@ -185,7 +186,7 @@ export const table = {
   HEAD: [0x36, "down", record({ room: lookup32, pos: u64, signature: fixed(64) })],
   BLOB_PUT: [0x30, "up", record({ ref: askRef, file: fixed(16), index: u32, chunk: rest })],
   BLOB_GET: [0x31, "up", record({ ref: askRef, file: fixed(16), index: u32 })],
-  BLOB: [0x32, "down", record({ ref, chunk: rest })],
+  BLOB: [0x32, "down", record({ ref, chunk: ownRest })],
   CHAIN_GET: [0x37, "up", record({ ref: askRef, room: hash32, epoch: u32, use: vec8 })],
   CHAIN: [0x38, "down", record({ ref, pos: u64, hash: hash32, signature: fixed(64), commit: rest })],
   BLOB_NEW: [

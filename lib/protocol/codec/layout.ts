@@ -33,6 +33,9 @@ export const vec16: Layout<Bytes> = { read: (r) => r.vec16(), write: (w, v) => v
 /** All that is left, where it stands: the larger part of what it stands in. */
 export const rest: Layout<Bytes> = { read: (r) => r.view(r.left), write: (w, v) => void w.raw(v) };
 
+/** The same, in memory of its own. */
+export const ownRest: Layout<Bytes> = { read: (r) => r.take(r.left), write: rest.write };
+
 /** Exactly `length` bytes. */
 export function fixed(length: number): Layout<Bytes> {
   return {

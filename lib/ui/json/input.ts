@@ -30,10 +30,51 @@ export interface TokenInput {
   readonly ref?: string;
 }
 
+/** A file to be sent. */
+export interface SendInput {
+  /** What it is. */
+  readonly type: "send";
+  /** Of this machine. */
+  readonly path: string;
+  /** What is said of it. */
+  readonly text?: string;
+  /** Into this room; without it and `to`, into the one that was joined. */
+  readonly room?: string;
+  /** To this person alone. */
+  readonly to?: string;
+  /** Comes back with what becomes of it. */
+  readonly ref?: string;
+}
+
+/** A file to be fetched. */
+export interface GetInput {
+  /** What it is. */
+  readonly type: "get";
+  /** As `file` has told it. */
+  readonly id: string;
+  /** Where to; without it, to --download-dir. */
+  readonly dir?: string;
+  /** Comes back when it is refused. */
+  readonly ref?: string;
+}
+
+/** A file that is not to move on. */
+export interface CancelInput {
+  /** What it is. */
+  readonly type: "cancel";
+  /** As `pending` or `file` has told it. */
+  readonly id: string;
+  /** Comes back when it is refused. */
+  readonly ref?: string;
+}
+
 /** All of it. */
 export type Input =
   | SayInput
   | TokenInput
+  | SendInput
+  | GetInput
+  | CancelInput
   /** A command as a person types it, with its slash. */
   | { readonly type: "command"; readonly line: string }
   | { readonly type: "quit" };
@@ -49,22 +90,33 @@ export class BadInput extends ChatError {
 const fields: Record<Input["type"], Record<string, "string" | "boolean">> = {
   say: { text: "string", room: "string", to: "string", action: "boolean", ref: "string" },
   token: { token: "string", room: "string", ref: "string" },
+  send: { path: "string", text: "string", room: "string", to: "string", ref: "string" },
+  get: { id: "string", dir: "string", ref: "string" },
+  cancel: { id: "string", ref: "string" },
   command: { line: "string" },
   quit: {},
 };
 const needed: Record<Input["type"], string | null> = {
   say: "text",
   token: "token",
+  send: "path",
+  get: "id",
+  cancel: "id",
   command: "line",
   quit: null,
 };
 
+/** What version 1 says, this one says in the same way. */
+const newest = 2;
+
 /** Reads one line. @throws BadInput */
 export function parseInput(line: string): Input {
-  const { v = 1, type, ...rest } = parsed(line);
+  const { v = newest, type, ...rest } = parsed(line);
   const ref = typeof rest.ref === "string" ? rest.ref : undefined;
   const bad = (message: string) => new BadInput(message, ref);
-  if (v !== 1) throw bad(`Version ${JSON.stringify(v)} is not known here; this program speaks 1`);
+  if (v !== 1 && v !== newest) {
+    throw bad(`Version ${JSON.stringify(v)} is not known here; this program speaks 1 and ${newest}`);
+  }
   if (typeof type !== "string" || !Object.hasOwn(fields, type)) {
     throw bad(`"type" must be one of ${Object.keys(fields).join(", ")}`);
   }

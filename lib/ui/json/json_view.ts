@@ -13,7 +13,7 @@ import { LineSplitter } from "../line_splitter.ts";
 import { BadInput, parseInput } from "./input.ts";
 
 /** Of schema.json; it grows with each change that a program could notice. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 /** Where lines come from and go. */
 export interface JsonStreams {
@@ -62,11 +62,23 @@ export class JsonView implements ChatView {
     const input = parseInput(line);
     if (input.type === "quit") return "/quit";
     if (input.type === "command") return input.line;
+    if (input.type === "get" || input.type === "cancel") {
+      const { type: wish, id, ref } = input;
+      const dir = input.type === "get" ? input.dir : undefined;
+      return {
+        wish,
+        id,
+        ...(dir === undefined ? {} : { dir }),
+        refused: (error) => this.#refused(ref, error),
+      };
+    }
     const { ref } = input;
     if (input.type === "token" && !this.rawTokens) {
       throw new BadInput('"token" is for --raw-tokens', ref);
     }
-    const said = input.type === "token"
+    const said = input.type === "send"
+      ? { texts: [input.text ?? ""], file: input.path, room: input.room, to: input.to }
+      : input.type === "token"
       ? { texts: [input.token], isToken: true, room: input.room }
       : { texts: [input.text], room: input.room, to: input.to, action: input.action };
     return {
@@ -92,23 +104,21 @@ export class JsonView implements ChatView {
     switch (event.type) {
       case "message": {
         const { room, from, fromId, own, msgId, timeMs, text, action, address, answer = false, pos } = event;
-        const { readers } = event;
+        const { readers, file } = event;
         const sent = { room, from, fromId, own, id: msgId, ...(own ? this.#ref(msgId) : {}) };
         const raw = this.rawTokens && event.token !== undefined ? { token: event.token } : {};
         const said = { time: new Date(timeMs).toISOString(), text, action, answer, address, pos };
-        this.#put("message", {
-          ...sent,
-          ...said,
-          ...raw,
-          epoch: readers?.epoch ?? null,
-          readers: readers?.names ?? null,
-        });
+        const who = { epoch: readers?.epoch ?? null, readers: readers?.names ?? null };
         this.#pending.delete(msgId);
-        return;
+        if (!file) return this.#put("message", { ...sent, ...said, ...raw, ...who });
+        const { name, size, sha256, untilMs } = file;
+        const told = { name, size, sha256, until: new Date(untilMs).toISOString(), words: text };
+        return this.#put("file", { ...sent, time: said.time, ...told, pos, ...who });
       }
       case "failed":
       case "withdrawn": {
-        const { type, msgId, ...rest } = event;
+        const { type, msgId, ...all } = event;
+        const { file: _file, ...rest } = { file: undefined, ...all };
         if (!this.#pending.has(msgId)) return;
         this.#put(type, { ...rest, id: msgId, ...this.#ref(msgId) });
         if (type === "withdrawn") this.#pending.delete(msgId);
@@ -117,6 +127,23 @@ export class JsonView implements ChatView {
       case "entered": {
         const { type, speakers = false, ...rest } = event;
         return this.#put(type, { ...rest, speakers });
+      }
+      case "progress": {
+        const { room, id, way, done, size } = event;
+        return this.#put("progress", { room, id, way, done, size });
+      }
+      case "saved": {
+        const { room, id, name, path, size } = event;
+        return this.#put("saved", { room, id, name, path, size });
+      }
+      case "download failed": {
+        const { room, id, why } = event;
+        return this.#put("failed", { room, id, why });
+      }
+      case "cancelled": {
+        const { room, id } = event;
+        this.#pending.delete(id);
+        return this.#put("cancelled", { room, id });
       }
       case "unread":
         return this.#put("unread", { room: event.room });

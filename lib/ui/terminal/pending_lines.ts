@@ -1,9 +1,10 @@
 /**
  * PendingLines: own lines that the server has not stored yet, as rows over the prompt: `…` while they wait, `!` when
- * they were refused. A line that is stored is shown once, among the others.
+ * they were refused; and files on their way, `↑` and `↓`. What is stored is shown once, among the others.
  */
 
 import type { RoomEvent } from "../../client/room_events.ts";
+import { type Progress, progressRow } from "../transfer_text.ts";
 
 const maxRows = 4;
 
@@ -16,6 +17,8 @@ interface Waiting {
 /** What waits, by message id. */
 export class PendingLines {
   #lines = new Map<string, Waiting>();
+  /** Files on their way, by the id of the message that tells of each. */
+  #moving = new Map<string, Progress>();
 
   /** Takes what happened. @returns whether anything has changed */
   take(event: RoomEvent): boolean {
@@ -26,6 +29,7 @@ export class PendingLines {
         return true;
       }
       case "failed": {
+        if (this.#moving.delete(event.msgId)) return true;
         const line = this.#lines.get(event.msgId);
         if (line) line.failed = true;
         return line !== undefined;
@@ -33,7 +37,14 @@ export class PendingLines {
       case "withdrawn":
         return this.#lines.delete(event.msgId);
       case "message":
-        return event.own && this.#lines.delete(event.msgId);
+        return event.own && (this.#lines.delete(event.msgId) || this.#moving.delete(event.msgId));
+      case "progress":
+        this.#moving.set(event.id, event);
+        return true;
+      case "saved":
+      case "download failed":
+      case "cancelled":
+        return this.#moving.delete(event.id);
       default:
         return false;
     }
@@ -48,6 +59,11 @@ export class PendingLines {
         : `… ${where}${line.text}`;
     });
     const more = rows.length - maxRows;
-    return more > 0 ? [`… ${more} more`, ...rows.slice(-maxRows)] : rows;
+    const lines = more > 0 ? [`… ${more} more`, ...rows.slice(-maxRows)] : rows;
+    const moving = [...this.#moving.values()].map((each) =>
+      `${each.room === room ? "" : `[${each.room}] `}${progressRow(each)}`
+    );
+    const others = moving.length - maxRows;
+    return [...others > 0 ? [...moving.slice(0, maxRows), `${others} more files`] : moving, ...lines];
   }
 }

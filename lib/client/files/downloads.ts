@@ -1,0 +1,206 @@
+/**
+ * Downloads: files that are fetched (protocol §8.3), because the person asked for them: checked chunk by chunk as they
+ * come, gone on with after a cut and after a restart, and given their name once all of it is what its sender has signed.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { dirname } from "@std/path";
+import type { Clock } from "../../clock.ts";
+import { sleep } from "../../clock.ts";
+import { TagMismatch } from "../../crypto/seal.ts";
+import { ChatError, Malformed } from "../../errors.ts";
+import { errorCodes } from "../../protocol/channel/link_messages.ts";
+import { chunkBytes, chunkCount, openChunk } from "../../protocol/file/file_chunk.ts";
+import type { Connection } from "../connection/connection.ts";
+import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
+import type { RoomEvent } from "../room_events.ts";
+import type { MemberRoom } from "../rooms/member_room.ts";
+import type { FileOffer } from "./file_offer.ts";
+import { PartFile, removePart } from "./part_file.ts";
+import { TransferProgress } from "./transfer_progress.ts";
+import { TransferWindow } from "./transfer_window.ts";
+
+const againMs = 1_000;
+
+/** A file that cannot be had, or is not what was sent. */
+export class CannotGet extends ChatError {
+  /** @param name of the file */
+  constructor(name: string, why: string, hint: string) {
+    super(`Cannot get "${name}": ${why}`, hint);
+  }
+}
+
+/** What downloads need of the chat. */
+export interface DownloadsParts {
+  /** Time. */
+  readonly clock: Clock;
+  /** While there is one. */
+  connection(): Connection | null;
+  /** Shows. */
+  show(event: RoomEvent, room: MemberRoom): void;
+  /** A fault of this program. */
+  bug(error: unknown): void;
+}
+
+/** All downloads from one server. */
+export class Downloads {
+  /** Those that run, by file id in hex. */
+  #running = new Map<string, AbortController>();
+
+  /** @param parts of the chat */
+  constructor(private readonly parts: DownloadsParts) {}
+
+  /** How many run. */
+  get count(): number {
+    return this.#running.size;
+  }
+
+  /** Whether one runs. */
+  isRunning(id: string): boolean {
+    return this.#running.has(id);
+  }
+
+  /** Begins one, or goes on with it. @param id of the file in hex @throws ChatError */
+  get(room: MemberRoom, id: string, dir: string): void {
+    const offer = room.files[id];
+    if (this.#running.has(id)) {
+      throw new ChatError(`"${offer.name}" is on its way already`, "/files shows it");
+    }
+    if (offer.part === undefined) {
+      const part = PartFile.begin(dir, offer.name, offer.size);
+      part.close();
+      room.setFile(id, { ...offer, part: part.path });
+    }
+    this.#start(room, id);
+  }
+
+  /** The server is there: what was wanted in a room goes on. */
+  resume(room: MemberRoom): void {
+    for (const [id, { part }] of Object.entries(room.files)) {
+      if (part !== undefined && !this.#running.has(id)) this.#start(room, id);
+    }
+  }
+
+  /** Ends one; the file can still be had. @returns false when it was not wanted */
+  cancel(room: MemberRoom, id: string): boolean {
+    const offer = room.files[id];
+    if (offer?.part === undefined) return false;
+    this.#running.get(id)?.abort();
+    this.#running.delete(id);
+    removePart(offer.part);
+    const { part: _, ...rest } = offer;
+    room.setFile(id, rest);
+    return true;
+  }
+
+  #start(room: MemberRoom, id: string): void {
+    const control = new AbortController();
+    this.#running.set(id, control);
+    this.#run(room, id, control.signal).catch((error) => {
+      if (control.signal.aborted || error instanceof LinkLost) return; // the next connection goes on
+      if (!(error instanceof ChatError)) return this.parts.bug(error);
+      this.#failed(room, id, error);
+    }).finally(() => {
+      if (this.#running.get(id) === control) this.#running.delete(id);
+    });
+  }
+
+  #failed(room: MemberRoom, id: string, error: ChatError): void {
+    const offer = room.files[id];
+    const { message, hint } = error;
+    const why = hint === "" ? message : `${message}; ${hint}`;
+    this.parts.show({ type: "download failed", room: room.label, id, name: offer?.name ?? "", why }, room);
+    if (!offer?.part) return;
+    // What is there stays for the next /get, but it does not go on by itself.
+    if (error instanceof CannotGet) {
+      removePart(offer.part);
+      const { part: _, ...rest } = offer;
+      room.setFile(id, rest);
+    }
+  }
+
+  async #run(room: MemberRoom, id: string, signal: AbortSignal): Promise<void> {
+    const offer = room.files[id];
+    const part = await this.#part(room, id, offer);
+    try {
+      while (!await this.#fetch(room, id, offer, part, signal)) {
+        await sleep(this.parts.clock, againMs, signal);
+        signal.throwIfAborted();
+      }
+      if (!equals(part.digest(), offer.sha256)) {
+        throw new CannotGet(offer.name, `it is not what ${offer.from} has sent`, "nothing of it was kept");
+      }
+      const path = await part.finish();
+      room.dropFile(id);
+      this.parts.show(
+        { type: "saved", room: room.label, id, name: offer.name, path, size: offer.size },
+        room,
+      );
+    } finally {
+      part.close();
+    }
+  }
+
+  async #part(room: MemberRoom, id: string, offer: FileOffer): Promise<PartFile> {
+    const known = await PartFile.resume(offer.part!, offer.name, offer.size);
+    if (known) return known;
+    const begun = PartFile.begin(dirname(offer.part!), offer.name, offer.size);
+    room.setFile(id, { ...offer, part: begun.path });
+    return begun;
+  }
+
+  /** @returns false when the server has too much to do now */
+  async #fetch(
+    room: MemberRoom,
+    id: string,
+    { fileId, key, size, name, from }: FileOffer,
+    part: PartFile,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const connection = this.parts.connection();
+    if (!connection) throw new LinkLost();
+    const { clock } = this.parts;
+    const chunks = chunkCount(size);
+    const what = { room: room.label, id, way: "down", name, size } as const;
+    const progress = new TransferProgress(what, clock, (event) => this.parts.show(event, room));
+    const window = new TransferWindow(clock);
+    progress.at(part.written);
+    let failure: unknown = null;
+    // Chunks are answered in their order: each is opened and written behind the one before it.
+    let writing = Promise.resolve();
+    for (let index = Math.floor(part.written / chunkBytes); index < chunks && failure === null; index++) {
+      await window.take();
+      signal.throwIfAborted();
+      if (failure !== null) break;
+      const got = connection.request((ref) => ({ type: "BLOB_GET", ref, file: fileId, index }), "BLOB");
+      const opened = got.then(({ chunk }) => openChunk({ fileId, key, chunks }, index, chunk, size));
+      opened.catch(() => {});
+      writing = writing.then(async () => {
+        try {
+          const plain = await opened;
+          if (failure === null && !signal.aborted) await part.write(plain);
+          progress.at(part.written);
+        } catch (error) {
+          failure ??= error;
+        } finally {
+          window.answered();
+        }
+      });
+    }
+    await writing;
+    signal.throwIfAborted();
+    if (failure === null) return true;
+    if (failure instanceof TagMismatch || failure instanceof Malformed) {
+      throw new CannotGet(
+        name,
+        `what the server has given is not what ${from} has sent`,
+        "nothing of it was kept",
+      );
+    }
+    if (failure instanceof RequestRefused) {
+      if (failure.code === errorCodes.LIMIT) return false;
+      throw new CannotGet(name, "the server does not have it any more", `ask ${from} to send it again`);
+    }
+    throw failure;
+  }
+}

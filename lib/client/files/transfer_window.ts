@@ -1,0 +1,40 @@
+/**
+ * TransferWindow: how many chunks may be on their way: as many as were answered in the last quarter of a second, one to
+ * sixteen. So a line of chat waits behind a file for a quarter of a second, or for one chunk.
+ */
+
+import type { Clock } from "../../clock.ts";
+
+const windowMs = 250;
+/** What a server takes, or keeps waiting for a link. */
+export const maxOnTheirWay = 16;
+
+/** The window of one transfer. */
+export class TransferWindow {
+  #answered: number[] = [];
+  #onTheirWay = 0;
+  #wake: () => void = () => {};
+
+  constructor(private readonly clock: Pick<Clock, "now">) {}
+
+  /** How many may be on their way now. */
+  get size(): number {
+    const since = this.clock.now() - windowMs;
+    // A clock that was set back must not count answers for ever.
+    this.#answered = this.#answered.filter((at) => at > since && at <= this.clock.now());
+    return Math.min(maxOnTheirWay, Math.max(1, this.#answered.length));
+  }
+
+  /** Waits until one more may go, and counts it. */
+  async take(): Promise<void> {
+    while (this.#onTheirWay >= this.size) await new Promise<void>((resolve) => this.#wake = resolve);
+    this.#onTheirWay++;
+  }
+
+  /** One was answered. */
+  answered(): void {
+    this.#answered.push(this.clock.now());
+    this.#onTheirWay--;
+    this.#wake();
+  }
+}

@@ -1,0 +1,364 @@
+/**
+ * Uploads: files on their way to the server (protocol §8.3): hashed, sealed chunk by chunk, gone on with after a cut and
+ * after a restart. When all of one is there, the message that tells of it goes through the room's outbox; so what is
+ * true of a line is true of a file.
+ */
+
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "../../hex.ts";
+import { type Clock, sleep } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { RandomSource } from "../../crypto/random.ts";
+import { ChatError } from "../../errors.ts";
+import { errorCodes } from "../../protocol/channel/link_messages.ts";
+import { chunkBytes, chunkCount, lastChunkBytes, sealChunk } from "../../protocol/file/file_chunk.ts";
+import { encodeFileMessage } from "../../protocol/file/file_message.ts";
+import type { Connection } from "../connection/connection.ts";
+import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
+import type { RoomEvent } from "../room_events.ts";
+import type { MemberRoom } from "../rooms/member_room.ts";
+import { CannotSend, FileSource, type FileStamp, stampOf } from "./file_source.ts";
+import { removePart } from "./part_file.ts";
+import { TransferProgress } from "./transfer_progress.ts";
+import { TransferWindow } from "./transfer_window.ts";
+
+const sealsAhead = 3;
+const firstAgainMs = 500;
+const maxAgainMs = 30_000;
+
+/** A file that is being sent, as it is kept. */
+export interface Upload extends FileStamp {
+  /** 16 bytes: of the message that will tell of it. */
+  readonly msgId: Bytes;
+  /** Where to. */
+  readonly room: Bytes;
+  /** Absolute. */
+  readonly path: string;
+  /** A copy of ours, which goes with it. */
+  readonly isSpooled: boolean;
+  /** As it is told. */
+  readonly name: string;
+  readonly words: string;
+  /** 16 bytes. */
+  readonly fileId: Bytes;
+  /** 32 bytes. */
+  readonly key: Bytes;
+  /** Of the whole file; null until it is known. */
+  readonly sha256: Bytes | null;
+}
+
+/** Where uploads are kept. */
+export interface UploadFile {
+  /** All of them. */
+  load(): readonly Upload[];
+  /** Keeps these. @throws FileTrouble */
+  save(uploads: readonly Upload[]): void;
+}
+
+/** What uploads need of the chat. */
+export interface UploadsParts {
+  /** Where they are kept. @throws LinkLost before the first connection */
+  readonly file: UploadFile;
+  /** Time. */
+  readonly clock: Clock;
+  /** Randomness. */
+  readonly random: RandomSource;
+  /** While there is one. */
+  connection(): Connection | null;
+  /** A room that we are in. */
+  room(id: Bytes): MemberRoom | undefined;
+  /** Why the server has refused a file last; empty for nothing. */
+  serverSaid(): string;
+  /** Shows. */
+  show(event: RoomEvent, room: MemberRoom | undefined): void;
+  /** A fault of this program. */
+  bug(error: unknown): void;
+}
+
+/** The file is not what it was when its sending began. */
+class Changed extends Error {}
+
+/** All uploads to one server. */
+export class Uploads {
+  #uploads: Upload[] | null = null;
+  /** Those that run, by message id in hex. */
+  #running = new Map<string, AbortController>();
+
+  /** @param parts of the chat */
+  constructor(private readonly parts: UploadsParts) {}
+
+  get #all(): readonly Upload[] {
+    return this.#uploads ??= [...this.parts.file.load()];
+  }
+  #keep(uploads: readonly Upload[]): void {
+    this.parts.file.save(uploads);
+    this.#uploads = [...uploads];
+  }
+  #replace(upload: Upload): Upload {
+    this.#keep(this.#all.map((other) => equals(other.msgId, upload.msgId) ? upload : other));
+    return upload;
+  }
+
+  /** How many are not there yet. */
+  get count(): number {
+    return this.#all.length;
+  }
+  /** Whether one of these moves now. @param ids of messages in hex */
+  moves(ids: ReadonlySet<string>): boolean {
+    return this.parts.connection() !== null && [...this.#running.keys()].some((id) => ids.has(id));
+  }
+  /** Names and ids in hex of those into a room. */
+  of(room: Bytes): { readonly id: string; readonly name: string }[] {
+    return this.#all.filter((upload) => equals(upload.room, room))
+      .map(({ msgId, name }) => ({ id: encodeHex(msgId), name }));
+  }
+
+  /**
+   * Begins one.
+   *
+   * @param path absolute
+   * @param msgId under which it is sent; what was sent under it is not sent again
+   * @returns the message's id in hex
+   * @throws CannotSend, FileTrouble
+   */
+  send(
+    room: MemberRoom,
+    path: string,
+    { name, words, isSpooled = false, msgId = this.parts.random(16) }: {
+      readonly name: string;
+      readonly words: string;
+      readonly isSpooled?: boolean;
+      readonly msgId?: Bytes;
+    },
+  ): string {
+    const id = encodeHex(msgId);
+    if (room.lines.wasStored(id) || this.#all.some((each) => equals(each.msgId, msgId))) return id;
+    const { random } = this.parts;
+    const upload: Upload = {
+      ...stampOf(path),
+      msgId,
+      room: room.state.id,
+      path,
+      isSpooled,
+      name,
+      words,
+      fileId: random(16),
+      key: random(32),
+      sha256: null,
+    };
+    this.#keep([...this.#all, upload]);
+    this.#start(upload);
+    return id;
+  }
+
+  /** A connection is there, and rooms are entered: what waits goes on. */
+  resume(): void {
+    for (const upload of this.#all) if (!this.#running.has(encodeHex(upload.msgId))) this.#start(upload);
+  }
+
+  /** Ends one. @param id of its message in hex @returns the room that it was for; null when there is none */
+  async cancel(id: string): Promise<Bytes | null> {
+    const upload = this.#all.find(({ msgId }) => encodeHex(msgId) === id);
+    if (!upload) return null;
+    this.#forget(upload);
+    await this.#drop(upload);
+    return upload.room;
+  }
+
+  #forget(upload: Upload): void {
+    const id = encodeHex(upload.msgId);
+    this.#running.get(id)?.abort();
+    this.#running.delete(id);
+    this.#keep(this.#all.filter((other) => !equals(other.msgId, upload.msgId)));
+    if (upload.isSpooled) removePart(upload.path);
+  }
+
+  /** What the server has of it is of no use. */
+  async #drop({ fileId }: Upload): Promise<void> {
+    const drop = (ref: number) => ({ type: "BLOB_DROP", ref, file: fileId }) as const;
+    await this.parts.connection()?.request(drop, "DONE").catch(() => {}); // it goes by itself in a day
+  }
+
+  #start(upload: Upload): void {
+    const id = encodeHex(upload.msgId);
+    const control = new AbortController();
+    this.#running.set(id, control);
+    this.#run(upload, control.signal).catch((error) => {
+      if (control.signal.aborted) return;
+      if (error instanceof LinkLost) return; // the next connection goes on
+      if (!(error instanceof ChatError)) return this.parts.bug(error);
+      this.#failed(upload, error);
+    }).finally(() => {
+      if (this.#running.get(id) === control) this.#running.delete(id);
+    });
+  }
+
+  #failed(upload: Upload, error: ChatError): void {
+    this.#forget(upload);
+    void this.#drop(upload);
+    const room = this.parts.room(upload.room);
+    this.parts.show({
+      type: "failed",
+      room: room?.label ?? "",
+      msgId: encodeHex(upload.msgId),
+      why: error.message,
+      file: upload.name,
+    }, room);
+  }
+
+  /** @throws LinkLost when it is to be gone on with later; ChatError when it cannot be */
+  async #run(begun: Upload, signal: AbortSignal): Promise<void> {
+    let upload = begun;
+    for (let waitMs = firstAgainMs;; waitMs = Math.min(maxAgainMs, waitMs * 2)) {
+      const room = this.parts.room(upload.room);
+      if (!room || room.state.status === "gone") {
+        throw new CannotSend(upload.path, "you are not in that room any more", "");
+      }
+      try {
+        upload = await this.#hashed(upload, room, signal);
+        const until = await this.#bring(upload, room, signal, () => waitMs = firstAgainMs / 2);
+        return this.#tell(upload, room, until);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof Changed) {
+          upload = await this.#begunAnew(upload, room);
+          continue;
+        }
+        if (!isPassing(error)) throw error;
+      }
+      this.#progressOf(upload, room).at(0, true);
+      await sleep(this.parts.clock, waitMs, signal);
+      if (signal.aborted) return;
+      if (!this.parts.connection()) throw new LinkLost();
+    }
+  }
+
+  /** New keys for what the file is now. */
+  async #begunAnew(upload: Upload, room: MemberRoom): Promise<Upload> {
+    room.news.notice(`${upload.name} has changed while it was sent: it is sent from the beginning.`);
+    room.schedule();
+    await this.#drop(upload);
+    const { random } = this.parts;
+    const anew = { ...stampOf(upload.path), fileId: random(16), key: random(32), sha256: null };
+    return this.#replace({ ...upload, ...anew });
+  }
+
+  async #hashed(upload: Upload, room: MemberRoom, signal: AbortSignal): Promise<Upload> {
+    const now = stampOf(upload.path);
+    const isSame = now.size === upload.size && now.mtimeMs === upload.mtimeMs;
+    if (upload.sha256 && isSame) return upload;
+    if (upload.sha256) throw new Changed();
+    if (!isSame) return await this.#hashed({ ...upload, ...now }, room, signal);
+    const source = await FileSource.open(upload.path);
+    try {
+      await source.skipTo(upload.size, () => !signal.aborted);
+      signal.throwIfAborted();
+      return this.#replace({ ...upload, sha256: source.digest() });
+    } finally {
+      source.close();
+    }
+  }
+
+  #progressOf({ msgId, name, size }: Upload, room: MemberRoom): TransferProgress {
+    const what = { room: room.label, id: encodeHex(msgId), way: "up", name, size } as const;
+    return new TransferProgress(what, this.parts.clock, (event) => this.parts.show(event, room));
+  }
+
+  /** Brings what the server does not have yet. @returns until when it keeps the file, seconds since 1970 */
+  async #bring(upload: Upload, room: MemberRoom, signal: AbortSignal, moved: () => void): Promise<number> {
+    const connection = this.parts.connection();
+    if (!connection) throw new LinkLost();
+    const { fileId, key, size } = upload;
+    const chunks = chunkCount(size), lastBytes = lastChunkBytes(size);
+    const begin = async () => {
+      try {
+        return await connection.request(
+          (ref) => ({ type: "BLOB_NEW", ref, room: upload.room, file: fileId, chunks, lastBytes }),
+          "BLOB_AT",
+        );
+      } catch (error) {
+        throw this.#refusal(error, upload);
+      }
+    };
+    const { next, until } = await begin();
+    if (next === chunks) return until;
+    const progress = this.#progressOf(upload, room);
+    progress.at(Math.min(size, next * chunkBytes));
+    const source = await FileSource.open(upload.path);
+    const seals: Promise<Bytes>[] = [];
+    const answers: Promise<void>[] = [];
+    const window = new TransferWindow(this.parts.clock);
+    let failure: unknown = null;
+    try {
+      await source.skipTo(next * chunkBytes, () => !signal.aborted);
+      let reading = next;
+      const readAhead = async () => {
+        while (reading < chunks && seals.length < sealsAhead) {
+          const index = reading++;
+          const isLast = index === chunks - 1;
+          const plain = new Uint8Array(isLast ? lastBytes : chunkBytes);
+          const expected = Math.min(chunkBytes, size - index * chunkBytes);
+          const n = await source.read(plain.subarray(0, expected));
+          if (n < expected) throw new Changed();
+          if (isLast && !equals(source.digest(), upload.sha256!)) throw new Changed();
+          const sealed = sealChunk({ fileId, key, chunks }, index, plain, this.parts.random);
+          sealed.catch(() => {});
+          seals.push(sealed);
+        }
+      };
+      for (let index = next; index < chunks && failure === null; index++) {
+        await readAhead();
+        const chunk = await seals.shift()!;
+        await window.take();
+        signal.throwIfAborted();
+        const put = connection.request(
+          (ref) => ({ type: "BLOB_PUT", ref, file: fileId, index, chunk }),
+          "DONE",
+        );
+        answers.push(
+          put.then(() => {
+            moved();
+            progress.at(Math.min(size, (index + 1) * chunkBytes));
+          }, (error) => failure ??= error).finally(() => window.answered()),
+        );
+      }
+      await Promise.all(answers);
+    } finally {
+      source.close();
+    }
+    if (failure !== null) throw failure;
+    signal.throwIfAborted();
+    return (await begin()).until;
+  }
+
+  /** Why a file may not begin. */
+  #refusal(error: unknown, { path, name }: Upload): unknown {
+    if (!(error instanceof RequestRefused)) return error;
+    switch (error.code) {
+      case errorCodes.LIMIT:
+        return new CannotSend(
+          path,
+          this.parts.serverSaid() || "the server takes no more files now",
+          "/send it again later",
+        );
+      case errorCodes.DENIED:
+      case errorCodes.NO_ROOM:
+        return new CannotSend(name, "the server does not take it in this room", "");
+      default:
+        return error;
+    }
+  }
+
+  /** All of it is there: the room is told, and from here on it is a message as any. */
+  #tell(upload: Upload, room: MemberRoom, until: number): void {
+    const { msgId, fileId, size, key, sha256, name, words } = upload;
+    room.lines.sayFile(msgId, encodeFileMessage({ fileId, size, key, sha256: sha256!, until, name, words }));
+    void room.settled.then(() => this.#forget(upload)).catch((error) => this.parts.bug(error));
+  }
+}
+
+/** Whether waiting mends it: the server has no room for a chunk now, or has another idea of which one is next. */
+function isPassing(error: unknown): boolean {
+  const { LIMIT, ORDER, NOT_FOUND } = errorCodes;
+  return error instanceof RequestRefused && [LIMIT, ORDER, NOT_FOUND].some((code) => code === error.code);
+}
