@@ -124,6 +124,7 @@ export class Chat implements Receiver {
       connection,
       room: (key) => set.all.get(key),
       addRoom: (room) => void rooms.add(room),
+      sendsFiles: (room) => this.#files.moving(room).length > 0,
     });
     this.#entrances = new Entrances({
       ...shared,

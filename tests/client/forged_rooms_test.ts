@@ -58,6 +58,7 @@ for (const [what, policy, roomName] of [["direct", 2, ""], ["open", 0, "foo"]] a
 
 const directRooms = (bench: StreamBench, room: MemberRoom) =>
   new DirectRooms({
+    sendsFiles: () => false,
     context: () => bench.context,
     connection: () => null,
     room: () => room,

@@ -75,6 +75,9 @@ export interface UploadsParts {
   bug(error: unknown): void;
 }
 
+/** The room of two is not there yet. */
+class NotBegun extends Error {}
+
 /** The file is not what it was when its sending began. */
 class Changed extends Error {}
 
@@ -216,6 +219,7 @@ export class Uploads {
       }
       try {
         upload = await this.#hashed(upload, room, signal);
+        if (room.state.status === "waiting") throw new NotBegun();
         const until = await this.#bring(upload, room, signal, () => waitMs = firstAgainMs / 2);
         return this.#tell(upload, room, until);
       } catch (error) {
@@ -359,6 +363,7 @@ export class Uploads {
 
 /** Whether waiting mends it: the server has no room for a chunk now, or has another idea of which one is next. */
 function isPassing(error: unknown): boolean {
+  if (error instanceof NotBegun) return true;
   const { LIMIT, ORDER, NOT_FOUND } = errorCodes;
   return error instanceof RequestRefused && [LIMIT, ORDER, NOT_FOUND].some((code) => code === error.code);
 }

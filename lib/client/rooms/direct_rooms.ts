@@ -22,6 +22,8 @@ import { NobodyThere } from "./people.ts";
 
 /** What direct rooms need of the chat. */
 export interface DirectRoomsParts {
+  /** Whether a file is to be sent there. */
+  sendsFiles(room: MemberRoom): boolean;
   /** What all rooms share. @throws LinkLost before the first connection */
   context(): RoomContext;
   /** While there is one. */
@@ -66,7 +68,8 @@ export class DirectRooms {
   async begin(room: MemberRoom): Promise<void> {
     const { other, state } = room;
     const connection = this.parts.connection();
-    const isDue = state.status === "waiting" && room.lines.unsent.length > 0 && other !== null;
+    const isDue = state.status === "waiting" && other !== null &&
+      (room.lines.unsent.length > 0 || this.parts.sendsFiles(room));
     if (!isDue || this.#beginning.has(room) || !connection) return;
     if (room.isReplaced) {
       for (const item of state.outbox) item.failed = true;

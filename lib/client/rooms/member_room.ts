@@ -325,7 +325,9 @@ export class MemberRoom extends RoomStream<RoomState> {
   }
   /** Whether a file can be sent here. @throws ChatError */
   checkFile(): void {
-    if (this.state.status !== "in") {
+    // A room of two is begun by what is sent there.
+    const mayBegin = this.isDirect && this.state.status === "waiting";
+    if (this.state.status !== "in" && !mayBegin) {
       throw new ChatError("You are not in that room yet", "send it once you are");
     }
     if (this.state.retired) {

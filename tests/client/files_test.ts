@@ -1,0 +1,375 @@
+/** Files between people, by real clients and a real server (protocol §8.3). */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
+import { join } from "@std/path";
+import { sha256 } from "../../lib/crypto/hash.ts";
+import { FileSource } from "../../lib/client/files/file_source.ts";
+import type { MemberRoom } from "../../lib/client/rooms/member_room.ts";
+import type { MessageEvent, RoomEvent } from "../../lib/client/room_events.ts";
+import { chunkBytes, sealChunk } from "../../lib/protocol/file/file_chunk.ts";
+import { seededRandom } from "../fakes/seeded_random.ts";
+import { until } from "../fakes/until.ts";
+import { type Client, type World, worldTest } from "../fakes/world.ts";
+
+const random = seededRandom("files");
+const largeBytes = 12_000_000;
+
+/** Writes a file of this machine, as a person has it. */
+async function made(world: World, name: string, content: Uint8Array = random(100_000)): Promise<string> {
+  const path = join(world.dir, name);
+  await Deno.writeFile(path, content);
+  return path;
+}
+const folder = (world: World, name = "downloads") => join(world.dir, name);
+const has = (name: string) => (e: RoomEvent): e is MessageEvent =>
+  e.type === "message" && e.file !== undefined && e.file.name === name;
+const isSaved = (name: string) => (e: RoomEvent) => e.type === "saved" && e.name === name;
+const room = ({ chat }: Client) => chat.conversation.room as MemberRoom;
+
+async function two(world: World): Promise<[Client, Client]> {
+  const downloadDir = folder(world);
+  return [await world.enter("ira", { downloadDir }), await world.enter("dana", { downloadDir })];
+}
+/** Only dana may wait for it. */
+async function getsIt(dana: Client, name: string): Promise<string> {
+  await dana.view.until(has(name), name);
+  dana.view.type(`/get ${name}`);
+  const saved = await dana.view.until(isSaved(name), `saved ${name}`);
+  return saved.type === "saved" ? saved.path : "";
+}
+async function assertSame(one: string, other: string): Promise<void> {
+  const hashes = await Promise.all(
+    [one, other].map(async (path) => encodeHex(sha256(await Deno.readFile(path)))),
+  );
+  assertEquals(hashes[0], hashes[1]);
+}
+
+for (
+  const [what, size] of [["empty", 0], ["one byte", 1], ["one chunk", chunkBytes], [
+    "two and a bit",
+    2 * chunkBytes + 7,
+  ]] as const
+) {
+  worldTest(`a file goes from one to the other, byte for byte: ${what}`, async (world) => {
+    const [ira, dana] = await two(world);
+    const path = await made(world, "report.pdf", random(size));
+    ira.view.type(`/send ${path}`);
+    const [told, own] = [await dana.view.until(has("report.pdf")), await ira.view.until(has("report.pdf"))];
+    assert(told.type === "message" && own.type === "message");
+    const { file, from, text } = told;
+    assertEquals([from, text, own.own, file!.size], ["ira", "", true, size]);
+    assertEquals(file!.sha256, encodeHex(sha256(await Deno.readFile(path))));
+    const saved = await getsIt(dana, "report.pdf");
+    assertEquals(saved, join(folder(world), "report.pdf"));
+    await assertSame(path, saved);
+    assertEquals((await Deno.stat(saved)).mode! & 0o777, 0o600);
+    assertEquals(Object.keys(room(dana).files), []); // its key is gone
+    assertEquals([...Deno.readDirSync(folder(world))].map(({ name }) => name), ["report.pdf"]);
+    await until("nothing waits", () => room(ira).lines.unsent.length === 0);
+    assertEquals([ira.view.warnings, dana.view.warnings], [[], []]);
+  });
+}
+
+worldTest(
+  "who is away gets it later, in the room of two as well; it can be asked for by number",
+  async (world) => {
+    const [ira, dana] = await two(world);
+    dana.chat.quit();
+    await dana.done;
+    for (const name of ["one.txt", "two.txt"]) {
+      ira.view.type(`/send ${await made(world, name)}`);
+      await ira.view.until(has(name));
+    }
+    const again = await world.enter("dana", { downloadDir: folder(world) });
+    await again.view.until(has("two.txt"));
+    await until("on the screen", () => again.chat.conversation.room !== null);
+    again.view.type("/files");
+    await until("listed", () => again.view.answers.length >= 2);
+    assertMatch(again.view.answers[0], /^ {2}1 {2}two\.txt {2}100 kB, from ira, until /);
+    again.view.type("/get 2");
+    await again.view.until(isSaved("one.txt"));
+    ira.view.type({ texts: ["for you"], to: "dana", file: await made(world, "secret.txt") });
+    await ira.view.until(has("secret.txt"));
+    again.view.type("/switch @ira");
+    await getsIt(again, "secret.txt");
+  },
+);
+
+worldTest(
+  "nothing that is there is overwritten or followed, also a link that leads nowhere",
+  async (world) => {
+    const [ira, dana] = await two(world);
+    const dir = folder(world);
+    await Deno.mkdir(dir);
+    await Deno.writeTextFile(join(dir, "a.txt"), "mine");
+    await Deno.symlink(join(world.dir, "nowhere"), join(dir, "a (2).txt"));
+    await Deno.symlink(join(world.dir, "nowhere"), join(dir, ".a.txt.part"));
+    const path = await made(world, "a.txt");
+    ira.view.type(`/send ${path}`);
+    const saved = await getsIt(dana, "a.txt");
+    assertEquals(saved, join(dir, "a (3).txt"));
+    await assertSame(path, saved);
+    assertEquals(await Deno.readTextFile(join(dir, "a.txt")), "mine");
+    assertEquals([...Deno.readDirSync(world.dir)].some(({ name }) => name === "nowhere"), false);
+  },
+);
+
+worldTest(
+  "a name with a path or control characters is shown and written as something harmless",
+  async (world) => {
+    const [ira, dana] = await two(world);
+    const path = await made(world, "\u001b[31mx\u202efdp.exe");
+    ira.view.type({ texts: ["look"], file: path });
+    const told = await dana.view.until((e) => e.type === "message" && e.file !== undefined);
+    assert(told.type === "message");
+    assertEquals([told.file!.name, told.text], ["_[31mxfdp.exe", "look"]);
+  },
+);
+
+worldTest(
+  "a server that is killed in the middle, twice, and a cut cost time only, up and down",
+  async (world) => {
+    const [ira, dana] = await two(world);
+    const path = await made(world, "large.bin", random(largeBytes));
+    const moved = (client: Client, way: string, part: number) =>
+      client.view.until(
+        (e) => e.type === "progress" && e.way === way && e.done > part * largeBytes,
+        `${way} ${part}`,
+      );
+    ira.view.type(`/send ${path}`);
+    await until(
+      "it has begun",
+      () => [...world.server.rooms.blobs.index.all()].some(({ next }) => next >= 16),
+    );
+    await world.crashServer();
+    await world.startServer();
+    ira.view.type("a line meanwhile");
+    await dana.view.hears("ira: a line meanwhile");
+    ira.cut();
+    await dana.view.until(has("large.bin"));
+    dana.view.type("/get");
+    await moved(dana, "down", 0.02).catch(() => {});
+    await world.crashServer();
+    await world.startServer();
+    await dana.view.until(isSaved("large.bin"), "saved");
+    await assertSame(path, join(folder(world), "large.bin"));
+  },
+);
+
+worldTest("a client that goes in the middle goes on when it is back, on both sides", async (world) => {
+  let [ira, dana] = await two(world);
+  const path = await made(world, "large.bin", random(largeBytes));
+  ira.view.type(`/send ${path}`);
+  await until("it has begun", () => [...world.server.rooms.blobs.index.all()].some(({ next }) => next >= 16));
+  ira.chat.quit();
+  await ira.done;
+  const sent = [...world.server.rooms.blobs.index.all()];
+  ira = await world.enter("ira");
+  await dana.view.until(has("large.bin"));
+  assertEquals(
+    [...world.server.rooms.blobs.index.all()].map(({ id }) => encodeHex(id)),
+    sent.map(({ id }) => encodeHex(id)),
+  );
+  dana.view.type("/get");
+  await dana.view.until((e) => e.type === "progress" && e.way === "down");
+  dana.chat.quit();
+  await dana.done;
+  dana = await world.enter("dana", { downloadDir: folder(world, "elsewhere") });
+  await dana.view.until(isSaved("large.bin"));
+  await assertSame(path, join(folder(world), "large.bin")); // where it was begun
+});
+
+worldTest("a file that changes while it is sent is sent anew, under other keys, and told", async (world) => {
+  const [ira, dana] = await two(world);
+  const path = await made(world, "log.txt", random(largeBytes));
+  ira.view.type(`/send ${path}`);
+  await until("it has begun", () => [...world.server.rooms.blobs.index.all()].some(({ next }) => next >= 16));
+  const [{ id }] = [...world.server.rooms.blobs.index.all()];
+  const changed = random(largeBytes);
+  await Deno.writeFile(path, changed);
+  const saved = await getsIt(dana, "log.txt");
+  await assertSame(path, saved);
+  assert(![...world.server.rooms.blobs.index.all()].some((blob) => encodeHex(blob.id) === encodeHex(id)));
+  assertStringIncludes(ira.view.notices.join("\n"), "log.txt has changed while it was sent");
+});
+
+worldTest(
+  "a member and the server together cannot give another file than was signed; nothing of it is kept",
+  async (world) => {
+    const [ira, dana] = await two(world);
+    ira.view.type(`/send ${await made(world, "deal.txt", random(1000))}`);
+    await dana.view.until(has("deal.txt"));
+    const [offer] = Object.values(room(dana).files); // who is in the room has the key
+    const key = { fileId: offer.fileId, key: offer.key, chunks: 1 };
+    const plain = new Uint8Array(1024).fill(7, 0, 1000);
+    await world.server.rooms.blobs.close();
+    await Deno.writeFile(blobPath(world, offer.fileId), await sealChunk(key, 0, plain, random));
+    dana.view.type("/get");
+    const failed = await dana.view.until((e) => e.type === "download failed");
+    assertMatch(failed.type === "download failed" ? failed.why : "", /it is not what ira has sent/);
+    assertEquals([...Deno.readDirSync(folder(world))], []);
+  },
+);
+
+worldTest(
+  "a chunk that the server has changed is refused at once; another try is another try",
+  async (world) => {
+    const [ira, dana] = await two(world);
+    const path = await made(world, "x.bin", random(3 * chunkBytes));
+    ira.view.type(`/send ${path}`);
+    await dana.view.until(has("x.bin"));
+    const [{ fileId }] = Object.values(room(dana).files);
+    await world.server.rooms.blobs.close();
+    const sealed = await Deno.readFile(blobPath(world, fileId));
+    const changed = sealed.slice();
+    changed[chunkBytes + 100] ^= 1;
+    await Deno.writeFile(blobPath(world, fileId), changed);
+    dana.view.type("/get");
+    await dana.view.until((e) => e.type === "download failed");
+    assertEquals([...Deno.readDirSync(folder(world))], []);
+    await world.server.rooms.blobs.close();
+    await Deno.writeFile(blobPath(world, fileId), sealed);
+    dana.view.type("/get x.bin");
+    await dana.view.until(isSaved("x.bin"));
+    await assertSame(path, join(folder(world), "x.bin"));
+  },
+);
+
+worldTest("who is put out gets nothing more of what is on its way", async (world) => {
+  const [ira, dana] = await two(world);
+  ira.view.type(`/send ${await made(world, "large.bin", random(largeBytes))}`);
+  await dana.view.until(has("large.bin"));
+  dana.view.type("/get");
+  await dana.view.until((e) => e.type === "progress" && e.way === "down");
+  ira.view.type("/kick dana");
+  await ira.view.until((e) => e.type === "removed");
+  await until(
+    "it ends",
+    () =>
+      dana.view.events.some((e) => e.type === "download failed" || e.type === "saved") || dana.chat.isOver,
+  );
+  assertEquals(dana.view.events.some((e) => e.type === "saved"), false);
+});
+
+worldTest("/cancel ends what is on its way, in both directions, and leaves nothing behind", async (world) => {
+  const [ira, dana] = await two(world);
+  ira.view.type(`/send ${await made(world, "large.bin", random(largeBytes))}`);
+  await until("it has begun", () => world.server.rooms.blobs.index.size === 1);
+  ira.view.type("/cancel");
+  await ira.view.until((e) => e.type === "cancelled");
+  await until("it is gone", () => world.server.rooms.blobs.index.size === 0);
+  ira.view.type(`/send ${await made(world, "b.bin", random(largeBytes))}`);
+  await dana.view.until(has("b.bin"));
+  dana.view.type("/get");
+  await dana.view.until((e) => e.type === "progress" && e.way === "down");
+  dana.view.type("/cancel b.bin");
+  await dana.view.until((e) => e.type === "cancelled");
+  await until("no part is left", () => [...Deno.readDirSync(folder(world))].length === 0);
+  await getsIt(dana, "b.bin");
+});
+
+worldTest("a hundred small files at once all arrive, and a line between them", async (world) => {
+  const [ira, dana] = await two(world);
+  const names = Array.from({ length: 100 }, (_, i) => `f${i}.txt`);
+  for (const name of names) ira.view.type(`/send ${await made(world, name, random(500))}`);
+  ira.view.type("and a line");
+  await dana.view.hears("ira: and a line");
+  await until("all are told of", () => names.every((name) => dana.view.events.some(has(name))));
+  for (const name of names) dana.view.type(`/get ${name}`);
+  await until("all are saved", () => names.every((name) => dana.view.events.some(isSaved(name))));
+  for (const name of [names[0], names[99]]) {
+    await assertSame(join(world.dir, name), join(folder(world), name));
+  }
+});
+
+const refused: readonly [string, (world: World) => Promise<string> | string, RegExp][] = [
+  ["a folder", (world) => world.dir, /it is a folder/],
+  ["what is not there", (world) => join(world.dir, "none"), /there is no such file/],
+  ["a pipe", (world) => pipe(world), /not a regular file/],
+  [
+    "what is too large",
+    (world) => made(world, "big", random(200_000)),
+    /has 200 kB, and this server takes 100 kB/,
+  ],
+];
+for (const [what, path, why] of refused) {
+  worldTest(`${what} is refused in words, and nothing else happens`, async (world) => {
+    const [ira] = await two(world);
+    ira.view.type(`/send ${await path(world)}`, "still here");
+    await ira.view.hears("ira: still here");
+    assertMatch(ira.view.warnings.join("\n"), why);
+  }, { limits: { fileBytes: 100_000 } });
+}
+
+worldTest("what the server has no room for is told with its flag", async (world) => {
+  const [ira] = await two(world);
+  for (const name of ["a", "b"]) ira.view.type(`/send ${await made(world, name, random(50_000))}`);
+  const failed = await ira.view.until((e) => e.type === "failed");
+  assert(failed.type === "failed");
+  assertMatch(failed.why, /--files-per-user/);
+}, { limits: { filesPerUser: 100_000 } });
+
+worldTest("a server without files, and a room of a key file, say why", async (world) => {
+  const ira = await world.enter("ira");
+  ira.view.type(`/send ${await made(world, "a")}`);
+  await until("told", () => ira.view.warnings.length > 0);
+  assertMatch(ira.view.warnings[0], /this server takes no files/);
+  const keyFile = await world.enter("dana", { fernetKey: random(32) });
+  keyFile.view.type(`/send ${await made(world, "a")}`);
+  await until("told", () => keyFile.view.warnings.length > 0);
+  assertMatch(keyFile.view.warnings[0], /a room of a key file has no members/);
+}, { limits: { filesBytes: 0 } });
+
+worldTest("a service takes what is small enough, and no more than its folder may have", async (world) => {
+  const ira = await world.enter("ira");
+  const dir = folder(world);
+  const bot = await world.join(
+    "dana",
+    { downloadDir: dir, take: { each: 1000, total: 1500 }, listen: true },
+    false,
+  );
+  await bot.view.until((e) => e.type === "entered");
+  for (const [name, size] of [["a", 900], ["large", 1001], ["b", 900], ["c", 500]] as const) {
+    ira.view.type(`/send ${await made(world, name, random(size))}`);
+    await bot.view.until(has(name));
+    if (name === "a" || name === "c") await bot.view.until(isSaved(name));
+  }
+  assertEquals([...Deno.readDirSync(dir)].map(({ name }) => name).toSorted(), ["a", "c"]);
+  assertMatch(bot.view.notices.join("\n"), /large was not taken[^]*b was not taken/);
+});
+
+worldTest("one that sends a file and goes waits until it is stored", async (world) => {
+  const ira = await world.enter("ira");
+  const path = await made(world, "large.bin", random(largeBytes));
+  const bot = await world.join("dana", { send: [path], message: "of last night" }, false);
+  assertEquals(await bot.done, 0);
+  const told = await ira.view.until(has("large.bin"));
+  assertEquals(told.type === "message" && told.text, "of last night");
+});
+
+worldTest("one whose file is refused ends with an error", async (world) => {
+  await world.enter("ira");
+  const bot = await world.join("dana", { send: [await made(world, "big", random(200_000))] }, false);
+  const ended = await bot.done;
+  assert(ended instanceof Error, String(ended));
+}, { limits: { fileBytes: 100_000 } });
+
+worldTest("a file that shrinks under the hash is no fault of this program", async (world) => {
+  const path = await made(world, "short", random(10));
+  const source = await FileSource.open(path);
+  await source.skipTo(1000, () => true);
+  assertEquals(source.digest(), sha256(await Deno.readFile(path)));
+  source.close();
+});
+
+function blobPath(world: World, fileId: Uint8Array): string {
+  const name = encodeHex(fileId);
+  return join(world.dir, "blobs", name.slice(0, 2), name);
+}
+
+async function pipe(world: World): Promise<string> {
+  const path = join(world.dir, "pipe");
+  await new Deno.Command("sh", { args: ["-c", `mkfifo '${path}'`] }).output();
+  return path;
+}
