@@ -46,6 +46,7 @@ export interface Typed {
 
 /** A file that is to be fetched, or is not to move on. */
 export interface FileWish {
+  /** What is to become of it. */
   readonly wish: "get" | "cancel";
   /** Of the message that tells of it, in hex. */
   readonly id: string;

@@ -23,7 +23,7 @@ import { TransferWindow } from "./transfer_window.ts";
 const againMs = 1_000;
 
 /** A file that cannot be had, or is not what was sent. */
-export class CannotGet extends ChatError {
+class CannotGet extends ChatError {
   /** @param name of the file */
   constructor(name: string, why: string, hint: string) {
     super(`Cannot get "${name}": ${why}`, hint);

@@ -9,7 +9,7 @@ const maxBytes = 200;
 const letters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const otherwise = "file";
 // What a path, a shell, a stream of NTFS, or a terminal makes something else of.
-const forbidden = /[/\\:*?"<>|\u0000-\u001f\u007f\ufffd]/gu;
+const forbidden = /[/\\:*?"<>|\p{Cc}\ufffd]/gu;
 const devices = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?$/i;
 const invisible = /[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]/gu;
 

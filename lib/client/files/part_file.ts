@@ -14,7 +14,7 @@ import { numberedName } from "./file_name.ts";
 const maxNumber = 1000;
 
 /** A file that cannot be saved. */
-export class CannotSave extends ChatError {
+class CannotSave extends ChatError {
   /** @param dir where it was to be */
   constructor(dir: string, why: string, hint: string) {
     super(`Cannot save it in "${dir}": ${why}`, hint);

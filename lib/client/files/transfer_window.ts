@@ -7,7 +7,7 @@ import type { Clock } from "../../clock.ts";
 
 const windowMs = 250;
 /** What a server takes, or keeps waiting for a link. */
-export const maxOnTheirWay = 16;
+const maxOnTheirWay = 16;
 
 /** The window of one transfer. */
 export class TransferWindow {

@@ -10,15 +10,12 @@ import { blobBytes, chunkBytes } from "../../protocol/file/file_chunk.ts";
 import type { LimitReached } from "../limit_reached.ts";
 import type { Limits } from "../limits.ts";
 import type { Outcome } from "../store/journal.ts";
-import type { Store, StoredBlob } from "../store/store.ts";
+import type { NewBlob, Store, StoredBlob } from "../store/store.ts";
 
 /** What is not whole by then is given up. */
-export const unfinishedSeconds = 86_400;
+const unfinishedSeconds = 86_400;
 /** The smallest file counts as much: a row, a file and its block take more than its bytes. */
 const leastWeight = 64 * 1024;
-
-/** A file that somebody begins. */
-export type NewBlob = Pick<StoredBlob, "id" | "room" | "owner" | "chunks" | "lastBytes">;
 
 /** What a file counts as. */
 export function weightOf({ chunks, lastBytes }: Pick<StoredBlob, "chunks" | "lastBytes">): number {

@@ -1,7 +1,6 @@
 /** BlobRequests: what the server does with BLOB_NEW, BLOB_PUT, BLOB_GET and BLOB_DROP (protocol §8.3, §11). */
 
 import { equals } from "@std/bytes/equals";
-import { encodeHex } from "../../hex.ts";
 import { Malformed } from "../../errors.ts";
 import type { MessageOf } from "../../protocol/channel/link_messages.ts";
 import { chunkOverheadBytes, isLastChunkBytes, plainBytes } from "../../protocol/file/file_chunk.ts";
@@ -9,9 +8,9 @@ import type { LimitReached } from "../limit_reached.ts";
 import type { Peer } from "../rooms/peer.ts";
 import type { Rooms } from "../rooms/rooms.ts";
 import type { ErrorCode } from "../store/journal.ts";
-import type { StoredBlob } from "../store/store.ts";
+import type { NewBlob, StoredBlob } from "../store/store.ts";
 import { BlobsFailed } from "./blob_bytes.ts";
-import { isWhole, type NewBlob, weightOf } from "./blob_index.ts";
+import { isWhole, weightOf } from "./blob_index.ts";
 import { Superseded } from "./blobs.ts";
 
 /** How requests are answered (rooms/requests.ts). */
@@ -127,41 +126,4 @@ export function onBlobDrop(
 function mayUse(rooms: Rooms, peer: Peer, { room: id }: StoredBlob): boolean {
   const room = rooms.get(id);
   return room !== undefined && !room.isRetired && room.hasMember(peer.card.id);
-}
-
-/** What those who come from one address have brought since the server began: many keys are not many allowances. */
-export class AddressFiles {
-  #files = new Map<string, Set<string>>();
-
-  /** @param most bytes of files from one address @param weights what a file counts as now; null when it is gone */
-  constructor(
-    private readonly most: number,
-    private readonly weight: (key: string) => number | null,
-  ) {}
-
-  /** What stands against so much more; null for nothing. */
-  judge({ from, addressRates }: Peer, weight: number): LimitReached | null {
-    if (!addressRates) return null; // many people share it by right
-    return this.#sum(from) + weight > this.most ? "files-per-address" : null;
-  }
-
-  /** One was begun. */
-  add({ from }: Peer, file: Uint8Array): void {
-    const files = this.#files.get(from) ?? new Set();
-    files.add(encodeHex(file));
-    this.#files.set(from, files);
-  }
-
-  #sum(from: string): number {
-    const files = this.#files.get(from);
-    if (!files) return 0;
-    let sum = 0;
-    for (const key of files) {
-      const weight = this.weight(key);
-      if (weight === null) files.delete(key);
-      else sum += weight;
-    }
-    if (files.size === 0) this.#files.delete(from);
-    return sum;
-  }
 }

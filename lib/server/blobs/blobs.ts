@@ -14,13 +14,13 @@ import type { BlobBytes } from "./blob_bytes.ts";
 import type { BlobIndex } from "./blob_index.ts";
 
 /** So many chunks may be on their way into one file, or wanted over one link. */
-export const maxChunksOnTheirWay = 16;
+const maxChunksOnTheirWay = 16;
 /** After so many chunks it is noted how far a file has come: what a server that was killed asks for again. */
 const notedEvery = 16;
 /** A chunk is read for a link while less than this waits there. */
 const fullBytes = 128 * 1024;
 /** What a chunk costs the server beside its frame, in microseconds of work: disk, hash, and its way through memory. */
-export const chunkUs = 200;
+const chunkUs = 200;
 
 const wholeChunkBytes = chunkBytes + chunkOverheadBytes;
 

@@ -27,7 +27,7 @@ import { defaultFilesSeconds, defaultRetention, type Retention } from "./retenti
 import { ServerRoom } from "./room.ts";
 import { relieve } from "./relief.ts";
 import { RoomQuota } from "./room_quota.ts";
-import { AddressFiles } from "../blobs/blob_requests.ts";
+import { AddressFiles } from "../blobs/address_files.ts";
 import { type BlobBytes, BlobsFailed } from "../blobs/blob_bytes.ts";
 import { BlobIndex, weightOf } from "../blobs/blob_index.ts";
 import { Blobs } from "../blobs/blobs.ts";

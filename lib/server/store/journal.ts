@@ -11,8 +11,7 @@
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { errorCodes } from "../../protocol/channel/link_messages.ts";
 import type { LimitReached } from "../limit_reached.ts";
-import type { NewBlob } from "../blobs/blob_index.ts";
-import type { Range, StoredBan, StoredLeave } from "./store.ts";
+import type { NewBlob, Range, StoredBan, StoredLeave } from "./store.ts";
 
 /** A change that somebody asks for. Ids are 32 bytes, `bytes` are as signed. */
 export type LogRecord =

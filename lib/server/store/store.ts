@@ -135,6 +135,9 @@ export interface StoredBlob {
   readonly until: number;
 }
 
+/** A file that somebody begins. */
+export type NewBlob = Pick<StoredBlob, "id" | "room" | "owner" | "chunks" | "lastBytes">;
+
 /** A pending leave request. */
 export interface StoredLeave {
   /** Who. */
