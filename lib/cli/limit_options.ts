@@ -67,11 +67,11 @@ const table: readonly LimitOption[] = [
   ),
   row("max-rooms", "roomsInAll", 1, 1_000_000, "Most rooms"),
   row("store-bytes", "storeBytes", 10_000_000, 2 ** 50, "Bytes of all rooms on disk"),
-  sizeRow("file-bytes", "fileBytes", "Most bytes of one file; 0: no files"),
-  sizeRow("files-per-user", "filesPerUser", "Bytes of files that one person may have here"),
-  sizeRow("files-per-room", "filesPerRoom", "The same, of one room"),
-  sizeRow("files-per-address", "filesPerAddress", "The same, from one address"),
-  sizeRow("files-bytes", "filesBytes", "Bytes of all files on disk; 0: no files"),
+  sizeRow("file-bytes", "fileBytes", 0, "Most bytes of one file; 0: no files"),
+  sizeRow("files-per-user", "filesPerUser", 1, "Bytes of files that one person may have here"),
+  sizeRow("files-per-room", "filesPerRoom", 1, "The same, of one room"),
+  sizeRow("files-per-address", "filesPerAddress", 1, "The same, from one address"),
+  sizeRow("files-bytes", "filesBytes", 0, "Bytes of all files on disk; 0: no files"),
   row("files-work-ms", "filesWorkMs", 1, 4000, "Milliseconds of work per second that files may take"),
   row(
     "queue-bytes",
@@ -94,8 +94,8 @@ function row(flag: string, limit: keyof Limits, least: number, most: number, hel
   return { flag, limit, least, most, help, isSize: flag.endsWith("-bytes") };
 }
 
-function sizeRow(flag: string, limit: keyof Limits, help: string): LimitOption {
-  return { ...row(flag, limit, 0, 2 ** 44, help), isSize: true };
+function sizeRow(flag: string, limit: keyof Limits, least: number, help: string): LimitOption {
+  return { ...row(flag, limit, least, 2 ** 44, help), isSize: true };
 }
 
 /** For the table of `chat serve`. */

@@ -42,13 +42,51 @@ const happenings: RoomEvent[] = [
   { type: "presence", room: "lobby", who: "bob", here: true },
   { type: "notice", room: "lobby", text: "news" },
   { type: "warning", room: "lobby", text: "careful" },
+  {
+    type: "progress",
+    room: "lobby",
+    id: "ab",
+    way: "up",
+    name: "a.txt",
+    done: 1,
+    size: 2,
+    rate: 3,
+    leftMs: null,
+    isWaiting: false,
+  },
+  { type: "saved", room: "lobby", id: "ab", name: "a.txt", path: "/tmp/a.txt", size: 2 },
+  { type: "download failed", room: "lobby", id: "ab", name: "a.txt", why: "gone" },
+  { type: "cancelled", room: "lobby", id: "ab" },
 ];
+test("--json tells of a file as the schema says, with the ref it was sent under", async () => {
+  const { view, objects } = program('{"type":"send","path":"/tmp/a.txt","text":"look","ref":"7"}\n');
+  for await (const entered of view.lines()) {
+    assert(typeof entered === "object" && "texts" in entered);
+    assertEquals([entered.file, entered.texts], ["/tmp/a.txt", ["look"]]);
+    entered.pending!("ab");
+  }
+  const file = { name: "a.txt", size: 2, sha256: "0".repeat(64), untilMs: 1_800_000_000_000 };
+  view.event({ ...said("look", { own: true, file }), msgId: "ab" });
+  view.event({ ...said("", { file }), msgId: "cd" });
+  assertEquals(objects().map(({ type, id, ref, words, name }) => [type, id, ref, words, name]), [
+    ["pending", "ab", "7", undefined, undefined],
+    ["file", "ab", "7", "look", "a.txt"],
+    ["file", "cd", undefined, "", "a.txt"],
+  ]);
+});
+/** Where a program reads another word than the event has. */
+const types: Partial<Record<RoomEvent["type"], string>> = { "download failed": "failed" };
 for (const event of happenings) {
   test(`--json tells of "${event.type}" as the schema says`, () => {
     const { view, objects } = program();
     view.event(event);
     const [object] = objects();
-    assertEquals([objects().length, object.v, object.type, object.room], [1, 1, event.type, event.room]);
+    assertEquals([objects().length, object.v, object.type, object.room], [
+      1,
+      2,
+      types[event.type] ?? event.type,
+      event.room,
+    ]);
   });
 }
 test("--json tells of what is no room's as the schema says, and of a status only when it changes", () => {
@@ -64,7 +102,7 @@ test("--json tells of what is no room's as the schema says, and of a status only
   view.failed(new Error("a fault of ours"));
   assertEquals(objects().map(({ type }) => type), ["notice", "warning", "answer", "status", "error"]);
   assertEquals(objects().at(-1), {
-    v: 1,
+    v: 2,
     type: "error",
     message: "It is over",
     hint: "begin again",
@@ -109,7 +147,12 @@ const inputs: [line: string, ok: boolean][] = [
   ['{"type":"command","line":"who"}', false],
   ['{"type":"command","line":"/msg ira one\\ntwo"}', false],
   ['{"type":"toString"}', false],
-  ['{"v":2,"type":"quit"}', false],
+  ['{"v":3,"type":"quit"}', false],
+  ['{"v":2,"type":"send","path":"/tmp/a","text":"x","to":"ira","ref":"7"}', true],
+  ['{"type":"send"}', false],
+  ['{"type":"get","id":"ab","dir":"/tmp"}', true],
+  ['{"type":"cancel"}', false],
+  ['{"type":"cancel","id":"ab","ref":"1"}', true],
   ['{"type":"quit","now":true}', false],
   ["{}", false],
   ["[]", false],
