@@ -138,7 +138,7 @@ export class Chat implements Receiver {
       random,
       set,
       connection,
-      uploadFile: () => rooms.server.uploads,
+      uploadFile: () => rooms.serverId === null ? null : rooms.server.uploads,
       serverSaid: () => this.#serverSaid,
       show: (event, room) => seats.event(event, room),
       bug: (error) => seams.onBug?.(error as Error),

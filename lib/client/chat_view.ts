@@ -18,6 +18,10 @@ export interface Said {
   readonly isToken?: boolean;
   /** A file goes with it, by its whole path: the text is what is said of it, maybe nothing. */
   readonly file?: string;
+  /** As it is called, if not as its path ends. */
+  readonly fileName?: string;
+  /** It is a copy, which goes with it. */
+  readonly isSpooled?: boolean;
   /** 16 bytes for each text, under which it is said. */
   readonly msgIds?: readonly Bytes[];
   /** All of it was taken: said or refused. */

@@ -104,12 +104,14 @@ async function attachTo(
     options,
     authorities: [],
     message,
-    send: [],
-    pathOf: (path: string) => path,
+    send: options.send,
+    pathOf: (path: string) => `${world.dir}/${path}`.replace(`${world.dir}//`, "/"),
     listen,
     version,
     view: resumable,
-    lines: message === null ? lines : new LineSource((async function* (): AsyncGenerator<Entered> {})()),
+    lines: message === null && options.send.length === 0
+      ? lines
+      : new LineSource((async function* (): AsyncGenerator<Entered> {})()),
     clock: systemClock,
     random: systemRandom,
   });
@@ -165,6 +167,36 @@ function attachmentOf(
   });
 }
 
+worldTest(
+  "a file is read where it was meant, and sent as a copy, so that whoever sends it may end",
+  async (world) => {
+    const sam = await world.enter("sahnawaz", { downloadDir: `${world.dir}/got` });
+    const first = await hold(world, "ira");
+    await first.view.until((e) => e.type === "entered");
+    const content = new Uint8Array(1_000_000).map((_, i) => i * 31 >> 3);
+    Deno.writeFileSync(`${world.dir}/my notes.txt`, content);
+    const second = await attachTo(world, first.dir);
+    await second.view.until((e) => e.type === "entered");
+    await until("on the screen", () => second.view.room === "lobby");
+    second.view.type("/send my notes.txt");
+    await sam.view.until((e) => e.type === "message" && e.file?.name === "my notes.txt");
+    sam.view.type("/get");
+    await sam.view.until((e) => e.type === "saved");
+    assertEquals(Deno.readFileSync(`${world.dir}/got/my notes.txt`), content);
+    await until("the copy is gone", () => [...Deno.readDirSync(`${first.dir}/spool`)].length === 0);
+    const shot = await attachTo(world, first.dir, { send: [`${world.dir}/my notes.txt`], message: "again" }, {
+      interactive: false,
+    });
+    assertEquals(await shot.ended, 0);
+    await sam.view.until((e) => e.type === "message" && e.text === "again" && e.file !== undefined);
+    const none = await attachTo(world, first.dir, { send: [`${world.dir}/none`] }, { interactive: false });
+    assert(await none.ended instanceof Error);
+    second.view.end();
+    first.view.end();
+    await first.ended;
+    await first.holding.close();
+  },
+);
 worldTest(
   "a second terminal, a pipe, -m and --json work through the first; each has its own room and end",
   async (world) => {

@@ -9,7 +9,7 @@ import type { KeptMessage, RoomEvent } from "../room_events.ts";
 import type { Status } from "../status.ts";
 
 /** Changes with what is said here. */
-export const attachProtocol = 1;
+export const attachProtocol = 2;
 /** A line is shorter: the longest holds what is kept of a room. */
 const maxLineBytes = 64 * 1024 * 1024;
 
@@ -24,6 +24,7 @@ export interface EnteredItem {
     readonly texts: readonly string[];
     readonly action?: boolean;
     readonly isToken?: boolean;
+    /** A file's name; its content came before, as parts. */
     readonly file?: string;
     readonly room?: string;
     readonly to?: string;
@@ -60,6 +61,8 @@ export interface GuestHello {
 export type FromGuest =
   | GuestHello
   | { readonly t: "enter"; readonly item: EnteredItem }
+  /** A part of the file that goes with the item of this number, which follows the last one. */
+  | { readonly t: "part"; readonly n: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly t: "input over" }
   | {
     readonly t: "ask";

@@ -10,7 +10,8 @@ import { ChatError, exitCodes, inWords } from "../../errors.ts";
 import type { ChatOptions } from "../chat_options.ts";
 import { pathsOf } from "../commands/file_commands.ts";
 import { parseLine } from "../commands/commands.ts";
-import type { ChatOutput, Entered } from "../chat_view.ts";
+import { FileSource } from "../files/file_source.ts";
+import type { ChatOutput, Entered, Said } from "../chat_view.ts";
 import type { KeptMessage } from "../room_events.ts";
 import {
   AttachLink,
@@ -23,6 +24,8 @@ import type { LineSource } from "./line_source.ts";
 import { LinesOnTheirWay } from "./lines_on_their_way.ts";
 import type { Attached } from "./reach_holder.ts";
 
+/** Of a file, in one message. */
+const partBytes = 256 * 1024;
 const pingMs = 2_000;
 /** A holder that has much to do may be late. */
 const silentMs = 10_000;
@@ -138,21 +141,53 @@ export class Attachment {
   async #forward(): Promise<void> {
     const { message, lines, send } = this.parts;
     if (send.length > 0) {
-      send.forEach((file, i) => this.#enter({ texts: [i === 0 ? message ?? "" : ""], file }));
-    } else if (message !== null) this.#enter({ texts: [message] });
+      for (const [i, file] of send.entries()) {
+        await this.#enter({ texts: [i === 0 ? message ?? "" : ""], file });
+      }
+    } else if (message !== null) await this.#enter({ texts: [message] });
     for await (const entered of lines.taken(this.#over.signal)) {
-      for (const each of this.#wholePaths(entered)) this.#enter(each);
+      for (const each of this.#wholePaths(entered)) {
+        const taken = this.#enter(each);
+        // A person goes on while a file is copied; what a program says keeps its order.
+        if (!this.parts.view.interactive) await taken;
+      }
     }
     if (!this.#over.signal.aborted) this.#link.send({ t: "input over" });
   }
 
-  #enter(entered: Entered): void {
+  async #enter(entered: Entered): Promise<void> {
     const n = ++this.#count;
     const item = this.#itemOf(n, entered);
+    if (item.said?.file !== undefined && !await this.#copy(n, item.said.file, entered as Said)) return;
     this.#onTheirWay.add(entered, item, this.parts.view.room);
     this.#link.send({ t: "enter", item });
     // What a program has said before it goes is carried out by whoever comes next.
     if (this.parts.view.interactive && item.line !== undefined && isGoing(item.line)) this.#leaveSoon();
+  }
+
+  /** What the holder sends is a copy: the file may be where it cannot look. @returns false when it cannot be read */
+  async #copy(n: number, path: string, said: Said): Promise<boolean> {
+    try {
+      const source = await FileSource.open(path);
+      try {
+        const buffer = new Uint8Array(partBytes);
+        this.#link.send({ t: "part", n, bytes: new Uint8Array(0) }); // an empty file is one, too
+        for (let length; !this.#over.signal.aborted && (length = await source.read(buffer)) > 0;) {
+          this.#link.send({ t: "part", n, bytes: buffer.slice(0, length) });
+          await this.#link.flushed();
+        }
+      } finally {
+        source.close();
+      }
+      return true;
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      if (said.refused) said.refused(error);
+      else if (this.parts.send.length > 0) this.#refusal = error;
+      else this.parts.view.warning(inWords(error));
+      this.#link.send({ t: "enter", item: { n, room: null, msgIds: [] } }); // it counts as one that was not sent
+      return false;
+    }
   }
 
   /** A path is whole before it goes to another program: that one was started elsewhere. */
@@ -166,7 +201,11 @@ export class Attachment {
     if (meaning.kind !== "command" || meaning.command.name !== "send" || meaning.rest === "") {
       return [entered];
     }
-    return pathsOf(meaning.rest, pathOf).map((file) => ({ texts: [""], file }));
+    return pathsOf(meaning.rest, pathOf).map((file) => ({
+      texts: [""],
+      file,
+      room: this.parts.view.room ?? undefined,
+    }));
   }
 
   #itemOf(n: number, entered: Entered): EnteredItem {

@@ -82,6 +82,7 @@ const isItem: Check = (value) => {
 const messages: Readonly<Record<FromGuest["t"], Check>> = {
   hello: fields(hello),
   enter: fields({ item: isItem }),
+  part: fields({ n: count, bytes: bytes() }),
   "input over": fields({}),
   ask: fields({
     n: count,

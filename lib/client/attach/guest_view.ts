@@ -34,14 +34,16 @@ export class GuestView implements ChatOutput {
     }
   }
 
-  /** A line came. */
-  enter({ n, line, said, wish, msgIds, room }: EnteredItem): void {
+  /** A line came. @param spooled the copy of the file that goes with it */
+  enter({ n, line, said, wish, msgIds, room }: EnteredItem, spooled: string | null = null): void {
     const taken = (ids: readonly string[]) => this.link.send({ t: "taken", n, ids });
     if (line !== undefined) this.#entered.push({ line, msgId: msgIds[0], room, taken });
     else if (said) {
       const ids: string[] = [];
+      const { file, ...words } = said;
       this.#entered.push({
-        ...said,
+        ...words,
+        ...(file === undefined ? {} : { file: spooled ?? file, fileName: file, isSpooled: spooled !== null }),
         msgIds,
         pending: (id) => void ids.push(id),
         refused: ({ message, hint }) => this.link.send({ t: "refused", n, message, hint }),

@@ -20,12 +20,14 @@ import type { Seat } from "../seat.ts";
 import {
   AttachLink,
   attachProtocol,
+  type EnteredItem,
   type FromGuest,
   type FromHolder,
   type GuestHello,
 } from "./attach_messages.ts";
 import { GuestView } from "./guest_view.ts";
 import { isFromGuest } from "./guest_messages.ts";
+import { Spool, type SpooledFile } from "./spool.ts";
 import { listenAsHolder } from "./holder_file.ts";
 
 /** What is passed in. */
@@ -58,8 +60,13 @@ export class Holding {
   #close: () => void = () => {};
   #isClosed = false;
 
+  #spool: Spool;
+
   /** @param parts of it */
-  constructor(private readonly parts: HoldingParts) {}
+  constructor(private readonly parts: HoldingParts) {
+    const { dir, seams: { random, clock } } = parts;
+    this.#spool = new Spool(dir, random, clock);
+  }
 
   /** Lets others attach. @param warn is told when nobody can: this program goes on alone */
   listen(warn: (text: string) => void): void {
@@ -135,6 +142,7 @@ export class Holding {
     const { version, profile, typed } = this.parts;
     link.send({ t: "hello", version, protocol: attachProtocol, name: profile.name, typed: typed.all });
     let guest: { seat: Seat; view: GuestView } | null = null;
+    const copies = new Map<number, SpooledFile>();
     try {
       for await (const message of link.messages()) {
         if (!isFromGuest(message)) {
@@ -151,6 +159,8 @@ export class Holding {
         }
         if (message.t === "ping") link.send({ t: "pong" });
         else if (message.t === "hello") guest ??= await this.#sitDown(link, message);
+        else if (message.t === "part") this.#copy(link, copies, message);
+        else if (message.t === "enter") guest?.view.enter(message.item, copyOf(copies, message.item));
         else if (guest) this.#take(link, guest, message);
       }
     } catch (error) {
@@ -158,6 +168,7 @@ export class Holding {
     } finally {
       this.#links.delete(link);
       link.close();
+      for (const copy of copies.values()) copy.discard();
       guest?.view.gone();
       if (!this.#isClosed) guest?.seat.leave();
     }
@@ -196,11 +207,9 @@ export class Holding {
   #take(
     link: AttachLink<FromGuest, FromHolder>,
     { seat, view }: { seat: Seat; view: GuestView },
-    message: Exclude<FromGuest, GuestHello | { t: "ping" }>,
+    message: Exclude<FromGuest, GuestHello | { t: "ping" | "part" | "enter" }>,
   ): void {
     switch (message.t) {
-      case "enter":
-        return view.enter(message.item);
       case "input over":
         return view.inputOver();
       case "switch":
@@ -220,6 +229,22 @@ export class Holding {
           : kept(seat.conversation, Number(about));
         return link.send({ t: "reply", n, value });
       }
+    }
+  }
+
+  /** A part of a file that a guest sends. */
+  #copy(
+    link: AttachLink<FromGuest, FromHolder>,
+    copies: Map<number, SpooledFile>,
+    { n, bytes }: Extract<FromGuest, { t: "part" }>,
+  ): void {
+    try {
+      const copy = copies.get(n) ?? this.#spool.begin();
+      copies.set(n, copy);
+      copy.add(bytes);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      link.send({ t: "warning", text: inWords(error) });
     }
   }
 
@@ -247,6 +272,19 @@ export class Holding {
     ]);
     for (const link of this.#links) link.close();
   }
+}
+
+/** The copy of the file that goes with an item, which is whole; null when there is none. */
+function copyOf(copies: Map<number, SpooledFile>, { n }: EnteredItem): string | null {
+  const copy = copies.get(n);
+  if (!copy) return null;
+  copies.delete(n);
+  try {
+    copy.finish();
+  } catch {
+    return copy.path; // gone, which is told where it is to be read
+  }
+  return copy.path;
 }
 
 /** Whether it would be another connection. */

@@ -250,7 +250,9 @@ class LineEntry {
         const there = person === undefined ? this.#place(room) : await this.#direct(person);
         if (file !== undefined) {
           if (!there) throw this.#refusal("You are in no room yet");
-          const id = chat.sendFile(there, { path: chat.pathOf(file), words: text, msgId: msgIds?.[i] });
+          const { fileName: name, isSpooled } = entered;
+          const path = chat.pathOf(file);
+          const id = chat.sendFile(there, { path, name, isSpooled, words: text, msgId: msgIds?.[i] });
           pending?.(id);
           continue;
         }

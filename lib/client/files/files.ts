@@ -21,8 +21,8 @@ import { type UploadFile, Uploads } from "./uploads.ts";
 
 /** What files need of the chat. */
 export interface FilesParts {
-  /** Where uploads are kept. @throws LinkLost before the first connection */
-  uploadFile(): UploadFile;
+  /** Where uploads are kept; null before the first connection. */
+  uploadFile(): UploadFile | null;
   /** Time. */
   readonly clock: Clock;
   /** Randomness. */
@@ -75,12 +75,8 @@ export class Files {
       const room = set.all.get(encodeHex(id));
       return room instanceof MemberRoom ? room : undefined;
     };
-    const file: UploadFile = {
-      load: () => parts.uploadFile().load(),
-      save: (uploads) => parts.uploadFile().save(uploads),
-    };
     this.#uploads = new Uploads({
-      file,
+      file: () => parts.uploadFile(),
       clock,
       random,
       connection,

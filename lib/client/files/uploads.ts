@@ -57,8 +57,8 @@ export interface UploadFile {
 
 /** What uploads need of the chat. */
 export interface UploadsParts {
-  /** Where they are kept. @throws LinkLost before the first connection */
-  readonly file: UploadFile;
+  /** Where they are kept; null before the first connection, when nobody knows with whom. */
+  file(): UploadFile | null;
   /** Time. */
   readonly clock: Clock;
   /** Randomness. */
@@ -91,10 +91,14 @@ export class Uploads {
   constructor(private readonly parts: UploadsParts) {}
 
   get #all(): readonly Upload[] {
-    return this.#uploads ??= [...this.parts.file.load()];
+    if (this.#uploads) return this.#uploads;
+    const file = this.parts.file();
+    return file ? this.#uploads = [...file.load()] : [];
   }
   #keep(uploads: readonly Upload[]): void {
-    this.parts.file.save(uploads);
+    const file = this.parts.file();
+    if (!file) throw new LinkLost();
+    file.save(uploads);
     this.#uploads = [...uploads];
   }
   #replace(upload: Upload): Upload {
