@@ -55,6 +55,10 @@ import {
 import { signHead, viewOfNothing } from "../lib/protocol/group/signed_head.ts";
 import { siteOf } from "../lib/protocol/group/site.ts";
 import { RecordSealer } from "../lib/protocol/channel/records.ts";
+import { carry } from "../lib/protocol/channel/carried.ts";
+import { encodeMessage } from "../lib/protocol/channel/link_messages.ts";
+import { chunkBytes, chunkCount, lastChunkBytes, sealChunk } from "../lib/protocol/file/file_chunk.ts";
+import { encodeFileMessage } from "../lib/protocol/file/file_message.ts";
 import { edgeCases } from "./ed25519_edges.ts";
 import { seededRandom } from "../tests/fakes/seeded_random.ts";
 
@@ -602,6 +606,53 @@ await write("transit", async () => {
     traffic: hex(traffic),
     record: { plaintext: hex(text("before")), wire: record },
     frames,
+  };
+});
+
+await write("file", async () => {
+  const random = seededRandom("file");
+  const [fileId, key, traffic] = [random(16), random(32), random(32)];
+  const textOf = (size: number) => Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8)) & 255);
+  const cases = [];
+  for (const size of [0, 1, chunkBytes, 2 * chunkBytes, 2 * chunkBytes + 1000]) {
+    const content = textOf(size), chunks = chunkCount(size);
+    const sealed = [];
+    for (let i = 0; i < chunks; i++) {
+      const plain = new Uint8Array(i === chunks - 1 ? lastChunkBytes(size) : chunkBytes);
+      plain.set(content.subarray(i * chunkBytes, (i + 1) * chunkBytes));
+      const chunk = await sealChunk({ fileId, key, chunks }, i, plain, random);
+      sealed.push({ salt: hex(chunk.subarray(0, 16)), length: chunk.length, sha256: hex(sha256(chunk)) });
+    }
+    cases.push({ size, sha256: hex(sha256(content)), chunks: sealed });
+  }
+  const told = {
+    fileId,
+    size: 1000,
+    key,
+    sha256: sha256(textOf(1000)),
+    until: 1_800_000_000,
+    name: "report (final) ü.pdf",
+    words: "as promised",
+  };
+  const chunk = random(40);
+  const put = encodeMessage({ type: "BLOB_PUT", ref: 7, file: fileId, index: 3, chunk });
+  const frame = carry(put);
+  const link = new RecordSealer(traffic);
+  const wire = new Uint8Array(frame.shared.length + tagBytes);
+  link.putTransit(frame, wire);
+  return {
+    source: "made by this program and frozen: byte i of each file is i * 31 + floor(i / 256), modulo 256",
+    fileId: hex(fileId),
+    key: hex(key),
+    cases,
+    message: {
+      ...told,
+      fileId: hex(fileId),
+      key: hex(key),
+      sha256: hex(told.sha256),
+      body: hex(encodeFileMessage(told)),
+    },
+    carried: { traffic: hex(traffic), n: 0, ref: 7, index: 3, chunk: hex(chunk), wire: hex(wire) },
   };
 });
 

@@ -262,6 +262,48 @@ def transit():
         assert cfb(ke, ecb.update(struct.pack(">QQ", 0, c)), ct) == unhex(frame["plaintext"])
 
 
-for check in (head, entries, box, commits, message, transit):
+def file():
+    v = load("file")
+    file_id, fk, chunk_bytes = unhex(v["fileId"]), unhex(v["key"]), 61440
+    for case in v["cases"]:
+        size = case["size"]
+        text = bytes((i * 31 + (i >> 8)) & 255 for i in range(size))
+        assert sha256(text) == unhex(case["sha256"])
+        count = max(1, -(-size // chunk_bytes))
+        assert len(case["chunks"]) == count
+        for index, chunk in enumerate(case["chunks"]):
+            last = index == count - 1
+            plain = text[index * chunk_bytes:(index + 1) * chunk_bytes]
+            padded = chunk_bytes
+            if count == 1:
+                padded = 128
+                while padded < size:
+                    padded *= 2
+                padded = min(padded, chunk_bytes)
+            plain += bytes(padded - len(plain))
+            salt = unhex(chunk["salt"])
+            ad = file_id + struct.pack(">QB", index, last)
+            keys = kdf(fk, "file", salt, 80)
+            ke, km, iv = keys[:32], keys[32:64], keys[64:]
+            encryptor = Cipher(algorithms.AES(ke), CFB(iv)).encryptor()
+            ct = encryptor.update(plain) + encryptor.finalize()
+            sealed = salt + ct + mac(km, struct.pack(">I", len(ad)), ad, ct)
+            assert len(sealed) == chunk["length"] and sha256(sealed) == unhex(chunk["sha256"])
+    m = v["message"]
+    body = unhex(m["body"])
+    name, words = m["name"].encode(), m["words"].encode()
+    assert body == b"".join((
+        file_id, struct.pack(">Q", m["size"]), unhex(m["key"]), unhex(m["sha256"]), struct.pack(">Q", m["until"]),
+        struct.pack(">B", len(name)), name, struct.pack(">H", len(words)), words))
+    c = v["carried"]
+    wire, kt = unhex(c["wire"]), kdf(unhex(c["traffic"]), "transit tag", b"", 32)
+    put = struct.pack(">I", c["ref"]) + file_id + struct.pack(">I", c["index"]) + unhex(c["chunk"])
+    inner = struct.pack(">BI", 0x30, len(put)) + put
+    head = struct.pack(">I", 0x40000000 | len(inner))
+    digest = sha256(head + inner)
+    assert wire == head + inner + mac(kt, struct.pack(">Q", c["n"]), head, digest)
+
+
+for check in (head, entries, box, commits, message, transit, file):
     check()
     print("ok", check.__name__)

@@ -1,6 +1,6 @@
 /** The frozen vectors of rooms, read by a program in another language that was written from the protocol's text. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { unlessRefused } from "../../lib/errors.ts";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
@@ -23,6 +23,11 @@ import {
   headAfter,
   type RoomHead,
 } from "../../lib/protocol/group/commit_rules.ts";
+import { sha256 } from "../../lib/crypto/hash.ts";
+import { TagMismatch } from "../../lib/crypto/seal.ts";
+import { decodeMessages } from "../../lib/protocol/channel/link_messages.ts";
+import { chunkBytes, lastChunkBytes, openChunk, sealChunk } from "../../lib/protocol/file/file_chunk.ts";
+import { decodeFileMessage } from "../../lib/protocol/file/file_message.ts";
 import { cardBook } from "../fakes/commits.ts";
 import { person } from "../fakes/people.ts";
 import { test } from "../fakes/test.ts";
@@ -36,7 +41,7 @@ test("the vectors of rooms are read through by Python's cryptography, from the t
   const { ok, text } = await run(python, [path("../fakes/vector_reader.py"), path("../vectors")]);
   assertEquals(
     text.trim().split("\n"),
-    ["head", "entries", "box", "commits", "message", "transit"].map((name) => `ok ${name}`),
+    ["head", "entries", "box", "commits", "message", "transit", "file"].map((name) => `ok ${name}`),
   );
   assertEquals(ok, true);
 });
@@ -158,6 +163,41 @@ test("vectors: transit frames take the numbers of records, and are sealed with t
     assertEquals([encodeHex(frame.shared), encodeHex(frame.digest)], [wire.slice(0, -2 * tagBytes), digest]);
     assertEquals(unlessRefused(() => opener.open(decodeHex(wire) as Bytes)), null, "noise is no message");
   }
+});
+
+test("vectors: chunks of files are sealed and opened as frozen, and so is what tells of one", async () => {
+  const v = vectors("file");
+  const [fileId, key] = [unhex(v.fileId), unhex(v.key)];
+  for (const { size, sha256: whole, chunks } of v.cases) {
+    const content = Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8)) & 255);
+    assertEquals(encodeHex(sha256(content)), whole);
+    for (const [i, { salt, sha256: digest }] of chunks.entries()) {
+      const of = { fileId, key, chunks: chunks.length };
+      const plain = new Uint8Array(i === chunks.length - 1 ? lastChunkBytes(size) : chunkBytes);
+      plain.set(content.subarray(i * chunkBytes, (i + 1) * chunkBytes));
+      const chunk = await sealChunk(of, i, plain, () => unhex(salt));
+      assertEquals(encodeHex(sha256(chunk)), digest);
+      assertEquals(openChunk(of, i, chunk, size), content.subarray(i * chunkBytes, (i + 1) * chunkBytes));
+    }
+  }
+  const { body, ...told } = v.message;
+  const { fileId: id, key: fk, sha256: digest, ...rest } = decodeFileMessage(unhex(body));
+  assertEquals({ ...rest, fileId: encodeHex(id), key: encodeHex(fk), sha256: encodeHex(digest) }, told);
+});
+test("vectors: a carried frame holds one chunk in clear, under the link's own tag", () => {
+  const { traffic, ref, index, chunk, wire } = vectors("file").carried;
+  new RecordOpener(unhex(traffic)).checkTransit(unhex(wire));
+  const [put] = decodeMessages(unhex(wire).subarray(4, -tagBytes), "client");
+  assertEquals(put, {
+    type: "BLOB_PUT",
+    ref,
+    file: unhex(vectors("file").fileId),
+    index,
+    chunk: unhex(chunk),
+  });
+  const changed = unhex(wire);
+  changed[20] ^= 1;
+  assertThrows(() => new RecordOpener(unhex(traffic)).checkTransit(changed), TagMismatch);
 });
 
 for (const { what, publicKey, message, signature, isValid } of vectors("ed25519").cases) {
