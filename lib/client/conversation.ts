@@ -267,6 +267,13 @@ export class Conversation implements ChatApi {
   async cancelFile(id: string): Promise<void> {
     await this.parts.files.cancel(id);
   }
+  /** The same for what was told of before: by a program that was ended, for one that goes on. */
+  takeFiles(): void {
+    if (!this.target.take) return;
+    for (const room of this.parts.set.withMembers) {
+      for (const id of Object.keys(room.files)) this.takeFile(id);
+    }
+  }
   /** A file was told of: a service takes what is small enough. @param id of its message in hex */
   takeFile(id: string): void {
     const { take, downloadDir } = this.target;

@@ -234,6 +234,7 @@ export class Seat {
     this.#whenEntered.resolve();
     this.view.progress("Now you can start to exchange messages");
     if (this.view.interactive) this.parts.tellOfHistory();
+    this.conversation.takeFiles();
     const text = this.parts.nothingAccepted();
     if (text !== null) this.view.notice(text);
   }

@@ -58,6 +58,25 @@ export class ClientProcess {
     return { cpuMs: cpuMs(this.child.pid), writtenBytes: writtenBytes(this.child.pid) };
   }
 
+  /** Its process. */
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  /** The next line with this text. @throws when the client ends before */
+  async lineWith(text: string): Promise<string> {
+    for (;;) {
+      const line = this.#lines.find((each) => each.includes(text));
+      if (line !== undefined) {
+        this.#lines = this.#lines.slice(this.#lines.indexOf(line) + 1);
+        return line;
+      }
+      this.#lines = [];
+      await this.#more();
+    }
+  }
+  #lines: string[] = [];
+
   /** Types. */
   async say(text: string): Promise<void> {
     await this.#typed.write(new TextEncoder().encode(text));
@@ -70,14 +89,15 @@ export class ClientProcess {
 
   /** Waits until so many lines with this text were shown. @throws when the client ends before */
   async untilCount(text: string, count: number): Promise<void> {
-    let seen = 0;
-    while (seen < count) {
-      const { value, done } = await this.#shown.read();
-      if (done) throw new Error("the client ended before its time");
-      const lines = (this.#rest + value).split("\n");
-      this.#rest = lines.pop()!;
-      for (const line of lines) if (line.includes(text)) seen++;
-    }
+    for (let seen = 0; seen < count; seen++) await this.lineWith(text);
+  }
+
+  async #more(): Promise<void> {
+    const { value, done } = await this.#shown.read();
+    if (done) throw new Error("the client ended before its time");
+    const lines = (this.#rest + value).split("\n");
+    this.#rest = lines.pop()!;
+    this.#lines.push(...lines);
   }
 
   /** Ends its input, or ends it at once. */

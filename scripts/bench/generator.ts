@@ -5,6 +5,7 @@ import { runMemberFloods } from "./member_floods.ts";
 import { runFanOut } from "./fan_out.ts";
 import { runFlood } from "./floods.ts";
 import { runHandshakes } from "./handshakes.ts";
+import { runFiles } from "./files.ts";
 import { runLogins } from "./logins.ts";
 import { runRoomStorm } from "./room_storm.ts";
 import { runIdle } from "./idle.ts";
@@ -18,6 +19,7 @@ const kinds: Record<string, (run: never, print: (row: string) => void) => Promis
   "fan-out": runFanOut,
   handshakes: runHandshakes,
   idle: runIdle,
+  files: runFiles,
   login: runLogins,
   "room-storm": runRoomStorm,
   "catch-up": runCatchUp,

@@ -2,11 +2,12 @@
  * `deno task bench`: all measurements of this project, each against a fresh server, generators in processes of their
  * own. What it prints and what it found: RESULTS.md beside this file.
  *
- *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, login, room-storm, catch-up, entry, paste, seal,
+ *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, login, room-storm, files, catch-up, entry, paste, seal,
  *                   idle, start, logs, floods (default: all)
  *   --rooms N,…     for small-rooms: of 5, and of 2 (default: 1,100,1000)
  *   --against FILE  fan-out and small-rooms in turns with another executable, paste and catch-up with it as the client
  *   --logs N,…      for logs: stored messages (default: 1000,10000,100000,1000000)
+ *   --megabytes N   for files (default: 300)
  *   --members N,…   for fan-out (default: 10,100,250,500,1000)
  *   --reps N        how often each is run (default: 3); medians are printed
  *   --seconds N     for each mode of fan-out (default: 2)
@@ -32,7 +33,18 @@ import { freePort, ServerProcess } from "./server_process.ts";
 import { startUpTimes } from "./start_up.ts";
 
 const options = parseArgs(Deno.args, {
-  string: ["only", "members", "rooms", "reps", "seconds", "harness", "profile", "against", "logs"],
+  string: [
+    "only",
+    "members",
+    "rooms",
+    "reps",
+    "seconds",
+    "harness",
+    "profile",
+    "against",
+    "logs",
+    "megabytes",
+  ],
   boolean: ["peers", "sources", "draw"],
 });
 const text = (flag: string) => options[flag] as string | undefined;
@@ -46,6 +58,7 @@ const kinds = text("only")?.split(",") ??
     "storm",
     "login",
     "room-storm",
+    "files",
     "catch-up",
     "entry",
     "paste",
@@ -157,6 +170,12 @@ async function all(): Promise<void> {
     }
     if (kinds.includes("room-storm") && executable) {
       await measure("room-storm", { people: 200, executable });
+    }
+    if (kinds.includes("files") && executable) {
+      const megabytes = Number(text("megabytes") ?? 300);
+      const most = ["file-bytes", "files-per-user", "files-per-room", "files-per-address", "files-bytes"];
+      const flags = [...most.map((flag) => `--${flag}=100G`), "--files-work-ms=4000"];
+      await measure("files", { megabytes, executable }, { ...own, flags });
     }
     if (kinds.includes("catch-up")) {
       await measure("catch-up", { messages: 10_000, executable, others });

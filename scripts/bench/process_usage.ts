@@ -17,6 +17,11 @@ export function rssKb(pid: number): number {
   return Number(/\d+/.exec(line)![0]);
 }
 
+/** The most resident memory that a process has had, in kB. @throws when it is gone */
+export function peakRssKb(pid: number): number {
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))![1]);
+}
+
 /** Bytes that a process has handed to the system to write so far, pipes and sockets among them. @throws when it is gone */
 export function writtenBytes(pid: number): number {
   return Number(/^wchar: (\d+)$/m.exec(read(`/proc/${pid}/io`))![1]);
