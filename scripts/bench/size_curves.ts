@@ -3,7 +3,7 @@
  * powers of ten; light and dark by what the reader prefers.
  */
 
-const width = 760, panelWidth = 224, panelHeight = 210, left = 44, top = 56, gap = 22;
+const width = 760, panelWidth = 204, panelHeight = 210, left = 54, top = 56, gap = 42;
 const modes = [["lat", "one message at a time"], ["thr", "64 on their way"], [
   "few",
   "the same, of 8 people",
@@ -35,7 +35,7 @@ ${panels.join("\n")}
 }
 
 function panel(mode: string, words: string, rows: readonly string[][], at: number): string {
-  const plot = panelWidth - 62; // names stand at the right
+  const plot = panelWidth - 66; // names stand at the right
   const x = (n: number) => at + plot * Math.log(n / sizes[0]) / Math.log(sizes[1] / sizes[0]);
   const y = (us: number) => top + panelHeight * (1 - Math.log(us / costs[0]) / Math.log(costs[1] / costs[0]));
   const parts = [`<text x="${at}" y="${top - 10}">${words}</text>`];
