@@ -15,7 +15,7 @@
  *   --peers         InspIRCd, ngIRCd, NATS and Mosquitto, with TLS, in turns with this; --harness DIR says where
  *                   their harness is (default: ../shared/peers); only fan-out, N = 500 unless --members; with
  *                   --only small-rooms: Prosody with its archive in SQLite (prosody and lua-dbi-sqlite3 of Debian)
- *   --draw          write scripts/bench/performance.svg of what was measured
+ *   --draw          write scripts/bench/performance.svg of what was measured; with --peers, scripts/bench/sizes.svg
  *   --profile MODE  one run of lat, thr or few at N = 500, or of small1 or small64 in 100 rooms of five, with the
  *                   server's profile
  */
@@ -30,6 +30,7 @@ import { Prosody } from "./prosody.ts";
 import { profileServer } from "./profile.ts";
 import { buildReceivers } from "./receivers.ts";
 import { freePort, ServerProcess } from "./server_process.ts";
+import { drawSizes } from "./size_curves.ts";
 import { startUpTimes } from "./start_up.ts";
 
 const options = parseArgs(Deno.args, {
@@ -219,7 +220,7 @@ else if (options.peers && kinds.includes("small-rooms")) {
   }
   console.log(asTable(medians(rows)));
 } else if (options.peers) {
-  await comparePeers({
+  const measured = await comparePeers({
     harness: text("harness") ?? "../shared/peers",
     sizes: (text("members") ?? "500").split(",").map(Number),
     reps,
@@ -230,4 +231,8 @@ else if (options.peers && kinds.includes("small-rooms")) {
       return rows.slice(before);
     },
   });
+  if (options.draw) {
+    const title = "CPU of the server for a delivery; medians of one run, two shared cores";
+    await Deno.writeTextFile("scripts/bench/sizes.svg", drawSizes(title, measured));
+  }
 } else await all();

@@ -24,8 +24,8 @@ export interface Comparison {
   ours(members: number): Promise<string[]>;
 }
 
-/** Runs all in turns and prints medians, then our numbers divided by each peer's, by turn. */
-export async function comparePeers({ harness, sizes, reps, seconds, ours }: Comparison): Promise<void> {
+/** Runs all in turns and prints medians, then our numbers divided by each peer's, by turn. @returns the medians */
+export async function comparePeers({ harness, sizes, reps, seconds, ours }: Comparison): Promise<string[][]> {
   const rows: string[] = [];
   for (const n of sizes) {
     for (let rep = 0; rep < reps; rep++) {
@@ -34,7 +34,8 @@ export async function comparePeers({ harness, sizes, reps, seconds, ours }: Comp
       rows.push(...await ours(n));
     }
   }
-  console.log(asTable(medians(rows)));
+  const all = medians(rows);
+  console.log(asTable(all));
   console.log(
     "ratios, ours / theirs: the median over turns of cpu_us/deliv and of p99_us (below 1: ours is less)",
   );
@@ -49,6 +50,7 @@ export async function comparePeers({ harness, sizes, reps, seconds, ours }: Comp
       console.log(`chat / ${peer} N=${n}: ${parts.join(" · ")}`);
     }
   }
+  return all;
 }
 
 function rowsOf(rows: readonly string[], mode: string, peer: string, n: number): string[][] {
