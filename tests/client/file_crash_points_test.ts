@@ -164,7 +164,9 @@ function reader(at: number): Promise<number> {
     }
     if (!isOver) await end(killed);
     const again = join(world, home, "sahnawaz", take);
-    await until("it is there", () => isThere() && !names(into).some((name) => name.endsWith(".part")));
+    await until("it is there", () => isThere() && !names(into).some((name) => name.endsWith(".part")), {
+      instead: () => ` at point ${at}; instead: ${names(into)}`,
+    });
     await end(again);
     assertEquals(names(into).filter((name) => !name.startsWith("report")), [], `point ${at}`);
     for (const name of names(into)) {

@@ -4,7 +4,6 @@
  */
 
 import { equals } from "@std/bytes/equals";
-import { dirname } from "@std/path";
 import type { Clock } from "../../clock.ts";
 import { sleep } from "../../clock.ts";
 import { TagMismatch } from "../../crypto/seal.ts";
@@ -16,7 +15,8 @@ import { LinkLost, RequestRefused } from "../connection/connection_errors.ts";
 import type { RoomEvent } from "../room_events.ts";
 import type { MemberRoom } from "../rooms/member_room.ts";
 import type { FileOffer } from "./file_offer.ts";
-import { PartFile, removePart } from "./part_file.ts";
+import { exists } from "../../storage/private_file.ts";
+import { PartFile, removePart, savedBefore } from "./part_file.ts";
 import { TransferProgress } from "./transfer_progress.ts";
 import { TransferWindow } from "./transfer_window.ts";
 
@@ -67,9 +67,7 @@ export class Downloads {
       throw new ChatError(`"${offer.name}" is on its way already`, "/files shows it");
     }
     if (offer.part === undefined) {
-      const part = PartFile.begin(dir, offer.name, offer.size);
-      part.close();
-      room.setFile(id, { ...offer, part: part.path });
+      room.setFile(id, { ...offer, part: PartFile.placeIn(dir, offer.name) });
     }
     this.#start(room, id);
   }
@@ -120,8 +118,12 @@ export class Downloads {
   }
 
   async #run(room: MemberRoom, id: string, signal: AbortSignal): Promise<void> {
+    await room.settled; // where its part is is written down before there is one
     const offer = room.files[id];
-    const part = await this.#part(room, id, offer);
+    if (offer?.part === undefined) return; // not wanted any more
+    const saved = exists(offer.part) ? null : await savedBefore(offer.part, offer.name, offer);
+    if (saved !== null) return this.#saved(room, id, offer, saved);
+    const part = await this.#part(offer);
     try {
       while (!await this.#fetch(room, id, offer, part, signal)) {
         await sleep(this.parts.clock, againMs, signal);
@@ -130,23 +132,21 @@ export class Downloads {
       if (!equals(part.digest(), offer.sha256)) {
         throw new CannotGet(offer.name, `it is not what ${offer.from} has sent`, "nothing of it was kept");
       }
-      const path = await part.finish();
-      room.dropFile(id);
-      this.parts.show(
-        { type: "saved", room: room.label, id, name: offer.name, path, size: offer.size },
-        room,
-      );
+      this.#saved(room, id, offer, await part.finish());
     } finally {
       part.close();
     }
   }
 
-  async #part(room: MemberRoom, id: string, offer: FileOffer): Promise<PartFile> {
+  #saved(room: MemberRoom, id: string, { name, size }: FileOffer, path: string): void {
+    room.dropFile(id);
+    this.parts.show({ type: "saved", room: room.label, id, name, path, size }, room);
+  }
+
+  async #part(offer: FileOffer): Promise<PartFile> {
     const known = await PartFile.resume(offer.part!, offer.name, offer.size);
     if (known) return known;
-    const begun = PartFile.begin(dirname(offer.part!), offer.name, offer.size);
-    room.setFile(id, { ...offer, part: begun.path });
-    return begun;
+    return PartFile.begin(offer.part!, offer.name, offer.size);
   }
 
   /** @returns false when the server has too much to do now */

@@ -5,6 +5,9 @@
 
 import { createHash, type Hash } from "node:crypto";
 import { basename, dirname, join } from "@std/path";
+import { equals } from "@std/bytes/equals";
+import { exists } from "../../storage/private_file.ts";
+import { FileSource } from "./file_source.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError } from "../../errors.ts";
 import { chunkBytes } from "../../protocol/file/file_chunk.ts";
@@ -51,23 +54,28 @@ export class PartFile {
     private readonly size: number,
   ) {}
 
-  /** Begins one in a folder, which is made if it is not there. @throws ChatError */
-  static begin(dir: string, name: string, size: number): PartFile {
+  /** Where one may be begun: in a folder, which is made if it is not there. @throws ChatError */
+  static placeIn(dir: string, name: string): string {
     try {
       Deno.mkdirSync(dir, { recursive: true });
-      for (let n = 1; n <= maxNumber; n++) {
-        const path = join(dir, `.${numberedName(name, n)}.part`);
-        try {
-          const file = Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o600 });
-          return new PartFile(file, path, name, size);
-        } catch (error) {
-          if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-        }
-      }
     } catch (error) {
-      throw cannotSave(dir, error, size);
+      throw cannotSave(dir, error, 0);
+    }
+    for (let n = 1; n <= maxNumber; n++) {
+      const path = join(dir, `.${numberedName(name, n)}.part`);
+      if (!exists(path)) return path;
     }
     throw new CannotSave(dir, "too many files of that name are there", "give another folder");
+  }
+
+  /** Begins one. @param path from {@link PartFile.placeIn} @throws ChatError, also when something stands there by now */
+  static begin(path: string, name: string, size: number): PartFile {
+    try {
+      const file = Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o600 });
+      return new PartFile(file, path, name, size);
+    } catch (error) {
+      throw cannotSave(dirname(path), error, size);
+    }
   }
 
   /**
@@ -171,12 +179,55 @@ function place(part: string, dir: string, name: string): string {
       Deno.removeSync(part);
       return path;
     } catch (error) {
-      if (error instanceof Deno.errors.AlreadyExists) continue;
+      if (error instanceof Deno.errors.AlreadyExists) {
+        if (!isSameFile(part, path)) continue;
+        Deno.removeSync(part); // a program that was killed had come so far
+        return path;
+      }
       if (renamed(part, path)) return path; // not every file system has links
       throw error;
     }
   }
   throw new CannotSave(dir, "too many files of that name are there", "give another folder");
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [Deno.lstatSync(one), Deno.lstatSync(other)];
+  return a.ino !== null && a.ino === b.ino && a.dev === b.dev;
+}
+
+/**
+ * The file that is at its place already: a program that was killed had come so far.
+ *
+ * @param part where its part was @returns null when it is not
+ */
+export async function savedBefore(
+  part: string,
+  name: string,
+  { size, sha256 }: { readonly size: number; readonly sha256: Uint8Array },
+): Promise<string | null> {
+  for (let n = 1; n <= maxNumber; n++) {
+    const path = join(dirname(part), numberedName(name, n));
+    if (!exists(path)) return null;
+    if (await isThatFile(path, size, sha256)) return path;
+  }
+  return null;
+}
+
+async function isThatFile(path: string, size: number, sha256: Uint8Array): Promise<boolean> {
+  try {
+    const info = Deno.lstatSync(path);
+    if (!info.isFile || info.size !== size) return false;
+    const source = await FileSource.open(path);
+    try {
+      await source.skipTo(size, () => true);
+      return equals(source.digest(), sha256);
+    } finally {
+      source.close();
+    }
+  } catch {
+    return false; // it cannot be read: it is not ours to judge
+  }
 }
 
 /** Renames over a name that was free and is ours now. @returns false when it was not free */
