@@ -2,12 +2,13 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { sha256 } from "../../lib/crypto/hash.ts";
 import { FileSource } from "../../lib/client/files/file_source.ts";
 import type { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import type { MessageEvent, RoomEvent } from "../../lib/client/room_events.ts";
 import { chunkBytes, sealChunk } from "../../lib/protocol/file/file_chunk.ts";
+import { sampled, times } from "../fakes/sampled.ts";
 import { seededRandom } from "../fakes/seeded_random.ts";
 import { until } from "../fakes/until.ts";
 import { type Client, type World, worldTest } from "../fakes/world.ts";
@@ -281,7 +282,7 @@ worldTest("a hundred small files at once all arrive, and a line between them", a
   for (const name of [names[0], names[99]]) {
     await assertSame(join(world.dir, name), join(folder(world), name));
   }
-});
+}, { limits: { sendBurst: 1000, sendsPerSecond: 1000 } });
 
 const refused: readonly [string, (world: World) => Promise<string> | string, RegExp][] = [
   ["a folder", (world) => world.dir, /it is a folder/],
@@ -373,3 +374,61 @@ async function pipe(world: World): Promise<string> {
   await new Deno.Command("sh", { args: ["-c", `mkfifo '${path}'`] }).output();
   return path;
 }
+
+worldTest(
+  `five gigabytes: the last chunks, beyond 4 GiB, go up and down as the first ones do (${sampled})`,
+  async (world) => {
+    let [ira, dana] = await two(world);
+    const size = times(300, 5120) * 1024 ** 2, chunks = Math.ceil(size / chunkBytes), known = chunks - 20;
+    const path = join(world.dir, "sparse.bin");
+    await Deno.writeFile(path, new Uint8Array(0));
+    await Deno.truncate(path, size);
+    const file = await Deno.open(path, { write: true });
+    await file.seek(size - 1_000_000, Deno.SeekMode.Start);
+    await file.write(random(1_000_000));
+    file.close();
+    ira.view.type(`/send ${path}`);
+    const { index } = world.server.rooms.blobs;
+    await until("it has begun", () => index.size === 1, { timeoutMs: 60_000 });
+    ira.chat.quit();
+    await ira.done;
+    await world.crashServer();
+    await world.startServer();
+    // What the server has of it already: as if all but the last chunks had come before.
+    const { blobs } = world.server.rooms;
+    const [{ id }] = [...blobs.index.all()];
+    await world.server.rooms.propose({ kind: "blob at", id, next: known });
+    await Deno.mkdir(dirname(blobPath(world, id)), { recursive: true });
+    await Deno.writeFile(blobPath(world, id), new Uint8Array(0), { mode: 0o600 });
+    await Deno.truncate(blobPath(world, id), known * (chunkBytes + 48));
+    ira = await world.enter("ira");
+    const told = await dana.view.until(has("sparse.bin"), "told of").catch(async () =>
+      await dana.view.until(has("sparse.bin"))
+    );
+    assert(told.type === "message");
+    assertEquals((await Deno.stat(blobPath(world, id))).size, chunks * (chunkBytes + 48));
+    const part = join(world.dir, ".sparse.bin.part");
+    await Deno.writeFile(part, new Uint8Array(0));
+    await Deno.truncate(part, known * chunkBytes); // all of it zeros, as the file is
+    const offer = room(dana).files[told.msgId];
+    room(dana).setFile(told.msgId, { ...offer, part });
+    dana.chat.quit();
+    await dana.done;
+    dana = await world.enter("dana");
+    await until("it is saved", () => dana.view.events.some((e) => e.type === "saved"), { timeoutMs: 60_000 });
+    assertEquals((await Deno.stat(join(world.dir, "sparse.bin"))).size, size);
+    assertEquals(
+      dana.view.events.filter((e) => e.type === "saved" && e.path.endsWith("sparse (2).bin")).length,
+      1,
+    );
+  },
+  {
+    limits: {
+      fileBytes: 2 ** 40,
+      filesPerUser: 2 ** 40,
+      filesPerRoom: 2 ** 40,
+      filesPerAddress: 2 ** 40,
+      filesBytes: 2 ** 40,
+    },
+  },
+);

@@ -190,6 +190,7 @@ export class Downloads {
     await writing;
     signal.throwIfAborted();
     if (failure === null) return true;
+    progress.waits();
     if (failure instanceof TagMismatch || failure instanceof Malformed) {
       throw new CannotGet(
         name,

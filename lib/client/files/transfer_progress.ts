@@ -24,6 +24,7 @@ export interface ToldTransfer {
 /** The progress of one transfer. */
 export class TransferProgress {
   #told = -Infinity;
+  #done = 0;
   #samples: [ms: number, done: number][] = [];
 
   /** @param show tells */
@@ -33,8 +34,15 @@ export class TransferProgress {
     private readonly show: (event: RoomEvent) => void,
   ) {}
 
+  /** It does not go on now: there is no connection, or the server has too much to do. */
+  waits(): void {
+    this.#samples = [];
+    this.at(this.#done, true);
+  }
+
   /** So many bytes are there. @param isWaiting it does not go on now */
   at(done: number, isWaiting = false): void {
+    this.#done = done;
     const now = this.clock.now();
     this.#samples = [...this.#samples.filter(([ms]) => now - ms <= rateMs && ms <= now), [now, done]];
     if (Math.abs(now - this.#told) < everyMs && !isWaiting) return;

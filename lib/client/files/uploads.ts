@@ -234,7 +234,6 @@ export class Uploads {
         }
         if (!isPassing(error)) throw error;
       }
-      this.#progressOf(upload, room).at(0, true);
       await sleep(this.parts.clock, waitMs, signal);
       if (signal.aborted) return;
       if (!this.parts.connection()) throw new LinkLost();
@@ -331,10 +330,16 @@ export class Uploads {
         );
       }
       await Promise.all(answers);
+    } catch (error) {
+      if (error instanceof LinkLost) progress.waits();
+      throw error;
     } finally {
       source.close();
     }
-    if (failure !== null) throw failure;
+    if (failure !== null) {
+      progress.waits();
+      throw failure;
+    }
     signal.throwIfAborted();
     return (await begin()).until;
   }
