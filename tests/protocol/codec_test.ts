@@ -143,6 +143,12 @@ const samples: LinkMessage[] = [
   { type: "PRESENCE", room: id, what: 1, ids: [id] },
   { type: "TRANSIT", room: id, key: 7, secret: id },
   { type: "HEAD", room: id, pos: 3, signature: new Uint8Array(64) },
+  { type: "BLOB_PUT", ref: 7, file: new Uint8Array(16), index: 9, chunk: new Uint8Array(300) },
+  { type: "BLOB_GET", ref: 7, file: new Uint8Array(16), index: 9 },
+  { type: "BLOB", ref: 7, chunk: new Uint8Array(300) },
+  { type: "BLOB_NEW", ref: 7, room: id, file: new Uint8Array(16), chunks: 2, lastBytes: 61_440 },
+  { type: "BLOB_AT", ref: 7, next: 1, until: 9 },
+  { type: "BLOB_DROP", ref: 7, file: new Uint8Array(16) },
   { type: "CHAIN_GET", ref: 7, room: id, epoch: newestEpoch, use: new Uint8Array(96) },
   { type: "CHAIN", ref: 7, pos: 9, hash: id, signature: new Uint8Array(64), commit: new Uint8Array(300) },
 ];
@@ -168,7 +174,7 @@ for (const message of samples) {
     }
     const longer = Uint8Array.from([...bytes, 0]);
     new DataView(longer.buffer).setUint32(1, bytes.length - 4);
-    const open = ["COMMIT", "SEND", "ENTRY", "ANSWER", "CHAIN"].includes(message.type);
+    const open = ["COMMIT", "SEND", "ENTRY", "ANSWER", "CHAIN", "BLOB_PUT", "BLOB"].includes(message.type);
     if (!open) assertThrows(() => decodeMessages(longer, from), Malformed);
   });
 }

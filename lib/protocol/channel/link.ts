@@ -30,6 +30,7 @@ import {
   closeReasons,
   decodeMessages,
   encodeMessage,
+  isToBeCarried,
   type LinkMessage,
   typeOf,
 } from "./link_messages.ts";
@@ -151,9 +152,8 @@ export class Link {
 
   /** Sends one message that is encoded already: a broadcast is encoded once for all links. */
   sendEncoded(message: Bytes): void {
-    const type = typeOf(message);
-    this.onFrame?.("out", [type], message.length);
-    this.#enqueue(carriedTypes.has(type) ? carry(message) : message, message.length);
+    this.onFrame?.("out", [typeOf(message)], message.length);
+    this.#enqueue(isToBeCarried(message) ? carry(message) : message, message.length);
   }
 
   /** Sends a transit frame of a key that this link was given. */

@@ -220,6 +220,11 @@ const byCode = new Map<number, [Name, "up" | "down" | "both", Layout<unknown>]>(
 /** Messages that are ciphertext but for a few numbers: they travel in carried frames (protocol §6.2), and never in records. */
 export const carriedTypes: ReadonlySet<Name> = new Set<Name>(["BLOB_PUT", "BLOB"]);
 
+/** Whether an encoded message is one of them. */
+export function isToBeCarried(message: Uint8Array): boolean {
+  return message[0] === table.BLOB_PUT[0] || message[0] === table.BLOB[0];
+}
+
 /** Encodes as it stands inside a record: u8 type ‖ u32 len ‖ body. */
 export function encodeMessage(message: LinkMessage): Bytes {
   const [code, , layout] = table[message.type];
