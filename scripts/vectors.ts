@@ -56,7 +56,6 @@ import { signHead, viewOfNothing } from "../lib/protocol/group/signed_head.ts";
 import { siteOf } from "../lib/protocol/group/site.ts";
 import { RecordSealer } from "../lib/protocol/channel/records.ts";
 import { carry } from "../lib/protocol/channel/carried.ts";
-import { encodeMessage } from "../lib/protocol/channel/link_messages.ts";
 import { chunkBytes, chunkCount, lastChunkBytes, sealChunk } from "../lib/protocol/file/file_chunk.ts";
 import { encodeFileMessage } from "../lib/protocol/file/file_message.ts";
 import { edgeCases } from "./ed25519_edges.ts";
@@ -635,8 +634,7 @@ await write("file", async () => {
     words: "as promised",
   };
   const chunk = random(40);
-  const put = encodeMessage({ type: "BLOB_PUT", ref: 7, file: fileId, index: 3, chunk });
-  const frame = carry(put);
+  const frame = carry({ type: "BLOB_PUT", ref: 7, file: fileId, index: 3, chunk });
   const link = new RecordSealer(traffic);
   const wire = new Uint8Array(frame.shared.length + tagBytes);
   link.putTransit(frame, wire);

@@ -13,6 +13,7 @@ import type { Bytes } from "./bytes.ts";
 import { NativeCipher } from "./native_cipher.ts";
 
 const blockBytes = 16;
+const zeroIv = new Uint8Array(blockBytes);
 const wordBytes = 4;
 /** Below, two views cost more than they save. */
 const minWordwiseBytes = 1024;
@@ -98,20 +99,22 @@ export function encryptCfb(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Arra
   }
 }
 
-/** The same by WebCrypto, on other threads: for large texts. */
+/** The same by WebCrypto, on other threads: for large texts. @param into takes as many bytes as there are */
 export async function encryptCfbOnThreads(
   key: Uint8Array,
   iv: Uint8Array,
   plaintext: Uint8Array,
-): Promise<Bytes> {
-  const blocks = Math.ceil(plaintext.length / blockBytes);
-  const fed = new Uint8Array(blocks * blockBytes);
+  into: Uint8Array,
+): Promise<void> {
+  const { length } = plaintext;
+  const blocks = Math.ceil(length / blockBytes);
+  const cbc = await crypto.subtle.importKey("raw", key as Bytes, "AES-CBC", false, ["encrypt"]);
+  const fed = feed(blocks);
   fed.set(iv);
   fed.set(plaintext.subarray(0, (blocks - 1) * blockBytes), blockBytes);
-  const cbc = await crypto.subtle.importKey("raw", key as Bytes, "AES-CBC", false, ["encrypt"]);
-  const zeros = new Uint8Array(blockBytes);
-  const padded = await crypto.subtle.encrypt({ name: "AES-CBC", iv: zeros }, cbc, fed);
-  return xorInto(new Uint8Array(padded, 0, fed.length), plaintext); // without the block of padding
+  // What is fed is copied before this returns.
+  const stream = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-CBC", iv: zeroIv }, cbc, fed));
+  into.set(xorInto(stream.subarray(0, blocks * blockBytes), plaintext)); // without the block of padding
 }
 
 /** Undoes {@link encryptCfb}. @param ciphertext the caller has verified its MAC */

@@ -42,17 +42,24 @@ export function seal(
   return concat(ct, hmac(km, u32(ad.length), ad, ct));
 }
 
-/** The same, for a large text: the cipher runs on other threads. */
+/**
+ * The same, for a large text: the cipher runs on other threads.
+ *
+ * @param plaintext must not change until this resolves
+ * @param into takes ciphertext ‖ tag
+ */
 export async function sealLarge(
   secret: Uint8Array,
   label: string,
   salt: Uint8Array,
   ad: Uint8Array,
   plaintext: Uint8Array,
-): Promise<Bytes> {
+  into: Uint8Array,
+): Promise<void> {
   const { ke, km, iv } = keys(secret, label, salt);
-  const ct = await encryptCfbOnThreads(ke, iv, plaintext);
-  return concat(ct, hmac(km, u32(ad.length), ad, ct));
+  const ct = into.subarray(0, plaintext.length);
+  await encryptCfbOnThreads(ke, iv, plaintext, ct);
+  into.set(hmac(km, u32(ad.length), ad, ct), plaintext.length);
 }
 
 /**

@@ -43,7 +43,7 @@ export async function runFiles(run: FilesRun, print: (row: string) => void): Pro
     await fill(path, megabytes);
     const up = sender.join("--room", "files", "--json", "--listen");
     await up.until('"type":"entered"');
-    const down = reader.join("--room", "files", "--json", "--listen", "--download-dir", dir);
+    const down = reader.join("--room", "files", "--json", "--listen", "--download-dir", `${dir}/in`);
     await down.until('"type":"entered"');
     const send = async (text: string) => {
       await up.say(`${JSON.stringify({ type: "send", path, text })}\n`);

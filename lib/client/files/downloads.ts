@@ -66,16 +66,17 @@ export class Downloads {
     if (this.#running.has(id)) {
       throw new ChatError(`"${offer.name}" is on its way already`, "/files shows it");
     }
-    if (offer.part === undefined) {
+    const isResumed = offer.part !== undefined;
+    if (!isResumed) {
       room.setFile(id, { ...offer, part: PartFile.placeIn(dir, offer.name) });
     }
-    this.#start(room, id);
+    this.#start(room, id, isResumed);
   }
 
   /** The server is there: what was wanted in a room goes on. */
   resume(room: MemberRoom): void {
     for (const [id, { part }] of Object.entries(room.files)) {
-      if (part !== undefined && !this.#running.has(id)) this.#start(room, id);
+      if (part !== undefined && !this.#running.has(id)) this.#start(room, id, true);
     }
   }
 
@@ -91,10 +92,10 @@ export class Downloads {
     return true;
   }
 
-  #start(room: MemberRoom, id: string): void {
+  #start(room: MemberRoom, id: string, isResumed: boolean): void {
     const control = new AbortController();
     this.#running.set(id, control);
-    this.#run(room, id, control.signal).catch((error) => {
+    this.#run(room, id, isResumed, control.signal).catch((error) => {
       if (control.signal.aborted || error instanceof LinkLost) return; // the next connection goes on
       if (!(error instanceof ChatError)) return this.parts.bug(error);
       this.#failed(room, id, error);
@@ -117,11 +118,11 @@ export class Downloads {
     }
   }
 
-  async #run(room: MemberRoom, id: string, signal: AbortSignal): Promise<void> {
+  async #run(room: MemberRoom, id: string, isResumed: boolean, signal: AbortSignal): Promise<void> {
     await room.settled; // where its part is is written down before there is one
     const offer = room.files[id];
     if (offer?.part === undefined) return; // not wanted any more
-    const saved = exists(offer.part) ? null : await savedBefore(offer.part, offer.name, offer);
+    const saved = isResumed && !exists(offer.part) ? await savedBefore(offer.part, offer.name, offer) : null;
     if (saved !== null) return this.#saved(room, id, offer, saved);
     const part = await this.#part(offer);
     try {

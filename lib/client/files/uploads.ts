@@ -299,11 +299,13 @@ export class Uploads {
     try {
       await source.skipTo(next * chunkBytes, () => !signal.aborted);
       let reading = next;
+      // One more than are being sealed: what is read must not change until it is.
+      const ring = Array.from({ length: Math.min(chunks, sealsAhead + 1) }, () => new Uint8Array(chunkBytes));
       const readAhead = async () => {
         while (reading < chunks && seals.length < sealsAhead) {
           const index = reading++;
           const isLast = index === chunks - 1;
-          const plain = new Uint8Array(isLast ? lastBytes : chunkBytes);
+          const plain = isLast ? new Uint8Array(lastBytes) : ring[index % ring.length];
           const expected = Math.min(chunkBytes, size - index * chunkBytes);
           const n = await source.read(plain.subarray(0, expected));
           if (n < expected) throw new Changed();

@@ -5,12 +5,14 @@
  *   wire = u32 (0x4000 0000 | len) ‖ body[len] ‖ tag[32]          tag as of a transit frame: records.ts
  */
 
-import { type Bytes, concat, u32 } from "../../crypto/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
+import { carriedHeadBytes } from "./frames.ts";
+import { encodeBehind, type LinkMessage } from "./link_messages.ts";
 import type { TransitFrame } from "./transit.ts";
 
-/** An encoded message as what a link's tag is made of. */
-export function carry(message: Bytes): TransitFrame {
-  const shared = concat(u32((0x4000_0000 | message.length) >>> 0), message);
+/** A message as what a link's tag is made of. */
+export function carry(message: LinkMessage): TransitFrame {
+  const shared = encodeBehind(new Uint8Array(carriedHeadBytes), message);
+  new DataView(shared.buffer, shared.byteOffset).setUint32(0, 0x4000_0000 | shared.length - carriedHeadBytes);
   return { shared, digest: sha256(shared) };
 }

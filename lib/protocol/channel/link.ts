@@ -30,7 +30,6 @@ import {
   closeReasons,
   decodeMessages,
   encodeMessage,
-  isToBeCarried,
   type LinkMessage,
   typeOf,
 } from "./link_messages.ts";
@@ -147,13 +146,16 @@ export class Link {
 
   /** Sends one message. */
   send(message: LinkMessage): void {
-    this.sendEncoded(encodeMessage(message));
+    if (!carriedTypes.has(message.type)) return this.sendEncoded(encodeMessage(message));
+    const frame = carry(message);
+    this.onFrame?.("out", [message.type], frame.shared.length);
+    this.#enqueue(frame, frame.shared.length);
   }
 
   /** Sends one message that is encoded already: a broadcast is encoded once for all links. */
   sendEncoded(message: Bytes): void {
     this.onFrame?.("out", [typeOf(message)], message.length);
-    this.#enqueue(isToBeCarried(message) ? carry(message) : message, message.length);
+    this.#enqueue(message, message.length);
   }
 
   /** Sends a transit frame of a key that this link was given. */
@@ -168,6 +170,13 @@ export class Link {
     return this.#kept.length === length ? this.#kept : this.#kept.subarray(0, length);
   }
   #kept: Bytes = nothing;
+
+  /** The same for a chunk: who moves files writes one after the other. */
+  #memoryOfChunk(length: number): Bytes {
+    if (this.#keptChunk.length < length) this.#keptChunk = new Uint8Array(length);
+    return this.#keptChunk.subarray(0, length);
+  }
+  #keptChunk: Bytes = nothing;
 
   #enqueue(item: Bytes | TransitFrame, bytes: number): void {
     if (this.#end !== null || this.#closing) return;
@@ -402,7 +411,9 @@ export class Link {
     if (this.#waiting.length === 1) {
       const only = this.#waiting.pop()!;
       this.#waitingBytes = 0;
-      const wire = this.#memory(wireLength(only));
+      const wire = only instanceof Uint8Array || !isCarried(only.shared)
+        ? this.#memory(wireLength(only))
+        : this.#memoryOfChunk(wireLength(only));
       put(sealer, only, wire);
       return wire;
     }
@@ -460,7 +471,7 @@ export class Link {
   #rest(): void {
     this.established.sealer.rest();
     this.established.opener.rest();
-    this.#kept = nothing;
+    this.#kept = this.#keptChunk = nothing;
   }
 }
 

@@ -220,18 +220,18 @@ const byCode = new Map<number, [Name, "up" | "down" | "both", Layout<unknown>]>(
 /** Messages that are ciphertext but for a few numbers: they travel in carried frames (protocol §6.2), and never in records. */
 export const carriedTypes: ReadonlySet<Name> = new Set<Name>(["BLOB_PUT", "BLOB"]);
 
-/** Whether an encoded message is one of them. */
-export function isToBeCarried(message: Uint8Array): boolean {
-  return message[0] === table.BLOB_PUT[0] || message[0] === table.BLOB[0];
-}
-
 /** Encodes as it stands inside a record: u8 type ‖ u32 len ‖ body. */
 export function encodeMessage(message: LinkMessage): Bytes {
+  return encodeBehind(new Uint8Array(0), message);
+}
+
+/** The same, with something before it. @param head bytes */
+export function encodeBehind(head: Uint8Array, message: LinkMessage): Bytes {
   const [code, , layout] = table[message.type];
-  const w = new Writer(128 + largePart(message)).u8(code).u32(0);
+  const w = new Writer(128 + largePart(message)).raw(head).u8(code).u32(0);
   (layout as Layout<unknown>).write(w, message);
   const bytes = w.done();
-  new DataView(bytes.buffer).setUint32(1, bytes.length - 5);
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(head.length + 1, bytes.length - head.length - 5);
   return bytes;
 }
 

@@ -8,7 +8,7 @@
  * chunk. So the server sees sizes in steps.
  */
 
-import { type Bytes, concat } from "../../crypto/bytes.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { open, sealLarge, tagBytes } from "../../crypto/seal.ts";
 import { Malformed } from "../../errors.ts";
@@ -66,15 +66,18 @@ function associated({ fileId, chunks }: ChunkKey, index: number): Bytes {
   return new Writer(25).raw(fileId).u64(index).u8(index === chunks - 1 ? 1 : 0).done();
 }
 
-/** Seals one chunk, on other threads. @param plain padded @param random gives the salt */
+/** Seals one chunk, on other threads. @param plain padded; must not change until this resolves @param random gives the salt */
 export async function sealChunk(
   key: ChunkKey,
   index: number,
   plain: Uint8Array,
   random: RandomSource,
 ): Promise<Bytes> {
+  const chunk = new Uint8Array(plain.length + chunkOverheadBytes);
   const salt = random(16);
-  return concat(salt, await sealLarge(key.key, label, salt, associated(key, index), plain));
+  chunk.set(salt);
+  await sealLarge(key.key, label, salt, associated(key, index), plain, chunk.subarray(salt.length));
+  return chunk;
 }
 
 /**
