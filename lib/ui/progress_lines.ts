@@ -25,9 +25,10 @@ export class ProgressLines {
     const now = this.clock.now();
     const quarter = Math.floor(percent(event.done, event.size) / 25);
     const told = this.#told.get(event.id);
-    const isDue = !told || (quarter > told.quarter && quarter < 4 && Math.abs(now - told.ms) >= everyMs);
-    if (!isDue) return null;
-    this.#told.set(event.id, { quarter, ms: now });
+    if (told && (quarter <= told.quarter || quarter >= 4)) return null;
+    const isDue = !told || Math.abs(now - told.ms) >= everyMs;
+    this.#told.set(event.id, { quarter, ms: isDue ? now : told.ms });
+    if (!isDue) return null; // this quarter went by too fast
     return progressLine(event);
   }
 }

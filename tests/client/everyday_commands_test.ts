@@ -306,6 +306,8 @@ const words = {
   commands,
   people: ["sony", "sofia", "Bob"],
   rooms: ["lobby", "dev", "@sony"],
+  files: ["report (2).pdf", "report.pdf", "other"],
+  paths: (begun: string) => ["my notes.txt", "notes/", "now.txt"].filter((path) => path.startsWith(begun)),
 };
 const offers: [before: string, from: number, words: readonly string[]][] = [
   ["so", 0, ["sony: ", "sofia: "]],
@@ -323,6 +325,11 @@ const offers: [before: string, from: number, words: readonly string[]][] = [
   ["/switch @", 8, ["@sony"]],
   ["/help wh", 6, ["who", "whois", "why"]],
   ["/who s", 5, []],
+  ["/get", 0, ["/get "]],
+  ["/get re", 5, ["report (2).pdf", "report.pdf"]],
+  ["/get report (", 5, ["report (2).pdf"]],
+  ["/send no", 6, ["notes/", "now.txt"]],
+  ["/send my notes", 6, ["my notes.txt"]],
   ["//so", 2, []],
   ["/nonsense s", 10, []],
   ["zz", 0, []],

@@ -9,6 +9,8 @@ import type { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import type { MessageEvent, RoomEvent } from "../../lib/client/room_events.ts";
 import { chunkBytes, sealChunk } from "../../lib/protocol/file/file_chunk.ts";
 import { sampled, times } from "../fakes/sampled.ts";
+import { BlobsFailed } from "../../lib/server/blobs/blob_bytes.ts";
+import { DiskBlobs } from "../../lib/server/blobs/disk_blobs.ts";
 import { seededRandom } from "../fakes/seeded_random.ts";
 import { until } from "../fakes/until.ts";
 import { type Client, type World, worldTest } from "../fakes/world.ts";
@@ -430,5 +432,86 @@ worldTest(
       filesPerAddress: 2 ** 40,
       filesBytes: 2 ** 40,
     },
+  },
+);
+
+worldTest(
+  "a room that is ended while a file is on its way ends the way of it, and says so",
+  async (world) => {
+    const [ira, dana] = await two(world);
+    ira.view.type(`/send ${await made(world, "large.bin", random(largeBytes))}`);
+    await until(
+      "it has begun",
+      () => [...world.server.rooms.blobs.index.all()].some(({ next }) => next >= 16),
+    );
+    await world.server.rooms.propose({ kind: "retire", room: room(ira).state.id });
+    const failed = await ira.view.until((e) => e.type === "failed" && e.file === "large.bin");
+    assertMatch(failed.type === "failed" ? failed.why : "", /does not take it in this room|not in that room/);
+    assertEquals(dana.view.events.some(has("large.bin")), false);
+    assertEquals(world.server.rooms.blobs.index.size, 0);
+  },
+);
+
+class FullDisk extends DiskBlobs {
+  refusals = 5;
+  override write(name: string, at: number, bytes: Uint8Array): Promise<void> {
+    if (at > 0 && this.refusals-- > 0) return Promise.reject(new BlobsFailed("No space left on device"));
+    return super.write(name, at, bytes);
+  }
+}
+const fullDisk = new FullDisk(await Deno.makeTempDir({ prefix: "chat-test-" }));
+worldTest("a server whose disk is full costs time, and is told of; nothing is lost", async (world) => {
+  const [ira, dana] = await two(world);
+  const path = await made(world, "a.bin", random(10 * chunkBytes));
+  ira.view.type(`/send ${path}`);
+  await assertSame(path, await getsIt(dana, "a.bin"));
+  assertStringIncludes(ira.view.notices.join("\n"), "disk refuses what is written");
+  assertStringIncludes(world.log.join("\n"), "No space left on device");
+}, { blobBytes: fullDisk });
+
+worldTest(
+  "a full disk here is told with what is missing; what is there stays, and /get goes on with it",
+  async (world) => {
+    const [ira, dana] = await two(world);
+    const path = await made(world, "a.bin", random(30 * chunkBytes));
+    ira.view.type(`/send ${path}`);
+    await dana.view.until(has("a.bin"));
+    const { write } = Deno.FsFile.prototype;
+    let writes = 0;
+    Deno.FsFile.prototype.write = function (bytes) {
+      if (++writes <= 10) return write.call(this, bytes);
+      return Promise.reject(
+        Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" }),
+      );
+    };
+    try {
+      dana.view.type("/get");
+      const failed = await dana.view.until((e) => e.type === "download failed");
+      assertMatch(
+        failed.type === "download failed" ? failed.why : "",
+        /the disk is full; 1\.2 MB are missing/,
+      );
+    } finally {
+      Deno.FsFile.prototype.write = write;
+    }
+    assertEquals((await Deno.stat(join(folder(world), ".a.bin.part"))).size, 10 * chunkBytes);
+    dana.view.type("/get");
+    await dana.view.until(isSaved("a.bin"));
+    await assertSame(path, join(folder(world), "a.bin"));
+  },
+);
+
+worldTest(
+  "what a later version says is told as that; a file that says nonsense is no file",
+  async (world) => {
+    const [ira, dana] = await two(world);
+    room(ira).lines.enqueue(77, random(10));
+    room(ira).lines.enqueue(2, random(10));
+    ira.view.type("and a line");
+    await dana.view.hears("ira: and a line");
+    const told = dana.view.notices.join("\n");
+    assertStringIncludes(told, "ira sent something that this version does not know");
+    assertStringIncludes(told, "ira sent a file in a form that this version does not know");
+    assertEquals([dana.view.warnings, Object.keys(room(dana).files)], [[], []]);
   },
 );

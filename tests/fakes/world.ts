@@ -7,6 +7,7 @@ import { assert } from "@std/assert";
 import { test } from "./test.ts";
 import { setImmediate } from "node:timers";
 import { join } from "@std/path";
+import type { BlobBytes } from "../../lib/server/blobs/blob_bytes.ts";
 import { DiskBlobs } from "../../lib/server/blobs/disk_blobs.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
@@ -52,6 +53,7 @@ export interface ServerOptions {
   proxies?: ReadonlySet<string>;
   place?: string;
   retention?: Retention;
+  blobBytes?: BlobBytes;
   answering?: Answering | null;
   accounts?: Accounts | null;
   /** Runs something in a later turn of the event loop: when staged writes are flushed. */
@@ -146,7 +148,8 @@ export class World {
       proxies: options.proxies,
       place: options.place,
       retention: options.retention,
-      blobBytes: options.store?.memoryOnly ? null : new DiskBlobs(join(this.dir, "blobs")),
+      blobBytes: options.blobBytes ??
+        (options.store?.memoryOnly ? null : new DiskBlobs(join(this.dir, "blobs"))),
       answering: options.answering,
       accounts: options.accounts,
       defer: options.defer ?? ((act) => void setImmediate(act)),
