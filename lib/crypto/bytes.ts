@@ -33,6 +33,18 @@ export function plain(buffer: Uint8Array): Bytes {
   return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);
 }
 
+const largeBytes = 32 * 1024;
+
+/**
+ * Gives large memory back at once: the runtime's collector waits until tens of megabytes of such have gathered. Small
+ * memory, and what others may share, stays.
+ */
+export function release(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  if (buffer.byteLength < largeBytes || !(buffer instanceof ArrayBuffer) || buffer.detached) return;
+  buffer.transfer(0);
+}
+
 /** Compares secrets, tags and tokens in time that depends on their lengths only. */
 export function equalSecret(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);

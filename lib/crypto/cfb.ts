@@ -9,7 +9,7 @@
  * flips. Only seal.ts and protocol/records.ts call this, and both check the whole MAC first.
  */
 
-import type { Bytes } from "./bytes.ts";
+import { type Bytes, release } from "./bytes.ts";
 import { NativeCipher } from "./native_cipher.ts";
 
 const blockBytes = 16;
@@ -115,6 +115,7 @@ export async function encryptCfbOnThreads(
   // What is fed is copied before this returns.
   const stream = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-CBC", iv: zeroIv }, cbc, fed));
   into.set(xorInto(stream.subarray(0, blocks * blockBytes), plaintext)); // without the block of padding
+  release(stream);
 }
 
 /** Undoes {@link encryptCfb}. @param ciphertext the caller has verified its MAC */

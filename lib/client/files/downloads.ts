@@ -5,6 +5,7 @@
 
 import { equals } from "@std/bytes/equals";
 import type { Clock } from "../../clock.ts";
+import { release } from "../../crypto/bytes.ts";
 import { sleep } from "../../clock.ts";
 import { TagMismatch } from "../../crypto/seal.ts";
 import { ChatError, Malformed } from "../../errors.ts";
@@ -174,12 +175,17 @@ export class Downloads {
       signal.throwIfAborted();
       if (failure !== null) break;
       const got = connection.request((ref) => ({ type: "BLOB_GET", ref, file: fileId, index }), "BLOB");
-      const opened = got.then(({ chunk }) => openChunk({ fileId, key, chunks }, index, chunk, size));
+      const opened = got.then(({ chunk }) => {
+        const plain = openChunk({ fileId, key, chunks }, index, chunk, size);
+        release(chunk);
+        return plain;
+      });
       opened.catch(() => {});
       writing = writing.then(async () => {
         try {
           const plain = await opened;
           if (failure === null && !signal.aborted) await part.write(plain);
+          release(plain);
           progress.at(part.written);
         } catch (error) {
           failure ??= error;

@@ -31,6 +31,11 @@ export class TransferWindow {
     this.#onTheirWay++;
   }
 
+  /** Waits until none is on its way. */
+  async empty(): Promise<void> {
+    while (this.#onTheirWay > 0) await new Promise<void>((resolve) => this.#wake = resolve);
+  }
+
   /** One was answered. */
   answered(): void {
     this.#answered.push(this.clock.now());

@@ -7,9 +7,9 @@
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "../../hex.ts";
 import { type Clock, sleep } from "../../clock.ts";
-import type { Bytes } from "../../crypto/bytes.ts";
+import { type Bytes, release } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
-import { ChatError } from "../../errors.ts";
+import { ChatError, inWords } from "../../errors.ts";
 import { errorCodes } from "../../protocol/channel/link_messages.ts";
 import { chunkBytes, chunkCount, lastChunkBytes, sealChunk } from "../../protocol/file/file_chunk.ts";
 import { encodeFileMessage } from "../../protocol/file/file_message.ts";
@@ -195,9 +195,16 @@ export class Uploads {
       if (error instanceof LinkLost) return; // the next connection goes on
       if (!(error instanceof ChatError)) return this.parts.bug(error);
       this.#failed(upload, error);
-    }).finally(() => {
+    }).catch((error) => this.#trouble(error, upload)).finally(() => {
       if (this.#running.get(id) === control) this.#running.delete(id);
     });
+  }
+
+  /** What is on its way could not be written down: it is told, and tried again with the next start. */
+  #trouble(error: unknown, upload: Upload): void {
+    if (!(error instanceof ChatError)) return this.parts.bug(error);
+    const room = this.parts.room(upload.room);
+    this.parts.show({ type: "warning", room: room?.label ?? "", text: inWords(error) }, room);
   }
 
   #failed(upload: Upload, error: ChatError): void {
@@ -293,7 +300,6 @@ export class Uploads {
     progress.at(Math.min(size, next * chunkBytes));
     const source = await FileSource.open(upload.path);
     const seals: Promise<Bytes>[] = [];
-    const answers: Promise<void>[] = [];
     const window = new TransferWindow(this.parts.clock);
     let failure: unknown = null;
     try {
@@ -324,14 +330,13 @@ export class Uploads {
           (ref) => ({ type: "BLOB_PUT", ref, file: fileId, index, chunk }),
           "DONE",
         );
-        answers.push(
-          put.then(() => {
-            moved();
-            progress.at(Math.min(size, (index + 1) * chunkBytes));
-          }, (error) => failure ??= error).finally(() => window.answered()),
-        );
+        release(chunk); // it stands in its frame by now
+        put.then(() => {
+          moved();
+          progress.at(Math.min(size, (index + 1) * chunkBytes));
+        }, (error) => failure ??= error).finally(() => window.answered());
       }
-      await Promise.all(answers);
+      await window.empty();
     } catch (error) {
       if (error instanceof LinkLost) progress.waits();
       throw error;
@@ -368,7 +373,7 @@ export class Uploads {
   #tell(upload: Upload, room: MemberRoom, until: number): void {
     const { msgId, fileId, size, key, sha256, name, words } = upload;
     room.lines.sayFile(msgId, encodeFileMessage({ fileId, size, key, sha256: sha256!, until, name, words }));
-    void room.settled.then(() => this.#forget(upload)).catch((error) => this.parts.bug(error));
+    void room.settled.then(() => this.#forget(upload)).catch((error) => this.#trouble(error, upload));
   }
 }
 

@@ -11,7 +11,7 @@
  */
 
 import type { Clock } from "../../clock.ts";
-import { type Bytes, concat } from "../../crypto/bytes.ts";
+import { type Bytes, concat, release } from "../../crypto/bytes.ts";
 import { Malformed } from "../../errors.ts";
 import { tagBytes } from "../../crypto/seal.ts";
 import { type ByteConn, closeQuietly } from "./conn.ts";
@@ -278,6 +278,7 @@ export class Link {
           isCarried: isCarried(frame),
         });
         if (done) await done;
+        if (isCarried(frame) && frame.length === frame.buffer.byteLength) release(frame); // what was in it was copied
       }
     } catch (error) {
       this.#finish(isConnectionError(error) ? { how: "cut" } : { how: "fault" });
@@ -411,10 +412,10 @@ export class Link {
     if (this.#waiting.length === 1) {
       const only = this.#waiting.pop()!;
       this.#waitingBytes = 0;
-      const wire = only instanceof Uint8Array || !isCarried(only.shared)
-        ? this.#memory(wireLength(only))
-        : this.#memoryOfChunk(wireLength(only));
+      const isChunk = !(only instanceof Uint8Array) && isCarried(only.shared);
+      const wire = isChunk ? this.#memoryOfChunk(wireLength(only)) : this.#memory(wireLength(only));
       put(sealer, only, wire);
+      if (isChunk) release(only.shared);
       return wire;
     }
     const parts: (Bytes | TransitFrame)[] = [];

@@ -5,7 +5,7 @@
 
 import { encodeHex } from "../../hex.ts";
 import type { Clock } from "../../clock.ts";
-import type { Bytes } from "../../crypto/bytes.ts";
+import { type Bytes, release } from "../../crypto/bytes.ts";
 import { chunkBytes, chunkOverheadBytes, plainBytes } from "../../protocol/file/file_chunk.ts";
 import type { LogRecord, Outcome } from "../store/journal.ts";
 import type { StoredBlob } from "../store/store.ts";
@@ -106,6 +106,7 @@ export class WantedChunks {
       }
       if (chunk && next.isAllowed()) next.came(chunk);
       else next.refused();
+      if (chunk) release(chunk); // it stands in its frame by now
     }
   }
 }
@@ -184,6 +185,7 @@ export class Blobs {
     try {
       if (!this.index.get(blob.id)) throw new Superseded();
       await bytes!.write(key, index * wholeChunkBytes, chunk);
+      release(chunk);
       work.spend(chunkUs);
       upload.written = index + 1;
       const isLast = upload.written === blob.chunks;
