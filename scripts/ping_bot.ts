@@ -15,7 +15,7 @@ if (!command) {
 const chat = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
 const writer = chat.stdin.getWriter();
 const say = (message: Record<string, unknown>) =>
-  writer.write(new TextEncoder().encode(`${JSON.stringify({ v: 1, type: "say", ...message })}\n`));
+  writer.write(new TextEncoder().encode(`${JSON.stringify({ v: 2, type: "say", ...message })}\n`));
 // What was said while the bot was away is answered no more.
 let isCaughtUp = false;
 let rest = "";
@@ -24,7 +24,7 @@ for await (const text of chat.stdout.pipeThrough(new TextDecoderStream())) {
   rest = lines.pop()!;
   for (const line of lines) {
     const event = JSON.parse(line);
-    if (event.v !== 1) throw new Error(`this bot speaks version 1, not ${event.v}`);
+    if (event.v !== 2) throw new Error(`this bot speaks version 2, not ${event.v}`);
     if (event.type === "entered") {
       isCaughtUp = true;
       console.error(`listening in ${event.room}`);
