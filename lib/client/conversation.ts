@@ -8,7 +8,7 @@ import type { RandomSource } from "../crypto/random.ts";
 import { type Named, skeleton } from "../protocol/identity/name.ts";
 import type { ChatOptions } from "./chat_options.ts";
 import type { ChatOutput } from "./chat_view.ts";
-import type { ChatApi } from "./commands/chat_api.ts";
+import type { ChatApi, GetFile } from "./commands/chat_api.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { Files, FileToSend, MovingFile } from "./files/files.ts";
 import type { Login } from "./connection/login.ts";
@@ -257,9 +257,10 @@ export class Conversation implements ChatApi {
     if (room instanceof MemberRoom && room.isDirect) this.parts.entrances.beginDirect(room);
     return id;
   }
-  getFile(id: string, dir = this.target.downloadDir ?? join(this.profile.dir, "files")): void {
+  getFile(id: string, { room, dir }: GetFile = {}): void {
     const { files } = this.parts;
-    files.get(files.roomOf(id), id, dir);
+    const into = dir ?? this.target.downloadDir ?? join(this.profile.dir, "files");
+    files.get(room ?? files.roomOf(id), id, into);
   }
   movingFiles(room: RoomStream): readonly MovingFile[] {
     return this.parts.files.moving(room);
@@ -271,15 +272,15 @@ export class Conversation implements ChatApi {
   takeFiles(): void {
     if (!this.target.take) return;
     for (const room of this.parts.set.withMembers) {
-      for (const id of Object.keys(room.files)) this.takeFile(id);
+      for (const id of Object.keys(room.files)) this.takeFile(id, room.label);
     }
   }
-  /** A file was told of: a service takes what is small enough. @param id of its message in hex */
-  takeFile(id: string): void {
+  /** A file was told of: a service takes what is small enough. @param id of its message in hex @param label the room's */
+  takeFile(id: string, label: string): void {
     const { take, downloadDir } = this.target;
     const { files, set } = this.parts;
     if (!take || downloadDir === null) return;
-    const room = set.withMembers.find((each) => id in each.files);
+    const room = set.withMembers.find((each) => each.label === label && id in each.files);
     if (!room || room.files[id].part !== undefined) return;
     try {
       const why = files.take(room, id, downloadDir, take);

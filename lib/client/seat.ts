@@ -151,7 +151,9 @@ export class Seat {
     this.shown.add(event);
     this.#count(event);
     this.view.event(event);
-    if (event.type === "message" && event.file && !event.own) this.conversation.takeFile(event.msgId);
+    if (event.type === "message" && event.file && !event.own) {
+      this.conversation.takeFile(event.msgId, event.room);
+    }
   }
 
   /** What becomes of the lines that were said here. */

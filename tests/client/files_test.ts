@@ -74,6 +74,27 @@ for (
   });
 }
 
+worldTest("two files of one name, fetched at once, do not meet", async (world) => {
+  const [ira, dana] = await two(world);
+  const contents = [random(40 * chunkBytes), random(40 * chunkBytes)];
+  for (const content of contents) {
+    ira.view.type(`/send ${await made(world, "same.bin", content)}`);
+    await until(
+      "told",
+      () => dana.view.events.filter(has("same.bin")).length === contents.indexOf(content) + 1,
+    );
+  }
+  dana.view.type("/get 1", "/get 2");
+  await until("both", () => dana.view.events.filter(isSaved("same.bin")).length === 2);
+  const saved = await Promise.all(
+    ["same.bin", "same (2).bin"].map(async (name) =>
+      encodeHex(sha256(await Deno.readFile(join(folder(world), name))))
+    ),
+  );
+  assertEquals(saved.toSorted(), contents.map((content) => encodeHex(sha256(content))).toSorted());
+  assertEquals([...Deno.readDirSync(folder(world))].length, 2);
+});
+
 worldTest(
   "who is away gets it later, in the room of two as well; it can be asked for by number",
   async (world) => {
@@ -107,7 +128,6 @@ worldTest(
     await Deno.mkdir(dir);
     await Deno.writeTextFile(join(dir, "a.txt"), "mine");
     await Deno.symlink(join(world.dir, "nowhere"), join(dir, "a (2).txt"));
-    await Deno.symlink(join(world.dir, "nowhere"), join(dir, ".a.txt.part"));
     const path = await made(world, "a.txt");
     ira.view.type(`/send ${path}`);
     const saved = await getsIt(dana, "a.txt");
@@ -494,7 +514,9 @@ worldTest(
     } finally {
       Deno.FsFile.prototype.write = write;
     }
-    assertEquals((await Deno.stat(join(folder(world), ".a.bin.part"))).size, 10 * chunkBytes);
+    const [part] = [...Deno.readDirSync(folder(world))].filter(({ name }) => name.endsWith(".part"));
+    assertMatch(part.name, /^\.a\.bin\.[0-9a-f]{8}\.part$/);
+    assertEquals((await Deno.stat(join(folder(world), part.name))).size, 10 * chunkBytes);
     dana.view.type("/get");
     await dana.view.until(isSaved("a.bin"));
     await assertSame(path, join(folder(world), "a.bin"));

@@ -15,6 +15,14 @@ import type { RoomContext } from "../rooms/room_context.ts";
 import type { LineForm } from "../rooms/unsent.ts";
 import type { RoomStream } from "../rooms/room_stream.ts";
 
+/** Which file is meant, and where it goes. */
+export interface GetFile {
+  /** Its room; without it, the one room that has it. */
+  readonly room?: MemberRoom;
+  /** The folder; without it, where files go. */
+  readonly dir?: string;
+}
+
 /** One server's chat, as commands and typed lines see it. Everything may throw ChatError. */
 export interface ChatApi {
   /** Shows. */
@@ -73,8 +81,8 @@ export interface ChatApi {
   readonly pathOf: (path: string) => string;
   /** Sends a file into a room. @returns the message's id in hex */
   sendFile(room: RoomStream, file: FileToSend): string;
-  /** Fetches a file. @param id of its message in hex @param dir where to; without it, where files go */
-  getFile(id: string, dir?: string): void;
+  /** Fetches a file. @param id of its message in hex @throws ChatError */
+  getFile(id: string, how?: GetFile): void;
   /** What is on its way in a room. */
   movingFiles(room: RoomStream): readonly MovingFile[];
   /** Ends what is on its way. @param id of its message in hex */

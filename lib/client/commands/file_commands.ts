@@ -52,7 +52,7 @@ export function get(chat: ChatApi, rest: string): void {
   if (until * 1000 <= chat.context.clock.now()) {
     throw new ChatError(`"${name}" has expired`, `ask ${from} to send it again`);
   }
-  chat.getFile(id);
+  chat.getFile(id, { room: chat.room as MemberRoom });
 }
 
 /** `/files`: what can be had, and what is on its way. */

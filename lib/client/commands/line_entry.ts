@@ -218,7 +218,7 @@ class LineEntry {
   async #wish({ wish, id, dir, refused }: FileWish): Promise<void> {
     const { chat } = this;
     try {
-      if (wish === "get") chat.getFile(id, dir === undefined ? undefined : chat.pathOf(dir));
+      if (wish === "get") chat.getFile(id, dir === undefined ? {} : { dir: chat.pathOf(dir) });
       else await chat.cancelFile(id);
     } catch (error) {
       chat.lineLost();

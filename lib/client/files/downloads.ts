@@ -4,6 +4,9 @@
  */
 
 import { equals } from "@std/bytes/equals";
+import { dirname } from "@std/path";
+import { encodeHex } from "../../hex.ts";
+import type { RandomSource } from "../../crypto/random.ts";
 import type { Clock } from "../../clock.ts";
 import { release } from "../../crypto/bytes.ts";
 import { sleep } from "../../clock.ts";
@@ -35,6 +38,8 @@ class CannotGet extends ChatError {
 export interface DownloadsParts {
   /** Time. */
   readonly clock: Clock;
+  /** Randomness. */
+  readonly random: RandomSource;
   /** While there is one. */
   connection(): Connection | null;
   /** Shows. */
@@ -43,41 +48,49 @@ export interface DownloadsParts {
   bug(error: unknown): void;
 }
 
+function keyOf(room: MemberRoom, id: string): string {
+  return `${encodeHex(room.state.id)} ${id}`;
+}
+
 /** All downloads from one server. */
 export class Downloads {
-  /** Those that run, by file id in hex. */
+  /** Those that run, by room and message id in hex: an id is its sender's choice. */
   #running = new Map<string, AbortController>();
+  /** All of them share the link. */
+  #window: TransferWindow;
 
   /** @param parts of the chat */
-  constructor(private readonly parts: DownloadsParts) {}
+  constructor(private readonly parts: DownloadsParts) {
+    this.#window = new TransferWindow(parts.clock);
+  }
 
   /** How many run. */
   get count(): number {
     return this.#running.size;
   }
 
-  /** Whether one runs. */
-  isRunning(id: string): boolean {
-    return this.#running.has(id);
-  }
-
-  /** Begins one, or goes on with it. @param id of the file in hex @throws ChatError */
+  /** Begins one, or goes on with it. @param id of its message in hex @throws ChatError */
   get(room: MemberRoom, id: string, dir: string): void {
     const offer = room.files[id];
-    if (this.#running.has(id)) {
+    if (this.#running.has(keyOf(room, id))) {
       throw new ChatError(`"${offer.name}" is on its way already`, "/files shows it");
     }
-    const isResumed = offer.part !== undefined;
-    if (!isResumed) {
-      room.setFile(id, { ...offer, part: PartFile.placeIn(dir, offer.name) });
-    }
-    this.#start(room, id, isResumed);
+    const { part, isStopped } = offer;
+    // What was begun elsewhere, and failed there, begins where it is to be now.
+    const goesOn = part !== undefined && !(isStopped && dirname(part) !== dir);
+    if (part !== undefined && !goesOn) removePart(part);
+    const place = goesOn ? part : PartFile.placeIn(dir, offer.name, encodeHex(this.parts.random(4)));
+    const { isStopped: _, ...wanted } = offer;
+    room.setFile(id, { ...wanted, part: place });
+    this.#start(room, id, goesOn);
   }
 
   /** The server is there: what was wanted in a room goes on. */
   resume(room: MemberRoom): void {
-    for (const [id, { part }] of Object.entries(room.files)) {
-      if (part !== undefined && !this.#running.has(id)) this.#start(room, id, true);
+    for (const [id, { part, isStopped }] of Object.entries(room.files)) {
+      if (part !== undefined && !isStopped && !this.#running.has(keyOf(room, id))) {
+        this.#start(room, id, true);
+      }
     }
   }
 
@@ -85,23 +98,25 @@ export class Downloads {
   cancel(room: MemberRoom, id: string): boolean {
     const offer = room.files[id];
     if (offer?.part === undefined) return false;
-    this.#running.get(id)?.abort();
-    this.#running.delete(id);
+    this.#running.get(keyOf(room, id))?.abort();
+    this.#running.delete(keyOf(room, id));
     removePart(offer.part);
-    const { part: _, ...rest } = offer;
+    const { part: _, isStopped: __, ...rest } = offer;
     room.setFile(id, rest);
     return true;
   }
 
   #start(room: MemberRoom, id: string, isResumed: boolean): void {
     const control = new AbortController();
-    this.#running.set(id, control);
+    const key = keyOf(room, id);
+    this.#running.set(key, control);
     this.#run(room, id, isResumed, control.signal).catch((error) => {
       if (control.signal.aborted || error instanceof LinkLost) return; // the next connection goes on
-      if (!(error instanceof ChatError)) return this.parts.bug(error);
-      this.#failed(room, id, error);
+      if (error instanceof ChatError) return this.#failed(room, id, error);
+      this.parts.bug(error);
+      this.#failed(room, id, new ChatError("A fault of this program has ended it", "please report it"));
     }).finally(() => {
-      if (this.#running.get(id) === control) this.#running.delete(id);
+      if (this.#running.get(key) === control) this.#running.delete(key);
     });
   }
 
@@ -111,12 +126,11 @@ export class Downloads {
     const why = hint === "" ? message : `${message}; ${hint}`;
     this.parts.show({ type: "download failed", room: room.label, id, name: offer?.name ?? "", why }, room);
     if (!offer?.part) return;
-    // What is there stays for the next /get, but it does not go on by itself.
-    if (error instanceof CannotGet) {
-      removePart(offer.part);
-      const { part: _, ...rest } = offer;
-      room.setFile(id, rest);
-    }
+    // What is there stays for the next /get, unless it is of no use; nothing goes on by itself.
+    if (!(error instanceof CannotGet)) return room.setFile(id, { ...offer, isStopped: true });
+    removePart(offer.part);
+    const { part: _, ...rest } = offer;
+    room.setFile(id, rest);
   }
 
   async #run(room: MemberRoom, id: string, isResumed: boolean, signal: AbortSignal): Promise<void> {
@@ -165,15 +179,17 @@ export class Downloads {
     const chunks = chunkCount(size);
     const what = { room: room.label, id, way: "down", name, size } as const;
     const progress = new TransferProgress(what, clock, (event) => this.parts.show(event, room));
-    const window = new TransferWindow(clock);
+    const window = this.#window;
     progress.at(part.written);
     let failure: unknown = null;
     // Chunks are answered in their order: each is opened and written behind the one before it.
     let writing = Promise.resolve();
     for (let index = Math.floor(part.written / chunkBytes); index < chunks && failure === null; index++) {
       await window.take();
-      signal.throwIfAborted();
-      if (failure !== null) break;
+      if (failure !== null || signal.aborted) {
+        window.giveBack();
+        break;
+      }
       const got = connection.request((ref) => ({ type: "BLOB_GET", ref, file: fileId, index }), "BLOB");
       const opened = got.then(({ chunk }) => {
         const plain = openChunk({ fileId, key, chunks }, index, chunk, size);
@@ -207,7 +223,10 @@ export class Downloads {
     }
     if (failure instanceof RequestRefused) {
       if (failure.code === errorCodes.LIMIT) return false;
-      throw new CannotGet(name, "the server does not have it any more", `ask ${from} to send it again`);
+      throw new ChatError(
+        `Cannot get "${name}": the server does not give it any more`,
+        `ask ${from} to send it again`,
+      );
     }
     throw failure;
   }

@@ -15,24 +15,36 @@ const invisible = /[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]/
 
 /** A name that can be shown and written. @param name as its sender calls it; a path means its last part */
 export function safeFileName(name: string): string {
+  // What one step takes out may bring two letters together that another one joins.
+  let safe = stepToSafe(name);
+  for (let next = stepToSafe(safe); next !== safe; next = stepToSafe(safe)) {
+    if (bytesOf(next) > bytesOf(safe)) return otherwise;
+    safe = next;
+  }
+  return devices.test(safe) ? `_${safe}` : safe;
+}
+
+function stepToSafe(name: string): string {
   const last = name.split(/[/\\]/).findLast((part) => part.trim() !== "") ?? "";
-  const text = sanitizeLine(last.normalize("NFC").replace(invisible, "")).replace(forbidden, "_");
+  const text = sanitizeLine(last.replace(invisible, "").normalize("NFC")).replace(forbidden, "_");
   // What Windows drops at the end, and what hides a file or means a folder at the beginning.
   const bare = text.replace(/\s+/gu, " ").replace(/^[\s.~-]+/u, "").replace(/[\s.]+$/u, "");
   const cut = cutToBytes(bare, maxBytes);
-  if (cut === "" || /^_+$/.test(cut)) return otherwise;
-  return devices.test(cut) ? `_${cut}` : cut;
+  return cut === "" || /^_+$/.test(cut) ? otherwise : cut;
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /** Cut between two letters, the end of the name with its dot kept. */
 function cutToBytes(name: string, most: number): string {
-  const bytes = (text: string) => new TextEncoder().encode(text).length;
-  if (bytes(name) <= most) return name;
+  if (bytesOf(name) <= most) return name;
   const [extension = ""] = /\.[^.]{1,16}$/u.exec(name) ?? [];
-  const room = most - bytes(extension);
+  const room = most - bytesOf(extension);
   let stem = "";
   for (const { segment: letter } of letters.segment(name.slice(0, name.length - extension.length))) {
-    if (bytes(stem + letter) > room) break;
+    if (bytesOf(stem + letter) > room) break;
     stem += letter;
   }
   return stem.replace(/[\s.]+$/u, "") + extension;

@@ -22,6 +22,8 @@ export interface FileOffer {
   readonly timeMs: number;
   /** Where it comes to, while it is wanted. */
   readonly part?: string;
+  /** It failed: what is there stays, and it goes on when it is asked for again. */
+  readonly isStopped?: boolean;
 }
 
 /** Offers of a room, by file id in hex, in the order they came. */
@@ -34,7 +36,9 @@ export function withOffer(offers: FileOffers, id: string, offer: FileOffer, now:
   const kept = Object.entries(offers).filter(([other, { until, part }]) =>
     other !== id && (until > now || part !== undefined)
   );
-  return Object.fromEntries([...kept.slice(1 - maxOffers), [id, offer]]);
+  const [wanted, others] = [kept.filter(([, { part }]) => part), kept.filter(([, { part }]) => !part)];
+  const stay = new Set([...wanted, ...others.slice(1 - maxOffers)].map(([other]) => other));
+  return Object.fromEntries([...kept.filter(([other]) => stay.has(other)), [id, offer]]);
 }
 
 /** One less. */

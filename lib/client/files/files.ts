@@ -1,6 +1,6 @@
 /** Files: what is sent and fetched at one server, and what may be. */
 
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { encodeHex } from "../../hex.ts";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
@@ -85,7 +85,7 @@ export class Files {
       bug,
       show: (event, room) => show(event, room ?? null),
     });
-    this.#downloads = new Downloads({ clock, connection, show, bug });
+    this.#downloads = new Downloads({ clock, random, connection, show, bug });
   }
 
   /** WELCOME. */
@@ -155,11 +155,20 @@ export class Files {
   ): string | null {
     const { size, name } = room.files[id];
     if (size > each) return `${name} was not taken: ${sizeInWords(size)} are more than --take allows`;
-    if (size + bytesIn(dir) > total) {
+    if (size + bytesIn(dir) + this.#wantedIn(dir) > total) {
       return `${name} was not taken: with it the folder would have more than --take-total`;
     }
     this.#downloads.get(room, id, dir);
     return null;
+  }
+
+  /** What is to come into a folder. */
+  #wantedIn(dir: string): number {
+    const all = this.parts.set.withMembers.flatMap(({ files }) => Object.values(files));
+    return all.reduce(
+      (sum, { size, part }) => sum + (part !== undefined && dirname(part) === dir ? size : 0),
+      0,
+    );
   }
 
   /** What is on its way in a room. */
@@ -187,10 +196,16 @@ export class Files {
     throw new ChatError("No such file is on its way", "/files shows what is");
   }
 
-  /** The room that has a file. @param id of its message in hex @throws ChatError */
+  /** The one room that has a file. @param id of its message in hex @throws ChatError */
   roomOf(id: string): MemberRoom {
-    const room = this.parts.set.withMembers.find(({ files }) => id in files);
-    if (room) return room;
+    const rooms = this.parts.set.withMembers.filter(({ files }) => id in files);
+    if (rooms.length === 1) return rooms[0];
+    if (rooms.length > 1) {
+      throw new ChatError(
+        `Files of ${rooms.length} rooms have that id`,
+        "/switch to the room, and /get it there",
+      );
+    }
     throw new ChatError("There is no such file", "it was saved already, or has expired");
   }
 }
@@ -200,7 +215,7 @@ function bytesIn(dir: string): number {
   let sum = 0;
   try {
     for (const { isFile, name } of Deno.readDirSync(dir)) {
-      if (isFile) sum += Deno.lstatSync(join(dir, name)).size;
+      if (isFile && !name.endsWith(".part")) sum += Deno.lstatSync(join(dir, name)).size;
     }
   } catch {
     return sum; // it is not there yet

@@ -1,5 +1,5 @@
 /**
- * PartFile: a file that comes in: beside its place as `.NAME.part`, 0600, and at its place once all of it is there and on
+ * PartFile: a file that comes in: beside its place as `.NAME.MARK.part`, 0600, and at its place once all of it is there and on
  * the disk. Nothing that stands there is overwritten or followed.
  */
 
@@ -54,18 +54,19 @@ export class PartFile {
     private readonly size: number,
   ) {}
 
-  /** Where one may be begun: in a folder, which is made if it is not there. @throws ChatError */
-  static placeIn(dir: string, name: string): string {
+  /**
+   * Where one may be begun: in a folder, which is made if it is not there.
+   *
+   * @param mark tells it from every other one, also of the same name
+   * @throws ChatError
+   */
+  static placeIn(dir: string, name: string, mark: string): string {
     try {
       Deno.mkdirSync(dir, { recursive: true });
     } catch (error) {
       throw cannotSave(dir, error, 0);
     }
-    for (let n = 1; n <= maxNumber; n++) {
-      const path = join(dir, `.${numberedName(name, n)}.part`);
-      if (!exists(path)) return path;
-    }
-    throw new CannotSave(dir, "too many files of that name are there", "give another folder");
+    return join(dir, `.${name}.${mark}.part`);
   }
 
   /** Begins one. @param path from {@link PartFile.placeIn} @throws ChatError, also when something stands there by now */
@@ -238,7 +239,12 @@ function renamed(part: string, path: string): boolean {
     if (error instanceof Deno.errors.AlreadyExists) return false;
     throw error;
   }
-  Deno.renameSync(part, path);
+  try {
+    Deno.renameSync(part, path);
+  } catch (error) {
+    Deno.removeSync(path); // ours, and empty
+    throw error;
+  }
   return true;
 }
 

@@ -9,11 +9,11 @@ const windowMs = 250;
 /** What a server takes, or keeps waiting for a link. */
 const maxOnTheirWay = 16;
 
-/** The window of one transfer. */
+/** The window of all transfers of one link, in one direction. */
 export class TransferWindow {
   #answered: number[] = [];
   #onTheirWay = 0;
-  #wake: () => void = () => {};
+  #waiting = new Set<() => void>();
 
   constructor(private readonly clock: Pick<Clock, "now">) {}
 
@@ -27,13 +27,25 @@ export class TransferWindow {
 
   /** Waits until one more may go, and counts it. */
   async take(): Promise<void> {
-    while (this.#onTheirWay >= this.size) await new Promise<void>((resolve) => this.#wake = resolve);
+    while (this.#onTheirWay >= this.size) await this.next();
     this.#onTheirWay++;
   }
 
-  /** Waits until none is on its way. */
-  async empty(): Promise<void> {
-    while (this.#onTheirWay > 0) await new Promise<void>((resolve) => this.#wake = resolve);
+  /** Waits for the next answer. */
+  next(): Promise<void> {
+    return new Promise<void>((resolve) => this.#waiting.add(resolve));
+  }
+
+  /** One that was counted is not sent. */
+  giveBack(): void {
+    this.#onTheirWay--;
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resolve of waiting) resolve();
   }
 
   /** One was answered. */

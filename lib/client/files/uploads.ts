@@ -25,6 +25,8 @@ import { TransferWindow } from "./transfer_window.ts";
 const sealsAhead = 3;
 const firstAgainMs = 500;
 const maxAgainMs = 30_000;
+/** So often a server may say that it takes none now, until it is believed. */
+const maxLimited = 20;
 
 /** A file that is being sent, as it is kept. */
 export interface Upload extends FileStamp {
@@ -86,9 +88,15 @@ export class Uploads {
   #uploads: Upload[] | null = null;
   /** Those that run, by message id in hex. */
   #running = new Map<string, AbortController>();
+  /** How often each was put off. */
+  #limited = new Map<string, number>();
+  /** All of them share the link. */
+  #window: TransferWindow;
 
   /** @param parts of the chat */
-  constructor(private readonly parts: UploadsParts) {}
+  constructor(private readonly parts: UploadsParts) {
+    this.#window = new TransferWindow(parts.clock);
+  }
 
   get #all(): readonly Upload[] {
     if (this.#uploads) return this.#uploads;
@@ -193,8 +201,9 @@ export class Uploads {
     this.#run(upload, control.signal).catch((error) => {
       if (control.signal.aborted) return;
       if (error instanceof LinkLost) return; // the next connection goes on
-      if (!(error instanceof ChatError)) return this.parts.bug(error);
-      this.#failed(upload, error);
+      if (error instanceof ChatError) return this.#failed(upload, error);
+      this.parts.bug(error);
+      this.#failed(upload, new ChatError("A fault of this program has ended it", "please report it"));
     }).catch((error) => this.#trouble(error, upload)).finally(() => {
       if (this.#running.get(id) === control) this.#running.delete(id);
     });
@@ -300,7 +309,8 @@ export class Uploads {
     progress.at(Math.min(size, next * chunkBytes));
     const source = await FileSource.open(upload.path);
     const seals: Promise<Bytes>[] = [];
-    const window = new TransferWindow(this.parts.clock);
+    const window = this.#window;
+    let open = 0;
     let failure: unknown = null;
     try {
       await source.skipTo(next * chunkBytes, () => !signal.aborted);
@@ -325,7 +335,11 @@ export class Uploads {
         await readAhead();
         const chunk = await seals.shift()!;
         await window.take();
-        signal.throwIfAborted();
+        if (signal.aborted || failure !== null) {
+          window.giveBack();
+          break;
+        }
+        open++;
         const put = connection.request(
           (ref) => ({ type: "BLOB_PUT", ref, file: fileId, index, chunk }),
           "DONE",
@@ -334,9 +348,12 @@ export class Uploads {
         put.then(() => {
           moved();
           progress.at(Math.min(size, (index + 1) * chunkBytes));
-        }, (error) => failure ??= error).finally(() => window.answered());
+        }, (error) => failure ??= error).finally(() => {
+          open--;
+          window.answered();
+        });
       }
-      await window.empty();
+      while (open > 0) await window.next();
     } catch (error) {
       if (error instanceof LinkLost) progress.waits();
       throw error;
@@ -348,17 +365,22 @@ export class Uploads {
       throw failure;
     }
     signal.throwIfAborted();
+    this.#limited.delete(encodeHex(upload.msgId));
     return (await begin()).until;
   }
 
-  /** Why a file may not begin. */
-  #refusal(error: unknown, { path, name }: Upload): unknown {
+  /** Why a file may not begin. A limit that waiting mends is no reason: only those of files are told with their flags. */
+  #refusal(error: unknown, { name, msgId }: Upload): unknown {
     if (!(error instanceof RequestRefused)) return error;
+    const said = this.parts.serverSaid();
+    const tries = (this.#limited.get(encodeHex(msgId)) ?? 0) + 1;
     switch (error.code) {
       case errorCodes.LIMIT:
+        this.#limited.set(encodeHex(msgId), tries);
+        if (!/--files?-/.test(said) && tries < maxLimited) return error;
         return new CannotSend(
-          path,
-          this.parts.serverSaid() || "the server takes no more files now",
+          name,
+          /--files?-/.test(said) ? said : "the server takes no more files now",
           "/send it again later",
         );
       case errorCodes.DENIED:

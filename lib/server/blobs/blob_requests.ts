@@ -99,7 +99,7 @@ export function onBlobGet(rooms: Rooms, peer: Peer, message: MessageOf<"BLOB_GET
     file,
     index,
     isAllowed,
-    refused: () => peer.refuse(ref, "NOT_FOUND"),
+    refused: (code) => peer.refuse(ref, code),
     came: (chunk) => peer.send({ type: "BLOB", ref, chunk }),
   });
   if (!isTaken) answers.refuse(ref, "LIMIT");

@@ -55,8 +55,8 @@ export interface WantedChunk {
   readonly file: Bytes;
   /** Which chunk. */
   readonly index: number;
-  /** It is not to be had. */
-  refused(): void;
+  /** It is not to be had, or not now. */
+  refused(code: "NOT_FOUND" | "LIMIT"): void;
   /** Here it is. */
   came(chunk: Bytes): void;
   /** Whether it may still be given: who asks may have been put out, and the file may be gone. */
@@ -99,13 +99,15 @@ export class WantedChunks {
       await this.blobs.untilPaid();
       const next = this.#wanted.shift()!;
       let chunk: Bytes | null = null;
+      let hasFailed = false;
       try {
         if (next.isAllowed()) chunk = await this.blobs.read(next.file, next.index);
       } catch (error) {
         this.blobs.fault(error);
+        hasFailed = true;
       }
       if (chunk && next.isAllowed()) next.came(chunk);
-      else next.refused();
+      else next.refused(hasFailed && next.isAllowed() ? "LIMIT" : "NOT_FOUND");
       if (chunk) release(chunk); // it stands in its frame by now
     }
   }
