@@ -5,6 +5,7 @@ import { join } from "@std/path";
 import { encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { chunkBytes, chunkOverheadBytes } from "../../lib/protocol/file/file_chunk.ts";
+import { DiskBlobs } from "../../lib/server/blobs/disk_blobs.ts";
 import type { ServerOptions, World } from "../fakes/world.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { seededRandom } from "../fakes/seeded_random.ts";
@@ -135,11 +136,35 @@ for (const [whose, limit, fits] of limits) {
   }, { limits: limit });
 }
 
-worldTest("two who race for the last place: one gets it", async (world) => {
-  const { room, ira, dana } = await roomOfTwo(world);
-  const answers = await Promise.all([ira, dana].map((client) => begin(client, room, random(16), 2)));
-  assertEquals(answers.toSorted(), [0, "error 4"]);
-}, { limits: { filesBytes: 3 * wholeBytes } });
+for (const limit of ["filesBytes", "filesPerAddress"]) {
+  worldTest(`two who race for the last place: one gets it (${limit})`, async (world) => {
+    const { room, ira, dana } = await roomOfTwo(world);
+    const answers = await Promise.all([ira, dana].map((client) => begin(client, room, random(16), 2)));
+    assertEquals(answers.toSorted(), [0, "error 4"]);
+  }, { limits: { [limit]: 3 * wholeBytes } });
+}
+
+worldTest("a link has 16 chunks on their way, into how many files ever", async (world) => {
+  const { room, ira } = await roomOfTwo(world);
+  const files = Array.from({ length: 9 }, () => random(16));
+  for (const file of files) assertEquals(await begin(ira, room, file, 2), 0);
+  const chunks = files.map(() => [random(wholeBytes), random(wholeBytes)]);
+  const { write } = DiskBlobs.prototype;
+  const opened = Promise.withResolvers<void>();
+  DiskBlobs.prototype.write = async function (...what) {
+    await opened.promise;
+    await write.apply(this, what);
+  };
+  const answers = files.flatMap((file, i) => chunks[i].map((chunk, index) => put(ira, file, index, chunk)));
+  try {
+    assertEquals(await Promise.all(answers.slice(-2)), ["LIMIT", "LIMIT"]);
+  } finally {
+    DiskBlobs.prototype.write = write;
+    opened.resolve();
+  }
+  assertEquals(await Promise.all(answers.slice(0, -2)), Array(16).fill("DONE 0"));
+  assertEquals(await put(ira, files[8], 0, chunks[8][0]), "DONE 0");
+});
 
 worldTest(
   "a room that ends takes its files along, from the disk too",

@@ -1,15 +1,18 @@
 /** What a refused disk has undone: memory, disk and clients go on from the same state, whatever the record was. */
 
 import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
 import { setImmediate } from "node:timers";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import type { ServerEvent } from "../../lib/server/events.ts";
 import { banOf, Bans } from "../../lib/server/rooms/bans.ts";
 import { systemClock } from "../../lib/clock.ts";
+import { DiskBlobs } from "../../lib/server/blobs/disk_blobs.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { SqliteStore } from "../../lib/server/store/sqlite.ts";
 import { StoreFailed } from "../../lib/server/store/store.ts";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
+import { chunkBytes, chunkOverheadBytes } from "../../lib/protocol/file/file_chunk.ts";
 import { sealMessage } from "../../lib/protocol/group/sealed_message.ts";
 import { encodeName } from "../../lib/protocol/identity/name.ts";
 import { genesis, headOf, member, successor, zeros } from "../fakes/commits.ts";
@@ -121,6 +124,29 @@ diskTest(
     assertEquals(ira.view.said, sam.view.said);
   },
 );
+
+diskTest("a file whose end was undone is there as before, with its chunks", async (world, disk) => {
+  const maker = await world.enter("ira");
+  const room = maker.chat.conversation.room!.state.id;
+  await world.leaveAll();
+  const ira = await RawClient.open(world.port, "ira");
+  const file = systemRandom(16), chunk = systemRandom(chunkBytes + chunkOverheadBytes);
+  await ira.connection.request(
+    (ref) => ({ type: "BLOB_NEW", ref, room, file, chunks: 1, lastBytes: chunkBytes }),
+    "BLOB_AT",
+  );
+  assertEquals(await ira.ask((ref) => ({ type: "BLOB_PUT", ref, file, index: 0, chunk }), "DONE"), "DONE 0");
+  disk.state = "full";
+  assertEquals(await ira.ask((ref) => ({ type: "BLOB_DROP", ref, file }), "DONE"), "LIMIT");
+  disk.state = "good";
+  const got = await ira.connection.request((ref) => ({ type: "BLOB_GET", ref, file, index: 0 }), "BLOB");
+  assertEquals(got.chunk.slice(), chunk);
+  assertEquals(await ira.ask((ref) => ({ type: "BLOB_DROP", ref, file }), "DONE"), "DONE 0");
+  const blobs = new DiskBlobs(join(world.dir, "blobs"));
+  await until("its chunks are gone", async () => (await blobs.names()).length === 0);
+  await blobs.close();
+  ira.close();
+});
 
 diskTest(
   "a disk that cannot even be read ends nothing: what was undone is read again when it can",

@@ -6,37 +6,42 @@ import type { Peer } from "../rooms/peer.ts";
 
 /** The files of each address. */
 export class AddressFiles {
-  #files = new Map<string, Set<string>>();
+  #sums = new Map<string, number>();
+  /** Where each file came from, and what it counts as. */
+  #files = new Map<string, { from: string; weight: number }>();
 
-  /** @param most bytes of files from one address @param weights what a file counts as now; null when it is gone */
-  constructor(
-    private readonly most: number,
-    private readonly weight: (key: string) => number | null,
-  ) {}
+  /** @param most bytes of files from one address */
+  constructor(private readonly most: number) {}
 
-  /** What stands against so much more; null for nothing. */
-  judge({ from, addressRates }: Peer, weight: number): LimitReached | null {
-    if (!addressRates) return null; // many people share it by right
-    return this.#sum(from) + weight > this.most ? "files-per-address" : null;
+  /**
+   * Counts a file before it is begun, so that a hundred asked for at once do not all fit where one does.
+   *
+   * @returns what stands against it; null for nothing
+   */
+  reserve(
+    { from, addressRates }: Pick<Peer, "from" | "addressRates">,
+    file: Uint8Array,
+    weight: number,
+  ): LimitReached | null {
+    const key = encodeHex(file);
+    // Many people share an address by right; who asks twice before the answer is counted once.
+    if (!addressRates || this.#files.has(key)) return null;
+    const sum = (this.#sums.get(from) ?? 0) + weight;
+    if (sum > this.most) return "files-per-address";
+    this.#sums.set(from, sum);
+    this.#files.set(key, { from, weight });
+    return null;
   }
 
-  /** One was begun. */
-  add({ from }: Peer, file: Uint8Array): void {
-    const files = this.#files.get(from) ?? new Set();
-    files.add(encodeHex(file));
-    this.#files.set(from, files);
-  }
-
-  #sum(from: string): number {
-    const files = this.#files.get(from);
-    if (!files) return 0;
-    let sum = 0;
-    for (const key of files) {
-      const weight = this.weight(key);
-      if (weight === null) files.delete(key);
-      else sum += weight;
-    }
-    if (files.size === 0) this.#files.delete(from);
-    return sum;
+  /** One was not begun, or is no more. */
+  release(file: Uint8Array): void {
+    const key = encodeHex(file);
+    const counted = this.#files.get(key);
+    if (!counted) return;
+    this.#files.delete(key);
+    const { from, weight } = counted;
+    const sum = this.#sums.get(from)! - weight;
+    if (sum > 0) this.#sums.set(from, sum);
+    else this.#sums.delete(from);
   }
 }

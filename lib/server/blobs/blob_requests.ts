@@ -11,7 +11,7 @@ import type { ErrorCode } from "../store/journal.ts";
 import type { NewBlob, StoredBlob } from "../store/store.ts";
 import { BlobsFailed } from "./blob_bytes.ts";
 import { isWhole, weightOf } from "./blob_index.ts";
-import { Superseded } from "./blobs.ts";
+import { maxChunksOnTheirWay, Superseded } from "./blobs.ts";
 
 /** How requests are answered (rooms/requests.ts). */
 export interface Answers {
@@ -36,14 +36,14 @@ export function onBlobNew(rooms: Rooms, peer: Peer, message: MessageOf<"BLOB_NEW
   if (known) {
     return isSame(known, blob) ? tellProgress(rooms, peer, ref, known) : answers.refuse(ref, "DENIED");
   }
-  const limit = blobs.index.judge(blob) ?? rooms.addressFiles.judge(peer, weightOf(blob));
+  const limit = blobs.index.judge(blob) ?? rooms.addressFiles.reserve(peer, file, weightOf(blob));
   if (limit) return answers.refuse(ref, answers.limited(limit));
   rooms.proposeFor({ kind: "blob", blob }, { own: null }, (outcome) => {
+    if (!blobs.index.get(file)) rooms.addressFiles.release(file);
     if (outcome.type === "undone") return answers.undone(ref);
     if (outcome.type === "refused") {
       return answers.refuse(ref, outcome.limit ? answers.limited(outcome.limit) : outcome.code);
     }
-    rooms.addressFiles.add(peer, file);
     const begun = blobs.index.get(file);
     if (begun) tellProgress(rooms, peer, ref, begun);
     else answers.refuse(ref, "NOT_FOUND");
@@ -74,8 +74,10 @@ export function onBlobPut(rooms: Rooms, peer: Peer, message: MessageOf<"BLOB_PUT
   if (!mayUse(rooms, peer, blob)) return answers.refuse(ref, "DENIED");
   const expected = plainBytes(index, blob.chunks, blob.lastBytes) + chunkOverheadBytes;
   if (index >= blob.chunks || chunk.length !== expected) throw new Malformed("a chunk has a wrong size");
+  if (peer.chunksComing >= maxChunksOnTheirWay) return answers.refuse(ref, "LIMIT");
   const written = blobs.take(blob, index, chunk);
   if (!written) return answers.refuse(ref, "ORDER");
+  peer.chunksComing++;
   written.then(
     () => peer.send({ type: "DONE", ref, info: 0 }),
     (error) => {
@@ -84,7 +86,7 @@ export function onBlobPut(rooms: Rooms, peer: Peer, message: MessageOf<"BLOB_PUT
       else rooms.events.tell({ type: "files failed", error });
       answers.undone(ref);
     },
-  );
+  ).finally(() => peer.chunksComing--);
 }
 
 /** Gives a chunk, as soon as the link has room for it. */

@@ -14,7 +14,7 @@ import type { BlobBytes } from "./blob_bytes.ts";
 import type { BlobIndex } from "./blob_index.ts";
 
 /** So many chunks may be on their way into one file, or wanted over one link. */
-const maxChunksOnTheirWay = 16;
+export const maxChunksOnTheirWay = 16;
 /** After so many chunks it is noted how far a file has come: what a server that was killed asks for again. */
 const notedEvery = 16;
 /** A chunk is read for a link while less than this waits there. */
@@ -38,6 +38,8 @@ export interface BlobsParts {
   propose(record: LogRecord): Promise<Outcome>;
   /** A fault that is nobody's answer. */
   fault(error: unknown): void;
+  /** A file is no more, and that is on the disk. */
+  removed(file: Bytes): void;
 }
 
 /** A file that is coming. */
@@ -119,12 +121,14 @@ export class Blobs {
   /** What all files may take of the server's time. */
   readonly work: WorkBudget;
   #uploads = new Map<string, Upload>();
+  /** Files that are no more, once that is on the disk: until then it may be undone. */
+  #dropped: Bytes[] = [];
 
   /** @param parts of the server */
   constructor(private readonly parts: BlobsParts) {
     this.index = parts.index;
     this.work = parts.work;
-    this.index.onDropped = (blob) => this.#remove(blob);
+    this.index.onDropped = ({ id }) => this.#dropped.push(id);
   }
 
   /** Whether this server takes files at all. */
@@ -227,10 +231,25 @@ export class Blobs {
     this.parts.fault(error);
   }
 
-  #remove(blob: StoredBlob): void {
-    const key = encodeHex(blob.id);
-    this.#uploads.delete(key);
-    this.parts.bytes?.remove(key).catch((error) => this.parts.fault(error));
+  /** All that was applied is on the disk: the chunks of files that are no more go. */
+  flushed(): void {
+    const dropped = this.#dropped;
+    this.#dropped = [];
+    for (const id of dropped) {
+      const key = encodeHex(id);
+      this.#uploads.delete(key);
+      this.parts.removed(id);
+      this.parts.bytes?.remove(key).catch((error) => this.parts.fault(error));
+    }
+  }
+
+  /** What was applied last is not on the disk, and is undone: files come back, and others were never begun. */
+  undone(): void {
+    this.#dropped = [];
+    this.index.reload();
+    for (const key of [...this.#uploads.keys()]) {
+      if (!this.index.get(Uint8Array.fromHex(key))) this.#uploads.delete(key);
+    }
   }
 
   /** What all files count as, and those that are coming. */

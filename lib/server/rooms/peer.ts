@@ -62,6 +62,8 @@ export class Peer implements StreamPeer {
     };
   }
 
+  /** Chunks of files that it has brought, and that are not written yet. */
+  chunksComing = 0;
   /** Chunks of files that it wants. */
   chunksOf(blobs: Blobs): WantedChunks {
     return this.#chunks ??= new WantedChunks(this.link, blobs);

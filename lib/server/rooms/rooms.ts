@@ -29,7 +29,7 @@ import { relieve } from "./relief.ts";
 import { RoomQuota } from "./room_quota.ts";
 import { AddressFiles } from "../blobs/address_files.ts";
 import { type BlobBytes, BlobsFailed } from "../blobs/blob_bytes.ts";
-import { BlobIndex, weightOf } from "../blobs/blob_index.ts";
+import { BlobIndex } from "../blobs/blob_index.ts";
 import { Blobs } from "../blobs/blobs.ts";
 import { WorkBudget } from "../work_budget.ts";
 import type { RoomHost, RoomLog } from "./room_log.ts";
@@ -139,6 +139,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       async (record) => (await this.propose(record)).type === "done",
     );
     const index = new BlobIndex(this.store, this.limits, this.retention.filesSeconds ?? defaultFilesSeconds);
+    this.addressFiles = new AddressFiles(this.limits.filesPerAddress);
     const takesFiles = this.limits.fileBytes > 0 && this.limits.filesBytes > 0;
     this.blobs = new Blobs({
       index,
@@ -147,10 +148,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       clock: this.clock,
       propose: (record) => this.propose(record),
       fault: (error) => this.tellFault(error),
-    });
-    this.addressFiles = new AddressFiles(this.limits.filesPerAddress, (key) => {
-      const blob = index.get(Uint8Array.fromHex(key));
-      return blob ? weightOf(blob) : null;
+      removed: (file) => this.addressFiles.release(file),
     });
     parts.journal.follow(0, this);
     for (const stored of this.store.rooms()) {
@@ -363,6 +361,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     const rooms = [...this.#showing];
     this.#showing.clear();
     for (const room of rooms) this.#guard(() => room.showFlushed());
+    this.blobs.flushed();
   }
 
   undone(): void {
@@ -387,7 +386,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     }
     this.quota.recount(this.#everything().filter(({ isRetired }) => !isRetired));
     this.bans.reload();
-    this.blobs.index.reload();
+    this.blobs.undone();
     this.flushed(); // what reached the disk before
   }
 
