@@ -4,7 +4,7 @@
  */
 
 import { test } from "../fakes/test.ts";
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { Attachment } from "../../lib/client/attach/attachment.ts";
@@ -166,6 +166,38 @@ function attachmentOf(
     random: systemRandom,
   });
 }
+
+worldTest(
+  "what is not sent leaves no copy, and a copy that cannot be made is told of once",
+  async (world) => {
+    const first = await hold(world, "ira");
+    await first.view.until((e) => e.type === "entered");
+    const spool = `${first.dir}/spool`;
+    Deno.writeFileSync(`${world.dir}/large`, new Uint8Array(300_000));
+    const second = await attachTo(world, first.dir);
+    await until("on the screen", () => second.view.room === "lobby");
+    second.view.type("/send large");
+    await until(
+      "refused",
+      () => second.view.warnings.some((text) => text.includes("this server takes 100 kB")),
+    );
+    await until("the copy is gone", () => [...Deno.readDirSync(spool)].length === 0);
+    Deno.removeSync(spool);
+    Deno.writeTextFileSync(spool, "in the way");
+    const before = second.view.warnings.length;
+    second.view.type("/send large", "after it");
+    await second.view.until((e) => e.type === "message" && e.text === "after it");
+    const told = second.view.warnings.slice(before);
+    assertEquals(told.length, 2, told.join("\n"));
+    assertMatch(told[0], /^Cannot make the directory .*spool/);
+    assertMatch(told[1], /^Cannot send ".*large": no copy of it could be made/);
+    second.view.end();
+    first.view.end();
+    await first.ended;
+    await first.holding.close();
+  },
+  { limits: { fileBytes: 100_000 } },
+);
 
 worldTest(
   "a file is read where it was meant, and sent as a copy, so that whoever sends it may end",

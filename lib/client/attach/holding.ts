@@ -279,11 +279,7 @@ function copyOf(copies: Map<number, SpooledFile>, { n }: EnteredItem): string | 
   const copy = copies.get(n);
   if (!copy) return null;
   copies.delete(n);
-  try {
-    copy.finish();
-  } catch {
-    return copy.path; // gone, which is told where it is to be read
-  }
+  copy.finish(); // what could not be written is not there, and that is told where it is to be read
   return copy.path;
 }
 

@@ -3,7 +3,7 @@
  * files may be where this one cannot look. A copy goes when its file is with the server.
  */
 
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { encodeHex } from "../../hex.ts";
 import type { Clock } from "../../clock.ts";
 import type { RandomSource } from "../../crypto/random.ts";
@@ -36,54 +36,52 @@ export class Spool {
     }
   }
 
-  /** Begins a copy. @throws FileTrouble */
+  /** Begins a copy. */
   begin(): SpooledFile {
-    makePrivateDir(this.#dir);
-    const path = join(this.#dir, `.${encodeHex(this.random(16))}.part`);
-    try {
-      return new SpooledFile(path, Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }));
-    } catch (error) {
-      throw trouble("make", path, error);
-    }
+    return new SpooledFile(join(this.#dir, `.${encodeHex(this.random(16))}.part`));
   }
 }
 
 /** A copy that is being made. */
 export class SpooledFile {
-  #isOpen = true;
+  #file: Deno.FsFile | null = null;
+  #hasFailed = false;
 
-  /** @param file empty */
-  constructor(readonly path: string, private readonly file: Deno.FsFile) {}
+  /** @param path in the spool; nothing is there yet */
+  constructor(readonly path: string) {}
 
-  /** Adds what follows. @throws FileTrouble */
+  /** Adds what follows; nothing more once that has failed. @throws FileTrouble the first time */
   add(bytes: Uint8Array): void {
+    if (this.#hasFailed) return;
     try {
-      for (let at = 0; at < bytes.length;) at += this.file.writeSync(bytes.subarray(at));
+      makePrivateDir(dirname(this.path));
+      this.#file ??= Deno.openSync(this.path, { write: true, createNew: true, mode: 0o600 });
+      for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
     } catch (error) {
       this.discard();
       throw trouble("write", this.path, error);
     }
   }
 
-  /** All of it is there, and on the disk. @throws FileTrouble */
+  /** All of it is there, and on the disk; if not, there is nothing. */
   finish(): void {
     try {
-      this.file.syncSync();
+      this.#file?.syncSync();
       this.#close();
-    } catch (error) {
+    } catch {
       this.discard();
-      throw trouble("write", this.path, error);
     }
   }
 
   /** Takes it away. */
   discard(): void {
+    this.#hasFailed = true;
     this.#close();
     removePart(this.path);
   }
 
   #close(): void {
-    if (this.#isOpen) this.file.close();
-    this.#isOpen = false;
+    this.#file?.close();
+    this.#file = null;
   }
 }

@@ -1,6 +1,7 @@
 /** LineEntry: what a person or a program enters, and what becomes of it. */
 
 import type { Bytes } from "../../crypto/bytes.ts";
+import { removePart } from "../files/part_file.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import type { ChatView, Entered, FileWish, Said } from "../chat_view.ts";
 import type { ChatApi } from "./chat_api.ts";
@@ -229,13 +230,20 @@ class LineEntry {
 
   /** What is said as it stands, wherever it is to go. */
   async #said(entered: Said): Promise<void> {
+    const { file, isSpooled } = entered;
+    // What is not sent needs no copy.
+    if (!await this.#isSaid(entered) && isSpooled && file !== undefined) removePart(this.chat.pathOf(file));
+  }
+
+  async #isSaid(entered: Said): Promise<boolean> {
     const { texts, msgIds, action = false, isToken, file, room, to, pending, refused } = entered;
     const { chat } = this;
     if (chat.questions.isOpen) {
       chat.view.warning('Please answer "yes" or "no" first; Ctrl+C is no. Nothing was sent.');
-      return chat.questions.again();
+      chat.questions.again();
+      return false;
     }
-    if (chat.isResuming && !await this.#isBack(...texts)) return;
+    if (chat.isResuming && !await this.#isBack(...texts)) return false;
     try {
       if (file === undefined && texts.every((text) => text.trim() === "")) {
         throw this.#refusal("There is nothing in it to be said");
@@ -259,9 +267,11 @@ class LineEntry {
         const id = there ? chat.sayIn(there, text, form) : chat.say(text, form);
         if (id !== null) pending?.(id);
       }
+      return true;
     } catch (error) {
       if (refused && error instanceof ChatError) refused(error);
       else this.#warn(error);
+      return false;
     }
   }
 

@@ -8,6 +8,7 @@ import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError } from "../../errors.ts";
 import type { MessageOf } from "../../protocol/channel/link_messages.ts";
 import { maxWordsBytes } from "../../protocol/file/file_message.ts";
+import { exists } from "../../storage/private_file.ts";
 import { sizeInWords } from "../../size_in_words.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { RoomEvent } from "../room_events.ts";
@@ -127,6 +128,9 @@ export class Files {
       throw new CannotSend(name, "too much is said of it", "say it in a line of its own");
     }
     room.checkFile();
+    if (isSpooled && !exists(path)) {
+      throw new CannotSend(name, "no copy of it could be made", "see to the disk that your keys are on");
+    }
     const { size } = stampOf(path);
     if (this.#most === 0) {
       throw new CannotSend(name, "this server takes no files", "its operator may change that");
