@@ -28,3 +28,8 @@ export const limitsReached = [
 ] as const;
 /** One of them. */
 export type LimitReached = typeof limitsReached[number];
+
+/** What a request that has reached it is answered: FULL where waiting a while mends nothing. */
+export function codeOf(limit: LimitReached): "LIMIT" | "FULL" {
+  return /^files?-/.test(limit) ? "FULL" : "LIMIT";
+}

@@ -75,6 +75,31 @@ for (const [kind, make] of implementations) {
   });
 }
 
+test("disk: sync() waits for the file, and the first time for the folders that its name is in", async () => {
+  const dir = await Deno.makeTempDir();
+  const { syncData, syncSync } = Deno.FsFile.prototype;
+  const synced: string[] = [];
+  Deno.FsFile.prototype.syncData = async function () {
+    await syncData.call(this);
+    synced.push("data");
+  };
+  Deno.FsFile.prototype.syncSync = function () {
+    syncSync.call(this);
+    synced.push(this.statSync().isDirectory ? "folder" : "file");
+  };
+  const blobs = new DiskBlobs(join(dir, "blobs"));
+  try {
+    for (let i = 0; i < 2; i++) {
+      await blobs.write(name(1), i * 4, bytes(i));
+      await blobs.sync(name(1));
+    }
+  } finally {
+    Object.assign(Deno.FsFile.prototype, { syncData, syncSync });
+    await blobs.close();
+    await Deno.remove(dir, { recursive: true });
+  }
+  assertEquals(synced, ["data", "folder", "folder", "data"]);
+});
 test("disk: files are their owner's alone", async () => {
   const dir = await Deno.makeTempDir();
   const blobs = new DiskBlobs(join(dir, "blobs"));

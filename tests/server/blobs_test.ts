@@ -128,7 +128,7 @@ for (const [whose, limit, fits] of limits) {
     const files = [random(16), random(16)];
     const answers = [];
     for (const file of files) answers.push(await begin(ira, room, file, 2));
-    assertEquals(answers, files.map((_, i) => i < fits ? 0 : "error 4"));
+    assertEquals(answers, files.map((_, i) => i < fits ? 0 : "error 9"));
     assert(ira.received.some((m) => m.type === "NOTICE" && /--file/.test(m.text)));
     if (fits === 0) return;
     assertEquals(await drop(ira, files[0]), "DONE 0");
@@ -140,7 +140,7 @@ for (const limit of ["filesBytes", "filesPerAddress"]) {
   worldTest(`two who race for the last place: one gets it (${limit})`, async (world) => {
     const { room, ira, dana } = await roomOfTwo(world);
     const answers = await Promise.all([ira, dana].map((client) => begin(client, room, random(16), 2)));
-    assertEquals(answers.toSorted(), [0, "error 4"]);
+    assertEquals(answers.toSorted(), [0, "error 9"]);
   }, { limits: { [limit]: 3 * wholeBytes } });
 }
 

@@ -58,6 +58,7 @@ export const errorCodes = {
   NOT_FOUND: 6,
   ORDER: 7,
   NO_BOX: 8,
+  FULL: 9,
 } as const;
 
 /** Flags of WELCOME. */

@@ -7,7 +7,7 @@ import { encodeHex } from "../../hex.ts";
 import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { blobBytes, chunkBytes } from "../../protocol/file/file_chunk.ts";
-import type { LimitReached } from "../limit_reached.ts";
+import { codeOf, type LimitReached } from "../limit_reached.ts";
 import type { Limits } from "../limits.ts";
 import type { Outcome } from "../store/journal.ts";
 import type { NewBlob, Store, StoredBlob } from "../store/store.ts";
@@ -84,7 +84,7 @@ export class BlobIndex {
   applyNew(blob: NewBlob, timeMs: number): Outcome {
     if (this.get(blob.id)) return { type: "refused", code: "CONFLICT" };
     const limit = this.judge(blob);
-    if (limit) return { type: "refused", code: "LIMIT", limit };
+    if (limit) return { type: "refused", code: codeOf(limit), limit };
     const until = Math.floor(timeMs / 1000) + unfinishedSeconds;
     this.#put({ ...blob, next: 0, until });
     return done;

@@ -18,7 +18,7 @@ export interface Answers {
   /** An error code. */
   refuse(ref: number, code: ErrorCode): void;
   /** A limit was reached: tells which. */
-  limited(limit: LimitReached): "LIMIT";
+  limited(limit: LimitReached): ErrorCode;
   /** The disk does not take it now. */
   undone(ref: number): void;
 }

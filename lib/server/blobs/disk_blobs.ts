@@ -2,7 +2,7 @@
 
 import { dirname, join } from "@std/path";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { makePrivateDir } from "../../storage/private_file.ts";
+import { makePrivateDir, syncDirectory } from "../../storage/private_file.ts";
 import { type BlobBytes, BlobsFailed } from "./blob_bytes.ts";
 
 /** Files that are open at a time. */
@@ -12,6 +12,8 @@ const nameForm = /^[0-9a-f]{32}$/;
 /** One file, and what is to be done with it, one after the other: place and bytes are two calls. */
 interface Handle {
   readonly file: Deno.FsFile;
+  /** Its name is not on the disk for sure. */
+  isNew: boolean;
   doing: Promise<unknown>;
   isRemoved: boolean;
 }
@@ -32,7 +34,13 @@ export class DiskBlobs implements BlobBytes {
   }
 
   async sync(name: string): Promise<void> {
-    await this.#using(name, false, (file) => file.syncData());
+    await this.#using(name, false, async (file, handle) => {
+      await file.syncData();
+      if (!handle.isNew) return;
+      syncDirectory(dirname(this.#path(name)));
+      syncDirectory(this.dir); // its folder may be new, too
+      handle.isNew = false;
+    });
   }
 
   async read(name: string, at: number, length: number): Promise<Bytes | null> {
@@ -99,12 +107,14 @@ export class DiskBlobs implements BlobBytes {
   async #using<T>(
     name: string,
     create: boolean,
-    act: (file: Deno.FsFile) => Promise<T>,
+    act: (file: Deno.FsFile, handle: Handle) => Promise<T>,
   ): Promise<T | undefined> {
     return await failing(async () => {
       const handle = this.#handle(name, create);
       if (!handle) return undefined;
-      const doing = handle.doing.catch(() => {}).then(() => handle.isRemoved ? undefined : act(handle.file));
+      const doing = handle.doing.catch(() => {}).then(() =>
+        handle.isRemoved ? undefined : act(handle.file, handle)
+      );
       handle.doing = doing;
       return await doing;
     });
@@ -125,7 +135,7 @@ export class DiskBlobs implements BlobBytes {
     if (create) makePrivateDir(dirname(path));
     try {
       const file = Deno.openSync(path, { read: true, write: true, create, mode: 0o600 });
-      return { file, doing: Promise.resolve(), isRemoved: false };
+      return { file, isNew: create, doing: Promise.resolve(), isRemoved: false };
     } catch (error) {
       if (error instanceof Deno.errors.NotFound && !create) return null;
       throw error;

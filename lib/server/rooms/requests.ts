@@ -39,7 +39,7 @@ import { headOf, judgeCommit } from "./apply.ts";
 import { mayFollow } from "./own_entries.ts";
 import type { ServerRoom } from "./room.ts";
 import type { RoomLog } from "./room_log.ts";
-import type { LimitReached } from "../limit_reached.ts";
+import { codeOf, type LimitReached } from "../limit_reached.ts";
 import { costOfSearch, isPutOff } from "./request_costs.ts";
 import type { Rooms } from "./rooms.ts";
 import { seconds } from "../../clock.ts";
@@ -129,12 +129,12 @@ function refuseUndone(peer: Peer, ref: number): void {
   peer.refuse(ref, "LIMIT");
 }
 
-/** Tells which limit was reached. */
-function limited(rooms: Rooms, peer: Peer, what: LimitReached): "LIMIT" {
+/** Tells which limit was reached. @returns the code that says so */
+function limited(rooms: Rooms, peer: Peer, what: LimitReached): "LIMIT" | "FULL" {
   rooms.events.tell({ type: "limited", what, id: peer.card.id });
   const text = peer.limitNotices.reached(what);
   if (text !== null) peer.send({ type: "NOTICE", text });
-  return "LIMIT";
+  return codeOf(what);
 }
 
 function answersTo(rooms: Rooms, peer: Peer): Answers {
