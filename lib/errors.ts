@@ -57,6 +57,11 @@ export function inWords({ message, hint }: ChatError): string {
   return hint === "" ? `${message}.` : `${message}. ${hint[0].toUpperCase()}${hint.slice(1)}.`;
 }
 
+/** The same as part of a sentence, without its end. */
+export function inOneSentence({ message, hint }: ChatError): string {
+  return hint === "" ? message : `${message}; ${hint}`;
+}
+
 /** Bytes from a peer or a file that do not follow the format; the reason is for tests, not for peers. */
 export class Malformed extends ChatError {
   /** Makes one. @param what which rule of the format was broken */

@@ -415,6 +415,7 @@ export class Chat implements Receiver {
     const lost = room.lines.takeLost();
     const isMain = [...this.#seats].some((seat) => seat.rooms.main === room);
     if (isMain && room.isCaughtUp) this.#wasEntered = true;
+    this.#files.jobDone(room);
     for (const seat of this.#seats) {
       if (lost.length > 0) seat.lost(lost);
       seat.jobDone(room);

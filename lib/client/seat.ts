@@ -127,6 +127,12 @@ export class Seat {
 
   /** Something happened. @param room where; null for what is in none yet @param isRead somebody has it on the screen */
   event(event: RoomEvent, room: RoomStream | null, isRead: boolean): void {
+    this.#happened(event, room, isRead);
+    // No job of a room may follow: what was waited for was a file.
+    if (event.type === "cancelled" || event.type === "failed") this.endWhenQuiet();
+  }
+
+  #happened(event: RoomEvent, room: RoomStream | null, isRead: boolean): void {
     const { view } = this;
     if (event.type === "held" && !view.holds) {
       this.#seen.add(keyOf(event.message));
@@ -160,6 +166,7 @@ export class Seat {
   #count(event: RoomEvent): void {
     if (event.type === "message" && event.own) this.#mine.delete(event.msgId);
     else if (event.type === "withdrawn") this.#mine.delete(event.msgId);
+    else if (event.type === "cancelled") this.#mine.delete(event.id);
     else if (event.type === "failed" && this.#mine.delete(event.msgId)) this.#refused++;
   }
 
@@ -278,9 +285,12 @@ export class Seat {
   quitWhenQuiet(): void {
     this.#isInputOver = true;
     this.#cancelGiveUp();
-    this.#cancelGiveUp = this.parts.clock.after(this.options.joinTimeoutMs, () => {
+    const { joinTimeoutMs } = this.options;
+    this.#cancelGiveUp = this.parts.clock.after(joinTimeoutMs, () => {
       // What moves is waited for, however long it takes.
-      if (this.#isEntered && this.parts.files.moves(this.#mine)) return this.quitWhenQuiet();
+      if (this.#isEntered && this.parts.files.hasMoved(this.#mine, joinTimeoutMs)) {
+        return this.quitWhenQuiet();
+      }
       if (this.#isEntered) {
         const isAlarm = [...this.parts.set.all.values()].some((room) => room.alarm.isRaised);
         this.fail(notStored(isAlarm, this.parts.serverSaid()));

@@ -26,6 +26,21 @@ export function sha256(...parts: Uint8Array[]): Bytes {
   return finished();
 }
 
+/** SHA-256 of what comes piece by piece. */
+export class RunningSha256 {
+  #hash = createHash("sha256");
+
+  /** Adds what follows. */
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+  }
+
+  /** Of all so far; 32 bytes. More may follow. */
+  digest(): Bytes {
+    return plain(this.#hash.copy().digest());
+  }
+}
+
 /** `Hash(label, a, b, …)` = H(vec16(label) ‖ vec32(a) ‖ vec32(b) ‖ …); 32 bytes. */
 export function labelledHash(label: string, ...parts: Uint8Array[]): Bytes {
   const name = labelBytes(label);

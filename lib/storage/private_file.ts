@@ -146,7 +146,7 @@ export function appendLine(path: string, line: string): void {
 }
 
 /** A rename lasts once its directory is on disk; not every system lets a directory be synced. */
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   if (Deno.build.os === "windows") return;
   try {
     const dir = Deno.openSync(path, { read: true });

@@ -61,11 +61,10 @@ export function files(chat: ChatApi): readonly string[] {
   if (!room) return ["You are in no room yet."];
   const moving = chat.movingFiles(room);
   const now = chat.context.clock.now();
-  const offers = offersOf(chat).map(([, { name, size, from, until, part }], i) => {
+  const offers = offersOf(chat).map(([, { name, size, from, until, part, isStopped }], i) => {
     const when = until * 1000 <= now ? "expired" : `until ${dayInWords(until * 1000)}`;
-    return `${String(i + 1).padStart(3)}  ${name}  ${sizeInWords(size)}, from ${from}, ${when}${
-      part === undefined ? "" : ", on its way"
-    }`;
+    const way = part === undefined ? "" : isStopped ? ", stopped: /get goes on" : ", on its way";
+    return `${String(i + 1).padStart(3)}  ${name}  ${sizeInWords(size)}, from ${from}, ${when}${way}`;
   });
   const sent = moving.filter(({ way }) => way === "up").map(({ name }) => `  ↑  ${name}, on its way`);
   if (offers.length + sent.length === 0) {

@@ -11,7 +11,7 @@ import type { Clock } from "../../clock.ts";
 import { release } from "../../crypto/bytes.ts";
 import { sleep } from "../../clock.ts";
 import { TagMismatch } from "../../crypto/seal.ts";
-import { ChatError, Malformed } from "../../errors.ts";
+import { ChatError, inOneSentence, Malformed } from "../../errors.ts";
 import { errorCodes } from "../../protocol/channel/link_messages.ts";
 import { chunkBytes, chunkCount, openChunk } from "../../protocol/file/file_chunk.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -56,6 +56,8 @@ function keyOf(room: MemberRoom, id: string): string {
 export class Downloads {
   /** Those that run, by room and message id in hex: an id is its sender's choice. */
   #running = new Map<string, AbortController>();
+  /** How often all were asked to go on. */
+  #resumed = 0;
   /** All of them share the link. */
   #window: TransferWindow;
 
@@ -85,12 +87,25 @@ export class Downloads {
     this.#start(room, id, goesOn);
   }
 
-  /** The server is there: what was wanted in a room goes on. */
-  resume(room: MemberRoom): void {
-    for (const [id, { part, isStopped }] of Object.entries(room.files)) {
-      if (part !== undefined && !isStopped && !this.#running.has(keyOf(room, id))) {
-        this.#start(room, id, true);
+  /** The server is there: what was wanted in these rooms goes on. */
+  resume(rooms: readonly MemberRoom[]): void {
+    this.#resumed++;
+    for (const room of rooms) {
+      for (const id of Object.keys(room.files)) {
+        if (this.#isWanted(room, id) && !this.#running.has(keyOf(room, id))) this.#start(room, id, true);
       }
+    }
+  }
+
+  #isWanted(room: MemberRoom, id: string): boolean {
+    const offer = room.files[id];
+    return offer?.part !== undefined && !offer.isStopped;
+  }
+
+  /** A room is over for us: what had stopped there never goes on. What runs ends by itself. */
+  over(room: MemberRoom): void {
+    for (const [id, { part }] of Object.entries(room.files)) {
+      if (part !== undefined && !this.#running.has(keyOf(room, id))) this.cancel(room, id);
     }
   }
 
@@ -109,22 +124,30 @@ export class Downloads {
   #start(room: MemberRoom, id: string, isResumed: boolean): void {
     const control = new AbortController();
     const key = keyOf(room, id);
+    const resumed = this.#resumed;
+    let isCut = false;
     this.#running.set(key, control);
     this.#run(room, id, isResumed, control.signal).catch((error) => {
-      if (control.signal.aborted || error instanceof LinkLost) return; // the next connection goes on
+      isCut = error instanceof LinkLost; // the next connection goes on
+      if (control.signal.aborted || isCut) return;
       if (error instanceof ChatError) return this.#failed(room, id, error);
       this.parts.bug(error);
       this.#failed(room, id, new ChatError("A fault of this program has ended it", "please report it"));
     }).finally(() => {
-      if (this.#running.get(key) === control) this.#running.delete(key);
+      if (this.#running.get(key) !== control) return;
+      this.#running.delete(key);
+      // The next connection was there before this one noticed.
+      if (isCut && this.#resumed !== resumed && this.#isWanted(room, id)) this.#start(room, id, true);
     });
   }
 
   #failed(room: MemberRoom, id: string, error: ChatError): void {
     const offer = room.files[id];
-    const { message, hint } = error;
-    const why = hint === "" ? message : `${message}; ${hint}`;
-    this.parts.show({ type: "download failed", room: room.label, id, name: offer?.name ?? "", why }, room);
+    const name = offer?.name ?? "";
+    this.parts.show(
+      { type: "download failed", room: room.label, id, name, why: inOneSentence(error) },
+      room,
+    );
     if (!offer?.part) return;
     // What is there stays for the next /get, unless it is of no use; nothing goes on by itself.
     if (!(error instanceof CannotGet)) return room.setFile(id, { ...offer, isStopped: true });
@@ -223,10 +246,10 @@ export class Downloads {
     }
     if (failure instanceof RequestRefused) {
       if (failure.code === errorCodes.LIMIT) return false;
-      throw new ChatError(
-        `Cannot get "${name}": the server does not give it any more`,
-        `ask ${from} to send it again`,
-      );
+      const { retired, status } = room.state;
+      if (retired) throw new CannotGet(name, "the room has ended", "its files have gone with it");
+      if (status === "gone") throw new CannotGet(name, "you are not in that room any more", "");
+      throw new CannotGet(name, "the server does not give it any more", `ask ${from} to send it again`);
     }
     throw failure;
   }

@@ -3,10 +3,12 @@
  * of it is of no use.
  */
 
-import { createHash, type Hash } from "node:crypto";
 import { basename } from "@std/path";
 import type { Bytes } from "../../crypto/bytes.ts";
+import { RunningSha256 } from "../../crypto/hash.ts";
 import { ChatError } from "../../errors.ts";
+import { trouble } from "../../storage/file_trouble.ts";
+import { shellWord } from "../../shell_word.ts";
 import { chunkBytes, maxFileBytes } from "../../protocol/file/file_chunk.ts";
 
 /** What tells one state of a file from another. */
@@ -34,31 +36,33 @@ export function stampOf(path: string): FileStamp {
     throw cannotRead(path, error);
   }
   if (info.isDirectory) {
-    throw new CannotSend(path, "it is a folder", `make one file of it: tar czf "${basename(path)}.tar.gz" …`);
+    const archive = shellWord(`${basename(path)}.tar.gz`);
+    throw new CannotSend(
+      path,
+      "it is a folder",
+      `make one file of it: tar czf ${archive} ${shellWord(path)}`,
+    );
   }
   if (!info.isFile) throw new CannotSend(path, "it is not a regular file", "give the path of a file");
   if (info.size > maxFileBytes) throw new CannotSend(path, "it is too large", "send it in parts");
   return { size: info.size, mtimeMs: info.mtime?.getTime() ?? 0 };
 }
 
-function cannotRead(path: string, error: unknown): CannotSend {
+function cannotRead(path: string, error: unknown): ChatError {
   if (error instanceof Deno.errors.NotFound) {
     return new CannotSend(path, "there is no such file", "see the path");
   }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return new CannotSend(path, "you may not read it", "see its owner and mode");
-  }
-  return new CannotSend(path, (error as Error).message, "see the disk it is on");
+  return trouble("read", path, error);
 }
 
 /** A file that is read from its beginning, and hashed as it is. */
 export class FileSource {
-  #hash: Hash = createHash("sha256");
+  #hash = new RunningSha256();
   #at = 0;
 
   private constructor(private readonly file: Deno.FsFile, private readonly path: string) {}
 
-  /** Opens it. @throws CannotSend */
+  /** Opens it. @throws CannotSend, FileTrouble */
   static async open(path: string): Promise<FileSource> {
     stampOf(path);
     try {
@@ -68,7 +72,7 @@ export class FileSource {
     }
   }
 
-  /** Reads the next part into `into`. @returns how many bytes: fewer than fit at the end only @throws CannotSend */
+  /** Reads the next part into `into`. @returns how many bytes: fewer than fit at the end only @throws FileTrouble */
   async read(into: Uint8Array): Promise<number> {
     let done = 0;
     try {
@@ -96,7 +100,7 @@ export class FileSource {
 
   /** SHA-256 of what was read. */
   digest(): Bytes {
-    return new Uint8Array(this.#hash.copy().digest());
+    return this.#hash.digest();
   }
 
   /** Closes it. */

@@ -2,7 +2,7 @@
 
 import { dirname, join } from "@std/path";
 import { encodeHex } from "../../hex.ts";
-import type { Clock } from "../../clock.ts";
+import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError } from "../../errors.ts";
@@ -97,7 +97,13 @@ export class Files {
   /** Rooms are entered: what waits goes on. */
   resume(): void {
     this.#uploads.resume();
-    for (const room of this.parts.set.withMembers) this.#downloads.resume(room);
+    this.#downloads.resume(this.parts.set.withMembers);
+  }
+
+  /** A job of a room is over: we may be in it no more. */
+  jobDone(room: RoomStream): void {
+    const isOver = room.state.status === "gone" || room.state.retired === true;
+    if (isOver && room instanceof MemberRoom) this.#downloads.over(room);
   }
 
   /** How many are not sent yet. */
@@ -105,9 +111,9 @@ export class Files {
     return this.#uploads.count;
   }
 
-  /** Whether one of these moves now. @param ids of messages in hex */
-  moves(ids: ReadonlySet<string>): boolean {
-    return this.#uploads.moves(ids);
+  /** Whether one of these has come on of late. @param ids of messages in hex */
+  hasMoved(ids: ReadonlySet<string>, withinMs: number): boolean {
+    return this.#uploads.hasMoved(ids, withinMs);
   }
 
   /** Whether something is being fetched. */
@@ -157,7 +163,8 @@ export class Files {
     dir: string,
     { each, total }: { each: number; total: number },
   ): string | null {
-    const { size, name } = room.files[id];
+    const { size, name, until } = room.files[id];
+    if (until <= seconds(this.parts.clock)) return null; // gone, with whoever would be told of it
     if (size > each) return `${name} was not taken: ${sizeInWords(size)} are more than --take allows`;
     if (size + bytesIn(dir) + this.#wantedIn(dir) > total) {
       return `${name} was not taken: with it the folder would have more than --take-total`;

@@ -3,10 +3,11 @@
  * the disk. Nothing that stands there is overwritten or followed.
  */
 
-import { createHash, type Hash } from "node:crypto";
 import { basename, dirname, join } from "@std/path";
 import { equals } from "@std/bytes/equals";
-import { exists } from "../../storage/private_file.ts";
+import { RunningSha256 } from "../../crypto/hash.ts";
+import { trouble } from "../../storage/file_trouble.ts";
+import { exists, syncDirectory } from "../../storage/private_file.ts";
 import { FileSource } from "./file_source.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError } from "../../errors.ts";
@@ -38,12 +39,12 @@ function cannotSave(dir: string, error: unknown, missing: number): ChatError {
       "make room, then /get it again: what is there stays",
     );
   }
-  return new CannotSave(dir, (error as Error).message, "see the disk it is on");
+  return trouble("save a file in", dir, error);
 }
 
 /** One that is being written. */
 export class PartFile {
-  #hash: Hash = createHash("sha256");
+  #hash = new RunningSha256();
   #at = 0;
 
   private constructor(
@@ -127,7 +128,7 @@ export class PartFile {
 
   /** SHA-256 of what is there. */
   digest(): Bytes {
-    return new Uint8Array(this.#hash.copy().digest());
+    return this.#hash.digest();
   }
 
   /** All of it is there: it goes to its place. @returns where that is @throws ChatError */
@@ -138,6 +139,7 @@ export class PartFile {
       await this.file.sync();
       this.file.close();
       const path = place(this.path, dir, this.name);
+      syncDirectory(dir);
       await markAsForeign(path);
       return path;
     } catch (error) {

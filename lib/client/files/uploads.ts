@@ -9,7 +9,7 @@ import { encodeHex } from "../../hex.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import { type Bytes, release } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
-import { ChatError, inWords } from "../../errors.ts";
+import { ChatError, inOneSentence, inWords } from "../../errors.ts";
 import { errorCodes } from "../../protocol/channel/link_messages.ts";
 import { chunkBytes, chunkCount, lastChunkBytes, sealChunk } from "../../protocol/file/file_chunk.ts";
 import { encodeFileMessage } from "../../protocol/file/file_message.ts";
@@ -25,8 +25,8 @@ import { TransferWindow } from "./transfer_window.ts";
 const sealsAhead = 3;
 const firstAgainMs = 500;
 const maxAgainMs = 30_000;
-/** So often a server may say that it takes none now, until it is believed. */
-const maxLimited = 20;
+/** So often one may begin anew, since its file has changed. */
+const maxAnew = 3;
 
 /** A file that is being sent, as it is kept. */
 export interface Upload extends FileStamp {
@@ -83,13 +83,20 @@ class NotBegun extends Error {}
 /** The file is not what it was when its sending began. */
 class Changed extends Error {}
 
+/** One that runs. */
+interface Running {
+  readonly control: AbortController;
+  /** When it came on last, by the clock. */
+  movedMs: number;
+}
+
 /** All uploads to one server. */
 export class Uploads {
   #uploads: Upload[] | null = null;
   /** Those that run, by message id in hex. */
-  #running = new Map<string, AbortController>();
-  /** How often each was put off. */
-  #limited = new Map<string, number>();
+  #running = new Map<string, Running>();
+  /** How often all were asked to go on. */
+  #resumed = 0;
   /** All of them share the link. */
   #window: TransferWindow;
 
@@ -118,9 +125,15 @@ export class Uploads {
   get count(): number {
     return this.#all.length;
   }
-  /** Whether one of these moves now. @param ids of messages in hex */
-  moves(ids: ReadonlySet<string>): boolean {
-    return this.parts.connection() !== null && [...this.#running.keys()].some((id) => ids.has(id));
+  /** Whether one of these has come on of late. @param ids of messages in hex */
+  hasMoved(ids: ReadonlySet<string>, withinMs: number): boolean {
+    if (this.parts.connection() === null) return false;
+    const now = this.parts.clock.now();
+    return [...this.#running].some(([id, { movedMs }]) => ids.has(id) && Math.abs(now - movedMs) <= withinMs);
+  }
+  #moved(id: string): void {
+    const running = this.#running.get(id);
+    if (running) running.movedMs = this.parts.clock.now();
   }
   /** Names and ids in hex of those into a room. */
   of(room: Bytes): { readonly id: string; readonly name: string }[] {
@@ -147,7 +160,11 @@ export class Uploads {
     },
   ): string {
     const id = encodeHex(msgId);
-    if (room.lines.wasStored(id) || this.#all.some((each) => equals(each.msgId, msgId))) return id;
+    const known = this.#all.find((each) => equals(each.msgId, msgId));
+    if (known || room.lines.wasStored(id)) {
+      if (isSpooled && known?.path !== path) removePart(path); // there is a copy, or need of none
+      return id;
+    }
     const { random } = this.parts;
     const upload: Upload = {
       ...stampOf(path),
@@ -168,12 +185,13 @@ export class Uploads {
 
   /** A connection is there, and rooms are entered: what waits goes on. */
   resume(): void {
+    this.#resumed++;
     for (const upload of this.#all) if (!this.#running.has(encodeHex(upload.msgId))) this.#start(upload);
   }
 
   /** Ends one. @param id of its message in hex @returns the room that it was for; null when there is none */
   async cancel(id: string): Promise<Bytes | null> {
-    const upload = this.#all.find(({ msgId }) => encodeHex(msgId) === id);
+    const upload = this.#find(id);
     if (!upload) return null;
     this.#forget(upload);
     await this.#drop(upload);
@@ -182,7 +200,7 @@ export class Uploads {
 
   #forget(upload: Upload): void {
     const id = encodeHex(upload.msgId);
-    this.#running.get(id)?.abort();
+    this.#running.get(id)?.control.abort();
     this.#running.delete(id);
     this.#keep(this.#all.filter((other) => !equals(other.msgId, upload.msgId)));
     if (upload.isSpooled) removePart(upload.path);
@@ -197,16 +215,27 @@ export class Uploads {
   #start(upload: Upload): void {
     const id = encodeHex(upload.msgId);
     const control = new AbortController();
-    this.#running.set(id, control);
+    const resumed = this.#resumed;
+    let isCut = false;
+    this.#running.set(id, { control, movedMs: -Infinity });
     this.#run(upload, control.signal).catch((error) => {
       if (control.signal.aborted) return;
-      if (error instanceof LinkLost) return; // the next connection goes on
-      if (error instanceof ChatError) return this.#failed(upload, error);
+      isCut = error instanceof LinkLost; // the next connection goes on
+      if (isCut) return;
+      if (error instanceof ChatError) return this.#failed(id, error);
       this.parts.bug(error);
-      this.#failed(upload, new ChatError("A fault of this program has ended it", "please report it"));
+      this.#failed(id, new ChatError("A fault of this program has ended it", "please report it"));
     }).catch((error) => this.#trouble(error, upload)).finally(() => {
-      if (this.#running.get(id) === control) this.#running.delete(id);
+      if (this.#running.get(id)?.control !== control) return;
+      this.#running.delete(id);
+      // The next connection was there before this one noticed.
+      const now = this.#find(id);
+      if (isCut && now && this.#resumed !== resumed) this.#start(now);
     });
+  }
+
+  #find(id: string): Upload | undefined {
+    return this.#all.find(({ msgId }) => encodeHex(msgId) === id);
   }
 
   /** What is on its way could not be written down: it is told, and tried again with the next start. */
@@ -216,15 +245,17 @@ export class Uploads {
     this.parts.show({ type: "warning", room: room?.label ?? "", text: inWords(error) }, room);
   }
 
-  #failed(upload: Upload, error: ChatError): void {
+  #failed(id: string, error: ChatError): void {
+    const upload = this.#find(id);
+    if (!upload) return;
     this.#forget(upload);
     void this.#drop(upload);
     const room = this.parts.room(upload.room);
     this.parts.show({
       type: "failed",
       room: room?.label ?? "",
-      msgId: encodeHex(upload.msgId),
-      why: error.message,
+      msgId: id,
+      why: inOneSentence(error),
       file: upload.name,
     }, room);
   }
@@ -232,23 +263,33 @@ export class Uploads {
   /** @throws LinkLost when it is to be gone on with later; ChatError when it cannot be */
   async #run(begun: Upload, signal: AbortSignal): Promise<void> {
     let upload = begun;
-    for (let waitMs = firstAgainMs;; waitMs = Math.min(maxAgainMs, waitMs * 2)) {
+    let anew = 0;
+    let waitMs = firstAgainMs;
+    const moved = () => {
+      waitMs = firstAgainMs / 2;
+      this.#moved(encodeHex(begun.msgId));
+    };
+    for (;; waitMs = Math.min(maxAgainMs, waitMs * 2)) {
       const room = this.parts.room(upload.room);
       if (!room || room.state.status === "gone") {
-        throw new CannotSend(upload.path, "you are not in that room any more", "");
+        throw new CannotSend(upload.name, "you are not in that room any more", "");
       }
+      if (room.state.retired) throw new CannotSend(upload.name, "the room has ended", "");
       try {
-        upload = await this.#hashed(upload, room, signal);
+        upload = await this.#hashed(upload, signal, moved);
         if (room.state.status === "waiting") throw new NotBegun();
-        const until = await this.#bring(upload, room, signal, () => waitMs = firstAgainMs / 2);
+        const until = await this.#bring(upload, room, signal, moved);
         return this.#tell(upload, room, until);
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof Changed) {
+          if (++anew > maxAnew) {
+            throw new CannotSend(upload.name, "it changes while it is sent", "send a copy of it");
+          }
           upload = await this.#begunAnew(upload, room);
           continue;
         }
-        if (!isPassing(error)) throw error;
+        if (!isPassing(error)) throw this.#inWords(error, upload);
       }
       await sleep(this.parts.clock, waitMs, signal);
       if (signal.aborted) return;
@@ -266,15 +307,18 @@ export class Uploads {
     return this.#replace({ ...upload, ...anew });
   }
 
-  async #hashed(upload: Upload, room: MemberRoom, signal: AbortSignal): Promise<Upload> {
+  async #hashed(upload: Upload, signal: AbortSignal, moved: () => void): Promise<Upload> {
     const now = stampOf(upload.path);
     const isSame = now.size === upload.size && now.mtimeMs === upload.mtimeMs;
     if (upload.sha256 && isSame) return upload;
     if (upload.sha256) throw new Changed();
-    if (!isSame) return await this.#hashed({ ...upload, ...now }, room, signal);
+    if (!isSame) return await this.#hashed({ ...upload, ...now }, signal, moved);
     const source = await FileSource.open(upload.path);
     try {
-      await source.skipTo(upload.size, () => !signal.aborted);
+      await source.skipTo(upload.size, () => {
+        moved();
+        return !signal.aborted;
+      });
       signal.throwIfAborted();
       return this.#replace({ ...upload, sha256: source.digest() });
     } finally {
@@ -293,16 +337,11 @@ export class Uploads {
     if (!connection) throw new LinkLost();
     const { fileId, key, size } = upload;
     const chunks = chunkCount(size), lastBytes = lastChunkBytes(size);
-    const begin = async () => {
-      try {
-        return await connection.request(
-          (ref) => ({ type: "BLOB_NEW", ref, room: upload.room, file: fileId, chunks, lastBytes }),
-          "BLOB_AT",
-        );
-      } catch (error) {
-        throw this.#refusal(error, upload);
-      }
-    };
+    const begin = () =>
+      connection.request(
+        (ref) => ({ type: "BLOB_NEW", ref, room: upload.room, file: fileId, chunks, lastBytes }),
+        "BLOB_AT",
+      );
     const { next, until } = await begin();
     if (next === chunks) return until;
     const progress = this.#progressOf(upload, room);
@@ -365,22 +404,18 @@ export class Uploads {
       throw failure;
     }
     signal.throwIfAborted();
-    this.#limited.delete(encodeHex(upload.msgId));
     return (await begin()).until;
   }
 
-  /** Why a file may not begin. A limit that waiting mends is no reason: only those of files are told with their flags. */
-  #refusal(error: unknown, { name, msgId }: Upload): unknown {
+  /** What the server's refusal means for a file. */
+  #inWords(error: unknown, { name }: Upload): unknown {
     if (!(error instanceof RequestRefused)) return error;
     const said = this.parts.serverSaid();
-    const tries = (this.#limited.get(encodeHex(msgId)) ?? 0) + 1;
     switch (error.code) {
-      case errorCodes.LIMIT:
-        this.#limited.set(encodeHex(msgId), tries);
-        if (!/--files?-/.test(said) && tries < maxLimited) return error;
+      case errorCodes.FULL:
         return new CannotSend(
           name,
-          /--files?-/.test(said) ? said : "the server takes no more files now",
+          /--files?-/.test(said) ? said.replace(/\.$/, "") : "the server takes no more files now",
           "/send it again later",
         );
       case errorCodes.DENIED:
