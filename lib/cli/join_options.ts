@@ -93,16 +93,20 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
 
 /** Against where the program was started; `~` as a shell has it. */
 export function wholePath(path: string, process: Pick<Process, "env">): string {
-  const home = process.env("HOME") ?? process.env("USERPROFILE");
+  const home = homeOf(process);
   const isHome = path === "~" || path.startsWith("~/");
   return resolve(isHome && home !== undefined ? join(home, path.slice(2)) : path);
+}
+
+function homeOf({ env }: Pick<Process, "env">): string | undefined {
+  return env("HOME") ?? env("USERPROFILE");
 }
 
 /** `--download-dir`; else the folder that the system has for it, if there is one. */
 function downloadDirOf(values: Parsed["values"], process: Process): string | null {
   const given = values["download-dir"];
   if (given !== undefined) return wholePath(given, process);
-  if (process.env("HOME") === undefined) return null;
+  if (homeOf(process) === undefined) return null;
   const usual = wholePath("~/Downloads", process);
   try {
     return Deno.statSync(usual).isDirectory ? usual : null;

@@ -22,6 +22,8 @@ export interface Said {
   readonly fileName?: string;
   /** It is a copy, which goes with it. */
   readonly isSpooled?: boolean;
+  /** It is not sent: the copy goes. */
+  discardCopy?(): void;
   /** 16 bytes for each text, under which it is said. */
   readonly msgIds?: readonly Bytes[];
   /** All of it was taken: said or refused. */

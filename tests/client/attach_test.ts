@@ -5,6 +5,7 @@
 
 import { test } from "../fakes/test.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { FileSource } from "../../lib/client/files/file_source.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { Attachment } from "../../lib/client/attach/attachment.ts";
@@ -150,6 +151,7 @@ function attachmentOf(
   view: ScriptedView,
   over: Partial<JoinOptions> = {},
   clock: Clock = systemClock,
+  pathOf = (path: string) => path,
 ): Attachment {
   return new Attachment({
     attached,
@@ -157,7 +159,7 @@ function attachmentOf(
     authorities: [],
     message: null,
     send: [],
-    pathOf: (path: string) => path,
+    pathOf,
     listen: false,
     version,
     view: new ResumableView(view),
@@ -187,10 +189,10 @@ worldTest(
     const before = second.view.warnings.length;
     second.view.type("/send large", "after it");
     await second.view.until((e) => e.type === "message" && e.text === "after it");
+    await until("refused", () => second.view.warnings.length > before);
     const told = second.view.warnings.slice(before);
-    assertEquals(told.length, 2, told.join("\n"));
-    assertMatch(told[0], /^Cannot make the directory .*spool/);
-    assertMatch(told[1], /^Cannot send ".*large": no copy of it could be made/);
+    assertEquals(told.length, 1, told.join("\n"));
+    assertMatch(told[0], /^Cannot send ".*large": Cannot .*spool/);
     second.view.end();
     first.view.end();
     await first.ended;
@@ -229,6 +231,78 @@ worldTest(
     await first.holding.close();
   },
 );
+worldTest("what a guest still copies when it goes is told of, and leaves no copy", async (world) => {
+  const first = await hold(world, "ira");
+  await first.view.until((e) => e.type === "entered");
+  const path = `${world.dir}/large`;
+  await Deno.writeFile(path, new Uint8Array(20_000_000));
+  const { read } = FileSource.prototype;
+  const half = Promise.withResolvers<void>();
+  let reads = 0;
+  FileSource.prototype.read = async function (into) {
+    if (++reads === 10) await half.promise;
+    return await read.call(this, into);
+  };
+  try {
+    const second = await attachTo(world, first.dir);
+    await until("on the screen", () => second.view.room === "lobby");
+    second.view.type(`/send ${path}`);
+    await until("it is being copied", () => reads >= 10);
+    second.view.type("EXIT");
+    // Only once the seat is over may the rest be read.
+    await until("told", () => second.view.warnings.length > 0);
+    half.resolve();
+    assertEquals(await second.ended, 0);
+    assertEquals(second.view.warnings, [`Not sent: ${path} was still being copied.`]);
+  } finally {
+    half.resolve();
+    FileSource.prototype.read = read;
+  }
+  await until("no copy is left", () => [...Deno.readDirSync(`${first.dir}/spool`)].length === 0);
+  first.view.end();
+  await first.ended;
+  await first.holding.close();
+});
+
+worldTest("what a guest copies when its input ends is sent", async (world) => {
+  const sam = await world.enter("sahnawaz");
+  const first = await hold(world, "ira");
+  await first.view.until((e) => e.type === "entered");
+  const path = `${world.dir}/large.bin`;
+  await Deno.writeFile(path, new Uint8Array(5_000_000));
+  const second = await attachTo(world, first.dir);
+  await until("on the screen", () => second.view.room === "lobby");
+  second.view.type(`/send ${path}`);
+  second.view.end(); // Ctrl+D
+  assertEquals(await second.ended, 0);
+  await sam.view.until((e) => e.type === "message" && e.file?.size === 5_000_000);
+  first.view.end();
+  await first.ended;
+  await first.holding.close();
+});
+
+test("a guest completes paths, and means folders, as they are where it was started", async () => {
+  await withFakeHolder(async ({ link, messages, attached }) => {
+    const dir = Deno.makeTempDirSync({ prefix: "chat-test-" });
+    Deno.writeTextFileSync(`${dir}/notes.txt`, "");
+    const view = new ScriptedView(true);
+    const pathOf = (path: string) => `${dir}/${path}`;
+    const attachment = attachmentOf(attached, view, {}, systemClock, pathOf);
+    const ended = attachment.run();
+    assertEquals((await attachment.complete("/send no"))?.words, ["notes.txt"]);
+    view.type({ wish: "get", id: "00", dir: "there" });
+    for (;;) {
+      const { value } = await messages.next();
+      if (value.t !== "enter") continue;
+      assertEquals(value.item.wish?.dir, `${dir}/there`);
+      break;
+    }
+    link.send({ t: "end", code: 0 });
+    assertEquals(await ended, 0);
+    Deno.removeSync(dir, { recursive: true });
+  });
+});
+
 worldTest(
   "a second terminal, a pipe, -m and --json work through the first; each has its own room and end",
   async (world) => {

@@ -9,7 +9,9 @@ import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError, exitCodes, inWords } from "../../errors.ts";
 import type { ChatOptions } from "../chat_options.ts";
 import { pathsOf } from "../commands/file_commands.ts";
-import { parseLine } from "../commands/commands.ts";
+import { commands, parseLine } from "../commands/commands.ts";
+import { commandBefore, type Completion, completion } from "../commands/completion.ts";
+import { pathsFrom } from "../commands/path_completion.ts";
 import { FileSource } from "../files/file_source.ts";
 import type { ChatOutput, Entered, Said } from "../chat_view.ts";
 import type { KeptMessage } from "../room_events.ts";
@@ -74,7 +76,11 @@ export class Attachment {
   #isSilent = false;
   /** The person has asked to go. */
   #isLeaving = false;
-  /** Why what is said by -m was refused: it ends with that. */
+  /** What is being entered; a file is copied first. */
+  #entering = new Set<Promise<void>>();
+  /** Files that are being copied. */
+  #copying = new Map<number, string>();
+  /** Why what is said by -m, or a file of --send, was refused: it ends with that. */
   #refusal: ChatError | null = null;
   #heardMs: number;
 
@@ -106,7 +112,7 @@ export class Attachment {
         const { value, done } = await attached.messages.next();
         if (done) return this.#isLeaving ? this.#left() : null;
         this.#heard();
-        if (value.t === "end") return value.code;
+        if (value.t === "end") return this.#ended(value.code);
         if (value.t === "fail") throw this.#refusal ?? new ChatError(value.message, value.hint, value.code);
         this.#show(value);
       }
@@ -122,6 +128,14 @@ export class Attachment {
   get unfinished(): Entered[] {
     const { options, view } = this.parts;
     return this.#onTheirWay.unfinished(options.to !== null && !view.interactive);
+  }
+
+  /** The seat there is over: what was still being copied is not sent. */
+  #ended(code: number): number {
+    for (const path of this.#copying.values()) {
+      this.parts.view.warning(`Not sent: ${path} was still being copied.`);
+    }
+    return code;
   }
 
   /** The holder is gone, or does not answer, and the person has asked to go. */
@@ -147,18 +161,26 @@ export class Attachment {
     } else if (message !== null) await this.#enter({ texts: [message] });
     for await (const entered of lines.taken(this.#over.signal)) {
       for (const each of this.#wholePaths(entered)) {
-        const taken = this.#enter(each);
+        const entering = this.#enter(each).finally(() => this.#entering.delete(entering));
+        this.#entering.add(entering);
         // A person goes on while a file is copied; what a program says keeps its order.
-        if (!this.parts.view.interactive) await taken;
+        if (!this.parts.view.interactive) await entering;
       }
     }
+    await Promise.all(this.#entering);
     if (!this.#over.signal.aborted) this.#link.send({ t: "input over" });
   }
 
   async #enter(entered: Entered): Promise<void> {
     const n = ++this.#count;
     const item = this.#itemOf(n, entered);
-    if (item.said?.file !== undefined && !await this.#copy(n, item.said.file, entered as Said)) return;
+    const file = item.said?.file;
+    if (file !== undefined) {
+      this.#copying.set(n, file);
+      const isCopied = await this.#copy(n, file, entered as Said);
+      this.#copying.delete(n);
+      if (!isCopied) return;
+    }
     this.#onTheirWay.add(entered, item, this.parts.view.room);
     this.#link.send({ t: "enter", item });
     // What a program has said before it goes is carried out by whoever comes next.
@@ -194,7 +216,9 @@ export class Attachment {
   #wholePaths(entered: Entered): Entered[] {
     const { pathOf } = this.parts;
     if (typeof entered !== "string") {
-      const isFile = !(entered instanceof ChatError) && "texts" in entered && entered.file !== undefined;
+      if (entered instanceof ChatError) return [entered];
+      if ("wish" in entered && entered.dir !== undefined) return [{ ...entered, dir: pathOf(entered.dir) }];
+      const isFile = "texts" in entered && entered.file !== undefined;
       return [isFile ? { ...entered, file: pathOf(entered.file!) } : entered];
     }
     const meaning = parseLine(entered);
@@ -258,7 +282,7 @@ export class Attachment {
         const entered = this.#onTheirWay.entered(message.n);
         const error = new ChatError(message.message, message.hint);
         if (entered && typeof entered === "object" && "refused" in entered) entered.refused?.(error);
-        else if (this.parts.message !== null) this.#refusal = error;
+        else if (this.parts.message !== null || this.parts.send.length > 0) this.#refusal = error;
         else view.warning(inWords(error));
         return;
       }
@@ -313,8 +337,13 @@ export class Attachment {
     this.#link.send({ t: "remember", line });
   }
   /** What the word before the cursor may become. */
-  async complete(before: string): Promise<{ from: number; words: readonly string[] } | null> {
-    return await this.#ask("complete", before) as { from: number; words: readonly string[] } | null;
+  async complete(before: string): Promise<Completion | null> {
+    // Paths are those of this program: the other one may have been started elsewhere.
+    if (commandBefore(before, commands).command?.takes === "path") {
+      const paths = (begun: string) => pathsFrom(begun, this.parts.pathOf);
+      return completion(before, { commands, people: [], rooms: [], paths });
+    }
+    return await this.#ask("complete", before) as Completion | null;
   }
   /** The last `n` lines of the room on the screen that are kept. */
   async kept(n: number): Promise<readonly KeptMessage[] | null> {

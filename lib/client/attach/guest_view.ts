@@ -4,6 +4,7 @@ import { ChatError } from "../../errors.ts";
 import type { ChatOutput, Entered } from "../chat_view.ts";
 import type { KeptMessage, RoomEvent } from "../room_events.ts";
 import type { Status } from "../status.ts";
+import type { SpooledFile } from "./spool.ts";
 import type { AttachLink, EnteredItem, FromGuest, FromHolder, GuestHello } from "./attach_messages.ts";
 
 /** One of them. */
@@ -15,6 +16,8 @@ export class GuestView implements ChatOutput {
   #count = 0;
   #entered: Entered[] = [];
   #isInputOver = false;
+  /** Nobody takes what is entered any more. */
+  #isRead = false;
   #wake: () => void = () => {};
 
   /** @param link to it @param hello what it is like */
@@ -26,16 +29,42 @@ export class GuestView implements ChatOutput {
 
   /** What is entered there. */
   async *lines(): AsyncGenerator<Entered> {
-    for (;;) {
-      const next = this.#entered.shift();
-      if (next !== undefined) yield next;
-      else if (this.#isInputOver) return;
-      else await new Promise<void>((resolve) => this.#wake = resolve);
+    try {
+      for (;;) {
+        const next = this.#entered.shift();
+        if (next !== undefined) yield next;
+        else if (this.#isInputOver) return;
+        else await new Promise<void>((resolve) => this.#wake = resolve);
+      }
+    } finally {
+      this.#isRead = true;
+      this.#discardWaiting();
     }
   }
 
-  /** A line came. @param spooled the copy of the file that goes with it */
-  enter({ n, line, said, wish, msgIds, room }: EnteredItem, spooled: string | null = null): void {
+  /** What nobody takes any more needs no copy. */
+  #discardWaiting(): void {
+    for (const each of this.#entered.splice(0)) {
+      if (typeof each === "object" && "texts" in each) each.discardCopy?.();
+    }
+  }
+
+  /** A line came. @param copy of the file that goes with it */
+  enter(item: EnteredItem, copy: SpooledFile | null = null): void {
+    this.#enter(item, copy);
+    if (this.#isRead) this.#discardWaiting();
+    this.#wake();
+  }
+
+  /** A line came that cannot be taken. */
+  refuse(n: number, { message, hint }: ChatError): void {
+    this.link.send({ t: "refused", n, message, hint });
+    this.link.send({ t: "taken", n, ids: [] });
+    this.#entered.push(new ChatError(message, hint)); // it counts as one that was not sent
+    this.#wake();
+  }
+
+  #enter({ n, line, said, wish, msgIds, room }: EnteredItem, copy: SpooledFile | null): void {
     const taken = (ids: readonly string[]) => this.link.send({ t: "taken", n, ids });
     if (line !== undefined) this.#entered.push({ line, msgId: msgIds[0], room, taken });
     else if (said) {
@@ -43,7 +72,12 @@ export class GuestView implements ChatOutput {
       const { file, ...words } = said;
       this.#entered.push({
         ...words,
-        ...(file === undefined ? {} : { file: spooled ?? file, fileName: file, isSpooled: spooled !== null }),
+        ...(file === undefined ? {} : {
+          file: copy?.path ?? file,
+          fileName: file,
+          isSpooled: copy !== null,
+          discardCopy: () => copy?.discard(),
+        }),
         msgIds,
         pending: (id) => void ids.push(id),
         refused: ({ message, hint }) => this.link.send({ t: "refused", n, message, hint }),
@@ -54,7 +88,6 @@ export class GuestView implements ChatOutput {
       this.#entered.push({ ...wish, refused });
       taken([]);
     } else this.#entered.push(new ChatError("what could not be understood"));
-    this.#wake();
   }
   /** No more will come. */
   inputOver(): void {

@@ -25,6 +25,7 @@ import {
   type FromHolder,
   type GuestHello,
 } from "./attach_messages.ts";
+import { CannotSend } from "../files/file_source.ts";
 import { GuestView } from "./guest_view.ts";
 import { isFromGuest } from "./guest_messages.ts";
 import { Spool, type SpooledFile } from "./spool.ts";
@@ -159,8 +160,8 @@ export class Holding {
         }
         if (message.t === "ping") link.send({ t: "pong" });
         else if (message.t === "hello") guest ??= await this.#sitDown(link, message);
-        else if (message.t === "part") this.#copy(link, copies, message);
-        else if (message.t === "enter") guest?.view.enter(message.item, copyOf(copies, message.item));
+        else if (message.t === "part") await this.#copy(copies, message);
+        else if (message.t === "enter") await enter(guest?.view, message.item, copies);
         else if (guest) this.#take(link, guest, message);
       }
     } catch (error) {
@@ -233,19 +234,13 @@ export class Holding {
   }
 
   /** A part of a file that a guest sends. */
-  #copy(
-    link: AttachLink<FromGuest, FromHolder>,
+  async #copy(
     copies: Map<number, SpooledFile>,
     { n, bytes }: Extract<FromGuest, { t: "part" }>,
-  ): void {
-    try {
-      const copy = copies.get(n) ?? this.#spool.begin();
-      copies.set(n, copy);
-      copy.add(bytes);
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-      link.send({ t: "warning", text: inWords(error) });
-    }
+  ): Promise<void> {
+    const copy = copies.get(n) ?? this.#spool.begin();
+    copies.set(n, copy);
+    await copy.add(bytes);
   }
 
   #remember(line: string): void {
@@ -274,13 +269,18 @@ export class Holding {
   }
 }
 
-/** The copy of the file that goes with an item, which is whole; null when there is none. */
-function copyOf(copies: Map<number, SpooledFile>, { n }: EnteredItem): string | null {
-  const copy = copies.get(n);
-  if (!copy) return null;
-  copies.delete(n);
-  copy.finish(); // what could not be written is not there, and that is told where it is to be read
-  return copy.path;
+/** A guest has entered something, with a copy of the file that goes with it, if one does. */
+async function enter(
+  view: GuestView | undefined,
+  item: EnteredItem,
+  copies: Map<number, SpooledFile>,
+): Promise<void> {
+  const copy = copies.get(item.n) ?? null;
+  copies.delete(item.n);
+  const trouble = await copy?.finish() ?? null;
+  if (trouble) view?.refuse(item.n, new CannotSend(item.said?.file ?? "", trouble.message, trouble.hint));
+  else if (view) view.enter(item, copy);
+  else copy?.discard();
 }
 
 /** Whether it would be another connection. */

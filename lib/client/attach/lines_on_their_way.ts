@@ -50,13 +50,12 @@ export class LinesOnTheirWay {
 
   /** Something happened: maybe one of them is stored, or refused for good. */
   stored(event: RoomEvent): void {
-    const isDone = (event.type === "message" && event.own) || event.type === "failed" ||
-      event.type === "withdrawn";
-    const n = isDone ? this.#byId.get(event.msgId) : undefined;
+    const id = idOfDone(event);
+    const n = id === null ? undefined : this.#byId.get(id);
     const line = n === undefined ? undefined : this.#lines.get(n);
-    if (!isDone || n === undefined || !line) return;
-    if (!line.unstored) return void this.#storedEarly.add(event.msgId);
-    line.unstored.delete(event.msgId);
+    if (id === null || n === undefined || !line) return;
+    if (!line.unstored) return void this.#storedEarly.add(id);
+    line.unstored.delete(id);
     if (line.unstored.size === 0) this.#done(n);
   }
 
@@ -86,6 +85,21 @@ export class LinesOnTheirWay {
       }
     }
     return again;
+  }
+}
+
+/** The id in hex of what is stored, or never will be; null for anything else. */
+function idOfDone(event: RoomEvent): string | null {
+  switch (event.type) {
+    case "message":
+      return event.own ? event.msgId : null;
+    case "failed":
+    case "withdrawn":
+      return event.msgId;
+    case "cancelled":
+      return event.id;
+    default:
+      return null;
   }
 }
 

@@ -13,6 +13,7 @@ import type { RoomStream } from "../rooms/room_stream.ts";
 import type { LineForm } from "../rooms/unsent.ts";
 import { findPerson } from "../rooms/people.ts";
 import { cancel, files, get, send } from "./file_commands.ts";
+import { pathsFrom } from "./path_completion.ts";
 import { forget, recall, search } from "./recall.ts";
 import { trust } from "./trust.ts";
 import { invite } from "./invite.ts";
@@ -268,7 +269,7 @@ export function wordsOf(chat: ChatApi): Words {
   return {
     commands,
     files: room ? filesIn(room) : [],
-    paths: (begun) => pathsFrom(begun, chat),
+    paths: (begun) => pathsFrom(begun, chat.pathOf),
     people: [...new Set([...speakers, ...members.toSorted()])],
     rooms: rooms.map(({ label }) => label),
   };
@@ -277,23 +278,6 @@ export function wordsOf(chat: ChatApi): Words {
 function filesIn(room: RoomStream): string[] {
   return room instanceof MemberRoom ? Object.values(room.files).map(({ name }) => name).toReversed() : [];
 }
-
-/** What a path may become: files, and folders with a slash. @param begun as it was typed */
-function pathsFrom(begun: string, chat: Pick<ChatApi, "pathOf">): string[] {
-  const at = begun.lastIndexOf("/") + 1;
-  const [folder, start] = [begun.slice(0, at), begun.slice(at)];
-  try {
-    return [...Deno.readDirSync(chat.pathOf(folder === "" ? "." : folder))]
-      .filter(({ name }) => name.startsWith(start) && (start !== "" || !name.startsWith(".")))
-      .map(({ name, isDirectory }) => `${folder}${name}${isDirectory ? "/" : ""}`).toSorted().slice(
-        0,
-        maxPaths,
-      );
-  } catch {
-    return []; // there is no such folder, or it may not be read
-  }
-}
-const maxPaths = 200;
 
 async function ignore(chat: ChatApi, rest: string): Promise<void> {
   const { ignored } = chat;

@@ -25,6 +25,12 @@ export interface Completion {
   readonly words: readonly string[];
 }
 
+/** The command that was typed, and what follows it; nothing of either while there is none. */
+export function commandBefore<T extends { readonly name: string }>(before: string, commands: readonly T[]) {
+  const [, name, rest = ""] = /^\/(\S+)\s+(.*)$/s.exec(before) ?? [];
+  return { name, rest, command: commands.find((each) => each.name === name?.toLowerCase()) };
+}
+
 /** Completes what was typed up to the cursor. */
 export function completion(
   before: string,
@@ -38,8 +44,7 @@ export function completion(
   if (from === 0 && begun.startsWith("/")) {
     return { from, words: fitting(commands.map(({ name, args }) => `/${name}${args === "" ? "" : " "}`)) };
   }
-  const [, name, rest] = /^\/(\S+)\s+(.*)$/s.exec(before) ?? [];
-  const command = commands.find((each) => each.name === name?.toLowerCase());
+  const { name, rest, command } = commandBefore(before, commands);
   // A name may have blanks: all that follows the command is meant.
   if (command?.takes === "path" || command?.takes === "file") {
     const start = before.length - rest.length;

@@ -1,7 +1,6 @@
 /** LineEntry: what a person or a program enters, and what becomes of it. */
 
 import type { Bytes } from "../../crypto/bytes.ts";
-import { removePart } from "../files/part_file.ts";
 import { ChatError, inWords } from "../../errors.ts";
 import type { ChatView, Entered, FileWish, Said } from "../chat_view.ts";
 import type { ChatApi } from "./chat_api.ts";
@@ -81,7 +80,10 @@ class LineEntry {
     for await (const line of view.lines()) {
       // A program writes before the room is entered: its lines wait until then.
       if (!view.interactive) await chat.whenEntered;
-      if (chat.isOver) return;
+      if (chat.isOver) {
+        if (typeof line === "object" && "texts" in line) line.discardCopy?.();
+        return;
+      }
       const taken = this.#take(line);
       // A person goes on at once: whoever waits for an answer, or for the room to come back, may still leave.
       const isPaste = typeof line === "object" && "texts" in line && !chat.isResuming;
@@ -230,9 +232,7 @@ class LineEntry {
 
   /** What is said as it stands, wherever it is to go. */
   async #said(entered: Said): Promise<void> {
-    const { file, isSpooled } = entered;
-    // What is not sent needs no copy.
-    if (!await this.#isSaid(entered) && isSpooled && file !== undefined) removePart(this.chat.pathOf(file));
+    if (!await this.#isSaid(entered)) entered.discardCopy?.();
   }
 
   async #isSaid(entered: Said): Promise<boolean> {
