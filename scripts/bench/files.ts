@@ -40,7 +40,7 @@ export async function runFiles(run: FilesRun, print: (row: string) => void): Pro
   ];
   try {
     const path = `${dir}/file.bin`;
-    await fill(path, megabytes);
+    await fillFile(path, megabytes);
     const up = sender.join("--room", "files", "--json", "--listen");
     await up.until('"type":"entered"');
     const down = reader.join("--room", "files", "--json", "--listen", "--download-dir", `${dir}/in`);
@@ -99,8 +99,8 @@ async function measured(
 }
 
 /** Bytes that look random, without taking the memory of all of them. */
-async function fill(path: string, megabytes: number): Promise<void> {
-  using file = await Deno.open(path, { write: true, create: true });
+export async function fillFile(path: string, megabytes: number): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
   const part = new Uint8Array(1_000_000);
   for (let at = 0; at < part.length; at += 50_000) crypto.getRandomValues(part.subarray(at, at + 50_000));
   for (let i = 0; i < megabytes; i++) {

@@ -8,13 +8,15 @@
  *   --against FILE  fan-out and small-rooms in turns with another executable, paste and catch-up with it as the client
  *   --logs N,…      for logs: stored messages (default: 1000,10000,100000,1000000)
  *   --megabytes N   for files (default: 300)
+ *   --files-work-ms N   for files: what the server gives them a second (default: 4000, which is all of it)
  *   --members N,…   for fan-out (default: 10,100,250,500,1000)
  *   --reps N        how often each is run (default: 3); medians are printed
  *   --seconds N     for each mode of fan-out (default: 2)
  *   --sources       measure the sources instead of dist/chat
  *   --peers         InspIRCd, ngIRCd, NATS and Mosquitto, with TLS, in turns with this; --harness DIR says where
  *                   their harness is (default: ../shared/peers); only fan-out, N = 500 unless --members; with
- *                   --only small-rooms: Prosody with its archive in SQLite (prosody and lua-dbi-sqlite3 of Debian)
+ *                   --only small-rooms: Prosody with its archive in SQLite (prosody and lua-dbi-sqlite3 of Debian); with
+ *                   --only files: magic-wormhole (magic-wormhole and python3-magic-wormhole-mailbox-server)
  *   --draw          write scripts/bench/performance.svg of what was measured; with --peers, scripts/bench/sizes.svg
  *   --profile MODE  one run of lat, thr or few at N = 500, or of small1 or small64 in 100 rooms of five, with the
  *                   server's profile
@@ -32,6 +34,7 @@ import { buildReceivers } from "./receivers.ts";
 import { freePort, ServerProcess } from "./server_process.ts";
 import { drawSizes } from "./size_curves.ts";
 import { startUpTimes } from "./start_up.ts";
+import { measureWormhole } from "./wormhole.ts";
 
 const options = parseArgs(Deno.args, {
   string: [
@@ -45,6 +48,7 @@ const options = parseArgs(Deno.args, {
     "against",
     "logs",
     "megabytes",
+    "files-work-ms",
   ],
   boolean: ["peers", "sources", "draw"],
 });
@@ -175,8 +179,17 @@ async function all(): Promise<void> {
     if (kinds.includes("files") && executable) {
       const megabytes = Number(text("megabytes") ?? 300);
       const most = ["file-bytes", "files-per-user", "files-per-room", "files-per-address", "files-bytes"];
-      const flags = [...most.map((flag) => `--${flag}=100G`), "--files-work-ms=4000"];
+      const flags = [
+        ...most.map((flag) => `--${flag}=100G`),
+        `--files-work-ms=${text("files-work-ms") ?? 4000}`,
+      ];
       await measure("files", { megabytes, executable }, { ...own, flags });
+      if (options.peers) {
+        for (const row of await measureWormhole(megabytes)) {
+          console.error(row);
+          rows.push(row);
+        }
+      }
     }
     if (kinds.includes("catch-up")) {
       await measure("catch-up", { messages: 10_000, executable, others });
@@ -219,7 +232,7 @@ else if (options.peers && kinds.includes("small-rooms")) {
     }
   }
   console.log(asTable(medians(rows)));
-} else if (options.peers) {
+} else if (options.peers && !kinds.includes("files")) {
   const measured = await comparePeers({
     harness: text("harness") ?? "../shared/peers",
     sizes: (text("members") ?? "500").split(",").map(Number),

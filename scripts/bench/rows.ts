@@ -11,6 +11,8 @@ export const columns: Record<string, string> = {
   "file-up": "peer MB MB/s cli_cpu_ms/MB srv_cpu_ms/MB cli_MB_more",
   "file-down": "peer MB MB/s cli_cpu_ms/MB srv_cpu_ms/MB cli_MB_more",
   "file-talk": "peer MB quiet_p99_ms moving_p99_ms",
+  "wormhole-up": "peer MB MB/s cpu_ms/MB",
+  "wormhole-down": "peer MB MB/s cpu_ms/MB",
   login: "peer n logins/s p50_ms p99_ms srv_cpu_ms srv_cpu% rss_MB",
   "room-storm": "peer n ms p50_ms srv_cpu_ms maker_cpu_ms",
   catchup: "peer n msgs/s srv_cpu_us/msg gen_cpu%",
