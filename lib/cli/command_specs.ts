@@ -277,6 +277,11 @@ export const joinSpec: CommandSpec = {
       name: "raw-tokens",
       help: "With --json and --fernet: Fernet tokens as they are, for programs that open and make them",
     },
+    {
+      name: "web",
+      optional: "PORT",
+      help: "Talk in the browser of this machine: prints a link for it; keys and files stay in this program",
+    },
     { name: "plain", help: "Only append lines: for screen readers and slow links" },
     {
       name: "bell",
@@ -290,6 +295,7 @@ export const joinSpec: CommandSpec = {
     "chat join -u ira",
     "chat join -u ira chat://chat.example.org:9443/lobby#SERVERID",
     "chat join --register -u ira",
+    "chat join -u ira --web",
     'chat join -u bot -m "deploy done"',
     "echo done | chat join -u bot",
     'chat join -u bot --send report.pdf -m "of last night"',

@@ -1,5 +1,7 @@
 /** `chat join`: talks in a room. */
 
+import { join as joinPath } from "@std/path";
+import { Spool } from "../client/attach/spool.ts";
 import type { ChatOptions } from "../client/chat_options.ts";
 import type { ChatView } from "../client/chat_view.ts";
 import type { EntryOptions } from "../client/commands/line_entry.ts";
@@ -7,10 +9,11 @@ import { isName } from "../protocol/identity/name.ts";
 import { profilesDir } from "../storage/home.ts";
 import { JsonView } from "../ui/json/json_view.ts";
 import { LinesView } from "../ui/lines_view.ts";
-import { type Person, TerminalView } from "../ui/terminal/terminal_view.ts";
+import { TerminalView } from "../ui/terminal/terminal_view.ts";
+import { type PageOwner, WebView } from "../ui/web/web_view.ts";
 import { readCertificates } from "./certificates.ts";
 import { readConfig, withConfig } from "./config_file.ts";
-import { bellOf, coloursOf, isForPerson, optionsOf, timeOf } from "./join_options.ts";
+import { bellOf, coloursOf, isForPerson, optionsOf, timeOf, webPortOf } from "./join_options.ts";
 import type { Parsed } from "./options.ts";
 import type { Process } from "./process.ts";
 import { readSecretFile } from "./secrets.ts";
@@ -38,24 +41,35 @@ export async function join(given: Parsed, process: Process): Promise<number> {
 async function joinWith(parsed: Parsed, process: Process, program: JsonView | null): Promise<number> {
   const { values } = parsed;
   const options = optionsOf(parsed, process);
+  const port = webPortOf(parsed);
   const name = userName(values.user ?? await askName(parsed, process), process.env);
   // Read in any case, so that a wrong path is noticed.
   const secret = values["passphrase-file"] === undefined
     ? null
     : readSecretFile(values["passphrase-file"], process);
+  const profiles = profilesDir(values.home, process.env);
+  let page = null as WebView | null;
   const run = new JoinRun({
     name,
     options,
     secret,
     authorities: values["tls-ca"] === undefined ? [] : [readCertificates(values["tls-ca"])],
-    profiles: profilesDir(values.home, process.env),
+    profiles,
     process,
-    makeView: (own, typed, person) => program ?? viewFor(parsed, process, own, options, typed, person),
+    makeView(own, typed, person) {
+      if (program) return program;
+      if (port === null) return viewFor(parsed, process, own, options, typed, person);
+      return page = pageFor(parsed, process, { port, own, dir: joinPath(profiles, name), person });
+    },
   });
   try {
     return await run.run();
+  } catch (error) {
+    page?.failed(error);
+    throw error;
   } finally {
     run.close();
+    await page?.closed();
   }
 }
 
@@ -67,13 +81,45 @@ async function askName({ values, switches }: Parsed, process: Process): Promise<
   return (await process.ask(isName(login) ? `Name [${login}]:` : "Name:"))?.trim() || undefined;
 }
 
+function pageFor(
+  { values }: Parsed,
+  process: Process,
+  { port, own, dir, person }: { port: number; own: string; dir: string; person: PageOwner },
+): WebView {
+  const { clock, random, inputIsTerminal } = process;
+  const terminal = new LinesView(process, {
+    room: "",
+    interactive: inputIsTerminal,
+    clock,
+    name: own,
+    bell: bellOf(values.bell),
+    says: "nothing",
+  });
+  const spool = new Spool(dir, random, clock);
+  return new WebView({
+    name: own,
+    port,
+    clock,
+    random,
+    terminal,
+    tellLink: (link) =>
+      process.out(
+        `Open this in a browser on this machine, within 2 minutes; it works once:\n  ${link}\n` +
+          (inputIsTerminal ? "Enter prints a new one; /quit ends.\n" : ""),
+      ),
+    staysAlone: !inputIsTerminal,
+    person,
+    beginCopy: () => spool.begin(),
+  });
+}
+
 function viewFor(
   parsed: Parsed,
   process: Process,
   name: string,
   { room }: ChatOptions & EntryOptions,
   history: readonly string[],
-  person: Person,
+  person: PageOwner,
 ): ChatView {
   const { values, switches } = parsed;
   const { clock, env, tty } = process;

@@ -23,8 +23,21 @@ import { readRoomKey, readSecretFile, readTextFile } from "./secrets.ts";
 
 /** Whether somebody reads along and types. */
 export function isForPerson({ values, switches }: Parsed, process: Process): boolean {
+  if (values.web !== undefined) return true;
   const isThere = process.inputIsTerminal && process.outputIsTerminal;
   return isThere && values.message === undefined && values.send === undefined && !switches.has("json");
+}
+
+/** `--web[=PORT]`: 0 is any port that is free; null: no page. @throws UsageError */
+export function webPortOf({ values, switches }: Parsed): number | null {
+  const { web } = values;
+  if (web === undefined) return null;
+  const against = ["message", "send"].find((name) => values[name] !== undefined) ??
+    ["json", "plain", "listen"].find((name) => switches.has(name));
+  if (against !== undefined) {
+    throw new UsageError(`--web and --${against} contradict each other`, "leave one of them out");
+  }
+  return web === "" ? 0 : parsePort(web);
 }
 
 /** Reads the command line of join. @throws UsageError and what the files on it say */

@@ -13,6 +13,7 @@ import type { ChatOutput, ChatView, Entered } from "../client/chat_view.ts";
 import { completion } from "../client/commands/completion.ts";
 import { parseLine, wordsOf } from "../client/commands/commands.ts";
 import { type EntryOptions, takeLines } from "../client/commands/line_entry.ts";
+import { peopleHere } from "../client/commands/people_here.ts";
 import { kept } from "../client/commands/recall.ts";
 import { dialTcp, dialTls } from "../client/connection/dial.ts";
 import { InputHistory } from "../client/profile/input_history.ts";
@@ -22,7 +23,7 @@ import { ServerNotAccepted } from "../client/trust/known_keys.ts";
 import { ChatError, exitCodes, inWords } from "../errors.ts";
 import { InUse, Lock } from "../storage/lock.ts";
 import { ResumableView } from "../ui/resumable_view.ts";
-import type { Person } from "../ui/terminal/terminal_view.ts";
+import type { PageOwner } from "../ui/web/web_view.ts";
 import { version } from "../version.ts";
 import { debugLog } from "./debug_log.ts";
 import { wholePath } from "./join_options.ts";
@@ -44,7 +45,7 @@ export interface RunParts {
   /** Ours. */
   readonly process: Process;
   /** Makes the view. @param own the name on the card @param typed earlier lines */
-  makeView(own: string, typed: readonly string[], person: Person): ChatView;
+  makeView(own: string, typed: readonly string[], person: PageOwner): ChatView;
 }
 
 /** Nobody's lines: one thing is said, and that is all. */
@@ -52,8 +53,9 @@ async function* noLines(): AsyncGenerator<Entered> {}
 
 /** What a person at the view drives: a seat here, or one in the program that holds the profile. */
 interface Driven {
-  complete: Person["complete"];
-  kept: Person["kept"];
+  complete: PageOwner["complete"];
+  kept: PageOwner["kept"];
+  people: PageOwner["people"];
   switchTo(number: number): void;
   remember(line: string): void;
   /** @returns whether there was a question */
@@ -201,6 +203,7 @@ export class JoinRun {
     return {
       complete: (before) => completion(before, wordsOf(seat.conversation)),
       kept: (n) => kept(seat.conversation, n),
+      people: () => peopleHere(seat.conversation),
       switchTo: (number) => seat.conversation.switchToNumber(number),
       remember(line) {
         try {
@@ -258,6 +261,7 @@ export class JoinRun {
     this.#driven = {
       complete: (before) => attachment.complete(before),
       kept: (n) => attachment.kept(n),
+      people: () => attachment.people(),
       switchTo: (number) => attachment.switchTo(number),
       remember: (line) => attachment.remember(line),
       cancelQuestion: () => attachment.cancelQuestion(),
@@ -284,12 +288,13 @@ export class JoinRun {
 
   // ---- the person
 
-  readonly #person: Person = {
+  readonly #person: PageOwner = {
     interrupt: (again) => this.#interrupt(again),
     says: (line) => parseLine(line).kind === "say",
     complete: (before) => this.#driven?.complete(before) ?? null,
     switchTo: (number) => this.#driven?.switchTo(number),
     kept: (n) => this.#driven?.kept(n) ?? null,
+    people: () => this.#driven?.people() ?? null,
     entered: (line) => this.#driven?.remember(line),
   };
 

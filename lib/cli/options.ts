@@ -15,6 +15,8 @@ export interface Option {
   readonly alias?: string;
   /** What the value is called; none for a switch. FILE and DIR are completed as such. */
   readonly value?: string;
+  /** What a value is called that may be left out, and is given as `--name=VALUE` only; then `value` is none. */
+  readonly optional?: string;
   /** All that the value may be. */
   readonly choices?: readonly string[];
   /** One line. */
@@ -57,11 +59,11 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
     if (others.length > 0) alias[option.name] = others;
   }
   const help = `see "${command(`${spec.name} --help`)}"`;
-  const withValue = spec.options.filter((option) => option.value !== undefined);
+  const withValue = spec.options.filter((option) => (option.value ?? option.optional) !== undefined);
   const parsed = parseArgs(boundValues(spec, args, help), {
     alias,
     string: [...withValue.map((option) => option.name), "_"],
-    boolean: spec.options.filter((option) => option.value === undefined).map((option) => option.name),
+    boolean: spec.options.filter((option) => !withValue.includes(option)).map((option) => option.name),
     collect: withValue.map((option) => option.name),
     unknown: (arg, key) => {
       if (key !== undefined) throw unknownFlag(spec, arg.split("=")[0]);
@@ -75,11 +77,15 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
     const given = all.length > 1 ? own.length > 0 ? own : all.slice(0, 1) : all;
     if (given.length > 1) throw new UsageError(`--${name} is given ${given.length} times`, "give it once");
     if (given.length === 0) continue;
+    if (given[0] === "" && value === undefined) {
+      values[name] = "";
+      continue;
+    }
     if (given[0].trim() === "") throw new UsageError(`--${name} is empty, and needs a value: ${value}`, help);
     values[name] = given[0];
   }
   const switches = new Set(
-    spec.options.filter((o) => o.value === undefined && parsed[o.name]).map((o) => o.name),
+    spec.options.filter((o) => !withValue.includes(o) && parsed[o.name]).map((o) => o.name),
   );
   const positionals = parsed._.map(String);
   if (positionals.length > spec.positionals) {
@@ -98,6 +104,10 @@ function boundValues({ options }: CommandSpec, args: readonly string[], help: st
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
     if (arg === "--") return [...bound, ...args.slice(i)];
+    if (options.some(({ name, optional }) => optional !== undefined && arg === `--${name}`)) {
+      bound.push(`${arg}=`);
+      continue;
+    }
     const flag = valuedFlag(options, arg);
     if (!flag) {
       bound.push(arg);

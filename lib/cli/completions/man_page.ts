@@ -46,8 +46,10 @@ export function manPage(specs: readonly CommandSpec[]): string {
   }\n`;
 }
 
-function optionLines({ name, alias, short, value, help }: Option): string[] {
+function optionLines({ name, alias, short, value, optional, help }: Option): string[] {
   const flags = [...(short ? [`-${short}`] : []), `--${name}`, ...(alias ? [`--${alias}`] : [])];
   const spelled = flags.map((flag) => `\\fB${roffText(flag)}\\fR`).join(", ");
-  return [".TP", `${spelled}${value === undefined ? "" : ` \\fI${roffText(value)}\\fR`}`, roffText(help)];
+  const open = optional === undefined ? "" : `[=\\fI${roffText(optional)}\\fR]`;
+  const given = value === undefined ? open : ` \\fI${roffText(value)}\\fR`;
+  return [".TP", `${spelled}${given}`, roffText(help)];
 }

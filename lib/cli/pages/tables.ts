@@ -11,13 +11,17 @@ function aligned(rows: readonly (readonly [string, string])[], indent = ""): str
   return rows.map(([term, text]) => `${indent}${term.padEnd(width)}${text}`);
 }
 
+function valueOf({ value, optional }: Option): string {
+  return value ? ` ${value}` : optional ? `[=${optional}]` : "";
+}
+
 /** Flags and what they do. */
 export function optionLines(options: readonly Option[], indent = ""): string[] {
   const none = options.some(({ short }) => short !== undefined) ? "    " : "";
   return aligned(
     options.map((option) => {
       const short = option.short ? `-${option.short}, ` : none;
-      return [`${short}--${option.name}${option.value ? ` ${option.value}` : ""}`, option.help];
+      return [`${short}--${option.name}${valueOf(option)}`, option.help];
     }),
     indent,
   );

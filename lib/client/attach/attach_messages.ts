@@ -9,7 +9,7 @@ import type { KeptMessage, RoomEvent } from "../room_events.ts";
 import type { Status } from "../status.ts";
 
 /** Changes with what is said here. */
-export const attachProtocol = 2;
+export const attachProtocol = 3;
 /** A line is shorter: the longest holds what is kept of a room. */
 const maxLineBytes = 64 * 1024 * 1024;
 
@@ -67,7 +67,7 @@ export type FromGuest =
   | {
     readonly t: "ask";
     readonly n: number;
-    readonly what: "complete" | "kept";
+    readonly what: "complete" | "kept" | "people";
     readonly about: string | number;
   }
   | { readonly t: "switch"; readonly number: number }

@@ -12,6 +12,7 @@ import { pathsOf } from "../commands/file_commands.ts";
 import { commands, parseLine } from "../commands/commands.ts";
 import { commandBefore, type Completion, completion } from "../commands/completion.ts";
 import { pathsFrom } from "../commands/path_completion.ts";
+import type { RoomPeople } from "../commands/people_here.ts";
 import { FileSource } from "../files/file_source.ts";
 import type { ChatOutput, Entered, Said } from "../chat_view.ts";
 import type { KeptMessage } from "../room_events.ts";
@@ -349,7 +350,11 @@ export class Attachment {
   async kept(n: number): Promise<readonly KeptMessage[] | null> {
     return await this.#ask("kept", n) as readonly KeptMessage[] | null;
   }
-  #ask(what: "complete" | "kept", about: string | number): Promise<unknown> {
+  /** Who is in the room on the screen; null when the holder has gone. */
+  async people(): Promise<RoomPeople | null> {
+    return await this.#ask("people", "") as RoomPeople | null;
+  }
+  #ask(what: Extract<FromGuest, { t: "ask" }>["what"], about: string | number): Promise<unknown> {
     const n = ++this.#count;
     this.#link.send({ t: "ask", n, what, about });
     return new Promise((resolve) => this.#replies.set(n, resolve));

@@ -86,7 +86,7 @@ const messages: Readonly<Record<FromGuest["t"], Check>> = {
   "input over": fields({}),
   ask: fields({
     n: count,
-    what: (value) => value === "complete" || value === "kept",
+    what: (value) => value === "complete" || value === "kept" || value === "people",
     about: (value) => text(value) || count(value),
   }),
   switch: fields({ number: count }),

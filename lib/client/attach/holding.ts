@@ -12,6 +12,7 @@ import type { ChatOptions, ChatSeams } from "../chat_options.ts";
 import { completion } from "../commands/completion.ts";
 import { wordsOf } from "../commands/commands.ts";
 import { takeLines } from "../commands/line_entry.ts";
+import { peopleHere } from "../commands/people_here.ts";
 import { kept } from "../commands/recall.ts";
 import type { Dial } from "../connection/dial.ts";
 import type { InputHistory } from "../profile/input_history.ts";
@@ -225,10 +226,7 @@ export class Holding {
         return seat.quit();
       case "ask": {
         const { n, about } = message;
-        const value = message.what === "complete"
-          ? completion(String(about), wordsOf(seat.conversation))
-          : kept(seat.conversation, Number(about));
-        return link.send({ t: "reply", n, value });
+        return link.send({ t: "reply", n, value: answerTo(message.what, about, seat.conversation) });
       }
     }
   }
@@ -266,6 +264,22 @@ export class Holding {
       sleep(clock, flushMs),
     ]);
     for (const link of this.#links) link.close();
+  }
+}
+
+/** What a guest asks of its seat. */
+function answerTo(
+  what: Extract<FromGuest, { t: "ask" }>["what"],
+  about: string | number,
+  conversation: Seat["conversation"],
+): unknown {
+  switch (what) {
+    case "complete":
+      return completion(String(about), wordsOf(conversation));
+    case "kept":
+      return kept(conversation, Number(about));
+    case "people":
+      return peopleHere(conversation);
   }
 }
 

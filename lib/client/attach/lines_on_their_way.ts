@@ -60,6 +60,8 @@ export class LinesOnTheirWay {
   }
 
   #done(n: number): void {
+    const entered = this.#lines.get(n)?.entered;
+    if (typeof entered === "object" && "texts" in entered) entered.discardCopy?.(); // the holder has its own
     for (const id of this.#lines.get(n)?.item.msgIds ?? []) this.#byId.delete(encodeHex(id));
     this.#lines.delete(n);
   }

@@ -22,19 +22,17 @@ export function recall(chat: ChatApi, rest: string): void {
   chat.view.recalled(`${room.label}: the last ${lines.length} kept here`, lines);
 }
 
-/** PageUp: the last `n` lines of the room on the screen; null for nothing, which is said. */
+/** PageUp: the last `n` lines of the room on the screen; null when they cannot be read, which is said. */
 export function kept(chat: ChatApi, n: number): readonly KeptMessage[] | null {
   const { room, view } = chat;
   if (!room) return null;
   try {
-    const lines = chat.history.last(room.state.id, n);
-    if (lines.length > 0) return lines;
-    view.notice(`Nothing of ${room.label} is kept here.`);
+    return chat.history.last(room.state.id, n);
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
     view.warning(inWords(error));
+    return null;
   }
-  return null;
 }
 
 /** `/search WORDS`: lines of all rooms in which all of the words occur. @throws ChatError */

@@ -34,7 +34,7 @@ export interface Person {
   complete(before: string): Completion | null | Promise<Completion | null>;
   /** Alt+1 to Alt+9. */
   switchTo(number: number): void;
-  /** The last `n` lines of the room on the screen that are kept; null for nothing, which is said. */
+  /** The last `n` lines of the room on the screen that are kept; null when they cannot be read, which is said. */
   kept(n: number): Kept | Promise<Kept>;
   /** A line was entered: it can be had back with the arrow keys, also in the next run. */
   entered(line: string): void;
@@ -174,8 +174,10 @@ export class TerminalView implements ChatView {
     const linesOf = (n: number, kept: Kept): PageLines => {
       return { lines: this.#kept(kept ?? [], asIs), isAll: (kept?.length ?? 0) < n };
     };
-    const pagesOf = (kept: Kept): Pages | null =>
-      kept && {
+    const pagesOf = (kept: Kept): Pages | null => {
+      if (kept?.length === 0) this.notice(`Nothing of ${this.#shownRoom} is kept here.`);
+      if (!kept || kept.length === 0) return null;
+      return {
         title: `${this.#shownRoom}, kept here`,
         first: linesOf(firstMessages, kept),
         last: (n) => {
@@ -183,6 +185,7 @@ export class TerminalView implements ChatView {
           return more instanceof Promise ? more.then((later) => linesOf(n, later)) : linesOf(n, more);
         },
       };
+    };
     const kept = person.kept(firstMessages);
     return kept instanceof Promise ? kept.then(pagesOf) : pagesOf(kept);
   }

@@ -1,0 +1,280 @@
+// Log: what was said in the room on the screen: at most 500 lines of it stand in the page, older and newer ones take their
+// place as it is scrolled. New lines are laid out once a frame.
+
+import { byId } from "./elements.js";
+import { dayLine, dayOf, lineOf } from "./log_line.js";
+
+/** @typedef {import("../page_messages.ts").LogItem} LogItem */
+
+const most = 500;
+const step = 150;
+const nearPx = 48;
+
+/** What is known of a room's log, oldest first. */
+class Known {
+  /** @type {LogItem[]} */
+  items = [];
+  /** All that the program keeps is here. */
+  isAll = false;
+}
+
+export class Log {
+  #scroller = byId("log", HTMLElement);
+  #list = byId("lines", HTMLUListElement);
+  #empty = byId("empty", HTMLElement);
+  #newest = byId("newest", HTMLButtonElement);
+  /** @type {Map<string, Known>} */
+  #rooms = new Map();
+  #room = "";
+  /** Which items of the room stand in the page: from … to − 1. */
+  #from = 0;
+  #to = 0;
+  #isStuck = true;
+  #isDue = false;
+  #isAsked = false;
+
+  /**
+   * @param {(id: string) => void} save fetches a file
+   * @param {(n: number) => void} askOlder asks for the last n lines that are kept
+   */
+  constructor(save, askOlder) {
+    this.save = save;
+    this.askOlder = askOlder;
+    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#newest.addEventListener("click", () => this.toEnd());
+    new ResizeObserver(() => this.#isStuck && this.#stick()).observe(this.#scroller);
+  }
+
+  /** @param {string} room */
+  #known(room) {
+    let known = this.#rooms.get(room);
+    if (!known) this.#rooms.set(room, known = new Known());
+    return known;
+  }
+
+  /** All logs anew. @param {Readonly<Record<string, readonly LogItem[]>>} logs */
+  load(logs) {
+    this.#rooms.clear();
+    for (const [room, items] of Object.entries(logs)) this.#known(room).items = [...items];
+    this.show(this.#room, true);
+  }
+
+  /**
+   * @param {string} room
+   * @param {boolean} anew
+   */
+  show(room, anew = false) {
+    if (room === this.#room && !anew) return;
+    this.#room = room;
+    this.#isAsked = false;
+    const { items } = this.#known(room);
+    this.#to = items.length;
+    this.#from = Math.max(0, this.#to - most);
+    this.#isStuck = true;
+    this.#draw();
+  }
+
+  /**
+   * @param {string} room
+   * @param {LogItem} item
+   */
+  add(room, item) {
+    const known = this.#known(room);
+    known.items.push(item);
+    if (room === this.#room) this.#soon();
+  }
+
+  /** @param {string} room */
+  clear(room) {
+    this.#rooms.set(room, new Known());
+    if (room === this.#room) this.show(room, true);
+  }
+
+  /** Nothing is kept any more. */
+  forget() {
+    this.#rooms.clear();
+    this.show(this.#room, true);
+  }
+
+  /** Once a frame. */
+  #soon() {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    requestAnimationFrame(() => {
+      this.#isDue = false;
+      this.#append();
+    });
+  }
+
+  #append() {
+    const { items } = this.#known(this.#room);
+    // Who reads what was said before is not moved.
+    if (!this.#isStuck) return this.#showNewest();
+    const isGap = items.length - this.#to > most;
+    if (isGap) return this.show(this.#room, true);
+    const fresh = this.#elements(this.#to, items.length);
+    this.#to = items.length;
+    this.#list.append(...fresh);
+    const tooMany = this.#to - this.#from - most;
+    if (tooMany > step) this.#drop(tooMany);
+    this.#empty.hidden = items.length > 0;
+    this.#stick();
+  }
+
+  /** Takes the oldest out of the page. @param {number} n */
+  #drop(n) {
+    this.#from += n;
+    const { items } = this.#known(this.#room);
+    const first = items[this.#from];
+    let gone = 0;
+    while (gone < n && this.#list.firstElementChild) {
+      if (!this.#list.firstElementChild.classList.contains("day")) gone++;
+      this.#list.firstElementChild.remove();
+    }
+    if (first?.kind === "message" && !this.#list.firstElementChild?.classList.contains("day")) {
+      this.#list.prepend(dayLine(dayOf(first.timeMs)));
+    }
+  }
+
+  #draw() {
+    const { items } = this.#known(this.#room);
+    this.#list.replaceChildren(...this.#elements(this.#from, this.#to));
+    this.#empty.hidden = items.length > 0;
+    this.#showNewest();
+    if (this.#isStuck) this.#stick();
+  }
+
+  /**
+   * Lines, with one where a day begins.
+   *
+   * @param {number} from
+   * @param {number} to
+   */
+  #elements(from, to) {
+    const { items } = this.#known(this.#room);
+    const made = [];
+    let last = from === this.#from ? "" : this.#dayBefore(from);
+    for (const item of items.slice(from, to)) {
+      const itsDay = item.kind === "message" ? dayOf(item.timeMs) : last;
+      if (itsDay !== last) made.push(dayLine(itsDay));
+      last = itsDay;
+      made.push(lineOf(item, this.save));
+    }
+    return made;
+  }
+
+  /** @param {number} at */
+  #dayBefore(at) {
+    const { items } = this.#known(this.#room);
+    for (let i = at - 1; i >= this.#from; i--) {
+      const item = items[i];
+      if (item.kind === "message") return dayOf(item.timeMs);
+    }
+    return "";
+  }
+
+  #stick() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  /** The newest lines. */
+  toEnd() {
+    this.show(this.#room, true);
+    this.#stick();
+  }
+
+  #showNewest() {
+    this.#newest.hidden = this.#isStuck && this.#to === this.#known(this.#room).items.length;
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    const isAtEnd = scrollHeight - scrollTop - clientHeight < nearPx;
+    const { items } = this.#known(this.#room);
+    if (isAtEnd && this.#to < items.length) this.#move(this.#to + step - most, this.#to + step);
+    else if (scrollTop < nearPx && this.#from > 0) this.#move(this.#from - step, this.#from - step + most);
+    else if (scrollTop < nearPx && scrollHeight > clientHeight) this.#wantOlder();
+    this.#isStuck = isAtEnd && this.#to === items.length;
+    this.#showNewest();
+  }
+
+  /**
+   * Shows other items, and keeps what is looked at where it is.
+   *
+   * @param {number} from
+   * @param {number} to
+   */
+  #move(from, to) {
+    const { items } = this.#known(this.#room);
+    const anchor = this.#anchor();
+    this.#from = Math.max(0, from);
+    this.#to = Math.min(items.length, Math.max(to, this.#from));
+    this.#isStuck = false;
+    this.#draw();
+    this.#restore(anchor);
+  }
+
+  /** The first line that is seen, by its item, and how far down it stands. */
+  #anchor() {
+    const top = this.#scroller.getBoundingClientRect().top;
+    let index = this.#from - 1;
+    for (const line of this.#list.children) {
+      if (!line.classList.contains("day")) index++;
+      const box = line.getBoundingClientRect();
+      if (box.bottom > top && !line.classList.contains("day")) return { index, offset: box.top - top };
+    }
+    return null;
+  }
+
+  /** @param {{ index: number, offset: number } | null} anchor */
+  #restore(anchor) {
+    if (!anchor) return;
+    let index = this.#from - 1;
+    for (const line of this.#list.children) {
+      if (line.classList.contains("day")) continue;
+      if (++index !== anchor.index) continue;
+      const top = this.#scroller.getBoundingClientRect().top;
+      this.#scroller.scrollTop += line.getBoundingClientRect().top - top - anchor.offset;
+      return;
+    }
+  }
+
+  #wantOlder() {
+    const known = this.#known(this.#room);
+    if (known.isAll || this.#isAsked || this.#room === "") return;
+    this.#isAsked = true;
+    this.askOlder(known.items.filter(({ kind }) => kind === "message").length + step);
+  }
+
+  /**
+   * Lines that are kept, oldest first; what is here already is known.
+   *
+   * @param {string} room
+   * @param {readonly LogItem[]} lines
+   * @param {boolean} isAll
+   */
+  older(room, lines, isAll) {
+    const known = this.#known(room);
+    known.isAll = isAll;
+    if (room === this.#room) this.#isAsked = false;
+    const here = new Set(known.items.flatMap((item) => item.kind === "message" ? [item.id] : []));
+    const fresh = lines.filter((item) => item.kind === "message" && !here.has(item.id));
+    if (fresh.length === 0) return;
+    const anchor = room === this.#room ? this.#anchor() : null;
+    known.items.unshift(...fresh);
+    if (room !== this.#room) return;
+    this.#from += fresh.length;
+    this.#to += fresh.length;
+    const moved = anchor && { index: anchor.index + fresh.length, offset: anchor.offset };
+    this.#from = Math.max(0, this.#from - step);
+    this.#to = Math.min(this.#to, this.#from + most);
+    this.#isStuck = false;
+    this.#draw();
+    this.#restore(moved);
+  }
+
+  /** @param {-1 | 1} way */
+  page(way) {
+    this.#scroller.scrollBy({ top: way * this.#scroller.clientHeight * 0.9 });
+  }
+}
