@@ -1,5 +1,5 @@
 /**
- * Installs what the tests drive and the machine lacks (openssl, socat, tmux, other shells, ssh-keygen, pgrep, groff, MariaDB and Python's
+ * Installs what the tests drive and the machine lacks (openssl, socat, tmux, other shells, ssh-keygen, pgrep, groff, MariaDB, Chromium and Python's
  * cryptography) from Debian's packages where this is such a machine. Elsewhere it says what is missing, and the tests
  * that need it show as ignored; with CI=true that is an error.
  */
@@ -17,6 +17,7 @@ const needed: readonly { check: string; pkg: string }[] = [
     check: "{ command -v mariadbd || test -x /usr/sbin/mariadbd; } && command -v mariadb-dump",
     pkg: "mariadb-server",
   },
+  { check: "test -x /usr/bin/chromium", pkg: "chromium" },
   { check: '/usr/bin/python3 -c "import cryptography.fernet"', pkg: "python3-cryptography" },
 ];
 

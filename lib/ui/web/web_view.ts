@@ -175,7 +175,7 @@ export class WebView implements ChatView {
       case "line":
         if (message.line.trim() === "") return;
         if (!this.#mayEnter(message.line)) return;
-        this.#isAskedFor = message.line.trimStart().startsWith("/");
+        this.#isAskedFor = /^\s*\/(history|search)\b/i.test(message.line);
         this.#about = [];
         person.entered(message.line);
         return this.#enter(message.line);
@@ -414,16 +414,18 @@ export class WebView implements ChatView {
     void this.closed();
   }
   /** Resolves when nobody listens any more. */
-  async closed(): Promise<void> {
-    if (this.#isOver && this.#isClosing) return;
-    this.#isClosing = true;
+  closed(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+  #closing: Promise<void> | null = null;
+
+  async #close(): Promise<void> {
     this.#end();
     this.#cancelPeople();
     this.#presence.close();
     await this.#server.close(this.#failure);
     this.parts.terminal.close();
   }
-  #isClosing = false;
 }
 
 function messageItem(message: KeptMessage & Partial<MessageEvent>, isKept: boolean): LogItem {

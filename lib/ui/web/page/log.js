@@ -30,6 +30,8 @@ export class Log {
   #from = 0;
   #to = 0;
   #isStuck = true;
+  /** Where it was scrolled to last. */
+  #top = 0;
   #isDue = false;
   #isAsked = false;
 
@@ -175,6 +177,7 @@ export class Log {
 
   #stick() {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#top = this.#scroller.scrollTop;
   }
 
   /** The newest lines. */
@@ -191,6 +194,10 @@ export class Log {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const isAtEnd = scrollHeight - scrollTop - clientHeight < nearPx;
     const { items } = this.#known(this.#room);
+    // Lines may have come since: only who scrolls up wants to stay.
+    const isUp = scrollTop < this.#top - 1;
+    this.#top = scrollTop;
+    if (this.#isStuck && (isAtEnd || !isUp)) return;
     if (isAtEnd && this.#to < items.length) this.#move(this.#to + step - most, this.#to + step);
     else if (scrollTop < nearPx && this.#from > 0) this.#move(this.#from - step, this.#from - step + most);
     else if (scrollTop < nearPx && scrollHeight > clientHeight) this.#wantOlder();

@@ -22,6 +22,8 @@ const alarm = byId("alarm", HTMLElement);
 /** @type {Status} */
 let status = { room: "", worry: "", rooms: [], offline: null };
 let isIn = false;
+/** Something has happened since the page was loaded. */
+let isBegun = false;
 let unreadHere = 0;
 let toldUnreadMs = 0;
 
@@ -106,6 +108,7 @@ function heard(message) {
 
 /** @param {import("../page_messages.ts").Snapshot} all */
 function begin(all) {
+  isBegun = true;
   byId("own-name", HTMLElement).textContent = all.name;
   log.load(all.logs);
   showStatus(all.status);
@@ -123,7 +126,10 @@ function begin(all) {
  */
 function happened(room, item) {
   log.add(room, item);
-  if (item.kind === "alarm") alarm.textContent = item.text;
+  if (item.kind === "alarm") {
+    alarm.append(element("span", {}, `${item.text} `));
+    if (alarm.children.length > 3) alarm.firstElementChild?.remove();
+  }
   if (item.kind !== "message" || item.own || item.isKept || !document.hidden) return;
   unreadHere++;
   showTitle();
@@ -209,7 +215,9 @@ function showTitle() {
 function linkChanged(state, why) {
   isIn = state === "in";
   if (isIn) return showAway(null);
+  isBegun ||= state !== "connecting";
   if (state === "cut" || state === "connecting") {
+    if (!isBegun) return; // "One moment." stands there
     return showAway({
       title: "Not connected",
       text: "The program does not answer. It is tried again; what you have typed stays.",
@@ -248,7 +256,7 @@ function showAway(words) {
   document.title = `${words.title} – chat`;
   const button = byId("away-act", HTMLButtonElement);
   button.hidden = words.act === undefined;
-  if (!words.act) return tell(`${words.title}. ${words.text}`);
+  if (!words.act) return isBegun ? tell(`${words.title}. ${words.text}`) : undefined;
   button.textContent = words.act.text;
   button.onclick = words.act.act;
   button.focus();
