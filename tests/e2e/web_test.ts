@@ -151,6 +151,9 @@ webTest("files: dropped and chosen, fetched by a button, ended in the middle", a
   await sam.type(`/send ${path}\n`);
   await page.getByRole("button", { name: "Save report.txt" }).click();
   await shows(page, "Saved report.txt");
+  await shows(page, "(saved)");
+  await page.reload();
+  await shows(page, "(saved)");
   const saved =
     /: (\/\S+)/.exec(await page.locator("#lines li.notice", { hasText: "Saved" }).innerText())![1];
   assertEquals(await Deno.readTextFile(saved), "what was reported");

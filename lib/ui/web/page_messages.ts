@@ -78,6 +78,8 @@ export interface Snapshot {
   readonly logs: Readonly<Record<string, readonly LogItem[]>>;
   readonly waiting: readonly WaitingLine[];
   readonly moving: readonly MovingFile[];
+  /** Files that were saved, by the ids of the messages that told of them. */
+  readonly saved: readonly string[];
   /** What is to be answered with yes or no. */
   readonly question: string | null;
   /** What was told beside it, as digits to compare. */
@@ -95,6 +97,7 @@ export type ToPage =
   | { readonly type: "people"; readonly people: RoomPeople }
   | { readonly type: "waiting"; readonly waiting: readonly WaitingLine[] }
   | { readonly type: "moving"; readonly moving: readonly MovingFile[] }
+  | { readonly type: "saved"; readonly id: string }
   | { readonly type: "question"; readonly text: string | null; readonly about: readonly string[] }
   | { readonly type: "secret"; readonly text: string | null }
   /** What was asked for, as text. */

@@ -73,6 +73,7 @@ export class WebView implements ChatView {
   #people: RoomPeople = { room: "", changed: null, people: [] };
   #waiting = new Map<string, WaitingLine>();
   #moving = new Map<string, MovingFile>();
+  #saved = new Set<string>();
   #question: string | null = null;
   #about: readonly string[] = [];
   #secret: string | null = null;
@@ -120,6 +121,7 @@ export class WebView implements ChatView {
       logs: this.#logs.all,
       waiting: [...this.#waiting.values()],
       moving: [...this.#moving.values()],
+      saved: [...this.#saved],
       question: this.#question,
       about: this.#about,
       secret: this.#secret,
@@ -290,6 +292,9 @@ export class WebView implements ChatView {
         return this.#server.send({ type: "moving", moving: [...this.#moving.values()] });
       }
       case "saved":
+        this.#saved.add(event.id);
+        this.#server.send({ type: "saved", id: event.id });
+        return this.#moved(event.id);
       case "download failed":
       case "cancelled":
         return this.#moved(event.id);

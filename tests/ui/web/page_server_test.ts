@@ -17,6 +17,7 @@ const nothing: Snapshot = {
   logs: {},
   waiting: [],
   moving: [],
+  saved: [],
   question: null,
   about: [],
   secret: null,

@@ -37,8 +37,11 @@ function about(lines) {
         ),
       );
     } else if (line.trim() !== "" || i > 0) {
-      const isTable = /\S {2,}\S/.test(line);
-      shown.push(element("p", { class: isTable ? "answer-line table" : "answer-line" }, textOf(line)));
+      const [, term, rest] = /^(\s*\S.*?) {2,}(\S.*)$/.exec(line) ?? [];
+      const parts = term === undefined
+        ? [textOf(line)]
+        : [element("span", { class: "term" }, textOf(term.trim())), textOf(rest)];
+      shown.push(element("p", { class: "answer-line" }, ...parts));
     }
   }
   const before = sets.length > 0 ? shown.splice(0, Math.max(0, shown.length - 1)) : shown.splice(0);

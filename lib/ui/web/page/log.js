@@ -34,6 +34,8 @@ export class Log {
   #top = 0;
   #isDue = false;
   #isAsked = false;
+  /** Files that are on this machine. @type {Set<string>} */
+  #saved = new Set();
 
   /**
    * @param {(id: string) => void} save fetches a file
@@ -54,8 +56,14 @@ export class Log {
     return known;
   }
 
-  /** All logs anew. @param {Readonly<Record<string, readonly LogItem[]>>} logs */
-  load(logs) {
+  /**
+   * All logs anew.
+   *
+   * @param {Readonly<Record<string, readonly LogItem[]>>} logs
+   * @param {readonly string[]} saved files, by the ids of their messages
+   */
+  load(logs, saved) {
+    this.#saved = new Set(saved);
     this.#rooms.clear();
     for (const [room, items] of Object.entries(logs)) this.#known(room).items = [...items];
     this.show(this.#room, true);
@@ -84,6 +92,14 @@ export class Log {
     const known = this.#known(room);
     known.items.push(item);
     if (room === this.#room) this.#soon();
+  }
+
+  /** A file is on this machine. @param {string} id of its message */
+  savedIs(id) {
+    this.#saved.add(id);
+    for (const each of this.#list.querySelectorAll("button[data-file]")) {
+      if (each.getAttribute("data-file") === id) each.replaceWith("(saved)");
+    }
   }
 
   /** @param {string} room */
@@ -160,7 +176,8 @@ export class Log {
       const itsDay = item.kind === "message" ? dayOf(item.timeMs) : last;
       if (itsDay !== last) made.push(dayLine(itsDay));
       last = itsDay;
-      made.push(lineOf(item, this.save));
+      const isSaved = item.kind === "message" && this.#saved.has(item.id);
+      made.push(lineOf(item, isSaved ? null : this.save));
     }
     return made;
   }

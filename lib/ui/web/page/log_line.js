@@ -37,7 +37,7 @@ function sizeInWords(bytes) {
  * A line.
  *
  * @param {LogItem} item
- * @param {(id: string) => void} save fetches a file
+ * @param {((id: string) => void) | null} save fetches a file; null: it is here
  */
 export function lineOf(item, save) {
   if (item.kind === "unread") {
@@ -85,7 +85,7 @@ export function colourOf(id) {
 
 /**
  * @param {MessageItem} item
- * @param {(id: string) => void} save
+ * @param {((id: string) => void) | null} save
  */
 function body(item, save) {
   const { from, fromId, text, action, file, address, answer } = item;
@@ -101,7 +101,9 @@ function body(item, save) {
       element("bdi", { class: "file" }, file.name),
       `, ${sizeInWords(file.size)}, there until ${until.toLocaleDateString()} `,
     );
-    if (!item.own) said.append(button("Save", () => save(item.id), { "aria-label": `Save ${file.name}` }));
+    const label = { "aria-label": `Save ${file.name}`, "data-file": item.id };
+    if (!save) said.append("(saved)");
+    else if (!item.own) said.append(button("Save", () => save(item.id), label));
     if (text.trim() === "") return said;
     said.append(element("br"));
   }

@@ -87,6 +87,8 @@ function heard(message) {
       return showWaiting(message.waiting);
     case "moving":
       return files.moving(message.moving);
+    case "saved":
+      return log.savedIs(message.id);
     case "question":
       return dialogs.question(message.text, message.about);
     case "secret":
@@ -110,7 +112,7 @@ function heard(message) {
 function begin(all) {
   isBegun = true;
   byId("own-name", HTMLElement).textContent = all.name;
-  log.load(all.logs);
+  log.load(all.logs, all.saved);
   showStatus(all.status);
   showPeople(all.people);
   showWaiting(all.waiting);
