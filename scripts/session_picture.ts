@@ -49,14 +49,34 @@ class Pty {
   }
 }
 
-const colours: Record<number, string> = {
-  1: "#e0707c",
-  2: "#8fbf7f",
-  3: "#d8b36a",
-  4: "#7aa2f7",
-  5: "#bb9af7",
-  6: "#6fc3c9",
+/** In the dark, and in the light, as whoever looks has it. */
+const themes = {
+  dark: {
+    back: "#16181f",
+    text: "#d6dae4",
+    1: "#e0707c",
+    2: "#8fbf7f",
+    3: "#d8b36a",
+    4: "#7aa2f7",
+    5: "#bb9af7",
+    6: "#6fc3c9",
+  },
+  light: {
+    back: "#ffffff",
+    text: "#1b1e24",
+    1: "#a3195b",
+    2: "#3f6b00",
+    3: "#8a4b00",
+    4: "#1f5fbf",
+    5: "#6a3fc0",
+    6: "#006680",
+  },
 };
+
+function rules({ back, text, ...colours }: typeof themes.dark): string {
+  const each = Object.entries(colours).map(([n, colour]) => `.c${n}{fill:${colour}}`);
+  return `.back{fill:${back}}.text{fill:${text};white-space:pre}${each.join("")}`;
+}
 const cell = 8.4, line = 19, pad = 16;
 
 /** The screen as an SVG of text. */
@@ -67,9 +87,7 @@ async function draw(terminal: EmulatedTerminal): Promise<string> {
     runs.filter(({ text }) => text.trim() !== "").map(({ column, text, colour, bold }) => {
       const shown = text.trimEnd();
       const begin = column + shown.length - shown.trimStart().length;
-      const style = `${colour === null ? "" : ` fill="${colours[colour] ?? "#d6dae4"}"`}${
-        bold ? ' font-weight="700"' : ""
-      }`;
+      const style = `${colour === null ? "" : ` class="c${colour}"`}${bold ? ' font-weight="700"' : ""}`;
       const width = (shown.trimStart().length * cell).toFixed(1);
       return `<text x="${(pad + begin * cell).toFixed(1)}" y="${
         pad + (y + 1) * line - 5
@@ -82,14 +100,15 @@ async function draw(terminal: EmulatedTerminal): Promise<string> {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" ` +
     `aria-label="A terminal with a chat in it">`,
-    `<rect width="100%" height="100%" rx="8" fill="#16181f"/>`,
+    `<style>${rules(themes.dark)}@media(prefers-color-scheme:light){${rules(themes.light)}}</style>`,
+    `<rect width="100%" height="100%" rx="8" class="back"/>`,
     `<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" ` +
-    `fill="#d6dae4" xml:space="preserve">`,
+    `class="text" xml:space="preserve">`,
     ...texts,
     `</g>`,
     `<rect x="${(pad + x * cell).toFixed(1)}" y="${pad + y * line + 2}" width="${cell}" height="${
       line - 3
-    }" fill="#d6dae4"/>`,
+    }" class="text"/>`,
     `</svg>`,
     "",
   ].join("\n");
@@ -112,7 +131,7 @@ await ira.shows("Username: dana (added by ira");
 await dana.press("Me. What did I miss? I see nothing from before.\r");
 await ira.shows("nothing from before");
 await ira.press("/who\r");
-await ira.shows("Confirmed by others");
+await ira.shows("confirmed");
 await ira.press("That is the point: your keys begin with your");
 await ira.shows("begin with your");
 await Deno.writeTextFile("scripts/session.svg", await draw(ira.terminal));

@@ -30,6 +30,7 @@ export const topics: readonly Topic[] = [
       "What was said",
       "Files",
       "Several programs at once",
+      "In the browser",
       "What you want every time",
       "Key files",
       "Keys of your own",
