@@ -11,7 +11,7 @@ worldTest(
     const sam = await world.enter("sahnawaz");
     ira.view.type("/close");
     await until("closed", () => headIn(sam)?.policy === 1);
-    assertStringIncludes(sam.view.notices.join("\n"), "ira closed the room");
+    await until("told", () => sam.view.notices.join("\n").includes("ira closed the room"));
     const dana = await world.join("dana");
     await until("told", () => dana.view.notices.some((text) => text.includes("closed: only an admin")));
     assertEquals(dana.view.promptText, "lobby (waiting to be let in)> ");

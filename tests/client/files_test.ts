@@ -20,6 +20,8 @@ import { type Client, type World, worldTest } from "../fakes/world.ts";
 
 const random = seededRandom("files");
 const largeBytes = 12_000_000;
+/** So that something can happen in the middle. */
+const slowly = { limits: { filesWorkMs: 60 } };
 
 /** Writes a file of this machine, as a person has it. */
 async function made(world: World, name: string, content: Uint8Array = random(100_000)): Promise<string> {
@@ -187,7 +189,7 @@ worldTest(
     await dana.view.until(isSaved("large.bin"), "saved");
     await assertSame(path, join(folder(world), "large.bin"));
   },
-  { limits: { filesWorkMs: 60 } },
+  slowly,
 );
 
 worldTest("a client that goes in the middle goes on when it is back, on both sides", async (world) => {
@@ -211,7 +213,7 @@ worldTest("a client that goes in the middle goes on when it is back, on both sid
   dana = await world.enter("dana", { downloadDir: folder(world, "elsewhere") });
   await dana.view.until(isSaved("large.bin"));
   await assertSame(path, join(folder(world), "large.bin")); // where it was begun
-});
+}, slowly);
 
 worldTest("a file that changes while it is sent is sent anew, under other keys, and told", async (world) => {
   const [ira, dana] = await two(world);
@@ -225,7 +227,7 @@ worldTest("a file that changes while it is sent is sent anew, under other keys, 
   await assertSame(path, saved);
   assert(![...world.server.rooms.blobs.index.all()].some((blob) => encodeHex(blob.id) === encodeHex(id)));
   assertStringIncludes(ira.view.notices.join("\n"), "log.txt has changed while it was sent");
-});
+}, slowly);
 
 worldTest(
   "a member and the server together cannot give another file than was signed; nothing of it is kept",
@@ -281,7 +283,7 @@ worldTest("who is put out gets nothing more of what is on its way", async (world
     instead: () => [...Deno.readDirSync(folder(world))].map(({ name }) => name).join(),
   });
   assertEquals(dana.view.events.some((e) => e.type === "saved"), false);
-});
+}, slowly);
 
 worldTest(
   "what stands still when somebody is put out, or the room ends, leaves no part behind",
@@ -339,7 +341,7 @@ worldTest("/cancel ends what is on its way, in both directions, and leaves nothi
   await dana.view.until((e) => e.type === "cancelled");
   await until("no part is left", () => [...Deno.readDirSync(folder(world))].length === 0);
   await getsIt(dana, "b.bin");
-});
+}, slowly);
 
 worldTest("a hundred small files at once all arrive, and a line between them", async (world) => {
   const [ira, dana] = await two(world);
@@ -444,7 +446,7 @@ worldTest("one that has ended its only file ends itself, and with nothing lost",
   bot.view.type({ wish: "cancel", id });
   bot.view.end();
   assertEquals(await bot.done, 0);
-});
+}, slowly);
 
 worldTest("one whose file can never begin to move ends when its time is up", async (world) => {
   await world.enter("ira");
@@ -566,6 +568,7 @@ worldTest(
     assertEquals(dana.view.events.some(has("large.bin")), false);
     assertEquals(world.server.rooms.blobs.index.size, 0);
   },
+  slowly,
 );
 
 class FullDisk extends DiskBlobs {

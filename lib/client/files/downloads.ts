@@ -102,11 +102,23 @@ export class Downloads {
     return offer?.part !== undefined && !offer.isStopped;
   }
 
-  /** A room is over for us: what had stopped there never goes on. What runs ends by itself. */
+  /** A room is over for us: nothing of what was wanted there goes on. */
   over(room: MemberRoom): void {
-    for (const [id, { part }] of Object.entries(room.files)) {
-      if (part !== undefined && !this.#running.has(keyOf(room, id))) this.cancel(room, id);
+    for (const [id, { part, name }] of Object.entries(room.files)) {
+      if (part === undefined) continue;
+      const key = keyOf(room, id);
+      const isRunning = this.#running.get(key);
+      isRunning?.abort();
+      this.#running.delete(key);
+      if (isRunning) this.#failed(room, id, this.#goneWith(room, name));
+      else this.cancel(room, id);
     }
+  }
+
+  #goneWith({ state }: MemberRoom, name: string): CannotGet {
+    return state.retired
+      ? new CannotGet(name, "the room has ended", "its files have gone with it")
+      : new CannotGet(name, "you are not in that room any more", "");
   }
 
   /** Ends one; the file can still be had. @returns false when it was not wanted */
@@ -246,9 +258,7 @@ export class Downloads {
     }
     if (failure instanceof RequestRefused) {
       if (failure.code === errorCodes.LIMIT) return false;
-      const { retired, status } = room.state;
-      if (retired) throw new CannotGet(name, "the room has ended", "its files have gone with it");
-      if (status === "gone") throw new CannotGet(name, "you are not in that room any more", "");
+      if (room.state.retired || room.state.status === "gone") throw this.#goneWith(room, name);
       throw new CannotGet(name, "the server does not give it any more", `ask ${from} to send it again`);
     }
     throw failure;
