@@ -20,7 +20,7 @@ import { type Client, World } from "../fakes/world.ts";
 const limits = { ...defaultLimits, handshakeBurst: 1000, commitEveryMs: 1, sendBurst: 1000 };
 const wrapper = new URL("../fakes/kill_at_write.ts", import.meta.url).pathname;
 const content = seededRandom("file crash points")(40 * 61_440 + 77);
-const pointsTried = 6;
+const pointsTried = 4;
 
 interface Running {
   readonly child: Deno.ChildProcess;

@@ -20,6 +20,13 @@ import { type Client, type World, worldTest } from "../fakes/world.ts";
 
 const random = seededRandom("files");
 const largeBytes = 12_000_000;
+let seed = 1;
+/** Other bytes each time: a hash for each 32 of them would take longer than the tests. */
+function large(): Uint8Array {
+  const words = new Uint32Array(largeBytes / 4);
+  for (let i = 0; i < words.length; i++) words[i] = seed = Math.imul(seed, 1_664_525) + 1_013_904_223;
+  return new Uint8Array(words.buffer);
+}
 /** So that something can happen in the middle. */
 const slowly = { limits: { filesWorkMs: 60 } };
 
@@ -166,7 +173,7 @@ worldTest(
   "a server that is killed in the middle, twice, and a cut cost time only, up and down",
   async (world) => {
     const [ira, dana] = await two(world);
-    const path = await made(world, "large.bin", random(largeBytes));
+    const path = await made(world, "large.bin", large());
     ira.view.type(`/send ${path}`);
     await until(
       "it has begun",
@@ -194,7 +201,7 @@ worldTest(
 
 worldTest("a client that goes in the middle goes on when it is back, on both sides", async (world) => {
   let [ira, dana] = await two(world);
-  const path = await made(world, "large.bin", random(largeBytes));
+  const path = await made(world, "large.bin", large());
   ira.view.type(`/send ${path}`);
   await until("it has begun", () => [...world.server.rooms.blobs.index.all()].some(({ next }) => next >= 16));
   ira.chat.quit();
@@ -217,11 +224,11 @@ worldTest("a client that goes in the middle goes on when it is back, on both sid
 
 worldTest("a file that changes while it is sent is sent anew, under other keys, and told", async (world) => {
   const [ira, dana] = await two(world);
-  const path = await made(world, "log.txt", random(largeBytes));
+  const path = await made(world, "log.txt", large());
   ira.view.type(`/send ${path}`);
   await until("it has begun", () => [...world.server.rooms.blobs.index.all()].some(({ next }) => next >= 16));
   const [{ id }] = [...world.server.rooms.blobs.index.all()];
-  const changed = random(largeBytes);
+  const changed = large();
   await Deno.writeFile(path, changed);
   const saved = await getsIt(dana, "log.txt");
   await assertSame(path, saved);
@@ -273,7 +280,7 @@ worldTest(
 
 worldTest("who is put out gets nothing more of what is on its way", async (world) => {
   const [ira, dana] = await two(world);
-  ira.view.type(`/send ${await made(world, "large.bin", random(largeBytes))}`);
+  ira.view.type(`/send ${await made(world, "large.bin", large())}`);
   await dana.view.until(has("large.bin"));
   dana.view.type("/get");
   await dana.view.until((e) => e.type === "progress" && e.way === "down");
@@ -289,7 +296,7 @@ worldTest(
   "what stands still when somebody is put out, or the room ends, leaves no part behind",
   async (world) => {
     const [ira, dana] = await two(world);
-    ira.view.type(`/send ${await made(world, "large.bin", random(largeBytes))}`);
+    ira.view.type(`/send ${await made(world, "large.bin", large())}`);
     await dana.view.until(has("large.bin"));
     const { write } = Deno.FsFile.prototype;
     Deno.FsFile.prototype.write = () => Promise.reject(new Error("Input/output error (os error 5)"));
@@ -328,12 +335,12 @@ worldTest("a file that never stands still is given up, in words", async (world) 
 
 worldTest("/cancel ends what is on its way, in both directions, and leaves nothing behind", async (world) => {
   const [ira, dana] = await two(world);
-  ira.view.type(`/send ${await made(world, "large.bin", random(largeBytes))}`);
+  ira.view.type(`/send ${await made(world, "large.bin", large())}`);
   await until("it has begun", () => world.server.rooms.blobs.index.size === 1);
   ira.view.type("/cancel");
   await ira.view.until((e) => e.type === "cancelled");
   await until("it is gone", () => world.server.rooms.blobs.index.size === 0);
-  ira.view.type(`/send ${await made(world, "b.bin", random(largeBytes))}`);
+  ira.view.type(`/send ${await made(world, "b.bin", large())}`);
   await dana.view.until(has("b.bin"));
   dana.view.type("/get");
   await dana.view.until((e) => e.type === "progress" && e.way === "down");
@@ -415,7 +422,7 @@ worldTest("a service takes what is small enough, and no more than its folder may
 
 worldTest("one that sends a file and goes waits until it is stored", async (world) => {
   const ira = await world.enter("ira");
-  const path = await made(world, "large.bin", random(largeBytes));
+  const path = await made(world, "large.bin", large());
   const bot = await world.join("dana", { send: [path], message: "of last night" }, false);
   assertEquals(await bot.done, 0);
   const told = await ira.view.until(has("large.bin"));
@@ -440,7 +447,7 @@ worldTest("one that has ended its only file ends itself, and with nothing lost",
   const bot = await world.join("dana", {}, false);
   await bot.view.until((e) => e.type === "entered");
   let id = "";
-  const path = await made(world, "large.bin", random(largeBytes));
+  const path = await made(world, "large.bin", large());
   bot.view.type({ texts: [""], file: path, pending: (told: string) => id = told });
   await until("it is on its way", () => id !== "" && world.server.rooms.blobs.index.size > 0);
   bot.view.type({ wish: "cancel", id });
@@ -557,7 +564,7 @@ worldTest(
   "a room that is ended while a file is on its way ends the way of it, and says so",
   async (world) => {
     const [ira, dana] = await two(world);
-    ira.view.type(`/send ${await made(world, "large.bin", random(largeBytes))}`);
+    ira.view.type(`/send ${await made(world, "large.bin", large())}`);
     await until(
       "it has begun",
       () => [...world.server.rooms.blobs.index.all()].some(({ next }) => next >= 16),
