@@ -4,7 +4,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";
 import { until } from "../fakes/until.ts";
 import { hasChromium, joinWeb, linesOf, linkOf, newLink, says, shows, TestBrowser } from "./browser.ts";
-import { type ChatProcess, e2e, freePort, type Home } from "./chat_process.ts";
+import { type ChatProcess, e2e, executable, freePort, type Home } from "./chat_process.ts";
+import { hasTmux, Terminals } from "./terminal.ts";
 
 interface Scene {
   readonly home: Home;
@@ -133,7 +134,7 @@ webTest(
   },
 );
 
-webTest("files: dropped and chosen, fetched by a button, ended in the middle", async (scene) => {
+webTest("files: dropped and chosen, fetched by a button", async (scene) => {
   const { home, sam } = scene;
   const { page } = await atPage(scene);
   const path = `${home.dir}/report.txt`;
@@ -183,3 +184,86 @@ webTest(
   },
   { flags: ["--send-burst", "5000", "--sends-per-second", "5000", "--work-burst-ms", "60000"] },
 );
+
+webTest(
+  "a file on its way has a row, a progress bar and a button that ends it",
+  async (scene) => {
+    const { home, sam } = scene;
+    const { page } = await atPage(scene);
+    const path = `${home.dir}/large.bin`;
+    await Deno.writeFile(path, new Uint8Array(45_000_000));
+    await page.locator("#choose").setInputFiles(path);
+    const bar = page.getByRole("progressbar", { name: "Sending large.bin" });
+    await bar.waitFor();
+    await page.getByText(/↑ large\.bin \d+ % of 45\.0 MB/).waitFor();
+    await page.getByRole("button", { name: "Cancel sending large.bin" }).click();
+    await bar.waitFor({ state: "detached" });
+    await page.locator("#moving").waitFor({ state: "hidden" });
+    const spool = `${home.dir}/.config/chat/profiles/ira/spool`;
+    await until("no copy is left", () => [...Deno.readDirSync(spool)].length === 0);
+    await says(page, "the last");
+    await sam.shows("ira: the last");
+    assert(!sam.out.includes("large.bin"));
+  },
+  { flags: ["--files-work-ms", "1"] },
+);
+
+webTest(
+  "a second program has a page of its own, through the first, and takes over when that one is killed",
+  async (scene) => {
+    const { home, port, browser, sam } = scene;
+    const { ira: first, page: one } = await atPage(scene);
+    const second = joinWeb(home, "ira", port);
+    const two = await browser.open(second);
+    await two.locator("button.person", { hasText: "sam" }).waitFor();
+    await says(two, "from the second page");
+    await shows(one, "from the second page");
+    const path = `${home.dir}/notes.txt`;
+    await Deno.writeTextFile(path, "through the first");
+    await two.locator("#choose").setInputFiles(path);
+    await sam.shows("ira sent notes.txt");
+    await sam.type("before the end\n");
+    await shows(two, "before the end");
+    first.kill("SIGKILL");
+    await one.getByRole("heading", { name: "Not connected" }).waitFor();
+    await says(two, "it goes on");
+    await sam.shows("ira: it goes on");
+    assertEquals((await linesOf(two)).filter((line) => line.includes("before the end")).length, 1);
+    const spool = `${home.dir}/.config/chat/profiles/ira/spool`;
+    await until("no copy is left", () => [...Deno.readDirSync(spool)].length === 0);
+    second.kill("SIGTERM");
+    assertEquals(await second.code, 130);
+    await two.getByRole("heading", { name: "chat has ended" }).waitFor();
+  },
+  { mayComplain: /WebSocket connection to .* failed/ },
+);
+
+e2e("in a terminal: the link, who is connected, a new link by Enter, and /quit", async (home) => {
+  const port = String(freePort());
+  await home.start("serve", "-p", port).shows("Invite:");
+  const terminals = new Terminals(home);
+  const browser = await TestBrowser.start();
+  try {
+    const window = await terminals.open(`${executable} join -u ira -p ${port} --web`);
+    await window.shows("it works once:");
+    await window.press("Enter");
+    const links = async () =>
+      (await window.all()).replaceAll("\n", "").match(/http:\/\/127\.0\.0\.1:\d+\/#[\w-]{43}/g) ?? [];
+    await until("two links", async () => (await links()).length === 2);
+    const page = await browser.page((await links())[1]);
+    await shows(page, "In the room");
+    await window.shows("A page is connected.");
+    await window.enter("hello?");
+    await window.shows("Nothing is said from here");
+    await window.enter("/quit");
+    await window.shows("code 0");
+    await page.getByRole("heading", { name: "chat has ended" }).waitFor();
+    const again = await terminals.open(`${executable} join -u ira -p ${port} --web`);
+    await again.shows("it works once:");
+    await again.press("C-c");
+    await again.shows("code 130");
+  } finally {
+    await browser.close();
+    await terminals.close();
+  }
+}, !hasChromium || !hasTmux);

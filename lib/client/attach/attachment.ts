@@ -175,7 +175,7 @@ export class Attachment {
   async #enter(entered: Entered): Promise<void> {
     const n = ++this.#count;
     const item = this.#itemOf(n, entered);
-    const file = item.said?.file;
+    const file = isSaid(entered) ? entered.file : undefined;
     if (file !== undefined) {
       this.#copying.set(n, file);
       const isCopied = await this.#copy(n, file, entered as Said);
@@ -243,7 +243,8 @@ export class Attachment {
       const { wish, id, dir } = entered;
       return { n, wish: { wish, id, ...(dir === undefined ? {} : { dir }) }, room: null, msgIds: [] };
     }
-    const { texts, action, isToken, file, room, to, msgIds = texts.map(() => random(16)) } = entered;
+    const { texts, action, isToken, file: path, room, to, msgIds = texts.map(() => random(16)) } = entered;
+    const file = entered.fileName ?? path;
     return { n, said: { texts, action, isToken, file, room, to }, room: null, msgIds };
   }
 
@@ -374,6 +375,10 @@ export class Attachment {
       if (this.parts.clock.now() - this.#heardMs >= leaveMs) this.#link.close();
     });
   }
+}
+
+function isSaid(entered: Entered): entered is Said {
+  return typeof entered === "object" && "texts" in entered;
 }
 
 /** Whether somebody goes by that line. */
