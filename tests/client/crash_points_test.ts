@@ -135,7 +135,7 @@ for (const scenario of scenarios) {
     async fn() {
       const count = await killedAt(scenario, 0);
       assertEquals(count > 20, true, `only ${count} write points`);
-      const points = some(25, count);
+      const points = some(18, count);
       const worker = async () => {
         for (let at = points.shift(); at !== undefined; at = points.shift()) await killedAt(scenario, at);
       };

@@ -4,6 +4,8 @@ import type { Browser, Page } from "playwright-core";
 import { chromium } from "./playwright.ts";
 import axe from "axe-core";
 import { assertEquals } from "@std/assert";
+import { dirname } from "@std/path";
+import { person } from "../fakes/people.ts";
 import { hasTool } from "../fakes/tools.ts";
 import { until } from "../fakes/until.ts";
 import type { ChatProcess, Home } from "./chat_process.ts";
@@ -76,6 +78,21 @@ export async function newLink(program: ChatProcess): Promise<string> {
   await program.type("\n");
   await until("a new link", async () => await linkOf(program) !== before);
   return await linkOf(program);
+}
+
+/** Keys for the server and for three people: making them would take longer than what is tested. */
+export async function giveKeys({ dir }: Home): Promise<void> {
+  const places = [
+    ["server", ".local/share/chat/server/server"],
+    ["ira", ".config/chat/profiles/ira/client"],
+    ["sahnawaz", ".config/chat/profiles/sam/client"],
+    ["dana", ".config/chat/profiles/dana/client"],
+  ];
+  for (const [recorded, place] of places) {
+    const path = `${dir}/${place}_private_key.pem`;
+    await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await Deno.writeTextFile(path, (await person(recorded)).privatePem, { mode: 0o600 });
+  }
 }
 
 /** Somebody at a page, before anything is opened. */

@@ -1,7 +1,7 @@
 /** Other pages in the same browser, and other programs on the machine: what they get of the page is nothing. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { hasChromium, joinWeb, linkOf, shows, TestBrowser } from "./browser.ts";
+import { giveKeys, hasChromium, joinWeb, linkOf, shows, TestBrowser } from "./browser.ts";
 import { e2e, freePort } from "./chat_process.ts";
 
 /** What a program says that speaks HTTP by hand. */
@@ -14,6 +14,7 @@ async function raw(port: number, text: string): Promise<string> {
 }
 
 e2e("another page on this machine can neither read, nor link, nor frame, nor send", async (home) => {
+  await giveKeys(home);
   const port = String(freePort());
   await home.start("serve", "-p", port).shows("Invite:");
   const ira = joinWeb(home, "ira", port);

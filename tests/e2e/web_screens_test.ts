@@ -3,7 +3,16 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
 import { until } from "../fakes/until.ts";
-import { assertAccessible, hasChromium, joinWeb, type Look, says, shows, TestBrowser } from "./browser.ts";
+import {
+  assertAccessible,
+  giveKeys,
+  hasChromium,
+  joinWeb,
+  type Look,
+  says,
+  shows,
+  TestBrowser,
+} from "./browser.ts";
 import { type ChatProcess, e2e, freePort, type Home } from "./chat_process.ts";
 
 function webTest(
@@ -11,6 +20,7 @@ function webTest(
   act: (home: Home, browser: TestBrowser, port: string, sam: ChatProcess) => Promise<void>,
 ): void {
   e2e(name, async (home) => {
+    await giveKeys(home);
     const port = String(freePort());
     await home.start("serve", "-p", port).shows("Invite:");
     const sam = home.start("join", "-u", "sam", "-p", port);
@@ -195,7 +205,7 @@ webTest(
     await page.evaluate("heard.length = 0");
     await page.reload();
     await shows(page, "three");
-    const tree = await page.locator("main").ariaSnapshot();
+    const tree = await page.getByRole("main").ariaSnapshot();
     assert(tree.includes("log") && tree.includes("sam: three"), tree);
   },
 );

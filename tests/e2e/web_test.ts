@@ -3,7 +3,17 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";
 import { until } from "../fakes/until.ts";
-import { hasChromium, joinWeb, linesOf, linkOf, newLink, says, shows, TestBrowser } from "./browser.ts";
+import {
+  giveKeys,
+  hasChromium,
+  joinWeb,
+  linesOf,
+  linkOf,
+  newLink,
+  says,
+  shows,
+  TestBrowser,
+} from "./browser.ts";
 import { type ChatProcess, e2e, executable, freePort, type Home } from "./chat_process.ts";
 import { hasTmux, Terminals } from "./terminal.ts";
 
@@ -23,6 +33,7 @@ function webTest(
   { mayComplain, flags = [] }: { mayComplain?: RegExp; flags?: readonly string[] } = {},
 ): void {
   e2e(name, async (home) => {
+    await giveKeys(home);
     const port = String(freePort());
     const server = home.start("serve", "-p", port, ...flags);
     await server.shows("Invite:");
@@ -191,11 +202,11 @@ webTest(
     const { home, sam } = scene;
     const { page } = await atPage(scene);
     const path = `${home.dir}/large.bin`;
-    await Deno.writeFile(path, new Uint8Array(45_000_000));
+    await Deno.writeFile(path, new Uint8Array(30_000_000));
     await page.locator("#choose").setInputFiles(path);
     const bar = page.getByRole("progressbar", { name: "Sending large.bin" });
     await bar.waitFor();
-    await page.getByText(/↑ large\.bin \d+ % of 45\.0 MB/).waitFor();
+    await page.getByText(/↑ large\.bin \d+ % of 30\.0 MB/).waitFor();
     await page.getByRole("button", { name: "Cancel sending large.bin" }).click();
     await bar.waitFor({ state: "detached" });
     await page.locator("#moving").waitFor({ state: "hidden" });
@@ -239,6 +250,7 @@ webTest(
 );
 
 e2e("in a terminal: the link, who is connected, a new link by Enter, and /quit", async (home) => {
+  await giveKeys(home);
   const port = String(freePort());
   await home.start("serve", "-p", port).shows("Invite:");
   const terminals = new Terminals(home);

@@ -3,11 +3,21 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { active, hostileTexts } from "../fakes/hostile_texts.ts";
 import { until } from "../fakes/until.ts";
-import { assertAccessible, hasChromium, joinWeb, linesOf, says, shows, TestBrowser } from "./browser.ts";
+import {
+  assertAccessible,
+  giveKeys,
+  hasChromium,
+  joinWeb,
+  linesOf,
+  says,
+  shows,
+  TestBrowser,
+} from "./browser.ts";
 import { type ChatProcess, e2e, freePort, type Home } from "./chat_process.ts";
 
 function webTest(name: string, act: (home: Home, browser: TestBrowser) => Promise<void>): void {
   e2e(name, async (home) => {
+    await giveKeys(home);
     const browser = await TestBrowser.start();
     try {
       await act(home, browser);

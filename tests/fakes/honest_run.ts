@@ -288,12 +288,12 @@ async function honestRuns(
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-/** A hundred runs, or two thousand; what is done in each follows from the seed. */
+/** Sixty runs, or two thousand; what is done in each follows from the seed. */
 export function honestRunsTest(
   of: string,
   limits: Partial<Limits> = {},
   keeping: Keeping = "durable",
-  sample = 100,
+  sample = 60,
 ): void {
   test({
     name:
