@@ -4,8 +4,10 @@ import type { Clock } from "../../clock.ts";
 import type { RoomEvent } from "../room_events.ts";
 
 const everyMs = 1_000;
-/** The rate is that of the last few seconds. */
+/** The rate is that of the last few seconds, … */
 const rateMs = 5_000;
+/** … looked at as often: a chunk may come each millisecond. */
+const sampleMs = 250;
 
 /** What is told of it. */
 export interface ToldTransfer {
@@ -44,7 +46,10 @@ export class TransferProgress {
   at(done: number, isWaiting = false): void {
     this.#done = done;
     const now = this.clock.now();
-    this.#samples = [...this.#samples.filter(([ms]) => now - ms <= rateMs && ms <= now), [now, done]];
+    const last = this.#samples.at(-1)?.[0] ?? -Infinity;
+    if (Math.abs(now - last) >= sampleMs) {
+      this.#samples = [...this.#samples.filter(([ms]) => now - ms <= rateMs && ms <= now), [now, done]];
+    }
     if (Math.abs(now - this.#told) < everyMs && !isWaiting) return;
     this.#told = now;
     const [from, begun] = this.#samples[0];

@@ -19,9 +19,10 @@ export class TransferWindow {
 
   /** How many may be on their way now. */
   get size(): number {
-    const since = this.clock.now() - windowMs;
+    const now = this.clock.now();
     // A clock that was set back must not count answers for ever.
-    this.#answered = this.#answered.filter((at) => at > since && at <= this.clock.now());
+    if (this.#answered.length > 0 && this.#answered.at(-1)! > now) this.#answered = [];
+    while (this.#answered.length > 0 && this.#answered[0] <= now - windowMs) this.#answered.shift();
     return Math.min(maxOnTheirWay, Math.max(1, this.#answered.length));
   }
 
