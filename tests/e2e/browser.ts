@@ -20,6 +20,8 @@ export interface Look {
   readonly height?: number;
   readonly dark?: boolean;
   readonly forced?: boolean;
+  /** Runs in the page before anything of its own. */
+  readonly script?: string;
 }
 
 /** The browser of one test. */
@@ -37,7 +39,7 @@ export class TestBrowser {
   /** A page of its own, with nothing from others. */
   async page(
     url: string,
-    { width = 1000, height = 700, dark = false, forced = false }: Look = {},
+    { width = 1000, height = 700, dark = false, forced = false, script }: Look = {},
   ): Promise<Page> {
     const context = await this.browser.newContext({
       viewport: { width, height },
@@ -46,6 +48,7 @@ export class TestBrowser {
     });
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
+    if (script !== undefined) await page.addInitScript(script);
     page.on("pageerror", (error) => this.complaints.push(error.message));
     page.on("console", (message) => {
       if (message.type() === "error") this.complaints.push(message.text());
