@@ -1,0 +1,42 @@
+/**
+ * SharedLog: an order of entries that several servers share. Nothing here elects or replicates: whoever keeps the log
+ * (nats_log.ts) does. What an entry says is shared_journal.ts.
+ */
+
+import type { Bytes } from "../../crypto/bytes.ts";
+
+/** One entry, the same for all servers. */
+export interface LogEntry {
+  /** Counted from 1, without gaps. */
+  readonly seq: number;
+  /** When the log took it, milliseconds since 1970. */
+  readonly timeMs: number;
+  /** As it was appended. */
+  readonly data: Bytes;
+}
+
+/** Whoever is handed entries. */
+export interface LogReader {
+  /** The next one. */
+  take(entry: LogEntry): void;
+}
+
+/** See above. */
+export interface SharedLog {
+  /**
+   * Appends an entry; it is there once, however often it is tried.
+   *
+   * @param id tells entries apart
+   * @throws LogAway when nobody can say whether it is there
+   */
+  append(id: string, data: Bytes): Promise<void>;
+  /** Hands over all entries after `seq`, in order, from now on; a later call takes the place of an earlier one. */
+  follow(seq: number, reader: LogReader): void;
+  /** Whether it can be reached. */
+  readonly isAway: boolean;
+  /** Lets go of it. */
+  close(): Promise<void>;
+}
+
+/** The log cannot be reached, or did not say in time whether it has taken an entry. */
+export class LogAway extends Error {}

@@ -1,0 +1,66 @@
+/** Real NATS servers of a test's own; `task setup` fetches what runs them. */
+
+import { listenOnOwnPort } from "./ports.ts";
+import { until } from "./until.ts";
+
+const binary = new URL("../../.nats/nats-server", import.meta.url).pathname;
+export const hasNats = (() => {
+  try {
+    return Deno.statSync(binary).isFile;
+  } catch {
+    return false;
+  }
+})();
+
+function ownPort(): number {
+  using listener = listenOnOwnPort();
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+/** One node, which keeps what it confirms. */
+export class Nats {
+  readonly port = ownPort();
+  #child: Deno.ChildProcess | null = null;
+
+  private constructor(private readonly dir: string) {}
+
+  static async start(): Promise<Nats> {
+    const nats = new Nats(await Deno.makeTempDir({ prefix: "chat-nats-" }));
+    const config =
+      `host: 127.0.0.1\nport: ${nats.port}\njetstream { store_dir: "${nats.dir}/js", sync_interval: always }\n`;
+    await Deno.writeTextFile(`${nats.dir}/nats.conf`, config);
+    await nats.begin();
+    return nats;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  async begin(): Promise<void> {
+    this.#child = new Deno.Command(binary, {
+      args: ["-c", `${this.dir}/nats.conf`],
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await until(
+      "NATS answers",
+      () =>
+        Deno.connect({ hostname: "127.0.0.1", port: this.port }).then(
+          (conn) => (conn.close(), true),
+          () => false,
+        ),
+    );
+  }
+
+  async kill(signal: Deno.Signal = "SIGKILL"): Promise<void> {
+    this.#child?.kill(signal);
+    await this.#child?.status;
+    this.#child = null;
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}
