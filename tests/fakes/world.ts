@@ -30,6 +30,7 @@ import { Status } from "../../lib/server/operator/status.ts";
 import { type ByteConn, closeQuietly } from "../../lib/protocol/channel/conn.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { SqliteStore } from "../../lib/server/store/sqlite.ts";
+import type { Journal } from "../../lib/server/store/journal.ts";
 import type { Store } from "../../lib/server/store/store.ts";
 import { exists, makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
 import { makeCard, roles } from "../../lib/protocol/identity/card.ts";
@@ -60,6 +61,8 @@ export interface ServerOptions {
   defer?: (act: () => void) => void;
   /** Told of what happens, beside the log. */
   events?: ServerEvents;
+  /** What orders its changes, if not its own journal. */
+  journal?: (store: Store, defer: (act: () => void) => void) => Journal;
 }
 
 export type JoinOptions = ChatOptions & EntryOptions;
@@ -131,10 +134,13 @@ export class World {
       this.#conns.add(conn);
       return conn;
     };
+    const store = options.store ?? new SqliteStore(this.storePath, () => runOf(++this.#stores));
+    const defer = options.defer ?? ((act) => void setImmediate(act));
     this.server = new ChatServer({
       identity,
       card: card.bytes,
-      store: options.store ?? new SqliteStore(this.storePath, () => runOf(++this.#stores)),
+      store,
+      journal: options.journal?.(store, defer),
       listener,
       limits: { ...defaultLimits, ...options.limits },
       clock: options.clock ?? systemClock,
@@ -152,7 +158,7 @@ export class World {
         (options.store?.memoryOnly ? null : new DiskBlobs(join(this.dir, "blobs"))),
       answering: options.answering,
       accounts: options.accounts,
-      defer: options.defer ?? ((act) => void setImmediate(act)),
+      defer,
     });
   }
 
