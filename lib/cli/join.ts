@@ -40,8 +40,8 @@ export async function join(given: Parsed, process: Process): Promise<number> {
 
 async function joinWith(parsed: Parsed, process: Process, program: JsonView | null): Promise<number> {
   const { values } = parsed;
-  const options = optionsOf(parsed, process);
   const port = webPortOf(parsed);
+  const options = optionsOf(parsed, process);
   const name = userName(values.user ?? await askName(parsed, process), process.env);
   // Read in any case, so that a wrong path is noticed.
   const secret = values["passphrase-file"] === undefined

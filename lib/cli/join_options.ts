@@ -29,9 +29,15 @@ export function isForPerson({ values, switches }: Parsed, process: Process): boo
 }
 
 /** `--web[=PORT]`: 0 is any port that is free; null: no page. @throws UsageError */
-export function webPortOf({ values, switches }: Parsed): number | null {
+export function webPortOf({ values, switches, positionals }: Parsed): number | null {
   const { web } = values;
   if (web === undefined) return null;
+  if (web === "" && /^\d{1,5}$/.test(positionals[0] ?? "")) {
+    throw new UsageError(
+      `--web takes its port after an equals sign, and "${positionals[0]}" stands apart`,
+      `write --web=${positionals[0]}`,
+    );
+  }
   const against = ["message", "send"].find((name) => values[name] !== undefined) ??
     ["json", "plain", "listen"].find((name) => switches.has(name));
   if (against !== undefined) {

@@ -265,8 +265,8 @@ export class Conversation implements ChatApi {
   movingFiles(room: RoomStream): readonly MovingFile[] {
     return this.parts.files.moving(room);
   }
-  async cancelFile(id: string): Promise<void> {
-    await this.parts.files.cancel(id);
+  cancelFile(id: string): void {
+    this.parts.files.cancel(id);
   }
   /** The same for what was told of before: by a program that was ended, for one that goes on. */
   takeFiles(): void {

@@ -38,6 +38,7 @@ export class ResumableView implements ChatOutput {
       ...this.room === null ? [] : [this.room],
     ]);
     this.#isComingBack = this.#isRecallDue = this.#wasResumed = true;
+    this.view.question(null); // whoever asked is gone
   }
 
   event(event: RoomEvent): void {

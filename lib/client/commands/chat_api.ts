@@ -86,7 +86,7 @@ export interface ChatApi {
   /** What is on its way in a room. */
   movingFiles(room: RoomStream): readonly MovingFile[];
   /** Ends what is on its way. @param id of its message in hex */
-  cancelFile(id: string): Promise<void>;
+  cancelFile(id: string): void;
   /** A line was not said or done: a program is told at the end. */
   lineLost(): void;
   /** Whether the room on the screen has changed without the person's doing; says so once. */

@@ -74,7 +74,7 @@ export function files(chat: ChatApi): readonly string[] {
 }
 
 /** `/cancel [NAME]`: ends what is on its way. @throws ChatError */
-export async function cancel(chat: ChatApi, rest: string): Promise<void> {
+export function cancel(chat: ChatApi, rest: string): void {
   const { room } = chat;
   const moving = room ? chat.movingFiles(room) : [];
   if (moving.length === 0) throw new ChatError("No file is on its way here", "/files shows what there is");
@@ -87,6 +87,6 @@ export async function cancel(chat: ChatApi, rest: string): Promise<void> {
   const meant = rest === "" ? moving[0] : moving.find(({ name }) => name === rest) ??
     moving.find(({ name }) => name.toLowerCase().startsWith(rest.toLowerCase()));
   if (!meant) throw new ChatError(`"${rest}" is not on its way`, "/files shows what is");
-  await chat.cancelFile(meant.id);
+  chat.cancelFile(meant.id);
   chat.view.notice(`${meant.name} is not ${meant.way === "up" ? "sent" : "fetched"} any more.`);
 }

@@ -103,7 +103,7 @@ class LineEntry {
     if (entered instanceof ChatError) return this.chat.lineLost();
     if (typeof entered === "string") return void await this.#line(entered);
     if ("line" in entered) return entered.taken(await this.#line(entered.line, entered));
-    if ("wish" in entered) return await this.#wish(entered);
+    if ("wish" in entered) return this.#wish(entered);
     await this.#said(entered);
     entered.taken?.();
   }
@@ -218,11 +218,11 @@ class LineEntry {
     return [];
   }
 
-  async #wish({ wish, id, dir, refused }: FileWish): Promise<void> {
+  #wish({ wish, id, dir, refused }: FileWish): void {
     const { chat } = this;
     try {
       if (wish === "get") chat.getFile(id, dir === undefined ? {} : { dir: chat.pathOf(dir) });
-      else await chat.cancelFile(id);
+      else chat.cancelFile(id);
     } catch (error) {
       chat.lineLost();
       if (refused && error instanceof ChatError) refused(error);

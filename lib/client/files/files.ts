@@ -192,9 +192,9 @@ export class Files {
   }
 
   /** Ends what is on its way under an id. @throws ChatError when nothing is */
-  async cancel(id: string): Promise<void> {
+  cancel(id: string): void {
     const { show, set } = this.parts;
-    const into = await this.#uploads.cancel(id);
+    const into = this.#uploads.cancel(id);
     if (into) {
       const room = set.all.get(encodeHex(into)) ?? null;
       return show({ type: "cancelled", room: room?.label ?? "", id }, room);

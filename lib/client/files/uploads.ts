@@ -190,11 +190,11 @@ export class Uploads {
   }
 
   /** Ends one. @param id of its message in hex @returns the room that it was for; null when there is none */
-  async cancel(id: string): Promise<Bytes | null> {
+  cancel(id: string): Bytes | null {
     const upload = this.#find(id);
     if (!upload) return null;
     this.#forget(upload);
-    await this.#drop(upload);
+    void this.#drop(upload); // nobody waits for a server that is slow with files
     return upload.room;
   }
 

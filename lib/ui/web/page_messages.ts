@@ -80,8 +80,9 @@ export interface Snapshot {
   readonly moving: readonly MovingFile[];
   /** Files that were saved, by the ids of the messages that told of them. */
   readonly saved: readonly string[];
-  /** What is to be answered with yes or no. */
+  /** What is to be answered with yes or no, and its number. */
   readonly question: string | null;
+  readonly questionN: number;
   /** What was told beside it, as digits to compare. */
   readonly about: readonly string[];
   /** What is asked in the terminal. */
@@ -98,7 +99,12 @@ export type ToPage =
   | { readonly type: "waiting"; readonly waiting: readonly WaitingLine[] }
   | { readonly type: "moving"; readonly moving: readonly MovingFile[] }
   | { readonly type: "saved"; readonly id: string }
-  | { readonly type: "question"; readonly text: string | null; readonly about: readonly string[] }
+  | {
+    readonly type: "question";
+    readonly n: number;
+    readonly text: string | null;
+    readonly about: readonly string[];
+  }
   | { readonly type: "secret"; readonly text: string | null }
   /** What was asked for, as text. */
   | { readonly type: "answer"; readonly lines: readonly string[] }
@@ -135,7 +141,8 @@ export type FromPage =
   | { readonly type: "line"; readonly line: string }
   /** Said as it stands: what has several rows. */
   | { readonly type: "say"; readonly text: string; readonly room: string }
-  | { readonly type: "answer"; readonly yes: boolean }
+  /** To the question of that number, and to no other. */
+  | { readonly type: "answer"; readonly n: number; readonly yes: boolean }
   | { readonly type: "switch"; readonly room: string }
   | { readonly type: "older"; readonly n: number }
   | { readonly type: "complete"; readonly n: number; readonly before: string }
@@ -147,7 +154,7 @@ const fields: Readonly<Record<FromPage["type"], Readonly<Record<string, "string"
     again: { secret: "string", takeOver: "boolean" },
     line: { line: "string" },
     say: { text: "string", room: "string" },
-    answer: { yes: "boolean" },
+    answer: { n: "number", yes: "boolean" },
     switch: { room: "string" },
     older: { n: "number" },
     complete: { n: "number", before: "string" },

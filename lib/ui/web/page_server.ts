@@ -16,6 +16,8 @@ const firstMs = 5_000;
 /** A body that sends nothing for so long is given up. */
 const silentMs = 10_000;
 const maxMessageLength = 256 * 1024;
+/** Links that have not shown yet that they may be. */
+const maxUnknown = 4;
 /** What may wait for a page that does not read. */
 const maxWaitingBytes = 16 * 1024 * 1024;
 
@@ -128,7 +130,9 @@ export class PageServer {
   // ---- the link
 
   #link(request: Request): Response {
-    const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 60 });
+    // Whoever runs on this machine can come so far; each may hold what the runtime takes for one message.
+    if (this.#unknown.size >= maxUnknown) return refusal(this.host, 503, "Too many links that say nothing");
+    const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 15 });
     this.#unknown.add(socket);
     const cancel = this.parts.clock.after(firstMs, () => socket.close(pageCloses.notUnderstood, "too late"));
     socket.onmessage = ({ data }) => {
@@ -185,6 +189,7 @@ export class PageServer {
       return refusal(this.host, status, text);
     };
     if (!this.#access.knows(secret)) return await refused(403, "The page is not known");
+    if (secret !== this.#page?.secret) return await refused(403, "Another page is in use");
     if (!request.body) return await refused(400, "A file has a body");
     try {
       await this.parts.dropped(room, name, this.#timed(request.body));

@@ -21,7 +21,8 @@ import { RoomLogs } from "./room_logs.ts";
 
 /** People are asked for once things have come to rest. */
 const peopleMs = 30;
-const maxKept = 1_000;
+/** More are not held in a page. */
+const maxKept = 5_000;
 
 /** Somebody at a browser. */
 export interface PageOwner extends Person {
@@ -75,6 +76,7 @@ export class WebView implements ChatView {
   #moving = new Map<string, MovingFile>();
   #saved = new Set<string>();
   #question: string | null = null;
+  #questionN = 0;
   #about: readonly string[] = [];
   #secret: string | null = null;
   #lastNotice = "";
@@ -82,6 +84,7 @@ export class WebView implements ChatView {
   /** What was asked for by a line that a page has sent: it is shown beside the log. */
   #isAskedFor = false;
   #cancelPeople: () => void = () => {};
+  #isPeopleDue = false;
   #entered: Entered[] = [];
   #wake: (() => void) | null = null;
   #isOver = false;
@@ -123,6 +126,7 @@ export class WebView implements ChatView {
       moving: [...this.#moving.values()],
       saved: [...this.#saved],
       question: this.#question,
+      questionN: this.#questionN,
       about: this.#about,
       secret: this.#secret,
     };
@@ -186,10 +190,14 @@ export class WebView implements ChatView {
         person.entered(message.text);
         return this.#enter({ texts: [message.text], room: message.room, refused: (e) => this.#refused(e) });
       case "answer":
+        // A second click, or one that comes late, answers nothing: it would be said in the room.
+        if (this.#question === null || message.n !== this.#questionN) return;
+        this.question(null);
         if (message.yes) this.#enter("yes");
         else if (!person.interrupt(false)) this.#enter("no");
         return;
       case "switch":
+        this.#isAskedFor = false;
         return this.#enter(`/switch ${message.room}`);
       case "get":
       case "cancel":
@@ -222,7 +230,8 @@ export class WebView implements ChatView {
   async #older(wanted: number): Promise<void> {
     const room = this.#room;
     const n = Math.min(Math.max(1, Math.trunc(wanted)), maxKept);
-    const kept = await this.parts.person.kept(n) ?? [];
+    const kept = await this.parts.person.kept(n);
+    if (!kept || room !== this.#room) return;
     const isAll = kept.length < n || n === maxKept;
     this.#server.send({ type: "older", room, items: kept.map((line) => this.#keptItem(line)), isAll });
   }
@@ -339,9 +348,11 @@ export class WebView implements ChatView {
     this.#peopleChanged(); // it may be that somebody is verified now
   }
   warning(text: string): void {
+    this.#isAskedFor = false;
     this.#add("", "warning", sanitize(text));
   }
   answer(lines: readonly string[]): void {
+    this.#isAskedFor = false;
     const shown = lines.map((line) => sanitize(line));
     this.#about = shown;
     this.#server.send({ type: "answer", lines: shown });
@@ -375,9 +386,14 @@ export class WebView implements ChatView {
     this.#peopleChanged();
   }
 
+  /** Soon, and not again and again later: who makes it change often must not keep it from being told. */
   #peopleChanged(): void {
-    this.#cancelPeople();
-    this.#cancelPeople = this.parts.clock.after(peopleMs, () => void this.#tellPeople());
+    if (this.#isPeopleDue) return;
+    this.#isPeopleDue = true;
+    this.#cancelPeople = this.parts.clock.after(peopleMs, () => {
+      this.#isPeopleDue = false;
+      void this.#tellPeople();
+    });
   }
   async #tellPeople(): Promise<void> {
     const people = await this.parts.person.people();
@@ -389,7 +405,8 @@ export class WebView implements ChatView {
   question(text: string | null): void {
     this.#question = text === null ? null : text.replace(/ \(yes or no\) $/, "");
     if (text === null) this.#about = [];
-    this.#server.send({ type: "question", text: this.#question, about: this.#about });
+    else this.#questionN++;
+    this.#server.send({ type: "question", n: this.#questionN, text: this.#question, about: this.#about });
   }
   async secret(question: string): Promise<string | null> {
     this.#tellSecret(question);

@@ -19,6 +19,7 @@ const nothing: Snapshot = {
   moving: [],
   saved: [],
   question: null,
+  questionN: 0,
   about: [],
   secret: null,
 };

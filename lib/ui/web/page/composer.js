@@ -40,6 +40,7 @@ export class Composer {
     this.#text.addEventListener("keydown", (event) => this.#key(event));
     this.#text.addEventListener("input", () => {
       this.#choice = null;
+      this.#asked++; // what was asked for is for another text
       this.#grow();
     });
   }
@@ -51,10 +52,20 @@ export class Composer {
   /** @param {string} room */
   show(room) {
     if (room === this.#room) return;
-    this.#drafts.set(this.#room, this.#text.value);
+    const begun = this.#text.value;
+    const isFirst = this.#room === "";
+    if (!isFirst) this.#drafts.set(this.#room, begun);
     this.#room = room;
-    this.#set(this.#drafts.get(room) ?? "");
+    this.#set(isFirst ? begun : this.#drafts.get(room) ?? "");
     this.#back = 0;
+  }
+
+  /** Nothing that was typed can be had back. */
+  forget() {
+    this.#drafts.clear();
+    this.#last = [];
+    this.#back = 0;
+    this.#begun = "";
   }
 
   /** @param {string} text */
@@ -62,6 +73,7 @@ export class Composer {
     this.#text.value = text;
     this.#text.setSelectionRange(text.length, text.length);
     this.#choice = null;
+    this.#asked++;
     this.#grow();
   }
 
@@ -84,7 +96,7 @@ export class Composer {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return;
     const { value, selectionStart: start, selectionEnd: end } = this.#text;
     switch (event.key) {
       case "Enter":

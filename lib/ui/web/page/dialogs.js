@@ -8,7 +8,7 @@ import { lineOf, textOf } from "./log_line.js";
 
 /**
  * @typedef {object} DialogParts
- * @property {(yes: boolean) => void} answer
+ * @property {(n: number, yes: boolean) => void} answer to the question of that number
  * @property {(line: string) => void} line does what a command does
  * @property {(id: string) => void} save fetches a file
  * @property {() => void} closed a dialog was closed: the composer has the keys again
@@ -71,6 +71,9 @@ export class Dialogs {
   /** Whose key has changed; and of whom it was put off. */
   #whose = "";
   #putOff = "";
+  /** Whose digits stand in the dialog. */
+  #compared = "";
+  #questionN = 0;
   #named = "";
   #isCompared = false;
 
@@ -84,8 +87,8 @@ export class Dialogs {
     for (const dialog of [this.#question, this.#changed, this.#person, this.#answer, this.#search]) {
       dialog.addEventListener("close", () => parts.closed());
     }
-    byId("question-yes", HTMLButtonElement).addEventListener("click", () => parts.answer(true));
-    byId("question-no", HTMLButtonElement).addEventListener("click", () => parts.answer(false));
+    byId("question-yes", HTMLButtonElement).addEventListener("click", () => this.#answered(true));
+    byId("question-no", HTMLButtonElement).addEventListener("click", () => this.#answered(false));
     this.#sure.addEventListener("change", () => this.#accept.disabled = !this.#sure.checked);
     byId("changed-later", HTMLButtonElement).addEventListener("click", () => {
       this.#putOff = this.#whose;
@@ -93,7 +96,7 @@ export class Dialogs {
     });
     this.#accept.addEventListener("click", () => {
       this.#changed.close();
-      parts.line(`/trust ${this.#whose}`);
+      parts.line(`/trust ${this.#compared}`);
     });
     byId("answer-close", HTMLButtonElement).addEventListener("click", () => this.#answer.close());
     byId("person-close", HTMLButtonElement).addEventListener("click", () => this.#person.close());
@@ -127,11 +130,20 @@ export class Dialogs {
     byId(focused, HTMLElement).focus();
   }
 
+  /** Once: a second click would answer the next one. @param {boolean} yes */
+  #answered(yes) {
+    if (!this.#question.open) return;
+    this.#question.close();
+    this.parts.answer(this.#questionN, yes);
+  }
+
   /**
+   * @param {number} n
    * @param {string | null} text
    * @param {readonly string[]} lines
    */
-  question(text, lines) {
+  question(n, text, lines) {
+    this.#questionN = n;
     if (text === null) return this.#question.close();
     if (this.#answer.open) this.#answer.close();
     byId("question-title", HTMLElement).textContent = text;
@@ -150,14 +162,15 @@ export class Dialogs {
     }
     if (name !== this.#whose) this.#isCompared = false;
     this.#whose = name;
-    if (this.#putOff === name || this.#changed.open) return;
-    this.compare();
+    if (this.#changed.open && this.#compared === name) return;
+    if (this.#changed.open) this.#changed.close();
+    if (this.#putOff !== name) this.compare();
   }
 
   /** Shows the digits of a changed key. */
   compare() {
     if (this.#whose === "") return;
-    const name = this.#whose;
+    const name = this.#compared = this.#whose;
     byId("changed-title", HTMLElement).textContent = `The key of ${name} has changed`;
     byId("changed-text", HTMLElement).textContent =
       `${name} may have a new machine; or somebody else poses as ${name}. Until you decide, the room waits. Ask ` +
@@ -229,6 +242,15 @@ export class Dialogs {
       return line;
     });
     byId("search-found", HTMLElement).replaceChildren(...lines);
+  }
+
+  /** What was answered and found goes. */
+  forget() {
+    for (const id of ["answer-about", "question-about", "changed-about", "search-found"]) {
+      byId(id, HTMLElement).replaceChildren();
+    }
+    byId("search-told", HTMLElement).textContent = "";
+    byId("search-words", HTMLInputElement).value = "";
   }
 
   /** The page is not in use any more. */

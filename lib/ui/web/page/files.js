@@ -8,6 +8,7 @@ import { button, byId, element } from "./elements.js";
  * @typedef {object} FilesParts
  * @property {() => string} secret of this page
  * @property {() => string} room on the screen
+ * @property {() => boolean} isIn whether the page is in use, with nothing before it
  * @property {(id: string) => void} cancel
  * @property {(text: string) => void} told
  * @property {(text: string) => void} failed
@@ -51,6 +52,7 @@ export class Files {
 
   /** @param {readonly File[]} files */
   async #send(files) {
+    if (!this.parts.isIn()) return;
     const room = this.parts.room();
     for (const file of files) {
       this.parts.told(`Taking ${file.name}`);

@@ -24,8 +24,19 @@ export class Link {
   constructor(heard, changed) {
     this.heard = heard;
     this.changed = changed;
+    this.#takeToken();
+    // Another link was opened in this tab: only what follows the # has changed, so nothing is loaded.
+    addEventListener("hashchange", () => {
+      if (location.hash.length > 1) {
+        this.#takeToken();
+        this.open();
+      }
+    });
+  }
+
+  /** Out of the address bar and the history: it is good once. */
+  #takeToken() {
     this.#token = location.hash.slice(1);
-    // Out of the address bar and the history: it is good once.
     if (this.#token !== "") history.replaceState(null, "", "/");
   }
 
@@ -38,8 +49,10 @@ export class Link {
     const { secret } = this;
     if (this.#token === "" && secret === "") return this.changed("bad link", "");
     this.changed("connecting", "");
+    const before = this.#socket;
     const socket = new WebSocket(`ws://${location.host}/link`);
     this.#socket = socket;
+    before?.close();
     socket.addEventListener("open", () => {
       const token = this.#token;
       this.#token = "";

@@ -8,6 +8,7 @@ import { dayLine, dayOf, lineOf } from "./log_line.js";
 
 const most = 500;
 const step = 150;
+const mostKnown = 10_000;
 const nearPx = 48;
 
 /** What is known of a room's log, oldest first. */
@@ -16,6 +17,22 @@ class Known {
   items = [];
   /** All that the program keeps is here. */
   isAll = false;
+
+  /** The oldest of very many go; the program keeps what it keeps. @returns {number} how many went */
+  shorten() {
+    if (this.items.length < mostKnown) return 0;
+    this.isAll = false;
+    return this.items.splice(0, this.items.length - mostKnown / 2).length;
+  }
+}
+
+/**
+ * When the day of a line began. Times are the senders' claims: one that is far ahead begins no day.
+ *
+ * @param {number} timeMs
+ */
+function beginningOf(timeMs) {
+  return timeMs > Date.now() + 86_400_000 ? 0 : new Date(timeMs).setHours(0, 0, 0, 0) || 0;
 }
 
 export class Log {
@@ -92,6 +109,7 @@ export class Log {
     const known = this.#known(room);
     known.items.push(item);
     if (room === this.#room) this.#soon();
+    else known.shorten();
   }
 
   /** A file is on this machine. @param {string} id of its message */
@@ -130,6 +148,8 @@ export class Log {
     if (!this.#isStuck) return this.#showNewest();
     const isGap = items.length - this.#to > most;
     if (isGap) return this.show(this.#room, true);
+    const gone = this.#known(this.#room).shorten();
+    if (gone > 0) return this.show(this.#room, true);
     const fresh = this.#elements(this.#to, items.length);
     this.#to = items.length;
     this.#list.append(...fresh);
@@ -171,11 +191,11 @@ export class Log {
   #elements(from, to) {
     const { items } = this.#known(this.#room);
     const made = [];
-    let last = from === this.#from ? "" : this.#dayBefore(from);
+    let last = from === this.#from ? 0 : this.#dayBefore(from);
     for (const item of items.slice(from, to)) {
-      const itsDay = item.kind === "message" ? dayOf(item.timeMs) : last;
-      if (itsDay !== last) made.push(dayLine(itsDay));
-      last = itsDay;
+      const itsDay = item.kind === "message" ? beginningOf(item.timeMs) : last;
+      if (itsDay > last && item.kind === "message") made.push(dayLine(dayOf(item.timeMs)));
+      last = Math.max(last, itsDay);
       const isSaved = item.kind === "message" && this.#saved.has(item.id);
       made.push(lineOf(item, isSaved ? null : this.save));
     }
@@ -184,12 +204,10 @@ export class Log {
 
   /** @param {number} at */
   #dayBefore(at) {
-    const { items } = this.#known(this.#room);
-    for (let i = at - 1; i >= this.#from; i--) {
-      const item = items[i];
-      if (item.kind === "message") return dayOf(item.timeMs);
-    }
-    return "";
+    const days = this.#known(this.#room).items.slice(this.#from, at).map((item) =>
+      item.kind === "message" ? beginningOf(item.timeMs) : 0
+    );
+    return Math.max(0, ...days);
   }
 
   #stick() {

@@ -118,7 +118,7 @@ export function textOf(text) {
   for (const match of text.matchAll(addresses)) {
     const found = match[0].replace(/[.,;:!?)\]}]+$/u, "");
     const url = URL.parse(found);
-    if (!url || !["http:", "https:"].includes(url.protocol) || url.username !== "") continue;
+    if (!url || !["http:", "https:"].includes(url.protocol) || url.username + url.password !== "") continue;
     shown.append(text.slice(from, match.index));
     // As it will be asked for: a name in other letters shows as what it is.
     shown.append(

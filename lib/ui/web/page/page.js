@@ -13,6 +13,8 @@ import { Sides } from "./sides.js";
 /** @typedef {import("../../../client/status.ts").Status} Status */
 
 const quietMs = 5_000;
+/** Less than the program takes in one message. */
+const mostCharacters = 100_000;
 
 const app = byId("app", HTMLElement);
 const away = byId("away", HTMLElement);
@@ -33,7 +35,7 @@ const link = new Link(heard, linkChanged);
 const log = new Log((id) => void link.say({ type: "get", id }), (n) => void link.say({ type: "older", n }));
 const composer = new Composer({ enter, complete, page: (way) => log.page(way), told: tell });
 const dialogs = new Dialogs({
-  answer: (yes) => void link.say({ type: "answer", yes }),
+  answer: (n, yes) => void link.say({ type: "answer", n, yes }),
   line: (line) => void link.say({ type: "line", line }),
   save: (id) => void link.say({ type: "get", id }),
   closed: () => dialogs.isOpen || composer.focus(),
@@ -46,6 +48,7 @@ const sides = new Sides(
 const files = new Files({
   secret: () => link.secret,
   room: () => status.room,
+  isIn: () => isIn && !app.hidden && !dialogs.isOpen,
   cancel: (id) => void link.say({ type: "cancel", id }),
   told: tell,
   failed: (text) => log.add(status.room, { kind: "warning", text }),
@@ -53,6 +56,13 @@ const files = new Files({
 
 /** @param {string} text */
 function enter(text) {
+  if (text.length > mostCharacters) {
+    log.add(status.room, {
+      kind: "warning",
+      text: "That is too long to be said in one piece; it was not sent.",
+    });
+    return false;
+  }
   const isLine = !text.trim().includes("\n");
   return link.say(isLine ? { type: "line", line: text.trim() } : { type: "say", text, room: status.room });
 }
@@ -90,7 +100,7 @@ function heard(message) {
     case "saved":
       return log.savedIs(message.id);
     case "question":
-      return dialogs.question(message.text, message.about);
+      return dialogs.question(message.n, message.text, message.about);
     case "secret":
       return showSecret(message.text);
     case "answer":
@@ -104,8 +114,16 @@ function heard(message) {
     case "clear":
       return log.clear(message.room);
     case "forgotten":
-      return log.forget();
+      return forget();
   }
+}
+
+/** Nothing of what was said or typed stays in the page. */
+function forget() {
+  log.forget();
+  composer.forget();
+  dialogs.forget();
+  showWaiting([]);
 }
 
 /** @param {import("../page_messages.ts").Snapshot} all */
@@ -117,7 +135,7 @@ function begin(all) {
   showPeople(all.people);
   showWaiting(all.waiting);
   files.moving(all.moving);
-  dialogs.question(all.question, all.about);
+  dialogs.question(all.questionN, all.question, all.about);
   showSecret(all.secret);
   if (!dialogs.isOpen) composer.focus();
 }
@@ -142,6 +160,7 @@ function happened(room, item) {
 function showStatus(now) {
   const before = status;
   status = now;
+  if (document.hidden && unreadOf(now) > unreadOf(before)) notify();
   byId("room-name", HTMLElement).textContent = now.room === "" ? "chat" : now.room;
   const worries = [now.offline ? "not connected; it is tried again" : "", now.worry].filter((text) =>
     text !== ""
@@ -154,6 +173,11 @@ function showStatus(now) {
   composer.show(now.room);
   showTitle();
   tellUnread();
+}
+
+/** @param {Status} of */
+function unreadOf({ rooms }) {
+  return rooms.reduce((sum, { unread }) => sum + unread, 0);
 }
 
 /** What waits elsewhere is said at most every few seconds. */
@@ -225,7 +249,11 @@ function linkChanged(state, why) {
       text: "The program does not answer. It is tried again; what you have typed stays.",
     });
   }
+  // What is shown belongs to the page that is in use; this one is told all again when it is back.
   dialogs.closeAll();
+  forget();
+  sides.empty();
+  files.moving([]);
   switch (state) {
     case "bad link":
       return showAway({
@@ -324,7 +352,7 @@ function nextRoom(by) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (app.hidden || dialogs.isOpen) return;
+  if (app.hidden || dialogs.isOpen || event.isComposing || event.keyCode === 229) return;
   const { key, altKey, ctrlKey, shiftKey } = event;
   if (altKey && (key === "ArrowUp" || key === "ArrowDown")) nextRoom(key === "ArrowUp" ? -1 : 1);
   else if (ctrlKey && shiftKey && key.toLowerCase() === "f") dialogs.openSearch();

@@ -34,6 +34,8 @@ export class Sides {
   #left = new Side(byId("rooms", HTMLElement), byId("show-rooms", HTMLButtonElement));
   #right = new Side(byId("people", HTMLElement), byId("show-people", HTMLButtonElement));
   #shownRooms = "";
+  /** @type {readonly PersonHere[]} */
+  #known = [];
 
   /**
    * @param {(room: string) => void} switchTo
@@ -71,41 +73,73 @@ export class Sides {
     const shown = JSON.stringify([rooms, room]);
     if (shown === this.#shownRooms) return;
     this.#shownRooms = shown;
-    const focused = document.activeElement?.getAttribute("data-room") ?? null;
-    this.#rooms.replaceChildren(...rooms.map(({ label, unread }) => {
-      const go = button("", () => {
+    // A button stays while it is being clicked: lines come at any time.
+    inPlace(this.#rooms, rooms.map(({ label }) => label), (label) => {
+      const act = () => {
         this.switchTo(label);
         this.fold();
-      }, { "data-room": label, class: "room", ...(label === room ? { "aria-current": "true" } : {}) });
-      go.append(element("bdi", {}, label));
-      if (unread > 0) {
-        go.append(element("span", { class: "badge", "aria-label": `, ${unread} unread` }, String(unread)));
-      }
-      if (label === focused) requestAnimationFrame(() => go.focus());
-      return element("li", {}, go);
-    }));
+      };
+      const go = button("", act, { class: "room", "data-room": label });
+      go.append(element("bdi", {}, label), element("span", { class: "badge" }));
+      return go;
+    }, (go, i) => {
+      const { label, unread } = rooms[i];
+      if (label === room) go.setAttribute("aria-current", "true");
+      else go.removeAttribute("aria-current");
+      const badge = /** @type {HTMLElement} */ (go.lastElementChild);
+      badge.hidden = unread === 0;
+      badge.textContent = String(unread);
+      badge.setAttribute("aria-label", `, ${unread} unread`);
+    });
+  }
+
+  /** Nobody is shown any more. */
+  empty() {
+    this.#shownRooms = "";
+    this.#rooms.replaceChildren();
+    this.#people.replaceChildren();
   }
 
   /** @param {RoomPeople} people */
   people({ people }) {
-    const focused = document.activeElement?.getAttribute("data-person") ?? null;
-    this.#people.replaceChildren(...people.map((person) => {
-      const { name, own, isAdmin, isVerified, isHere, id } = person;
+    inPlace(this.#people, people.map(({ name, id }) => `${name} ${id}`), () => {
+      const show = button("", () => this.meant(this.#known[Number(show.dataset.at)]), { class: "person" });
+      show.append(element("bdi", {}), element("span", { class: "quiet" }));
+      return show;
+    }, (show, i) => {
+      const { name, own, isAdmin, isVerified, isHere, id } = people[i];
       const says = [
         own ? "you" : isHere === null ? "" : isHere ? "here" : "away",
         isAdmin ? "admin" : "",
         own ? "" : isVerified ? "verified" : "not verified",
       ].filter((each) => each !== "").join(", ");
-      const show = button("", () => this.meant(person), {
-        "data-person": name,
-        class: isHere === false ? "person away" : "person",
-      });
-      show.append(
-        element("bdi", { class: `from ${colourOf(id)}` }, name),
-        element("span", { class: "quiet" }, says),
-      );
-      if (name === focused) requestAnimationFrame(() => show.focus());
-      return element("li", {}, show);
-    }));
+      show.dataset.at = String(i);
+      show.dataset.person = name;
+      show.className = isHere === false ? "person away" : "person";
+      const [who, how] = [...show.children];
+      who.textContent = name;
+      who.className = `from ${colourOf(id)}`;
+      how.textContent = says;
+    });
+    this.#known = people;
+  }
+}
+
+/**
+ * Brings a list of buttons to what it is now: those that stay are the same elements.
+ *
+ * @param {HTMLUListElement} list
+ * @param {readonly string[]} keys one for each button, in their order
+ * @param {(key: string) => HTMLButtonElement} make
+ * @param {(made: HTMLButtonElement, i: number) => void} show
+ */
+function inPlace(list, keys, make, show) {
+  /** @type {Map<string, Element>} */
+  const before = new Map([...list.children].map((row) => [row.getAttribute("data-key") ?? "", row]));
+  const rows = keys.map((key) => before.get(key) ?? element("li", { "data-key": key }, make(key)));
+  for (const row of list.children) if (!rows.includes(row)) row.remove();
+  for (const [i, row] of rows.entries()) {
+    if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
+    show(/** @type {HTMLButtonElement} */ (row.firstElementChild), i);
   }
 }
