@@ -8,7 +8,7 @@ import { FileSource } from "../../lib/client/files/file_source.ts";
 import type { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import type { MessageEvent, RoomEvent } from "../../lib/client/room_events.ts";
 import { chunkBytes, sealChunk } from "../../lib/protocol/file/file_chunk.ts";
-import { sampled, times } from "../fakes/sampled.ts";
+import { sampled, some, times } from "../fakes/sampled.ts";
 import { Connection } from "../../lib/client/connection/connection.ts";
 import { RequestRefused } from "../../lib/client/connection/connection_errors.ts";
 import { errorCodes } from "../../lib/protocol/channel/link_messages.ts";
@@ -193,6 +193,35 @@ worldTest(
     await assertSame(path, join(folder(world), "large.bin"));
   },
 );
+
+const cutFile = 40;
+for (const way of ["BLOB_PUT", "BLOB_GET"] as const) {
+  for (const at of some(3, cutFile)) {
+    worldTest(
+      `a cut at chunk ${at} of ${cutFile}, at ${way}, costs nothing but time (${sampled})`,
+      async (world) => {
+        const [ira, dana] = await two(world);
+        const path = await made(world, "cut.bin", random(cutFile * chunkBytes - 5));
+        const cutter = way === "BLOB_PUT" ? ira : dana;
+        const { request } = Connection.prototype;
+        let count = 0;
+        Connection.prototype.request = function (make, ...answers) {
+          if (make(0).type === way && ++count === at) queueMicrotask(() => cutter.cut());
+          return request.call(this, make, ...answers) as never;
+        };
+        try {
+          ira.view.type(`/send ${path}`);
+          await assertSame(path, await getsIt(dana, "cut.bin"));
+        } finally {
+          Connection.prototype.request = request;
+        }
+        assert(count >= cutFile, `${count}`);
+        assertEquals(inFolder(folder(world)).length, 1);
+        assertEquals(world.server.rooms.blobs.index.size, 1);
+      },
+    );
+  }
+}
 
 worldTest("a client that goes in the middle goes on when it is back, on both sides", async (world) => {
   let [ira, dana] = await two(world);
