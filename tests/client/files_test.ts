@@ -379,7 +379,10 @@ worldTest("/cancel ends what is on its way, in both directions, and leaves nothi
   await until("it has begun", () => world.server.rooms.blobs.index.size === 1);
   ira.view.type("/cancel");
   await ira.view.until((e) => e.type === "cancelled");
+  const told = ira.view.events.length;
   await until("it is gone", () => world.server.rooms.blobs.index.size === 0);
+  const late = ira.view.events.slice(told).filter((e) => e.type === "progress");
+  assertEquals(late, [], "nothing is told of it any more");
   ira.view.type(`/send ${await made(world, "b.bin", large())}`);
   await dana.view.until(has("b.bin"));
   dana.view.type("/get");

@@ -213,7 +213,9 @@ export class Downloads {
     const { clock } = this.parts;
     const chunks = chunkCount(size);
     const what = { room: room.label, id, way: "down", name, size } as const;
-    const progress = new TransferProgress(what, clock, (event) => this.parts.show(event, room));
+    const progress = new TransferProgress(what, clock, (event) => {
+      if (!signal.aborted) this.parts.show(event, room); // chunks come after it was ended, too
+    });
     const window = this.#window;
     progress.at(part.written);
     let failure: unknown = null;

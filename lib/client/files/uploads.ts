@@ -326,9 +326,11 @@ export class Uploads {
     }
   }
 
-  #progressOf({ msgId, name, size }: Upload, room: MemberRoom): TransferProgress {
+  #progressOf({ msgId, name, size }: Upload, room: MemberRoom, signal: AbortSignal): TransferProgress {
     const what = { room: room.label, id: encodeHex(msgId), way: "up", name, size } as const;
-    return new TransferProgress(what, this.parts.clock, (event) => this.parts.show(event, room));
+    return new TransferProgress(what, this.parts.clock, (event) => {
+      if (!signal.aborted) this.parts.show(event, room); // answers come after it was ended, too
+    });
   }
 
   /** Brings what the server does not have yet. @returns until when it keeps the file, seconds since 1970 */
@@ -344,7 +346,7 @@ export class Uploads {
       );
     const { next, until } = await begin();
     if (next === chunks) return until;
-    const progress = this.#progressOf(upload, room);
+    const progress = this.#progressOf(upload, room, signal);
     progress.at(Math.min(size, next * chunkBytes));
     const source = await FileSource.open(upload.path);
     const seals: Promise<Bytes>[] = [];

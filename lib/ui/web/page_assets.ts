@@ -22,9 +22,9 @@ const javascript = (body: string): Asset => (
   { type: "text/javascript; charset=utf-8", body: withoutComments(body) }
 );
 
-/** Comments are for who reads the source: a third of it. No line of a string begins like one. */
+/** Comments and indentation are for who reads the source. No string has more than one line, or begins like a comment. */
 function withoutComments(body: string): string {
-  return body.replace(/^\s*(?:\/\/.*|\/\*\*[^]*?\*\/)\n/gm, "");
+  return body.replace(/^\s*(?:\/\/.*|\/\*\*[^]*?\*\/)\n/gm, "").replace(/^ +/gm, "");
 }
 
 /** All of them, by path. */

@@ -49,6 +49,20 @@ function about(lines) {
 }
 
 /**
+ * The digits of a changed key, the known one first, with what a dialog says of them in place of what a terminal does.
+ *
+ * @param {readonly string[]} lines
+ */
+function comparing(lines) {
+  const sets = lines.filter((line) => digits.test(line)).flatMap((line, i) => [
+    i === 0 ? "With the key that you know, both of you see" : "With the new key",
+    line,
+  ]);
+  // Several keys claim the name: which one is meant has to be typed.
+  return [...sets, ...lines.filter((line) => line.startsWith("At most one"))];
+}
+
+/**
  * What is asked, and how each answer is called.
  *
  * @param {string} question
@@ -188,7 +202,7 @@ export class Dialogs {
   answer(lines) {
     if (this.#changed.open) {
       this.#isCompared = true;
-      return byId("changed-about", HTMLElement).replaceChildren(...about(lines));
+      return byId("changed-about", HTMLElement).replaceChildren(...about(comparing(lines)));
     }
     if (this.#search.open) {
       byId("search-told", HTMLElement).textContent = lines.join(" ");

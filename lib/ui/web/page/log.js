@@ -63,7 +63,10 @@ export class Log {
     this.askOlder = askOlder;
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#newest.addEventListener("click", () => this.toEnd());
-    new ResizeObserver(() => this.#isStuck && this.#stick()).observe(this.#scroller);
+    // Lines take their size when they are seen first.
+    const sizes = new ResizeObserver(() => this.#isStuck && this.#stick());
+    sizes.observe(this.#scroller);
+    sizes.observe(this.#list);
   }
 
   /** @param {string} room */
