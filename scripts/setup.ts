@@ -1,7 +1,7 @@
 /**
- * Installs what the tests drive and the machine lacks (openssl, socat, tmux, other shells, ssh-keygen, pgrep, groff, MariaDB, Chromium and Python's
- * cryptography) from Debian's packages where this is such a machine. Elsewhere it says what is missing, and the tests
- * that need it show as ignored; with CI=true that is an error.
+ * Installs what the tests drive and the machine lacks (openssl, socat, tmux, other shells, ssh-keygen, pgrep, groff,
+ * MariaDB, Chromium, NATS and Python's cryptography) from Debian's packages where this is such a machine. Elsewhere it
+ * says what is missing, and the tests that need it show as ignored; with CI=true that is an error.
  */
 
 const needed: readonly { check: string; pkg: string }[] = [

@@ -80,7 +80,7 @@ export class Attachment {
   /** What is being entered; a file is copied first. */
   #entering = new Set<Promise<void>>();
   /** Files that are being copied. */
-  #copying = new Map<number, string>();
+  #copying = new Map<number, Said>();
   /** Why what is said by -m, or a file of --send, was refused: it ends with that. */
   #refusal: ChatError | null = null;
   #heardMs: number;
@@ -133,8 +133,9 @@ export class Attachment {
 
   /** The seat there is over: what was still being copied is not sent. */
   #ended(code: number): number {
-    for (const path of this.#copying.values()) {
-      this.parts.view.warning(`Not sent: ${path} was still being copied.`);
+    for (const said of this.#copying.values()) {
+      this.parts.view.warning(`Not sent: ${said.fileName ?? said.file} was still being copied.`);
+      said.discardCopy?.();
     }
     return code;
   }
@@ -175,10 +176,9 @@ export class Attachment {
   async #enter(entered: Entered): Promise<void> {
     const n = ++this.#count;
     const item = this.#itemOf(n, entered);
-    const file = isSaid(entered) ? entered.file : undefined;
-    if (file !== undefined) {
-      this.#copying.set(n, file);
-      const isCopied = await this.#copy(n, file, entered as Said);
+    if (isSaid(entered) && entered.file !== undefined) {
+      this.#copying.set(n, entered);
+      const isCopied = await this.#copy(n, entered.file, entered);
       this.#copying.delete(n);
       if (!isCopied) return;
     }
@@ -205,6 +205,7 @@ export class Attachment {
       return true;
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
+      said.discardCopy?.();
       if (said.refused) said.refused(error);
       else if (this.parts.send.length > 0) this.#refusal = error;
       else this.parts.view.warning(inWords(error));

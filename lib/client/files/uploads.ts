@@ -428,7 +428,7 @@ export class Uploads {
     }
   }
 
-  /** All of it is there: the room is told, and from here on it is a message as any. */
+  /** All of it is there: the room is told, and from here on it is a message like all others. */
   #tell(upload: Upload, room: MemberRoom, until: number): void {
     const { msgId, fileId, size, key, sha256, name, words } = upload;
     room.lines.sayFile(msgId, encodeFileMessage({ fileId, size, key, sha256: sha256!, until, name, words }));

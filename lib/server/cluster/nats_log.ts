@@ -159,20 +159,29 @@ export class NatsLog implements SharedLog {
   }
 
   async #read(): Promise<void> {
+    do {
+      const before = this.#next;
+      for (const entry of await this.#fetch(before)) {
+        if (this.#isClosed) return;
+        if (entry.seq === this.#next) this.#give(entry);
+      }
+      if (this.#next === before) return; // a node that is behind, or away: again in a moment
+    } while (this.#next <= this.#last && !this.#isClosed);
+  }
+
+  /** The next ones that a node has; none while it cannot be asked. */
+  async #fetch(seq: number): Promise<LogEntry[]> {
+    const entries: LogEntry[] = [];
     try {
-      do {
-        const messages = await this.manager.direct.getBatch(stream, { seq: this.#next, batch });
-        const before = this.#next;
-        for await (const { seq, time, data } of messages) {
-          if (this.#isClosed) return;
-          if (seq === this.#next) this.#give({ seq, timeMs: time.getTime(), data: copy(data) });
-        }
-        if (this.#next === before) return; // a node that is behind: again in a moment
-      } while (this.#next <= this.#last && !this.#isClosed);
-    } catch (error) {
-      // The node went, or there is nothing yet: whatever is there is asked for again.
-      if (!(error instanceof Error)) throw error;
+      for await (
+        const { seq: at, time, data } of await this.manager.direct.getBatch(stream, { seq, batch })
+      ) {
+        entries.push({ seq: at, timeMs: time.getTime(), data: copy(data) });
+      }
+    } catch {
+      // The node went in the middle: what came is good, and the rest is asked for again.
     }
+    return entries;
   }
 
   #give(entry: LogEntry): void {

@@ -28,7 +28,8 @@ const rereadMs = 1_000;
 const appliedNote = "log";
 
 interface Proposal {
-  readonly record: LogRecord;
+  /** Null: nothing but to see it come back. */
+  readonly record: LogRecord | null;
   readonly bytes: Bytes;
   resolve(outcome: Outcome): void;
 }
@@ -118,7 +119,7 @@ export class SharedJournal implements Journal, LogReader {
   /** Waits until this server has applied all that the log had when this was called. */
   async caughtUp(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
-    this.#fly([], [{ record: { kind: "sweep" }, bytes: new Uint8Array(0), resolve }]);
+    this.#fly([], [{ record: null, bytes: new Uint8Array(0), resolve }]);
     await promise;
   }
 
@@ -175,7 +176,7 @@ export class SharedJournal implements Journal, LogReader {
       number = n;
       own = equals(by, proposer) ? this.#flying.get(n) : undefined;
       // Those proposed here are the very objects that were proposed: more is known of them.
-      const all = own && records.length > 0 ? own.map(({ record }) => record) : records.map(decodeRecord);
+      const all = own ? own.flatMap(({ record }) => record ?? []) : records.map(decodeRecord);
       outcomes = all.length === 0 ? [] : this.#follower!.apply(this.#records + 1, timeMs, all);
       store.putNote(appliedNote, new Writer(16).u64(seq).u64(this.#records + all.length).done());
       this.#records += all.length;

@@ -37,7 +37,7 @@ export class PageAccess {
     if (!link) return null;
     const now = this.clock.now();
     const isOld = now >= link.untilMs || now < link.untilMs - linkMs;
-    if (!isEqual(token, link.token)) {
+    if (!isSameSecret(token, link.token)) {
       if (++this.#wrong >= maxWrong) this.#link = null; // somebody guesses
       return null;
     }
@@ -51,7 +51,7 @@ export class PageAccess {
   /** Whether it is the secret of a page that was let in. */
   knows(secret: string): boolean {
     // All are looked at: which one it is shall not show in the time.
-    return this.#pages.filter((each) => isEqual(secret, each)).length > 0;
+    return this.#pages.filter((each) => isSameSecret(secret, each)).length > 0;
   }
 
   #secret(): string {
@@ -59,7 +59,8 @@ export class PageAccess {
   }
 }
 
-function isEqual(one: string, other: string): boolean {
+/** Whether two secrets are the same, in time that tells nothing. */
+export function isSameSecret(one: string, other: string): boolean {
   const encoder = new TextEncoder();
   return equalSecret(encoder.encode(one), encoder.encode(other));
 }

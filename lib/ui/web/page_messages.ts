@@ -4,7 +4,6 @@
  */
 
 import type { RoomPeople } from "../../client/commands/people_here.ts";
-import type { SharedFile } from "../../client/room_events.ts";
 import type { Status } from "../../client/status.ts";
 
 /** Why a link is closed, as WebSocket close codes. */
@@ -38,7 +37,8 @@ export type LogItem =
     readonly answer: boolean;
     /** The server's claim of where it comes from; mostly empty. */
     readonly address: string;
-    readonly file?: SharedFile;
+    /** Its name, made harmless; its size in words; until when it can be had, milliseconds since 1970. */
+    readonly file?: { readonly name: string; readonly size: string; readonly untilMs: number };
     /** It was said before this program began. */
     readonly isKept: boolean;
   }

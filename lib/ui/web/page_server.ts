@@ -6,7 +6,7 @@
 import type { Clock } from "../../clock.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError } from "../../errors.ts";
-import { PageAccess } from "./page_access.ts";
+import { isSameSecret, PageAccess } from "./page_access.ts";
 import { type FromPage, pageCloses, parseFromPage, type Snapshot, type ToPage } from "./page_messages.ts";
 import { answerTo, type PageAnswer, refusal } from "./page_request.ts";
 
@@ -164,7 +164,7 @@ export class PageServer {
       : null;
     if (secret === null) return socket.close(pageCloses.badLink, "this link is not good any more");
     const before = this.#page;
-    const isAnother = before !== null && before.secret !== secret;
+    const isAnother = before !== null && !isSameSecret(before.secret, secret);
     if (isAnother && message.type === "again" && !message.takeOver) {
       return socket.close(pageCloses.anotherPage, "another page is in use");
     }
@@ -189,7 +189,8 @@ export class PageServer {
       return refusal(this.host, status, text);
     };
     if (!this.#access.knows(secret)) return await refused(403, "The page is not known");
-    if (secret !== this.#page?.secret) return await refused(403, "Another page is in use");
+    const inUse = this.#page;
+    if (!inUse || !isSameSecret(secret, inUse.secret)) return await refused(403, "Another page is in use");
     if (!request.body) return await refused(400, "A file has a body");
     try {
       await this.parts.dropped(room, name, this.#timed(request.body));

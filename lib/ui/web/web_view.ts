@@ -11,6 +11,7 @@ import { noStatus, type Status } from "../../client/status.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError } from "../../errors.ts";
 import { sanitize, sanitizeLine } from "../../sanitize.ts";
+import { sizeInWords } from "../../size_in_words.ts";
 import { lineOf, newsPrefix, warningPrefix } from "../lines.ts";
 import { PresenceFold } from "../presence_fold.ts";
 import type { Person } from "../terminal/terminal_view.ts";
@@ -145,11 +146,9 @@ export class WebView implements ChatView {
       const text = typeof line === "string" ? line.trim() : "";
       if (text === "") this.#tellLink();
       else if (/^(\/quit|exit|quit)$/i.test(text)) this.#enter("/quit");
-      else if (!person.says(text)) {
-        terminal.notice("Commands are typed in the page; /quit ends it from here.");
-      } else {terminal.notice(
-          "Nothing is said from here: type in the page. Enter prints a new link, /quit ends.",
-        );}
+      else if (person.says(text)) {
+        terminal.notice("Nothing is said from here: type in the page. /quit ends it.");
+      } else terminal.notice("Commands are typed in the page; /quit ends it from here.");
     }
     if (!staysAlone) this.#end();
   }
@@ -231,9 +230,11 @@ export class WebView implements ChatView {
     const room = this.#room;
     const n = Math.min(Math.max(1, Math.trunc(wanted)), maxKept);
     const kept = await this.parts.person.kept(n);
-    if (!kept || room !== this.#room) return;
-    const isAll = kept.length < n || n === maxKept;
-    this.#server.send({ type: "older", room, items: kept.map((line) => this.#keptItem(line)), isAll });
+    if (room !== this.#room) return; // they are another room's
+    const items = kept?.map((line) => this.#keptItem(line)) ?? [];
+    // What cannot be read now may be asked for again.
+    const isAll = kept !== null && (kept.length < n || n === maxKept);
+    this.#server.send({ type: "older", room, items, isAll });
   }
 
   async #dropped(room: string, name: string, body: AsyncIterable<Uint8Array>): Promise<void> {
@@ -464,7 +465,7 @@ function messageItem(message: KeptMessage & Partial<MessageEvent>, isKept: boole
     answer: message.answer ?? false,
     address: sanitizeLine(message.address ?? ""),
     isKept,
-    ...(file ? { file } : {}),
+    ...(file ? { file: { name: file.name, size: sizeInWords(file.size), untilMs: file.untilMs } } : {}),
   };
 }
 

@@ -590,7 +590,7 @@ test("any keys while anything arrives: the row of the cursor is that of the line
 
 // ---- taste
 
-test("names have a colour that follows the key, and nothing else has; without colours nothing has any", async () => {
+test("only names have a colour, which follows the key; without colours there is none", async () => {
   const bench = new TerminalBench({ colours: true });
   bench.hears("one");
   bench.hears("two", { from: "bob", fromId: "01".repeat(32) });

@@ -111,8 +111,10 @@ export class Log {
   add(room, item) {
     const known = this.#known(room);
     known.items.push(item);
-    if (room === this.#room) this.#soon();
-    else known.shorten();
+    const hasMoved = known.shorten() > 0;
+    if (room !== this.#room) return;
+    if (hasMoved) this.show(room, true);
+    else this.#soon();
   }
 
   /** A file is on this machine. @param {string} id of its message */
@@ -151,8 +153,6 @@ export class Log {
     if (!this.#isStuck) return this.#showNewest();
     const isGap = items.length - this.#to > most;
     if (isGap) return this.show(this.#room, true);
-    const gone = this.#known(this.#room).shorten();
-    if (gone > 0) return this.show(this.#room, true);
     const fresh = this.#elements(this.#to, items.length);
     this.#to = items.length;
     this.#list.append(...fresh);

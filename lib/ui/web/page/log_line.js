@@ -22,17 +22,6 @@ export function dayLine(text) {
   return element("li", { class: "day", "aria-live": "off" }, element("span", {}, text));
 }
 
-/** @param {number} bytes */
-function sizeInWords(bytes) {
-  const units = ["bytes", "kB", "MB", "GB", "TB"];
-  let value = bytes, unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}
-
 /**
  * A line.
  *
@@ -99,7 +88,7 @@ function body(item, save) {
     said.append(
       "sent ",
       element("bdi", { class: "file" }, file.name),
-      `, ${sizeInWords(file.size)}, there until ${until.toLocaleDateString()} `,
+      `, ${file.size}, there until ${until.toLocaleDateString()} `,
     );
     const label = { "aria-label": `Save ${file.name}`, "data-file": item.id };
     if (!save) said.append("(saved)");

@@ -123,7 +123,6 @@ function forget() {
   log.forget();
   composer.forget();
   dialogs.forget();
-  showWaiting([]);
 }
 
 /** @param {import("../page_messages.ts").Snapshot} all */
@@ -252,6 +251,7 @@ function linkChanged(state, why) {
   // What is shown belongs to the page that is in use; this one is told all again when it is back.
   dialogs.closeAll();
   forget();
+  showWaiting([]);
   sides.empty();
   files.moving([]);
   switch (state) {
