@@ -4,6 +4,7 @@ import { test } from "../fakes/test.ts";
 import { assertEquals } from "@std/assert";
 import { CommitTurns } from "../../lib/server/rooms/commit_turns.ts";
 import { defaultLimits } from "../../lib/server/limits.ts";
+import { sampled, seed, seededNumbers } from "../fakes/sampled.ts";
 
 type Claim = Parameters<CommitTurns["take"]>[0];
 const id = (n: number) => new Uint8Array(32).fill(n);
@@ -65,7 +66,11 @@ test("a clock that is set back reserves nothing for longer, and takes nobody's t
   turns.cameLate(ira, 1, 3_600_000);
   assertEquals(takes(turns, mallory, 1000), true);
   assertEquals(takes(turns, ira, 3_600_000), true);
-  assertEquals([takes(turns, ira, 2000), takes(turns, ira, 3000)], [false, true]);
+  assertEquals([takes(turns, ira, 2000), takes(turns, ira, 2999), takes(turns, ira, 3000)], [
+    true,
+    false,
+    true,
+  ]);
 });
 test("what stands against a commit is named: the room's rate, or the author's own", () => {
   const turns = new CommitTurns(defaultLimits);
@@ -75,6 +80,20 @@ test("what stands against a commit is named: the room's rate, or the author's ow
     null,
     "commit-ms",
   ]);
+});
+test(`what is kept of turns says all: whoever goes on with it takes and refuses the same (${sampled})`, () => {
+  const random = seededNumbers(seed);
+  const any = <T>(...all: readonly T[]) => all[Math.floor(random() * all.length)];
+  const one = new CommitTurns(defaultLimits);
+  let other = new CommitTurns(defaultLimits);
+  let ms = 0;
+  for (let step = 0; step < 500; step++) {
+    ms += any(0, 1, 300, 1000, 5000);
+    const claim = any(mallory, sam, ira, dana, { ...mallory, answersAdmit: true });
+    if (random() < 0.2) one.cameLate(claim, step, ms), other.cameLate(claim, step, ms);
+    if (random() < 0.5) other = new CommitTurns(defaultLimits, other.encode());
+    assertEquals(other.take(claim, ms), one.take(claim, ms), `at step ${step}`);
+  }
 });
 test("what is remembered of authors is bounded, and those who have used up theirs stay known", () => {
   const turns = new CommitTurns({ ...defaultLimits, commitEveryMs: 1 });

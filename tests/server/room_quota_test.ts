@@ -16,7 +16,7 @@ import { another, Flooder } from "../fakes/flooder.ts";
 import { type Person, person } from "../fakes/people.ts";
 import { RawClient } from "../fakes/raw_client.ts";
 import { until } from "../fakes/until.ts";
-import { worldTest } from "../fakes/world.ts";
+import { memoryStore, worldTest } from "../fakes/world.ts";
 import { unsigned } from "../fakes/site.ts";
 
 const id = (n: number) => new Uint8Array(32).fill(n);
@@ -25,7 +25,10 @@ const direct = (maker: number) => ({ maker: id(maker), name: "", kind: 1 });
 const keyFile = (maker: number) => ({ maker: id(maker), name: "", kind: 2 });
 
 test("rooms count for who made them, of whatever kind; direct ones by themselves; ended ones no more", () => {
-  const quota = new RoomQuota({ ...defaultLimits, roomsPerUser: 2, directRoomsPerUser: 1, roomsInAll: 5 });
+  const quota = new RoomQuota(
+    { ...defaultLimits, roomsPerUser: 2, directRoomsPerUser: 1, roomsInAll: 5 },
+    memoryStore(),
+  );
   quota.add(named(1));
   quota.add(keyFile(1));
   assertEquals([named(1), keyFile(1), direct(1), named(2)].map((room) => quota.judgeRoom(room)), [
@@ -44,7 +47,7 @@ test("rooms count for who made them, of whatever kind; direct ones by themselves
   assertEquals([quota.judgeRoom(named(9)), quota.judgeRoom(named(1))], [null, null]);
 });
 test("putting people into rooms unasked has a rate, whatever the room", () => {
-  const quota = new RoomQuota({ ...defaultLimits, putsAtOnce: 3, putEverySeconds: 10 });
+  const quota = new RoomQuota({ ...defaultLimits, putsAtOnce: 3, putEverySeconds: 10 }, memoryStore());
   const put = (who: number, count: number, ms: number) => {
     const may = quota.mayPut(id(who), count, ms);
     if (may) quota.put(id(who), count, ms);
@@ -54,8 +57,14 @@ test("putting people into rooms unasked has a rate, whatever the room", () => {
   assertEquals([put(1, 1, 9_999), put(1, 1, 10_000), put(2, 3, 0)], [false, true, true]);
   assertEquals(put(1, 0, 10_000), true);
 });
+test("what somebody has put is known to whoever goes on from the same store", () => {
+  const [store, limits] = [memoryStore(), { ...defaultLimits, putsAtOnce: 3, putEverySeconds: 10 }];
+  new RoomQuota(limits, store).put(id(1), 3, 500);
+  const later = new RoomQuota(limits, store);
+  assertEquals([later.mayPut(id(1), 1, 10_499), later.mayPut(id(1), 1, 10_500)], [false, true]);
+});
 test("as the disk fills, new rooms are refused first, then messages, then refreshes", () => {
-  const quota = new RoomQuota({ ...defaultLimits, storeBytes: 1000 });
+  const quota = new RoomQuota({ ...defaultLimits, storeBytes: 1000 }, memoryStore());
   const at = (bytes: number) => {
     quota.storedBytes = bytes;
     return (["room", "message", "refresh"] as const).map((what) => quota.hasRoomFor(what));

@@ -187,6 +187,8 @@ for (const [kind, open] of kinds) {
     store.putNote("n", bytes(1, 4));
     store.putNote("n", bytes(2, 4));
     assertEquals(store.note("n"), bytes(2, 4));
+    store.dropNote("n");
+    assertEquals(store.note("n"), null);
   });
   storeTest("5. a ban is there once, and goes", (store) => {
     const ended = { kind: "address", value: "lra", shown: "lra", until: 7, reason: "spam" } as const;

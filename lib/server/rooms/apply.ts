@@ -311,8 +311,10 @@ function judgeTurn(
   if (!mayBePut(state, author, unasked)) return "unwanted-rooms";
   if (!quota.mayPut(author, unasked.length, timeMs)) return "puts-at-once";
   const refusal = room.turns.take(claim, timeMs);
-  if (refusal === null) quota.put(author, unasked.length, timeMs);
-  return refusal;
+  if (refusal !== null) return refusal;
+  room.keepTurns();
+  quota.put(author, unasked.length, timeMs);
+  return null;
 }
 
 /** Whether a commit has just lost to the one that began the epoch, and is truly its author's. */
@@ -333,10 +335,11 @@ function applyCommit(
   const before = state.get(commit.room);
   const head = before?.head ?? null;
   const isGenesis = commit.epoch === 0;
-  if (origin?.checked === undefined || origin.checked !== head) {
+  // Nothing is known of a room that begins: another one of its name may have come meanwhile.
+  if (!head || origin?.checked !== head) {
     const code = judgeCommit(state, commit);
     if (code === "CONFLICT" && head && isLate(state, commit, head)) {
-      before!.turns.cameLate(before!.claimOf(commit), head.epoch, timeMs);
+      if (before!.turns.cameLate(before!.claimOf(commit), head.epoch, timeMs)) before!.keepTurns();
     }
     if (code) return refused(code);
   }

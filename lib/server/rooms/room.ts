@@ -35,8 +35,7 @@ const restSeconds = 30 * 86_400;
 /** One room with a roster. */
 export class ServerRoom extends RoomLog {
   #head: RoomHead | null = null;
-  /** Whose commit it takes next. */
-  turns: CommitTurns;
+  #turns: CommitTurns | null = null;
   /** Who waits to be let in, and who is asked to do it. */
   readonly admissions: Admissions;
   #numbers = new Map<string, number>();
@@ -46,7 +45,6 @@ export class ServerRoom extends RoomLog {
   /** @param host the server */
   constructor(stored: StoredRoom, host: RoomHost) {
     super(stored, host);
-    this.turns = new CommitTurns(host.limits);
     this.admissions = new Admissions(this, host);
     this.reload(stored);
   }
@@ -55,7 +53,7 @@ export class ServerRoom extends RoomLog {
     super.reload(row);
     this.#head = null;
     this.#numbers.clear();
-    this.turns = new CommitTurns(this.host.limits); // turns that came to nothing are not used up
+    this.#turns = null; // turns that came to nothing are not used up
     if (!this.isRetired) this.#doorToTell = []; // its end was undone
   }
 
@@ -66,6 +64,18 @@ export class ServerRoom extends RoomLog {
       this.#head = headAfter(parseCommit(bytes), pos);
     }
     return this.#head;
+  }
+
+  /** Whose commit it takes next. */
+  get turns(): CommitTurns {
+    return this.#turns ??= new CommitTurns(this.host.limits, this.host.store.note(this.#turnsNote));
+  }
+  /** They have changed. Called by the journal's follower only. */
+  keepTurns(): void {
+    this.host.store.putNote(this.#turnsNote, this.turns.encode());
+  }
+  get #turnsNote(): string {
+    return `turns ${this.key}`;
   }
 
   /** The number that a sender's next message must have. */
@@ -230,6 +240,7 @@ export class ServerRoom extends RoomLog {
   }
   override applyReap(): void {
     this.#closeDoor();
+    this.host.store.dropNote(this.#turnsNote);
     super.applyReap();
   }
   #closeDoor(): void {

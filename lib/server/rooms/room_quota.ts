@@ -1,15 +1,17 @@
 /**
  * RoomQuota: how many rooms each user has made, how many people each has put into rooms unasked, and how full the disk
- * is (protocol §12). It rests on what was applied and on the journal's time, and on nothing else.
+ * is (protocol §12). It rests on what was applied and on the journal's time, and on nothing else. What somebody has put
+ * is noted in the store, so that a server that was started later counts the same.
  */
 
 import { encodeHex } from "../../hex.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { dropFullBuckets, TokenBucket } from "../../token_bucket.ts";
+import { Reader, Writer } from "../../protocol/codec/wire.ts";
 import type { LimitReached } from "../limit_reached.ts";
 import type { Limits } from "../limits.ts";
+import type { Store } from "../store/store.ts";
+import { spend } from "./allowance.ts";
 
-const maxAuthors = 10_000;
 /** How full the disk may be for each kind of change, of what the operator allows. */
 const fillFor = { room: 0.9, message: 0.95, refresh: 1 } as const;
 
@@ -29,11 +31,9 @@ export class RoomQuota {
   storedBytes = 0;
   #total = 0;
   #made = new Map<string, number>();
-  #timeMs = 0;
-  #puts = new Map<string, TokenBucket>();
 
-  /** @param limits of the server */
-  constructor(private readonly limits: Limits) {}
+  /** @param limits of the server @param notes of its store */
+  constructor(private readonly limits: Limits, private readonly notes: Pick<Store, "note" | "putNote">) {}
 
   /** A room has begun. */
   add(room: CountedRoom): void {
@@ -47,7 +47,6 @@ export class RoomQuota {
   recount(living: readonly CountedRoom[]): void {
     this.#total = 0;
     this.#made.clear();
-    this.#puts.clear();
     for (const room of living) this.add(room);
   }
   #count(room: CountedRoom, by: number): void {
@@ -75,23 +74,18 @@ export class RoomQuota {
 
   /** Whether somebody may put so many others into a room unasked. @param timeMs the journal's */
   mayPut(author: Uint8Array, count: number, timeMs: number): boolean {
-    return count === 0 || this.#putsOf(author, timeMs).has(count);
+    return count === 0 || this.#afterPut(author, count, timeMs) !== null;
   }
-  /** Somebody has. */
+  /** Somebody has, who may. Called by the journal's follower only. */
   put(author: Uint8Array, count: number, timeMs: number): void {
-    if (count > 0) this.#putsOf(author, timeMs).take(count);
+    const after = count === 0 ? null : this.#afterPut(author, count, timeMs);
+    if (after !== null) this.notes.putNote(putsNote(author), new Writer(8).u64(after).done());
   }
-  #putsOf(author: Uint8Array, timeMs: number): TokenBucket {
-    this.#timeMs = timeMs;
-    const key = encodeHex(author);
-    let bucket = this.#puts.get(key);
-    if (!bucket) {
-      if (this.#puts.size >= maxAuthors) dropFullBuckets(this.#puts);
-      const { putsAtOnce, putEverySeconds } = this.limits;
-      bucket = new TokenBucket(putsAtOnce, putEverySeconds * 1000, { now: () => this.#timeMs });
-      this.#puts.set(key, bucket);
-    }
-    return bucket;
+  #afterPut(author: Uint8Array, count: number, timeMs: number): number | null {
+    const { putsAtOnce, putEverySeconds } = this.limits;
+    const kept = this.notes.note(putsNote(author));
+    const fullAtMs = kept ? new Reader(kept).u64() : 0;
+    return spend(fullAtMs, { burst: putsAtOnce, everyMs: putEverySeconds * 1000 }, timeMs, count);
   }
 
   /** The highest of 90, 95 and 100 that the rooms fill, in percent of what they may; 0 below. */
@@ -111,4 +105,7 @@ function isDirect({ kind, name }: CountedRoom): boolean {
 }
 function keyOf(room: CountedRoom): string {
   return `${isDirect(room) ? "direct" : "room"} ${encodeHex(room.maker)}`;
+}
+function putsNote(author: Uint8Array): string {
+  return `puts ${encodeHex(author)}`;
 }

@@ -131,7 +131,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       showAddresses: this.showAddresses = false,
       place: this.place = "",
     } = parts);
-    this.quota = new RoomQuota(this.limits);
+    this.quota = new RoomQuota(this.limits, this.store);
     this.rates = new UserRates(this.limits, this.clock, parts.proxies);
     this.bans = new Bans(
       this.store,

@@ -318,6 +318,9 @@ export class MemoryStore implements Store {
   putNote(key: string, value: Bytes) {
     this.#notes.set(key, value);
   }
+  dropNote(key: string) {
+    this.#notes.delete(key);
+  }
 
   bans() {
     return [...this.#bans.values()];

@@ -628,6 +628,9 @@ export class SqliteStore implements Store {
   putNote(key: string, value: Bytes) {
     this.#run("INSERT OR REPLACE INTO about VALUES (?, ?)", `note ${key}`, value);
   }
+  dropNote(key: string) {
+    this.#run("DELETE FROM about WHERE key = ?", `note ${key}`);
+  }
 
   blobs(): StoredBlob[] {
     return this.#all("SELECT id, room, owner, chunks, last_bytes, next, until FROM blobs").map((row) => ({

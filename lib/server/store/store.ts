@@ -269,6 +269,8 @@ export interface Store {
   note(key: string): Bytes | null;
   /** Notes it, in place of what stood there. */
   putNote(key: string, value: Bytes): void;
+  /** Takes it away. */
+  dropNote(key: string): void;
 
   /** Everybody who is banned. */
   bans(): StoredBan[];
