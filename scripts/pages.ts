@@ -8,16 +8,19 @@ import { joinSpec, keygenSpec, serveSpec } from "../lib/cli/command_specs.ts";
 import { limitOptions } from "../lib/cli/limit_options.ts";
 import type { Option } from "../lib/cli/options.ts";
 
-const pages = ["lib/client/README.md", "lib/server/README.md"];
+const pages = ["lib/client/README.md", "lib/server/README.md", "lib/server/cluster/README.md"];
 
 const accountOptions = new Set(["registration", "print-schema", "audit"]);
 const isLimit = (option: Option) => limitOptions.includes(option);
+const isAboutCluster = ({ name }: Option) => name.startsWith("cluster");
 const isAboutAccounts = ({ name }: Option) => name.startsWith("accounts") || accountOptions.has(name);
 
 const made: Record<string, () => string[]> = {
   "options join": () => optionLines(joinSpec.options),
   "options keygen": () => optionLines(keygenSpec.options),
-  "options serve": () => optionLines(serveSpec.options.filter((o) => !isLimit(o) && !isAboutAccounts(o))),
+  "options serve": () =>
+    optionLines(serveSpec.options.filter((o) => !isLimit(o) && !isAboutAccounts(o) && !isAboutCluster(o))),
+  "options cluster": () => optionLines(serveSpec.options.filter(isAboutCluster)),
   "options accounts": () => optionLines(serveSpec.options.filter(isAboutAccounts)),
   "options limits": () => optionLines(serveSpec.options.filter(isLimit)),
   "commands": commandLines,

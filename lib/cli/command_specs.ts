@@ -160,6 +160,28 @@ export const serveSpec: CommandSpec = {
       value: "NAME,…",
       help: "Names by which they are asked for, beside addresses and localhost",
     },
+    {
+      name: "cluster",
+      value: "NODE,…",
+      help:
+        "Share rooms with other servers over NATS JetStream: its nodes, as nats://10.0.0.1:4222,10.0.0.2:4222",
+    },
+    {
+      name: "cluster-tls-cert",
+      value: "FILE",
+      help: "With --cluster: this server's certificate (PEM) for NATS",
+    },
+    { name: "cluster-tls-key", value: "FILE", help: "Its private key (PEM)" },
+    { name: "cluster-ca", value: "FILE", help: "The authority (PEM) that signed the certificates of NATS" },
+    {
+      name: "cluster-unsafe-sync",
+      help: "Take a NATS that may lose what it has confirmed: for trials",
+    },
+    {
+      name: "cluster-check",
+      value: "NODE,…",
+      help: "Tell what NATS has and lacks for --cluster, and end",
+    },
     ...limitOptions,
     ...common,
   ],

@@ -46,6 +46,10 @@ export type ServerEvent =
   | { type: "files failed"; error: ChatError }
   /** The rooms fill a greater part of what they may on disk than was told before. */
   | { type: "disk filling"; percent: number }
+  /** The log that several servers share cannot be reached: what is said waits, and nobody comes in. */
+  | { type: "log away" }
+  /** It can be reached again. */
+  | { type: "log back" }
   /** The accounts cannot be used: new logins are told to try again, linked users stay. */
   | { type: "accounts failed"; error: ChatError }
   /** They can be used again. */

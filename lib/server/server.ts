@@ -44,8 +44,6 @@ export interface ServerParts {
   readonly store: Store;
   /** What orders its changes; its own by default. */
   readonly journal?: Journal;
-  /** Where connections come from; already listening. */
-  readonly listener: Acceptor;
   /** Rates and counts. */
   readonly limits: Limits;
   /** Time. */
@@ -95,13 +93,16 @@ export class ChatServer {
   #rsa: RsaQueue;
   #stopping = new AbortController();
   #sessions = new Set<Promise<void>>();
-  #accepting: Promise<void>;
+  #listener: Acceptor | null = null;
+  #accepting: Promise<void> = Promise.resolve();
+  #context: SessionContext;
   #cancelTick: () => void;
+  #events: ServerEvents;
 
-  /** Starts accepting at once. */
+  /** Nobody comes in before {@link accept}. */
   constructor(private readonly parts: ServerParts) {
     const { clock, limits, identity } = parts;
-    const events = tellAll(this.tally, parts.events);
+    const events = this.#events = tellAll(this.tally, parts.events);
     this.startedMs = clock.now();
     this.rooms = new Rooms({
       ...parts,
@@ -114,7 +115,7 @@ export class ChatServer {
     this.signIn = parts.accounts ? new SignIn(parts.accounts, clock, events) : null;
     const connectionLimiter = this.#connectionLimiter = new ConnectionLimiter(limits, clock, parts.proxies);
     const rsa = this.#rsa = new RsaQueue(limits.rsaAtOnce, limits.rsaQueued);
-    const context: SessionContext = {
+    this.#context = {
       rooms: this.rooms,
       stopping: this.#stopping.signal,
       connectionLimiter,
@@ -136,23 +137,28 @@ export class ChatServer {
           }),
       },
     };
-    this.#accepting = acceptConnections(
-      parts.listener,
-      connectionLimiter,
-      events,
-      clock,
-      this.#stopping.signal,
-      (conn, ends) => {
-        const session = runSession(conn, ends, context).finally(() => this.#sessions.delete(session));
-        this.#sessions.add(session);
-        return session;
-      },
-    );
     const tick = () => {
       for (const link of this.#links) link.tick();
       this.#cancelTick = clock.after(tickMs, tick);
     };
     this.#cancelTick = clock.after(tickMs, tick);
+  }
+
+  /** Takes people in from now on. @param listener where connections come from; already listening */
+  accept(listener: Acceptor): void {
+    this.#listener = listener;
+    this.#accepting = acceptConnections(
+      listener,
+      this.#connectionLimiter,
+      this.#events,
+      this.parts.clock,
+      this.#stopping.signal,
+      (conn, ends) => {
+        const session = runSession(conn, ends, this.#context).finally(() => this.#sessions.delete(session));
+        this.#sessions.add(session);
+        return session;
+      },
+    );
   }
 
   /** Whether an address, as limits count it, is a proxy's. */
@@ -202,6 +208,7 @@ export class ChatServer {
   /** Why it cannot serve as it should; null when it can. */
   trouble(): string | null {
     if (this.#stopping.signal.aborted) return "stopping";
+    if (this.rooms.isLogAway) return "the log cannot be reached";
     return this.rooms.isStoreFailing ? "the disk refuses what is written" : null;
   }
 
@@ -215,7 +222,7 @@ export class ChatServer {
     if (this.#stopping.signal.aborted) return;
     this.#stopping.abort();
     this.#cancelTick();
-    this.parts.listener.close();
+    this.#listener?.close();
     await this.rooms.barrier();
     for (const link of this.#links) link.close(closeReasons.shutdown);
     const patience = new AbortController();

@@ -123,7 +123,7 @@ test({
 test("the pages have the table of commands as /help shows it, every key and every flag", () => {
   const page = (path: string) => Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
   const client = page("lib/client/README.md");
-  const all = client + page("lib/server/README.md");
+  const all = client + page("lib/server/README.md") + page("lib/server/cluster/README.md");
   assert(client.includes(`\`\`\`\n${help("").join("\n")}\n\`\`\``), "the table of commands");
   for (const [keys, does] of keyHelp) assert(client.includes(`${keys.padEnd(36)} ${does}\n`), keys);
   for (const { name } of specs.flatMap(({ options }) => options)) assert(all.includes(`--${name}`), name);

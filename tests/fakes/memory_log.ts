@@ -46,6 +46,20 @@ export class MemoryLogEnd implements SharedLog {
     await Promise.resolve();
     this.log.append(id, data);
   }
+  async read(seq: number): Promise<LogEntry | null> {
+    await Promise.resolve();
+    if (this.isAway) throw new LogAway("away");
+    return this.log.entries[seq - 1] ?? null;
+  }
+  async range() {
+    await Promise.resolve();
+    if (this.isAway) throw new LogAway("away");
+    return { first: 1, last: this.log.entries.length };
+  }
+  redials = 0;
+  redial(): void {
+    this.redials++;
+  }
   follow(seq: number, reader: LogReader): void {
     this.#at = seq;
     this.#reader = reader;

@@ -24,10 +24,24 @@ export class Nats {
 
   private constructor(private readonly dir: string) {}
 
-  static async start(): Promise<Nats> {
+  static async start(isSynced = true): Promise<Nats> {
     const nats = new Nats(await Deno.makeTempDir({ prefix: "chat-nats-" }));
-    const config =
-      `host: 127.0.0.1\nport: ${nats.port}\njetstream { store_dir: "${nats.dir}/js", sync_interval: always }\n`;
+    const config = `
+      host: 127.0.0.1
+      port: ${nats.port}
+      server_name: one
+      jetstream { store_dir: "${nats.dir}/js", sync_interval: ${isSynced ? "always" : "2m"} }
+      accounts {
+        SYS { exports: [ { service: "$SYS.REQ.SERVER.PING.VARZ", response_type: stream, accounts: [CHAT] } ] }
+        CHAT {
+          jetstream: enabled
+          users: [ { user: chat, password: chat } ]
+          imports: [ { service: { account: SYS, subject: "$SYS.REQ.SERVER.PING.VARZ" } } ]
+        }
+      }
+      system_account: SYS
+      no_auth_user: chat
+    `;
     await Deno.writeTextFile(`${nats.dir}/nats.conf`, config);
     await nats.begin();
     return nats;

@@ -61,8 +61,8 @@ export interface ServerOptions {
   defer?: (act: () => void) => void;
   /** Told of what happens, beside the log. */
   events?: ServerEvents;
-  /** What orders its changes, if not its own journal. */
-  journal?: (store: Store, defer: (act: () => void) => void) => Journal;
+  /** What orders its changes, if not its own journal, and the view that belongs to it. */
+  cluster?: (world: World, defer: (act: () => void) => void) => Promise<{ view: Store; journal: Journal }>;
 }
 
 export type JoinOptions = ChatOptions & EntryOptions;
@@ -134,14 +134,14 @@ export class World {
       this.#conns.add(conn);
       return conn;
     };
-    const store = options.store ?? new SqliteStore(this.storePath, () => runOf(++this.#stores));
     const defer = options.defer ?? ((act) => void setImmediate(act));
+    const shared = await options.cluster?.(this, defer);
+    const store = shared?.view ?? options.store ?? this.openStore();
     this.server = new ChatServer({
       identity,
       card: card.bytes,
       store,
-      journal: options.journal?.(store, defer),
-      listener,
+      journal: shared?.journal,
       limits: { ...defaultLimits, ...options.limits },
       clock: options.clock ?? systemClock,
       random: systemRandom,
@@ -155,11 +155,18 @@ export class World {
       place: options.place,
       retention: options.retention,
       blobBytes: options.blobBytes ??
-        (options.store?.memoryOnly ? null : new DiskBlobs(join(this.dir, "blobs"))),
+        (options.store?.memoryOnly || shared ? null : new DiskBlobs(join(this.dir, "blobs"))),
       answering: options.answering,
       accounts: options.accounts,
       defer,
     });
+    if (shared) await shared.journal.caughtUp();
+    this.server.accept(listener);
+  }
+
+  /** A durable store of its own. */
+  openStore(): SqliteStore {
+    return new SqliteStore(this.storePath, () => runOf(++this.#stores));
   }
 
   /** All connections are cut at once, nobody is told anything; what was not flushed is lost. */

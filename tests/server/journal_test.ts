@@ -38,6 +38,7 @@ function bench() {
       });
     },
     flushed: () => void told.push("shown"),
+    mixed: () => new Uint8Array(32),
     undone() {
       if (broken === "all") throw failed();
       told.push("undone");

@@ -4,6 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { Bytes } from "../../lib/crypto/bytes.ts";
 import { Malformed } from "../../lib/errors.ts";
+import { type Settings, sharedLimits } from "../../lib/server/settings.ts";
 import type { LogRecord } from "../../lib/server/store/journal.ts";
 import { decodeRecord, encodeRecord, UnknownRecord } from "../../lib/server/store/record_codec.ts";
 import { test } from "../fakes/test.ts";
@@ -23,6 +24,14 @@ const ban = fc.record({
   reason: text,
 });
 
+const settings = fc.record(
+  Object.fromEntries(
+    sharedLimits.map((name) => [name, fc.nat()]),
+  ),
+).map((limits) => ({
+  limits: limits as unknown as Settings["limits"],
+  retention: { seconds: 1, bytes: 2, filesSeconds: 3 },
+}));
 const records: { readonly [Kind in LogRecord["kind"]]: fc.Arbitrary<Record<string, unknown>> } = {
   card: fc.record({ card: some, takesName: fc.boolean() }),
   prekey: fc.record({ bytes: some }),
@@ -48,6 +57,8 @@ const records: { readonly [Kind in LogRecord["kind"]]: fc.Arbitrary<Record<strin
   "blob at": fc.record({ id: file, next: u32 }),
   "blob drop": fc.record({ id: file }),
   note: fc.record({ key: text, value: some }),
+  begin: fc.record({ server: id, runId: file, settings }),
+  settings: fc.record({ settings }),
 };
 const record = fc.oneof(
   ...Object.entries(records).map(([kind, fields]) => fields.map((each) => ({ kind, ...each }) as LogRecord)),
@@ -77,5 +88,5 @@ test("numbers of kinds are those that logs were written with", () => {
     const [sample] = fc.sample(records[kind as LogRecord["kind"]], { numRuns: 1, seed: 1 });
     return encodeRecord({ kind, ...sample } as LogRecord)[0];
   });
-  assertEquals(numbers, Array.from({ length: 20 }, (_, i) => i + 1));
+  assertEquals(numbers, Array.from({ length: 22 }, (_, i) => i + 1));
 });

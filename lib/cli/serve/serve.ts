@@ -44,6 +44,9 @@ import { limitsOf } from "../limit_options.ts";
 import { openLog, type ServeLog } from "./serve_log.ts";
 import { openMetrics, type ServeMetrics } from "./serve_metrics.ts";
 import { type Parsed, parsePort, UsageError } from "../options.ts";
+import type { Cluster, ClusterParts } from "../../server/cluster/cluster.ts";
+import { settingsOf } from "../../server/settings.ts";
+import { checkCluster, clusterOptions } from "./serve_cluster.ts";
 import { accountsFor, accountsOptions, printAudit, printSchema } from "./serve_accounts.ts";
 import type { Process } from "../process.ts";
 import { openWithPassphrase, readRoomKey, readSecretFile } from "../secrets.ts";
@@ -68,6 +71,8 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
   }
   const accountsAsked = accountsOptions(parsed);
   if (accountsAsked && switches.has("print-schema")) return printSchema(accountsAsked, process);
+  const nats = clusterOptions(parsed, accountsAsked, process);
+  if (nats && values["cluster-check"] !== undefined) return await checkCluster(nats, process);
   const metrics = await openMetrics(values.metrics, values["metrics-host"], process);
   refuseForeign("The data directory", dir, dirname(dir));
   makePrivateDir(dir);
@@ -86,8 +91,8 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     const card = openCard(dir, identity, process);
     if (switches.has("restored")) return beginAnew(dir, process);
     const accounts = accountsAsked && await accountsFor(accountsAsked, dir, process);
-    const listener = listen(host, port, tls, process);
-    const store = openStore(dir, switches.has("ephemeral"), process, listener);
+    const failure = Promise.withResolvers<never>();
+    failure.promise.catch(() => {}); // it is looked at once there is a server
     const isConsole = process.inputIsTerminal && process.outputIsTerminal;
     const operator = answerKey && isConsole ? operatorLine(process) : null;
     const { takesOutput } = log;
@@ -99,7 +104,23 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     const status = new Status(print, isConsole);
     const debug = debugLog(process);
     const all = [takesOutput ? null : status, log.log, metrics, debug?.events ?? null];
-    const listeners = all.filter((each) => each !== null);
+    const events = tellAll(...all.filter((each) => each !== null));
+    const defer = (act: () => void) => void setImmediate(act);
+    // Several servers take nobody in before each has caught up with the others.
+    const early = nats ? null : listen(host, port, tls, process);
+    const cluster = nats && await openCluster({
+      nats,
+      openView: () => new SqliteStore(join(dir, "rooms.db"), process.random),
+      server: identity.id,
+      settings: settingsOf(limits, retention),
+      clock: process.clock,
+      random: process.random,
+      events,
+      defer,
+      stop: (error) => failure.reject(error),
+      fault: (error) => events.tell({ type: "bug", error: error as Error }),
+    });
+    const store = cluster?.view ?? openStore(dir, switches.has("ephemeral"), process, early!);
     const answering = answerKey && new Answering({
       key: answerKey,
       identity,
@@ -113,11 +134,11 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       identity,
       card,
       store,
-      listener,
+      journal: cluster?.journal,
       limits,
       clock: process.clock,
       random: process.random,
-      events: tellAll(...listeners),
+      events,
       watchLink: debug ? (session) => debug.watch(session) : undefined,
       proxies,
       showAddresses: switches.has("show-addresses"),
@@ -126,9 +147,9 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       answering,
       accessToken: token,
       accounts,
-      defer: (act) => void setImmediate(act),
+      defer,
       // The runtime looks at its sockets every 61st turn while there is always something to do at once.
-      blobBytes: store.memoryOnly ? null : new DiskBlobs(join(dir, "blobs")),
+      blobBytes: store.memoryOnly || cluster ? null : new DiskBlobs(join(dir, "blobs")),
       deferPastIo: (act) => void setTimeout(act, 1),
     });
     const invite = (room: string) => {
@@ -144,6 +165,9 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       server.rooms.tellFault(error);
       return true;
     });
+    const listener = early ??
+      await untilCaughtUp(cluster!, server, failure.promise, print, () => listen(host, port, tls, process));
+    server.accept(listener);
     const closeMetrics = metrics ? await serveOrStop(metrics, server) : null;
     log.log?.say("info", "started", { version, host, port, id: encodeHex(identity.id.subarray(0, 4)) });
     print(`[+] Running on host: ${host}`);
@@ -175,7 +199,14 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     const renewal = tls && listener instanceof TlsListener
       ? new TlsRenewal(listener, tls, process, print)
       : null;
-    const why = await untilStopped(process, console, print, operator, () => void renewal?.renew());
+    let failed: unknown = null;
+    const why = await Promise.race([
+      untilStopped(process, console, print, operator, () => void renewal?.renew()),
+      failure.promise,
+    ]).catch((error) => {
+      failed = error;
+      return "the log";
+    });
     renewal?.close();
     operator?.prompt.close();
     await server.stop();
@@ -185,10 +216,37 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     sayLast("[+] All connections had been terminated");
     sayLast("[+] Server is shut down");
     log.log?.say("info", "stopped", { why });
+    if (failed !== null) throw failed;
     return exitCodes.done;
   } finally {
     log?.close();
     lock.release();
+  }
+}
+
+/** Loaded only when it is asked for. @throws NatsUnfit, LogRefused, StoreFailed */
+async function openCluster(parts: ClusterParts): Promise<Cluster> {
+  const { Cluster } = await import("../../server/cluster/cluster.ts");
+  return await Cluster.open(parts);
+}
+
+/** Applies what the others have, and makes its limits theirs. @returns what listens then @throws what `failure` says */
+async function untilCaughtUp<T extends { close(): void }>(
+  cluster: Cluster,
+  server: ChatServer,
+  failure: Promise<never>,
+  print: (line: string) => void,
+  listens: () => T,
+): Promise<T> {
+  try {
+    const behind = await cluster.behind();
+    if (behind > 1_000) print(`[+] Applying ${behind} entries of the log`);
+    await Promise.race([cluster.journal.caughtUp(), failure]);
+    await Promise.race([server.rooms.shareSettings(), failure]);
+    return listens();
+  } catch (error) {
+    await server.stop();
+    throw error;
   }
 }
 

@@ -9,6 +9,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { blobBytes, chunkBytes } from "../../protocol/file/file_chunk.ts";
 import { codeOf, type LimitReached } from "../limit_reached.ts";
 import type { Limits } from "../limits.ts";
+import type { Retention } from "../rooms/retention.ts";
 import type { Outcome } from "../store/journal.ts";
 import type { NewBlob, Store, StoredBlob } from "../store/store.ts";
 
@@ -43,7 +44,7 @@ export class BlobIndex {
   constructor(
     private readonly store: Pick<Store, "blobs" | "putBlob" | "dropBlob">,
     private readonly limits: Limits,
-    private readonly keepSeconds: number,
+    private readonly retention: Pick<Required<Retention>, "filesSeconds">,
   ) {
     this.reload();
   }
@@ -94,7 +95,7 @@ export class BlobIndex {
   applyAt(id: Bytes, next: number, timeMs: number): Outcome {
     const blob = this.get(id);
     if (!blob || next <= blob.next || next > blob.chunks) return { type: "refused", code: "NOT_FOUND" };
-    const until = next === blob.chunks ? Math.floor(timeMs / 1000) + this.keepSeconds : blob.until;
+    const until = next === blob.chunks ? Math.floor(timeMs / 1000) + this.retention.filesSeconds : blob.until;
     this.#put({ ...blob, next, until });
     return done;
   }

@@ -4,15 +4,15 @@
  */
 
 import { jetstream, type JetStreamClient, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
-import type { Clock } from "../../clock.ts";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { type Clock, sleep } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { ChatError } from "../../errors.ts";
+import { NatsUnfit } from "./nats_connection.ts";
+import { streams, subjects } from "./nats_names.ts";
 import { LogAway, type LogEntry, type LogReader, type SharedLog } from "./shared_log.ts";
 
-const stream = "CHAT";
-/** A number, so that it can be divided by room one day. */
-const subject = "chat.log.0", live = "chat.live.0";
+const stream = streams.log;
+const { log: subject, live } = subjects;
 const appendMs = 5_000;
 /** How often the log is asked how far it has come: what was republished may not have been heard. */
 const askMs = 1_000;
@@ -20,12 +20,12 @@ const askMs = 1_000;
 const repeatNs = 600 * 1_000_000_000;
 const batch = 256;
 const againMs = 50;
-const oldest = [2, 12];
+const openTries = 20, openAgainMs = 500;
 
-/** Where the log is. */
-export interface NatsOptions {
-  /** `host:port` of each node. */
-  readonly servers: readonly string[];
+/** What a log in NATS is made of. */
+export interface NatsLogParts {
+  /** The way there; {@link NatsLog.close} ends it. */
+  readonly connection: NatsConnection;
   /** How many nodes keep each entry. */
   readonly replicas: number;
   /** Time. */
@@ -33,9 +33,6 @@ export interface NatsOptions {
   /** A fault of ours. */
   fault(error: unknown): void;
 }
-
-/** NATS is not there, or does not do. */
-export class NatsUnfit extends ChatError {}
 
 /** One server's end of the log. */
 export class NatsLog implements SharedLog {
@@ -49,48 +46,33 @@ export class NatsLog implements SharedLog {
   #cancelAsk: () => void = () => {};
 
   private constructor(
-    private readonly connection: NatsConnection,
     private readonly manager: JetStreamManager,
     private readonly client: JetStreamClient,
-    private readonly options: NatsOptions,
+    private readonly parts: NatsLogParts,
   ) {
     void this.#watch();
     void this.#hear();
     this.#ask();
   }
 
-  /** Connects, and makes the stream if it is not there. @throws NatsUnfit */
-  static async open(options: NatsOptions): Promise<NatsLog> {
-    const servers = [...options.servers];
-    let connection: NatsConnection;
-    try {
-      connection = await connect({ servers, name: "chat", maxReconnectAttempts: -1, reconnectTimeWait: 250 });
-    } catch (error) {
-      throw new NatsUnfit(
-        `NATS cannot be reached at ${servers.join(", ")}: ${(error as Error).message}`,
-        "start it, and check the addresses",
-      );
-    }
-    try {
-      checkVersion(connection.info?.version ?? "");
-      const manager = await jetstreamManager(connection);
-      await manager.streams.add({
-        name: stream,
-        subjects: [subject],
-        storage: "file",
-        num_replicas: options.replicas,
-        allow_direct: true,
-        duplicate_window: repeatNs,
-        republish: { src: subject, dest: live },
-      });
-      return new NatsLog(connection, manager, jetstream(connection), options);
-    } catch (error) {
-      await connection.close();
-      if (error instanceof ChatError) throw error;
-      throw new NatsUnfit(
-        `NATS does not keep a log for us: ${(error as Error).message}`,
-        "it needs JetStream, and as many nodes as replicas",
-      );
+  /** Makes the stream if it is not there. @throws NatsUnfit */
+  static async open(parts: NatsLogParts): Promise<NatsLog> {
+    const { connection, replicas, clock } = parts;
+    for (let tries = 1;; tries++) {
+      try {
+        const manager = await jetstreamManager(connection);
+        await makeStream(manager, replicas);
+        return new NatsLog(manager, jetstream(connection), parts);
+      } catch (error) {
+        if (tries < openTries) { // the nodes may be electing their leaders
+          await sleep(clock, openAgainMs);
+          continue;
+        }
+        throw new NatsUnfit(
+          `NATS does not keep a log for us: ${(error as Error).message}`,
+          "it needs JetStream for this account, and as many nodes as are to keep each entry",
+        );
+      }
     }
   }
 
@@ -113,17 +95,39 @@ export class NatsLog implements SharedLog {
     this.#readSoon();
   }
 
+  async read(seq: number): Promise<LogEntry | null> {
+    try {
+      const found = await this.manager.direct.getMessage(stream, { seq });
+      return found && { seq, timeMs: found.time.getTime(), data: copy(found.data) };
+    } catch (error) {
+      throw new LogAway((error as Error).message);
+    }
+  }
+
+  async range(): Promise<{ first: number; last: number }> {
+    try {
+      const { state } = await this.manager.streams.info(stream);
+      return { first: state.first_seq, last: state.last_seq };
+    } catch (error) {
+      throw new LogAway((error as Error).message);
+    }
+  }
+
+  redial(): void {
+    this.parts.connection.reconnect().catch(() => {}); // it goes on trying
+  }
+
   // ---- hearing of it
 
   async #watch(): Promise<void> {
-    for await (const { type } of this.connection.status()) {
+    for await (const { type } of this.parts.connection.status()) {
       if (type === "disconnect") this.#isAway = true;
       if (type === "reconnect") this.#isAway = false;
     }
   }
 
   async #hear(): Promise<void> {
-    for await (const message of this.connection.subscribe(live)) {
+    for await (const message of this.parts.connection.subscribe(live)) {
       const { headers, data } = message;
       const seq = Number(headers?.get("Nats-Sequence"));
       const timeMs = Date.parse(headers?.get("Nats-Time-Stamp") ?? "");
@@ -136,7 +140,7 @@ export class NatsLog implements SharedLog {
   }
 
   #ask(): void {
-    this.#cancelAsk = this.options.clock.after(askMs, () => {
+    this.#cancelAsk = this.parts.clock.after(askMs, () => {
       this.manager.streams.info(stream).then(({ state }) => this.#isThere(state.last_seq), () => {})
         .finally(() => this.#isClosed || this.#ask());
     });
@@ -152,9 +156,9 @@ export class NatsLog implements SharedLog {
   #readSoon(): void {
     if (this.#isReading || this.#isClosed || !this.#reader) return;
     this.#isReading = true;
-    this.#read().catch((error) => this.options.fault(error)).finally(() => {
+    this.#read().catch((error) => this.parts.fault(error)).finally(() => {
       this.#isReading = false;
-      if (this.#next <= this.#last) this.options.clock.after(againMs, () => this.#readSoon());
+      if (this.#next <= this.#last) this.parts.clock.after(againMs, () => this.#readSoon());
     });
   }
 
@@ -192,7 +196,7 @@ export class NatsLog implements SharedLog {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelAsk();
-    await this.connection.close();
+    await this.parts.connection.close();
   }
 }
 
@@ -200,12 +204,18 @@ function copy(data: Uint8Array): Bytes {
   return new Uint8Array(data);
 }
 
-/** @throws NatsUnfit */
-function checkVersion(version: string): void {
-  const [major, minor] = version.split(".").map(Number);
-  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return;
-  throw new NatsUnfit(
-    `NATS there is ${version || "of no version"}, which is too old`,
-    `run ${oldest.join(".")} or newer: what Debian's stable has loses what it has confirmed`,
-  );
+/** Makes the stream, or lets more nodes keep it than before. */
+async function makeStream(manager: JetStreamManager, replicas: number): Promise<void> {
+  const config: Parameters<typeof manager.streams.add>[0] = {
+    name: stream,
+    subjects: [subject],
+    storage: "file",
+    num_replicas: replicas,
+    allow_direct: true,
+    duplicate_window: repeatNs,
+    republish: { src: subject, dest: live },
+  };
+  const known = await manager.streams.info(stream).catch(() => null);
+  if (!known) await manager.streams.add(config);
+  else if (known.config.num_replicas < replicas) await manager.streams.update(stream, config);
 }

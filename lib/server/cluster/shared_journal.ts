@@ -17,6 +17,7 @@ import { decodeRecord, encodeRecord } from "../store/record_codec.ts";
 import { type Store, StoreFailed } from "../store/store.ts";
 import { decodeGathered, encodeGathered } from "./log_entry.ts";
 import { LogAway, type LogEntry, type LogReader, type SharedLog } from "./shared_log.ts";
+import { beginning, digestBytes, nextStanding, type Standing, Standings } from "./standing.ts";
 
 /** Most records of one entry, and their bytes. */
 const maxRecords = 64;
@@ -25,7 +26,23 @@ const maxBytes = 512 * 1024;
 const maxFlying = 4;
 const againMs = 500;
 const rereadMs = 1_000;
+/** An entry that has not come back for so long: the log is away, and is dialled anew. */
+const overdueMs = 6_000;
 const appliedNote = "log";
+
+/** How far a view has come. */
+export interface Applied extends Standing {
+  /** Records, in all. */
+  readonly records: number;
+}
+
+/** What a view's store says of it; null: it has applied nothing of any log. */
+export function appliedOf(store: Pick<Store, "note">): Applied | null {
+  const note = store.note(appliedNote);
+  if (!note) return null;
+  const r = new Reader(note);
+  return { seq: r.u64(), records: r.u64(), digest: r.take(digestBytes) };
+}
 
 interface Proposal {
   /** Null: nothing but to see it come back. */
@@ -35,11 +52,19 @@ interface Proposal {
 }
 
 /** An entry that was applied, and is not on disk. */
-interface Applied {
+interface Waiting {
   readonly outcomes: readonly Outcome[];
   /** Of ours, under this number; none of another's. */
   readonly n: number;
   readonly proposals: readonly Proposal[];
+}
+
+/** An entry on its way. */
+interface Flying {
+  readonly proposals: readonly Proposal[];
+  readonly sinceMs: number;
+  /** The log has it. */
+  isThere: boolean;
 }
 
 /** What a shared journal is made of. */
@@ -67,32 +92,71 @@ export class SharedJournal implements Journal, LogReader {
   #records = 0;
   #gathering: Proposal[] = [];
   /** Entries of ours that have not come back, by their number. */
-  #flying = new Map<number, readonly Proposal[]>();
+  #flying = new Map<number, Flying>();
+  #standing: Standing = beginning;
+  #standings = new Standings();
+  #cancelWatch: () => void = () => {};
   #n = 0;
   /** Applied, and not on disk. */
-  #waiting: Applied[] = [];
+  #waiting: Waiting[] = [];
   #barriers: ((isKept: boolean) => void)[] = [];
   #isSendDue = false;
   #isFlushDue = false;
   #isFailing = false;
+  #wasOverdue = false;
+  #wasAway = false;
+  /** When the last entry was taken. */
+  #tookMs = 0;
   #isClosed = false;
 
   /** @param parts of it */
-  constructor(private readonly parts: SharedJournalParts) {}
+  constructor(private readonly parts: SharedJournalParts) {
+    this.#watch();
+  }
+
+  /** Looks for entries of ours that do not come back. */
+  #watch(): void {
+    const { clock, log } = this.parts;
+    this.#cancelWatch = clock.after(overdueMs / 4, () => {
+      const isOverdue = this.#isOverdue;
+      if (isOverdue && !this.#wasOverdue) log.redial();
+      this.#wasOverdue = isOverdue;
+      const { isAway } = this;
+      if (isAway !== this.#wasAway) this.parts.events.tell({ type: isAway ? "log away" : "log back" });
+      this.#wasAway = isAway;
+      this.#watch();
+    });
+  }
+  get #isOverdue(): boolean {
+    const [oldest] = this.#flying.values(); // in the order in which they were sent
+    if (oldest === undefined) return false;
+    const now = this.parts.clock.now();
+    // Who has much to apply before it is not away.
+    return now - (oldest.isThere ? Math.max(this.#tookMs, oldest.sinceMs) : oldest.sinceMs) > overdueMs;
+  }
 
   get isIdle(): boolean {
     return this.#waiting.length === 0;
   }
   get isFailing(): boolean {
-    return this.#isFailing || this.parts.log.isAway;
+    return this.#isFailing;
+  }
+  get isAway(): boolean {
+    return this.parts.log.isAway || this.#isOverdue;
+  }
+  /** How far this server's view has come. */
+  get standing(): Standing {
+    return this.#standing;
   }
 
-  /** How far this server's view has come: in entries, and in records. */
-  get applied(): { readonly entries: number; readonly records: number } {
-    const note = this.parts.store.note(appliedNote);
-    if (!note) return { entries: 0, records: 0 };
-    const r = new Reader(note);
-    return { entries: r.u64(), records: r.u64() };
+  /** Another server says where it stood. @param by a run of a server */
+  hear(by: Bytes, standing: Standing): void {
+    if (this.#isClosed || equals(by, this.parts.proposer)) return;
+    try {
+      this.#standings.hear(by, standing, this.parts.clock.now());
+    } catch (error) {
+      this.#halt(error as Error);
+    }
   }
 
   follow(_from: number, follower: Follower): void {
@@ -101,9 +165,12 @@ export class SharedJournal implements Journal, LogReader {
   }
 
   #followOn(): void {
-    const { entries, records } = this.applied;
-    this.#records = records;
-    this.parts.log.follow(entries, this);
+    const applied = appliedOf(this.parts.store) ?? { ...beginning, records: 0 };
+    this.#records = applied.records;
+    this.#standing = { seq: applied.seq, digest: applied.digest };
+    this.#standings.forget();
+    this.#standings.stand(this.#standing);
+    this.parts.log.follow(applied.seq, this);
   }
 
   // ---- proposing
@@ -117,10 +184,11 @@ export class SharedJournal implements Journal, LogReader {
   }
 
   /** Waits until this server has applied all that the log had when this was called. */
-  async caughtUp(): Promise<void> {
+  async caughtUp(): Promise<boolean> {
+    if (this.#isClosed) return false;
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.#fly([], [{ record: null, bytes: new Uint8Array(0), resolve }]);
-    await promise;
+    return (await promise).type === "done";
   }
 
   #sendSoon(): void {
@@ -147,9 +215,11 @@ export class SharedJournal implements Journal, LogReader {
 
   #fly(records: readonly Bytes[], proposals: readonly Proposal[]): void {
     const n = ++this.#n;
-    this.#flying.set(n, proposals);
-    const { proposer } = this.parts;
-    void this.#append(`${encodeHex(proposer)} ${n}`, encodeGathered({ proposer, n, records }));
+    const { proposer, clock } = this.parts;
+    const flying: Flying = { proposals, sinceMs: clock.now(), isThere: false };
+    this.#flying.set(n, flying);
+    const entry = encodeGathered({ proposer, n, standing: this.#standing, records });
+    void this.#append(`${encodeHex(proposer)} ${n}`, entry).then(() => flying.isThere = true);
   }
 
   /** Until the log has taken it: it is there once, however often it is tried. */
@@ -158,7 +228,7 @@ export class SharedJournal implements Journal, LogReader {
       try {
         return await this.parts.log.append(id, data);
       } catch (error) {
-        if (!(error instanceof LogAway)) return this.parts.stop(error as Error);
+        if (!(error instanceof LogAway)) return this.#halt(error as Error);
         await new Promise<void>((resolve) => void this.parts.clock.after(againMs, resolve));
       }
     }
@@ -167,27 +237,49 @@ export class SharedJournal implements Journal, LogReader {
   // ---- applying
 
   take({ seq, timeMs, data }: LogEntry): void {
-    const { store, proposer, stop } = this.parts;
+    if (this.#isClosed) return;
+    const { store, proposer, clock } = this.parts;
+    this.#tookMs = clock.now();
     let outcomes: Outcome[];
-    let own: readonly Proposal[] | undefined;
+    let own: Flying | undefined;
     let number = 0;
+    let standing: Standing;
     try {
-      const { proposer: by, n, records } = decodeGathered(data);
+      const { proposer: by, n, standing: theirs, records } = decodeGathered(data);
       number = n;
+      this.hear(by, theirs);
+      if (this.#isClosed) return;
       own = equals(by, proposer) ? this.#flying.get(n) : undefined;
       // Those proposed here are the very objects that were proposed: more is known of them.
-      const all = own ? own.flatMap(({ record }) => record ?? []) : records.map(decodeRecord);
+      const all = own ? own.proposals.flatMap(({ record }) => record ?? []) : records.map(decodeRecord);
       outcomes = all.length === 0 ? [] : this.#follower!.apply(this.#records + 1, timeMs, all);
-      store.putNote(appliedNote, new Writer(16).u64(seq).u64(this.#records + all.length).done());
-      this.#records += all.length;
+      standing = nextStanding(this.#standing, seq, outcomes, this.#follower!.mixed());
+      const count = this.#records + all.length;
+      store.putNote(appliedNote, new Writer(32).u64(seq).u64(count).raw(standing.digest).done());
+      this.#records = count;
     } catch (error) {
       if (error instanceof StoreFailed) return this.#undo(error);
-      return stop(error as Error);
+      return this.#halt(error as Error);
     }
+    this.#standing = standing;
+    this.#standings.stand(standing);
     if (own) this.#flying.delete(number);
-    this.#waiting.push({ outcomes, n: number, proposals: own ?? [] });
+    this.#waiting.push({ outcomes, n: number, proposals: own?.proposals ?? [] });
     this.#flushSoon();
     this.#send();
+  }
+
+  /** It must not go on: nothing more is applied, flushed or answered. */
+  #halt(error: Error): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#waiting = [];
+    try {
+      this.parts.store.undo();
+    } catch {
+      // A store that cannot even undo ends with the process.
+    }
+    this.parts.stop(error);
   }
 
   #flushSoon(): void {
@@ -205,7 +297,7 @@ export class SharedJournal implements Journal, LogReader {
     try {
       this.parts.store.flush();
     } catch (error) {
-      if (!(error instanceof StoreFailed)) return this.parts.stop(error as Error);
+      if (!(error instanceof StoreFailed)) return this.#halt(error as Error);
       return this.#undo(error);
     }
     this.#isFailing = false;
@@ -226,7 +318,9 @@ export class SharedJournal implements Journal, LogReader {
     this.parts.store.undo();
     // What was applied comes again: whoever waits for it goes on waiting.
     for (const { n, proposals } of this.#waiting.splice(0)) {
-      if (proposals.length > 0) this.#flying.set(n, proposals);
+      if (proposals.length > 0) {
+        this.#flying.set(n, { proposals, sinceMs: this.parts.clock.now(), isThere: true });
+      }
     }
     for (const resolve of this.#barriers.splice(0)) resolve(false);
     this.#reread();
@@ -238,7 +332,7 @@ export class SharedJournal implements Journal, LogReader {
       this.#follower!.undone();
       this.#followOn();
     } catch (error) {
-      if (!(error instanceof StoreFailed)) return this.parts.stop(error as Error);
+      if (!(error instanceof StoreFailed)) return this.#halt(error as Error);
       this.parts.clock.after(rereadMs, () => this.#reread());
     }
   }
@@ -251,10 +345,11 @@ export class SharedJournal implements Journal, LogReader {
   }
 
   async close(): Promise<void> {
-    this.#flush();
+    if (!this.#isClosed) this.#flush();
     this.#isClosed = true;
+    this.#cancelWatch();
     await this.parts.log.close();
-    const open = [...this.#flying.values()].flat();
+    const open = [...this.#flying.values()].flatMap(({ proposals }) => proposals);
     this.#flying.clear();
     for (const { resolve } of [...open, ...this.#gathering.splice(0)]) resolve({ type: "undone" });
   }

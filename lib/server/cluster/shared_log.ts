@@ -32,6 +32,12 @@ export interface SharedLog {
   append(id: string, data: Bytes): Promise<void>;
   /** Hands over all entries after `seq`, in order, from now on; a later call takes the place of an earlier one. */
   follow(seq: number, reader: LogReader): void;
+  /** One entry; null when it is not there: never was, or was purged. @throws LogAway */
+  read(seq: number): Promise<LogEntry | null>;
+  /** The first and the last entry that are there; a log that is empty ends before it begins. @throws LogAway */
+  range(): Promise<{ readonly first: number; readonly last: number }>;
+  /** Nothing that was appended comes back: the way to it is made anew. */
+  redial(): void;
   /** Whether it can be reached. */
   readonly isAway: boolean;
   /** Lets go of it. */

@@ -225,7 +225,7 @@ async function serve(
     card,
     address: ends.address,
     isFree: () => isNameFree(card, rooms),
-    bind: () => bindName(peer, ends, context),
+    bind: async () => await isCaughtUp(peer, hello, context) && await bindName(peer, ends, context),
     enter(isNew) {
       isIn = true;
       letIn(peer, hello, ends, context);
@@ -252,6 +252,25 @@ async function serve(
     login?.left();
     if (isIn) goodbye(peer, rooms);
   }
+}
+
+/** What somebody has been shown elsewhere must be here before she is in: it would look lost. */
+async function isCaughtUp(
+  { link }: Peer,
+  hello: MessageOf<"HELLO">,
+  { rooms }: SessionContext,
+): Promise<boolean> {
+  if (!equals(hello.runId, rooms.store.runId)) return true;
+  const isAhead = hello.rooms.some(({ room, pos }) =>
+    pos > ((rooms.get(room) ?? rooms.keyFileRoom(room))?.flushed ?? 0)
+  );
+  if (!isAhead) return true;
+  const patience = new AbortController();
+  const late = sleep(rooms.clock, catchUpMs, patience.signal).then(() => false);
+  const isThere = await Promise.race([rooms.caughtUp(), late]);
+  patience.abort();
+  if (!isThere) link.close(closeReasons.tryLater);
+  return isThere && !link.isOver;
 }
 
 /** Stores the card and its name before the peer is let in. @returns false, with the link closed, if that fails */
@@ -294,6 +313,7 @@ function letIn(peer: Peer, hello: MessageOf<"HELLO">, ends: Ends, context: Sessi
 }
 
 const maxSlow = 10_000;
+const catchUpMs = 6_000;
 const slowNotice =
   "Your last connection was ended because it did not take what was sent to it, so that nobody " +
   "else had to wait; what you missed follows.";
@@ -303,6 +323,7 @@ const refusalWords: Record<number, string> = {
   [closeReasons.accessToken]: "access token",
   [closeReasons.putOut]: "banned",
   [closeReasons.shutdown]: "shutting down",
+  [closeReasons.tryLater]: "the log is away",
 };
 
 /** Check 8 of the handshake: token, bans, names. @returns a CLOSE reason */
@@ -311,7 +332,7 @@ function refusalOf(
   address: string,
   context: SessionContext,
 ): number | null {
-  const { store, bans } = context.rooms;
+  const { store, bans, isLogAway } = context.rooms;
   // Whoever was shaking hands when the others were told: nothing would be kept of what she says.
   if (context.stopping.aborted) return closeReasons.shutdown;
   // Hashed first, so that the comparison sees equal lengths and tells nothing of the token's.
@@ -319,6 +340,7 @@ function refusalOf(
     return closeReasons.accessToken;
   }
   if (bans.has(card.name, address)) return closeReasons.putOut;
+  if (isLogAway) return closeReasons.tryLater; // nothing could be told apart from what is new elsewhere
   // With accounts the login decides whose name it is.
   if (!context.signIn && !isNameFree(card, context.rooms)) return closeReasons.nameTaken;
   // One name per id: the first card stays. Its owner may have lost the file and made another card.

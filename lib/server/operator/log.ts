@@ -137,6 +137,10 @@ function describe(event: ServerEvent): [LogLevel, string, Fields] {
       return ["error", "accounts-failed", { message: sanitizeLine(event.error.message) }];
     case "accounts back":
       return ["warn", "accounts-back", {}];
+    case "log away":
+      return ["error", "log-away", {}];
+    case "log back":
+      return ["warn", "log-back", {}];
     case "operator":
       return ["info", "operator", { word: event.word }];
     case "bug":

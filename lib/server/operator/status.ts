@@ -48,6 +48,12 @@ export class Status implements ServerEvents {
         return this.print(
           `[!] The rooms take ${event.percent} % of what they may on disk: --store-bytes raises it`,
         );
+      case "log away":
+        return this.print(
+          "[!] The log in NATS cannot be reached: who is in can read, what is said waits, nobody comes in",
+        );
+      case "log back":
+        return this.print("[+] The log can be reached again");
       case "accounts failed":
         this.#trouble(event.error);
         return this.print("[!] Whoever wants in is told to try again; whoever is in stays");

@@ -6,7 +6,7 @@
 
 import { encodeHex } from "../../hex.ts";
 import { equals } from "@std/bytes/equals";
-import type { Bytes } from "../../crypto/bytes.ts";
+import { type Bytes, concat } from "../../crypto/bytes.ts";
 import { roomKinds } from "../../protocol/channel/link_messages.ts";
 import { boxHash } from "../../protocol/group/box.ts";
 import { type Commit, commitHow, isCommitSigned, parseCommit } from "../../protocol/group/commit.ts";
@@ -25,6 +25,7 @@ import { parsePrekey } from "../../protocol/identity/prekey.ts";
 import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
 import type { Store, StoredLeave, StoredRoom } from "../store/store.ts";
 import type { LimitReached } from "../limit_reached.ts";
+import type { Settings } from "../settings.ts";
 import type { Limits } from "../limits.ts";
 import type { BlobIndex } from "../blobs/blob_index.ts";
 import type { Bans } from "./bans.ts";
@@ -64,6 +65,8 @@ export interface AppliedState {
   readonly retention: Retention;
   /** Files. */
   readonly blobs: { readonly index: BlobIndex };
+  /** From now on it is applied by these. */
+  settle(settings: Settings): void;
   /** Its limits. */
   readonly limits: Pick<Limits, "unwantedRooms" | "unwantedRoomsFromOne" | "members" | "ownEntrySeconds">;
 }
@@ -84,6 +87,9 @@ export interface Origin {
     readonly head: RoomHead | undefined;
   };
 }
+
+/** What a shared log was begun with: the id of the server's key, and the run id. */
+export const beginNote = "begin";
 
 /** The head of a room with members. */
 export function headOf(room: ServerRoom | KeyFileLog): RoomHead | undefined {
@@ -180,6 +186,14 @@ export function applyRecord(
       return state.blobs.index.applyDrop(record.id);
     case "note":
       store.putNote(record.key, record.value);
+      return done;
+    case "begin":
+      if (store.note(beginNote)) return refused("CONFLICT");
+      store.putNote(beginNote, concat(record.server, record.runId));
+      state.settle(record.settings);
+      return done;
+    case "settings":
+      state.settle(record.settings);
       return done;
   }
 }

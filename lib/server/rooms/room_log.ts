@@ -65,6 +65,8 @@ export interface RoomHost {
   propose(record: LogRecord): Promise<Outcome>;
   /** Waits for a later turn of the event loop: a long job is done in slices. */
   nextTurn(): Promise<void>;
+  /** A history went on. @param history L there */
+  appended(history: Bytes): void;
   /** A room weighs more, or less, than before. @param bytes on disk */
   weighed(bytes: number): void;
 }
@@ -194,6 +196,7 @@ export abstract class RoomLog {
     store.append(this.id, { pos, time, kind, bytes, digest, history, sender, epoch, n });
     this.#fresh.push({ entry: { pos, time, kind, bytes, digest, sender }, own, commit });
     this.host.showsWithFlush(this);
+    this.host.appended(history);
     this.last = pos;
     this.#history = history;
     const isMessage = kind === entryKinds.message;

@@ -3,6 +3,7 @@
  * record does is apply.ts; what is flushed is shown room by room.
  */
 
+import { equals } from "@std/bytes/equals";
 import { encodeHex } from "../../hex.ts";
 import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
@@ -31,6 +32,7 @@ import { AddressFiles } from "../blobs/address_files.ts";
 import { type BlobBytes, BlobsFailed } from "../blobs/blob_bytes.ts";
 import { BlobIndex } from "../blobs/blob_index.ts";
 import { Blobs } from "../blobs/blobs.ts";
+import { decodeSettings, encodeSettings, type Settings, settingsOf } from "../settings.ts";
 import { WorkBudget } from "../work_budget.ts";
 import type { RoomHost, RoomLog } from "./room_log.ts";
 import type { StreamPeer } from "./subscription.ts";
@@ -39,6 +41,7 @@ const maxCards = 4096;
 /** What files may take of the server's time at once. */
 const filesBurstMs = 200;
 const expireEveryMs = 3_600_000;
+const settingsNote = "settings";
 
 /** What the rooms of a server are made of. */
 export interface RoomsParts {
@@ -81,7 +84,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   readonly limits: Limits;
   readonly site: Bytes;
   readonly events: ServerEvents;
-  readonly retention: Retention;
+  readonly retention: Required<Retention>;
   /** Members see each sender's address. */
   readonly showAddresses: boolean;
   /** Where others reach it, as an invite begins; empty when nobody has said. */
@@ -113,6 +116,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   #showing = new Set<RoomLog>();
   #expiring = new Set<RoomLog>();
   #transitKeys = 0;
+  #mixed: Bytes = new Uint8Array(32);
   #cancelExpire: () => void;
   #isStopped = false;
   #isSweeping = false;
@@ -124,13 +128,14 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     ({
       store: this.store,
       clock: this.clock,
-      limits: this.limits,
       site: this.site,
       events: this.events,
-      retention: this.retention = defaultRetention,
       showAddresses: this.showAddresses = false,
       place: this.place = "",
     } = parts);
+    this.limits = { ...parts.limits };
+    this.retention = { filesSeconds: defaultFilesSeconds, ...parts.retention ?? defaultRetention };
+    this.#readSettings();
     this.quota = new RoomQuota(this.limits, this.store);
     this.rates = new UserRates(this.limits, this.clock, parts.proxies);
     this.bans = new Bans(
@@ -138,7 +143,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       this.clock,
       async (record) => (await this.propose(record)).type === "done",
     );
-    const index = new BlobIndex(this.store, this.limits, this.retention.filesSeconds ?? defaultFilesSeconds);
+    const index = new BlobIndex(this.store, this.limits, this.retention);
     this.addressFiles = new AddressFiles(this.limits.filesPerAddress);
     const takesFiles = this.limits.fileBytes > 0 && this.limits.filesBytes > 0;
     this.blobs = new Blobs({
@@ -337,6 +342,39 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     });
   }
 
+  /** Called by the journal's follower only. */
+  settle(settings: Settings): void {
+    this.store.putNote(settingsNote, encodeSettings(settings));
+    this.#readSettings();
+  }
+  /** Those of a shared log stand in the store, and hold in place of this server's own. */
+  #readSettings(): void {
+    const noted = this.store.note(settingsNote);
+    const { limits, retention } = noted ? decodeSettings(noted) : this.ownSettings;
+    Object.assign(this.limits, limits);
+    Object.assign(this.retention, retention);
+  }
+  /** Those with which this server was started. */
+  get ownSettings(): Settings {
+    return settingsOf(this.parts.limits, this.parts.retention ?? defaultRetention);
+  }
+
+  /** Makes them those of all who share the log. */
+  async shareSettings(): Promise<void> {
+    const own = encodeSettings(this.ownSettings);
+    const noted = this.store.note(settingsNote);
+    if (noted && !equals(noted, own)) await this.propose({ kind: "settings", settings: this.ownSettings });
+  }
+
+  appended(history: Bytes): void {
+    for (let i = 0; i < history.length; i++) this.#mixed[i] ^= history[i];
+  }
+  mixed(): Bytes {
+    const mixed = this.#mixed;
+    this.#mixed = new Uint8Array(32);
+    return mixed;
+  }
+
   /** Waits until all that is applied is on disk. @returns false: it was undone */
   barrier(): Promise<boolean> {
     return this.parts.journal.barrier();
@@ -345,6 +383,15 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   /** Whether the last attempt to keep something failed. */
   get isStoreFailing(): boolean {
     return this.parts.journal.isFailing;
+  }
+
+  /** Whether changes wait because the log that orders them cannot be reached. */
+  get isLogAway(): boolean {
+    return this.parts.journal.isAway;
+  }
+  /** Waits until all is applied that anybody has been shown before this call. @returns false: that cannot be known now */
+  caughtUp(): Promise<boolean> {
+    return this.parts.journal.caughtUp();
   }
 
   // ---- showing
@@ -365,6 +412,8 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   }
 
   undone(): void {
+    this.#mixed.fill(0);
+    this.#readSettings();
     for (const room of this.#showing) if (room.isGone) this.#cutGone(room);
     const kept = new Map(this.store.rooms().map((room) => [`${room.kind} ${encodeHex(room.id)}`, room]));
     for (const rooms of [this.#rooms, this.#keyFileRooms]) {

@@ -11,6 +11,7 @@
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { errorCodes } from "../../protocol/channel/link_messages.ts";
 import type { LimitReached } from "../limit_reached.ts";
+import type { Settings } from "../settings.ts";
 import type { NewBlob, Range, StoredBan, StoredLeave } from "./store.ts";
 
 /** A change that somebody asks for. Ids are 32 bytes, `bytes` are as signed. */
@@ -59,7 +60,16 @@ export type LogRecord =
   /** It goes. */
   | { readonly kind: "blob drop"; readonly id: Bytes }
   /** The server notes something for itself. */
-  | { readonly kind: "note"; readonly key: string; readonly value: Bytes };
+  | { readonly kind: "note"; readonly key: string; readonly value: Bytes }
+  /** Servers begin to share a log: whose key they have, which run it is, and by what it is applied. */
+  | {
+    readonly kind: "begin";
+    readonly server: Bytes;
+    readonly runId: Bytes;
+    readonly settings: Settings;
+  }
+  /** From here on records are applied by these. */
+  | { readonly kind: "settings"; readonly settings: Settings };
 
 /** A code of ERROR. */
 export type ErrorCode = keyof typeof errorCodes;
@@ -90,6 +100,8 @@ export interface Follower {
   flushed(): void;
   /** All that was applied since the last flush is undone: what is in memory must be read again. @throws StoreFailed */
   undone(): void;
+  /** What the records since the last call have made of the histories, mixed into 32 bytes: the same for the same. */
+  mixed(): Bytes;
 }
 
 /** See above. */
@@ -104,6 +116,10 @@ export interface Journal {
   barrier(): Promise<boolean>;
   /** Whether the last attempt to keep something failed. */
   readonly isFailing: boolean;
+  /** Whether changes wait because the log that orders them cannot be reached. */
+  readonly isAway: boolean;
+  /** Waits until all is applied that anybody has been shown before this call. @returns false: that cannot be known now */
+  caughtUp(): Promise<boolean>;
   /** Flushes what waits, and takes nothing more. @throws StoreFailed when that fails */
   close(): Promise<void>;
 }

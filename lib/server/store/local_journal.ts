@@ -42,6 +42,10 @@ export class LocalJournal implements Journal {
   get isFailing(): boolean {
     return this.#isFailing;
   }
+  readonly isAway = false;
+  caughtUp(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
 
   follow(from: number, follower: Follower): void {
     this.#seq = from;

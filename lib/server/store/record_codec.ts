@@ -9,6 +9,7 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError, Malformed } from "../../errors.ts";
 import { decodeUtf8 } from "../../protocol/codec/layout.ts";
 import { Reader, Writer } from "../../protocol/codec/wire.ts";
+import { decodeSettings, encodeSettings } from "../settings.ts";
 import type { LogRecord } from "./journal.ts";
 import type { StoredBan } from "./store.ts";
 
@@ -45,6 +46,8 @@ const kinds = {
   "blob at": 18,
   "blob drop": 19,
   note: 20,
+  begin: 21,
+  settings: 22,
 } as const satisfies Record<LogRecord["kind"], number>;
 const names = new Map<number, LogRecord["kind"]>(
   Object.entries(kinds).map(([name, number]) => [number, name as LogRecord["kind"]]),
@@ -103,6 +106,10 @@ export function encodeRecord(record: LogRecord): Bytes {
       return w.raw(record.id).done();
     case "note":
       return w.vec16(utf8(record.key)).vec32(record.value).done();
+    case "begin":
+      return w.raw(record.server).raw(record.runId).vec32(encodeSettings(record.settings)).done();
+    case "settings":
+      return w.vec32(encodeSettings(record.settings)).done();
   }
 }
 
@@ -164,6 +171,10 @@ function fieldsOf(kind: LogRecord["kind"], r: Reader): LogRecord {
       return { kind, id: r.take(16) };
     case "note":
       return { kind, key: decodeUtf8(r.vec16()), value: r.vec32() };
+    case "begin":
+      return { kind, server: r.take(32), runId: r.take(16), settings: decodeSettings(r.vec32()) };
+    case "settings":
+      return { kind, settings: decodeSettings(r.vec32()) };
   }
 }
 

@@ -195,6 +195,13 @@ export class SqliteStore implements Store {
     this.flush();
   }
 
+  /** It is a view of what several servers share, and has their run id. @throws StoreFailed */
+  adoptRun(runId: Bytes): void {
+    this.runId = runId;
+    this.#run("UPDATE about SET value = ? WHERE key = 'run'", runId);
+    this.flush();
+  }
+
   #migrate(): void {
     const version = Number(this.#get("PRAGMA user_version")!.user_version);
     if (version > 0 && version <= baseVersion) {

@@ -2,16 +2,17 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../../lib/clock.ts";
-import { NatsLog, NatsUnfit } from "../../../lib/server/cluster/nats_log.ts";
+import { dialNats, NatsUnfit } from "../../../lib/server/cluster/nats_connection.ts";
+import { NatsLog } from "../../../lib/server/cluster/nats_log.ts";
 import { LogAway, type LogEntry } from "../../../lib/server/cluster/shared_log.ts";
 import { hasNats, Nats } from "../../fakes/nats.ts";
 import { test } from "../../fakes/test.ts";
 import { until } from "../../fakes/until.ts";
 
 const faults: unknown[] = [];
-const open = (nats: Nats) =>
-  NatsLog.open({
-    servers: [nats.address],
+const open = async (nats: Nats) =>
+  await NatsLog.open({
+    connection: await dialNats({ servers: [nats.address], tls: null, isUnsafe: false }),
     replicas: 1,
     clock: systemClock,
     fault: (error) => faults.push(error),
@@ -101,7 +102,7 @@ natsTest(
 
 test("NATS: a server that is not there is told as that", async () => {
   const error = await assertRejects(
-    () => NatsLog.open({ servers: ["127.0.0.1:1"], replicas: 1, clock: systemClock, fault: () => {} }),
+    () => dialNats({ servers: ["127.0.0.1:1"], tls: null, isUnsafe: false }),
     NatsUnfit,
   );
   assertEquals(error.message.startsWith("NATS cannot be reached at 127.0.0.1:1"), true);

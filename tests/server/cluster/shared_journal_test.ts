@@ -7,6 +7,7 @@ import { SharedJournal } from "../../../lib/server/cluster/shared_journal.ts";
 import { encodeGathered } from "../../../lib/server/cluster/log_entry.ts";
 import type { Follower, LogRecord, Outcome } from "../../../lib/server/store/journal.ts";
 import { UnknownRecord } from "../../../lib/server/store/record_codec.ts";
+import { beginning, StateDiffers } from "../../../lib/server/cluster/standing.ts";
 import { StoreFailed } from "../../../lib/server/store/store.ts";
 import { FakeClock, settle } from "../../fakes/fake_clock.ts";
 import { MemoryLog } from "../../fakes/memory_log.ts";
@@ -26,6 +27,7 @@ class View {
   #notes = new Map<string, Bytes>();
   list: string[] = [];
   shown = 0;
+  mixed = 0;
   readonly journal: SharedJournal;
   readonly end;
 
@@ -61,6 +63,7 @@ class View {
         }),
       flushed: () => void (this.shown = this.list.length),
       undone: () => void (this.list = [...this.#disk.list]),
+      mixed: () => new Uint8Array(32).fill(this.mixed),
     };
     this.journal.follow(0, follower);
   }
@@ -135,13 +138,58 @@ test("a log that is away costs time: what was proposed waits, and is told of", a
   log.answers = "away";
   view.propose("a");
   await settle();
-  assertEquals([view.journal.isFailing, view.told], [true, []]);
+  assertEquals([view.journal.isAway, view.told], [true, []]);
   log.answers = "yes";
   view.clock.advance(1_000);
   await settle();
   view.end.hand();
   await settle();
-  assertEquals([view.journal.isFailing, view.told], [false, ["a: done"]]);
+  assertEquals([view.journal.isAway, view.told], [false, ["a: done"]]);
+});
+
+test("what does not come back for six seconds makes the log count as away, and its way is dialled anew, once", async () => {
+  const log = new MemoryLog();
+  const view = new View(log, "one");
+  view.propose("a");
+  await settle();
+  view.clock.advance(5_000);
+  assertEquals([view.journal.isAway, view.end.redials], [false, 0]);
+  for (let i = 0; i < 8; i++) view.clock.advance(1_500);
+  assertEquals([view.journal.isAway, view.end.redials], [true, 1]);
+  view.end.hand();
+  await settle();
+  view.clock.advance(1_500);
+  assertEquals([view.journal.isAway, view.told], [false, ["a: done"]]);
+  assertEquals(view.events.map(({ type }) => type).filter((type) => type.startsWith("log")), [
+    "log away",
+    "log back",
+  ]);
+});
+
+test("who is alone with another state stops, and applies and answers nothing more; the others go on", async () => {
+  const log = new MemoryLog();
+  const [one, two, three] = [new View(log, "one"), new View(log, "two"), new View(log, "three")];
+  const all = [one, two, three];
+  const round = async (key: string) => {
+    for (const view of all) view.propose(`${key} of ${all.indexOf(view)}`);
+    await settle();
+    for (const view of all) view.end.hand();
+    await settle();
+  };
+  await round("first");
+  await round("second");
+  assertEquals(all.map(({ stopped }) => stopped), [null, null, null]);
+  three.mixed = 7; // its histories have come out otherwise
+  await round("third");
+  await round("fourth");
+  assertEquals(all.map(({ stopped }) => stopped instanceof StateDiffers), [false, false, true]);
+  const before = three.list.length;
+  await round("fifth");
+  assertEquals([three.list.length, one.list.length, two.list.length], [before, 14, 14]);
+  assertEquals(
+    three.told.some((text) => text.startsWith("fifth") && text.endsWith("done") && !text.endsWith("undone")),
+    false,
+  );
 });
 
 test("a disk that refuses takes back this server's view alone, and the log is applied again from where it is", async () => {
@@ -169,7 +217,7 @@ test("what a newer server has written stops this one before it comes to another 
   const log = new MemoryLog();
   const view = new View(log, "one");
   const proposer = new Uint8Array(16);
-  log.append("x", encodeGathered({ proposer, n: 1, records: [Uint8Array.of(200)] }));
+  log.append("x", encodeGathered({ proposer, n: 1, standing: beginning, records: [Uint8Array.of(200)] }));
   view.end.hand();
   await settle();
   assertEquals([view.stopped instanceof UnknownRecord, view.list], [true, []]);

@@ -1,0 +1,117 @@
+/**
+ * Cluster: one server's part in several that share a log in NATS: its view, the journal through which all changes go, and
+ * the way there. What has to be so before it may serve is made sure of here.
+ */
+
+import type { NatsConnection } from "@nats-io/transport-node";
+import { type Clock, sleep } from "../../clock.ts";
+import type { Bytes } from "../../crypto/bytes.ts";
+import type { RandomSource } from "../../crypto/random.ts";
+import type { ServerEvents } from "../events.ts";
+import type { Settings } from "../settings.ts";
+import type { SqliteStore } from "../store/sqlite.ts";
+import { joinLog } from "./join_log.ts";
+import { dialNats, faultsOf, type NatsOptions, nodesOf } from "./nats_connection.ts";
+import { NatsLog } from "./nats_log.ts";
+import { appliedOf, SharedJournal } from "./shared_journal.ts";
+import { LogAway } from "./shared_log.ts";
+
+/** As many nodes as keep each entry, if there are so many. */
+const replicas = 3;
+const againMs = 500;
+
+/** What a server's part is made of. */
+export interface ClusterParts {
+  /** Where NATS is. */
+  readonly nats: NatsOptions;
+  /** Opens this server's view. @throws StoreFailed */
+  openView(): SqliteStore;
+  /** The id of the server's key. */
+  readonly server: Bytes;
+  /** With which a new log begins. */
+  readonly settings: Settings;
+  /** Time. */
+  readonly clock: Clock;
+  /** Randomness. */
+  readonly random: RandomSource;
+  /** What the operator sees. */
+  readonly events: ServerEvents;
+  /** Runs something in a later turn of the event loop. */
+  readonly defer: (act: () => void) => void;
+  /** It must not go on. */
+  stop(error: Error): void;
+  /** A fault of ours. */
+  fault(error: unknown): void;
+}
+
+/** See above. */
+export class Cluster {
+  private constructor(
+    /** This server's view. */
+    readonly view: SqliteStore,
+    /** What orders all changes. */
+    readonly journal: SharedJournal,
+    private readonly log: NatsLog,
+  ) {}
+
+  /** Connects, checks, and opens the view. @throws NatsUnfit, LogRefused, StoreFailed */
+  static async open(parts: ClusterParts): Promise<Cluster> {
+    const { nats, clock, random, server, settings, events, defer } = parts;
+    const connection = await dialNats(nats);
+    try {
+      const nodes = await nodesOf(connection);
+      const [fault] = faultsOf(connection, nodes, nats.isUnsafe);
+      if (fault) throw fault;
+      const log = await NatsLog.open({
+        connection,
+        replicas: replicasOf(connection),
+        clock,
+        fault: parts.fault,
+      });
+      const view = parts.openView();
+      try {
+        await whileAway(clock, () => joinLog({ log, store: view, server, settings, random }));
+      } catch (error) {
+        view.close();
+        throw error;
+      }
+      const { stop } = parts;
+      const journal = new SharedJournal({
+        log,
+        store: view,
+        clock,
+        proposer: random(16),
+        events,
+        defer,
+        stop: (error) => stop(error),
+      });
+      return new Cluster(view, journal, log);
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  /** How many entries this server has not applied yet. */
+  async behind(): Promise<number> {
+    const { last } = await this.log.range();
+    return last - (appliedOf(this.view)?.seq ?? 0);
+  }
+}
+
+/** One node keeps it alone; of several, three do. */
+export function replicasOf({ info }: Pick<NatsConnection, "info">): number {
+  return info?.cluster ? replicas : 1;
+}
+
+/** Tries again while the log cannot be reached: its leader may be being elected. */
+async function whileAway<T>(clock: Clock, act: () => Promise<T>): Promise<T> {
+  for (let tries = 0;; tries++) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof LogAway) || tries >= 60) throw error;
+      await sleep(clock, againMs);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** Servers on one log in a real NATS, each a {@link World} with a view of its own. */
+
+import { Cluster } from "../../lib/server/cluster/cluster.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
+import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
+import { defaultRetention } from "../../lib/server/rooms/retention.ts";
+import { settingsOf } from "../../lib/server/settings.ts";
+import type { Nats } from "./nats.ts";
+import { person } from "./people.ts";
+import { type ServerOptions, World } from "./world.ts";
+
+export interface ClusterServer {
+  readonly world: World;
+  /** Its part in the cluster, anew at each start. */
+  readonly cluster: Cluster;
+  /** Why it must not go on. */
+  readonly stopped: Error[];
+}
+
+/** Starts one more. @param identity whose key it has */
+export async function serverOn(
+  nats: Nats,
+  options: ServerOptions & { identity?: string } = {},
+): Promise<ClusterServer> {
+  const limits: Limits = { ...defaultLimits, ...options.limits };
+  const stopped: Error[] = [];
+  let cluster: Cluster;
+  const { identity } = await person(options.identity ?? "server");
+  const world = await World.open({
+    ...options,
+    cluster: async (world, defer) => {
+      cluster = await Cluster.open({
+        nats: { servers: [nats.address], tls: null, isUnsafe: false },
+        openView: () => world.openStore(),
+        server: identity.id,
+        settings: settingsOf(limits, options.retention ?? defaultRetention),
+        clock: options.clock ?? systemClock,
+        random: systemRandom,
+        events: options.events ?? { tell() {} },
+        defer,
+        stop: (error) => void stopped.push(error),
+        fault: (error) => void stopped.push(error as Error),
+      });
+      return cluster;
+    },
+  });
+  return {
+    world,
+    get cluster() {
+      return cluster;
+    },
+    stopped,
+  };
+}
