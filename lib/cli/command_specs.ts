@@ -68,7 +68,8 @@ export const serveSpec: CommandSpec = {
     {
       name: "public-host",
       value: "HOST",
-      help: "How others reach this server, for invites: HOST or HOST:PORT, with chats:// before it for TLS",
+      help:
+        "How others reach this server, for invites: HOST or HOST:PORT, with chats:// before it for TLS; several of a cluster with commas",
     },
     {
       name: "tls-cert",
@@ -206,7 +207,8 @@ export const joinSpec: CommandSpec = {
       short: "s",
       alias: "host",
       value: "HOST",
-      help: "The server (default: 127.0.0.1); also --host",
+      help:
+        "The server (default: 127.0.0.1), as HOST or HOST:PORT; several that share their rooms with commas; also --host",
     },
     { name: "port", short: "p", value: "PORT", help: "Its port (default: 9443)" },
     { name: "tls", help: "The server's port is wrapped in TLS (an invite says so by chats://)" },

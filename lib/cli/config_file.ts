@@ -7,13 +7,13 @@ import { didYouMean } from "../nearest.ts";
 import { BadName, isName } from "../protocol/identity/name.ts";
 import { configPath, type Environment } from "../storage/home.ts";
 import { trouble } from "../storage/file_trouble.ts";
-import { bellOf, coloursOf, hostOf, roomOf, timeOf } from "./join_options.ts";
+import { addressesOf, bellOf, coloursOf, roomOf, timeOf } from "./join_options.ts";
 import { parsePort } from "./options.ts";
 
 /** All keys, and what their flags take: throws a ChatError for anything else. */
 const checks = {
   user: chosenName,
-  server: hostOf,
+  server: (text) => addressesOf(text, undefined),
   port: parsePort,
   room: roomOf,
   history: parseKeptDays,

@@ -6,10 +6,16 @@ import type { EntryOptions } from "../client/commands/line_entry.ts";
 import type { LoginOptions } from "../client/connection/login.ts";
 import { parseKeptDays } from "../client/profile/history_choice.ts";
 import type { Bytes } from "../crypto/bytes.ts";
-import { hostPort, splitHostPort } from "../host_port.ts";
+import { type Address, hostPort, maxAddresses, splitHostPort } from "../host_port.ts";
 import { command } from "../program.ts";
 import { maxTokenBytes } from "../protocol/channel/handshake.ts";
-import { BadInvite, hasInvite, type Invite, parseInvite } from "../protocol/identity/invite.ts";
+import {
+  BadInvite,
+  hasInvite,
+  type Invite,
+  parseAddresses,
+  parseInvite,
+} from "../protocol/identity/invite.ts";
 import { BadName, isName } from "../protocol/identity/name.ts";
 import { encodePassword } from "../protocol/identity/password.ts";
 import { isStandardInput } from "../storage/secret_file.ts";
@@ -76,6 +82,7 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
       "add --json and --fernet FILE",
     );
   }
+  const [first, ...others] = invite ? [invite, ...invite.others] : addressesOf(values.server, values.port);
   const timeout = Number(values["join-timeout"] ?? 60);
   if (!(timeout > 0 && timeout <= 86_400)) {
     throw new UsageError(
@@ -84,9 +91,10 @@ export function optionsOf(parsed: Parsed, process: Process): ChatOptions & Entry
     );
   }
   return {
-    host: invite?.host ?? hostOf(values.server),
+    host: first.host,
+    port: first.port,
+    others: others.map(({ host, port }) => ({ host, port })),
     tls,
-    port: invite?.port ?? parsePort(values.port),
     room,
     token: readToken(values["token-file"], process),
     expectServer: invite?.serverId ?? null,
@@ -219,9 +227,10 @@ function inviteOf(
   throw new BadInvite();
 }
 
-/** A host in its one spelling. @throws UsageError */
-export function hostOf(text: string | undefined): string {
-  if (text === undefined) return "127.0.0.1";
+/** `-s HOST[:PORT],…` and `-p`, which is for those that name none. @throws UsageError */
+export function addressesOf(text: string | undefined, port: string | undefined): readonly Address[] {
+  const usual = parsePort(port);
+  if (text === undefined) return [{ host: "127.0.0.1", port: usual }];
   if (hasInvite(text)) {
     throw new UsageError(
       "-s takes a host, and that is an invite",
@@ -229,19 +238,24 @@ export function hostOf(text: string | undefined): string {
     );
   }
   refusePlaceholder(text, "HOST", "the name or address of the server");
-  const place = splitHostPort(text);
-  if (place) {
-    parsePort(place.port);
-    throw new UsageError(
-      `"${text}" is a host and a port`,
-      `give them apart: -s ${place.host} -p ${place.port}`,
-    );
+  const addresses = parseAddresses(text, usual);
+  if (addresses) {
+    if (new Set(addresses.map(({ host, port }) => hostPort(host, port))).size === addresses.length) {
+      return addresses;
+    }
+    throw new UsageError(`-s names one address twice: "${text}"`, "name each once");
   }
-  const host = canonicalHost(text);
-  if (host !== null) return host;
+  const each = text.split(",");
+  if (each.length > maxAddresses) {
+    throw new UsageError(`-s names ${each.length} addresses`, `give at most ${maxAddresses}`);
+  }
+  for (const one of each) { // a port that is none is told as that
+    const place = splitHostPort(one);
+    if (place && canonicalHost(place.host) !== null) parsePort(place.port);
+  }
   throw new UsageError(
     `"${text}" is not a host name or address`,
-    "give the host alone, and the port with -p",
+    "give HOST or HOST:PORT ([::1]:9443 for IPv6); several servers that share their rooms with commas between",
   );
 }
 

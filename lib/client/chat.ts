@@ -10,12 +10,13 @@
 import { sleep } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
 import { ChatError, inWords } from "../errors.ts";
-import { hostPort } from "../host_port.ts";
+import { type Address, hostPort, hostPorts } from "../host_port.ts";
 import { closeReasons, type LinkMessage, type MessageOf } from "../protocol/channel/link_messages.ts";
 import { skeleton } from "../protocol/identity/name.ts";
 import { Arrivals, isSameKey } from "./arrivals.ts";
 import type { ChatOptions, ChatSeams } from "./chat_options.ts";
 import type { ChatOutput } from "./chat_view.ts";
+import { Addresses } from "./connection/addresses.ts";
 import { Backoff } from "./connection/backoff.ts";
 import type { Connection, Receiver } from "./connection/connection.ts";
 import {
@@ -23,6 +24,7 @@ import {
   HandshakeBroken,
   isTransient,
   LinkLost,
+  nowhere,
   Refused,
   TurnedAwayUnheard,
 } from "./connection/connection_errors.ts";
@@ -33,6 +35,7 @@ import { retryWhileLimited } from "./connection/retry_while_limited.ts";
 import { ServerGate } from "./connection/server_gate.ts";
 import { runSession, welcomed } from "./connection/session.ts";
 import { endedAtTheDoor, notAdmitted } from "./exit_errors.ts";
+import { LastAddress } from "./profile/last_address.ts";
 import type { Profile } from "./profile/profile.ts";
 import { DirectRooms } from "./rooms/direct_rooms.ts";
 import { Entrances } from "./rooms/entrances.ts";
@@ -50,6 +53,8 @@ import { ServerUnknown } from "./trust/known_keys.ts";
 
 /** How often a server that we know is tried again at the start: about ten seconds. */
 const unheardTries = 4;
+/** Where there are several servers, one of them is back soon. */
+const listMaxMs = 15_000;
 
 /** One run at one server. */
 export class Chat implements Receiver {
@@ -79,6 +84,10 @@ export class Chat implements Receiver {
   /** How often we were turned away unheard at the start. */
   #unheard = 0;
   #offline: Status["offline"] = { retryMs: null };
+  #addresses: Addresses;
+  #lastAddress: LastAddress;
+  /** Where the last link was. */
+  #wasAt: Address | null = null;
 
   /** @param options where to go, and what was said of it first */
   constructor(
@@ -90,6 +99,10 @@ export class Chat implements Receiver {
     const { signal } = this.#stop;
     const seats = this.#seats;
     const connection = () => this.#connection;
+    const { host, port, others } = options;
+    this.#lastAddress = new LastAddress(profile.files);
+    const all = [{ host, port }, ...others];
+    this.#addresses = new Addresses(all, others.length > 0 ? this.#lastAddress.of(hostPorts(all)) : null);
     this.#backoff = new Backoff(clock, random);
     const claims = this.#claims = new KeyClaims(options.trust);
     this.#gate = new ServerGate(profile.known, options, claims, {
@@ -243,6 +256,10 @@ export class Chat implements Receiver {
   get place(): string {
     return hostPort(this.options.host, this.options.port);
   }
+  /** All addresses, so written. */
+  get places(): readonly string[] {
+    return this.#addresses.all.map(({ host, port }) => hostPort(host, port));
+  }
   /** The id of the server; null before the first connection. */
   get serverId(): Bytes | null {
     return this.#rooms.serverId;
@@ -282,6 +299,7 @@ export class Chat implements Receiver {
     const seats = this.#seats;
     try {
       if (await this.#runSession()) this.#backoff.succeeded();
+      this.#addresses.next(); // where it was cut it may be over; a moment's wait keeps a crowd from coming at once
     } catch (error) {
       if (error instanceof ServerUnknown && seats.interactive) {
         await this.#gate.meet(error);
@@ -298,7 +316,9 @@ export class Chat implements Receiver {
       const wasIn = this.#wasEntered || [...seats].some(({ before }) => before.room !== null);
       const isAnother = isFirst && this.#mayTryUnheard(error);
       const isNoWayIn = isFirst && !wasIn && !isAnother;
-      if (!(error instanceof ChatError) || isNoWayIn || !isTransient(error)) throw error;
+      if (!(error instanceof ChatError) || !isTransient(error)) throw error;
+      if (this.#addresses.next()) return next;
+      if (isNoWayIn) throw this.#addresses.isList ? nowhere(this.#addresses.text, error) : error;
       // The same trouble at each attempt is told once.
       if (error.message !== this.#lastTrouble?.message) seats.warning(error.message);
       this.#lastTrouble = error;
@@ -314,10 +334,13 @@ export class Chat implements Receiver {
   }
 
   async #runSession(): Promise<boolean> {
-    const { options, profile, seams } = this;
+    const { options: { token }, profile, seams } = this;
+    const { current: at, isList } = this.#addresses;
     return await runSession({
-      ...options,
+      token,
       ...seams,
+      at,
+      isList,
       profile,
       view: this.#seats,
       login: this.#login,
@@ -331,7 +354,7 @@ export class Chat implements Receiver {
         for (const seat of this.#seats) this.#arrivals.checkServer(seat, connection.server.id);
         if (this.isOver) throw new LinkLost(); // nobody is left to whom it is the right one
         // Pinned only now: the handshake has proved that the server holds the key of its card.
-        this.#gate.keep(connection.server.id, connection.version);
+        this.#gate.keep(connection.server.id, connection.version, at);
         this.#connection = connection;
         if (this.#rooms.begin(connection.server)) this.#arrivals.takeOver();
         return this.#rooms.hello;
@@ -347,17 +370,28 @@ export class Chat implements Receiver {
 
   async #waitForNext(): Promise<void> {
     const { clock } = this.seams;
-    const waitMs = this.#backoff.nextMs();
+    const waitMs = this.#backoff.nextMs(this.#addresses.isList ? listMaxMs : undefined);
     this.#setOffline({ retryMs: clock.now() + waitMs });
     this.#hurry = new AbortController();
     await sleep(clock, waitMs, AbortSignal.any([this.#stop.signal, this.#hurry.signal]));
     this.#setOffline({ retryMs: null });
   }
 
+  #tellWhere(): void {
+    const at = this.#addresses.current;
+    const isSame = this.#wasAt === at;
+    this.#addresses.worked();
+    if (this.#addresses.isList) this.#lastAddress.keep(this.#addresses.text, hostPort(at.host, at.port));
+    this.#wasAt = at;
+    if (!this.#wasEntered) this.#seats.progress("Initial set up had been completed!");
+    else {this.#seats.notice(
+        isSame ? "Connected again." : `Connected again, at ${hostPort(at.host, at.port)}.`,
+      );}
+  }
+
   async #settleIn(connection: Connection): Promise<void> {
     await this.#publishing.begin(connection);
-    if (this.#wasEntered) this.#seats.notice("Connected again.");
-    else this.#seats.progress("Initial set up had been completed!");
+    this.#tellWhere();
     for (const { options: { pins, room } } of this.#seats) {
       // A memory-only server forgets its rooms, so the invite's room is not pinned there.
       if (pins && this.#rooms.context.pinsRooms()) {

@@ -35,7 +35,7 @@ function startServer(i: number): Deno.ChildProcess {
   const places = [...ports.slice(i), ...ports.slice(0, i)].map((port) => `127.0.0.1:${port}`).join(",");
   const args = ["serve", "-p", String(ports[i]), "--data", `${dir}/chat${i + 1}`, "--cluster", nats];
   const child = new Deno.Command(chat, {
-    args: [...args, "--public-host", places.split(",")[0]],
+    args: [...args, "--public-host", places],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -61,8 +61,10 @@ test("an invite says host, port, room and server, also for IPv6", () => {
         pass: null,
       }]
     ) {
-      const invite = { host, port: 9443, tls: pins !== null, room: "lobby", serverId, pins };
-      assertEquals(parseInvite(formatInvite(invite)), invite);
+      for (const others of [[], [{ host: "::2", port: 1 }, { host: "b.example.org", port: 65_535 }]]) {
+        const invite = { host, port: 9443, others, tls: pins !== null, room: "lobby", serverId, pins };
+        assertEquals(parseInvite(formatInvite(invite)), invite);
+      }
     }
   }
   assertEquals(

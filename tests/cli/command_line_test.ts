@@ -82,7 +82,14 @@ for (const [typed, known, expected] of near) {
 }
 
 const id = (n: number) => new Uint8Array(32).fill(n);
-const whole = { host: "chat.example.org", port: 9443, tls: false, room: "lobby", serverId: id(7) };
+const whole = {
+  host: "chat.example.org",
+  port: 9443,
+  others: [],
+  tls: false,
+  room: "lobby",
+  serverId: id(7),
+};
 const invite = { ...whole, pins: { roomId: id(9), inviterId: id(8), pass: null } };
 const link = formatInvite(invite);
 const passing = { ...whole, pins: { ...invite.pins, pass: { seed: id(7), epoch: 66_000 } } };
@@ -154,7 +161,9 @@ const meant: [args: string[], message: string, hint: string][] = [
   [["--to", "NAME"], "NAME stands for", "in its place"],
   [["--room", "ROOM"], "ROOM stands for", "in its place"],
   [["-s", "h:99999"], '"99999" is not a port', "1 to 65535"],
-  [["-s", "h:9000"], "a host and a port", "-s h -p 9000"],
+  [["-s", "h,h:9443"], "names one address twice", "each once"],
+  [["-s", "a,,b"], "is not a host name or address", "with commas between"],
+  [["-s", "a,b,c,d,e,f,g,h,i"], "9 addresses", "at most 8"],
   [["localhost:9443", "-m", "x"], "is not an invite", "join -s localhost -p 9443"],
   [["-m", "hi", "there"], "does not belong to what is said", '-m "hi there"'],
   [["-m", "x", "http://h/lobby#x"], "That is not an invite", "chat://HOST"],

@@ -12,6 +12,7 @@ const [a, b] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
 const away: ServerTrust = {
   host: "chat.example.org",
   port: 9443,
+  others: [],
   expectServer: null,
   acceptNew: false,
   trust: null,
@@ -47,6 +48,29 @@ test("an invite for another key is refused before anything else is asked", () =>
     null,
     (known) => void assertThrows(() => check(known, { expectServer: b, acceptNew: true }, a), InviteMismatch),
   );
+});
+test("the first contact pins one key for all addresses of a list: another one is refused at each, until it is accepted for all", () => {
+  const others = [{ host: "b.example.org", port: 1 }, { host: "c.example.org", port: 2 }];
+  const at = (i: number) => ({ ...others[i], others: [{ host: away.host, port: away.port }, others[1 - i]] });
+  withPins(a, (known) => {
+    for (const place of [at(0), at(1)]) {
+      check(known, place, a);
+      assertThrows(() => check(known, place, b), ServerKeyChanged);
+      assertThrows(() => check(known, { ...place, acceptNew: true }, b), ServerKeyChanged);
+    }
+    assertEquals(keepServerPin(known, { ...away, ...at(0) }, a, 2), "known");
+    assertEquals(known.server("b.example.org:1"), a);
+    const accepted = { ...away, ...at(0), trust: "b.example.org:1" };
+    checkServerPin(known, accepted, b);
+    assertEquals(keepServerPin(known, accepted, b, 2), "changed");
+    assertEquals([known.server(target), known.server("b.example.org:1"), known.server("c.example.org:2")], [
+      b,
+      b,
+      null,
+    ]);
+    check(known, at(1), b);
+    assertThrows(() => check(known, at(1), a), ServerKeyChanged);
+  });
 });
 test("a changed key is a hard error that only --trust of just that server mends; not an invite, not --accept-new", () => {
   withPins(a, (known) => {

@@ -205,6 +205,7 @@ export class World {
       host: "127.0.0.1",
       port: this.port,
       tls: false,
+      others: [],
       room: "lobby",
       to: null,
       token: new Uint8Array(0),

@@ -310,6 +310,7 @@ const passInvite = formatInvite({
   host: "localhost",
   port: 9443,
   tls: false,
+  others: [],
   room: "lobby",
   serverId: id,
   pins: { roomId: id, inviterId: id, pass: { seed: id, epoch: 7 } },

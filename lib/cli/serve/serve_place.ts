@@ -1,11 +1,11 @@
 /** `--host`, `--port`, `--public-host`, `--proxy`: where a server listens, and where others reach it. */
 
-import { canonicalHost } from "../../canonical_host.ts";
 import { ChatError } from "../../errors.ts";
 import { command } from "../../program.ts";
 import type { TlsListener } from "../../server/gate/tls_listener.ts";
 import { banOf } from "../../server/rooms/bans.ts";
-import { type Parsed, parsePort, UsageError } from "../options.ts";
+import { parseAddresses, type Place } from "../../protocol/identity/invite.ts";
+import { type Parsed, UsageError } from "../options.ts";
 import type { Process } from "../process.ts";
 import { listenTls, type TlsFiles } from "./serve_tls.ts";
 
@@ -59,31 +59,40 @@ export function proxiesOf(text: string | undefined): ReadonlySet<string> {
   );
 }
 
-/** Where others dial: `--public-host`, else the address that is listened on; nobody dials 0.0.0.0. @throws UsageError */
+/**
+ * Where others dial: `--public-host`, else the address that is listened on; nobody dials 0.0.0.0. Several servers that
+ * share their rooms name each other there, each itself first.
+ *
+ * @throws UsageError
+ */
 export function publicPlace(
   { "public-host": given, "tls-cert": certificate }: Parsed["values"],
   host: string,
   port: number,
-): { host: string; port: number; tls: boolean } {
+): Place {
   const tls = certificate !== undefined;
-  if (given === undefined) return { host: host === "0.0.0.0" || host === "::" ? "HOST" : host, port, tls };
-  const [, scheme, name, ownPort] = /^(chats?:\/\/)?(\[[^\]]+\]|[^:/#]+)(?::(\d{1,5}))?$/i.exec(given) ?? [];
-  if (name === "HOST") {
+  if (given === undefined) {
+    return { host: host === "0.0.0.0" || host === "::" ? "HOST" : host, port, others: [], tls };
+  }
+  const [, scheme, list] = /^(chats?:\/\/)?([^/#]+)$/i.exec(given) ?? [];
+  if (list !== undefined && /^HOST\b/.test(list)) {
     throw new UsageError(
       "HOST stands for the name or address that others dial",
       "put that in its place, as --public-host chat.example.org",
     );
   }
-  const canonical = name === undefined ? null : canonicalHost(name);
-  if (canonical === null) {
+  const addresses = list === undefined ? null : parseAddresses(list, port);
+  if (!addresses) {
     throw new UsageError(
       `--public-host cannot be "${given}"`,
-      "give HOST or HOST:PORT as others dial it ([::1] for IPv6), with chats:// before it where they need TLS",
+      "give HOST or HOST:PORT as others dial it ([::1] for IPv6), with chats:// before it where they need TLS; several " +
+        "servers that share their rooms with commas between, at most 8",
     );
   }
+  const [first, ...others] = addresses;
   return {
-    host: canonical,
-    port: ownPort === undefined ? port : parsePort(ownPort),
+    ...first,
+    others,
     tls: scheme === undefined ? tls : scheme.toLowerCase() === "chats://",
   };
 }

@@ -3,6 +3,7 @@
  * the socket: nothing that it sends may end the program that holds the profile.
  */
 
+import { maxAddresses } from "../../host_port.ts";
 import { isName } from "../../protocol/identity/name.ts";
 import type { ChatOptions } from "../chat_options.ts";
 import type { EnteredItem, FromGuest, GuestHello } from "./attach_messages.ts";
@@ -22,9 +23,11 @@ const fields = (checks: Readonly<Record<string, Check>>): Check => (value) =>
   typeof value === "object" && value !== null &&
   Object.entries(checks).every(([name, check]) => check((value as Fields)[name]));
 
+const port: Check = (value) => count(value) && Number(value) >= 1 && Number(value) <= 65_535;
 const options: Readonly<Record<keyof ChatOptions, Check>> = {
   host: text,
-  port: (value) => count(value) && Number(value) >= 1 && Number(value) <= 65_535,
+  port,
+  others: (value) => list(fields({ host: text, port }))(value) && (value as unknown[]).length < maxAddresses,
   tls: flag,
   room: (value) => text(value) && isName(String(value)),
   to: orNull((value) => text(value) && isName(String(value))),

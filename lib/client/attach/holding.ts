@@ -98,7 +98,7 @@ export class Holding {
   /** The chat at a server, begun if need be. */
   chat(options: ChatOptions, authorities: readonly string[]): Chat {
     const place = hostPort(options.host, options.port);
-    const known = this.#chats.get(place);
+    const known = this.#knownAt(options);
     if (known) return known.chat;
     const { profile, typed, seams } = this.parts;
     const chat = new Chat(profile, options, {
@@ -110,6 +110,12 @@ export class Holding {
     });
     this.#chats.set(place, { chat, over: Promise.resolve() });
     return chat;
+  }
+
+  /** The chat at one of these addresses. */
+  #knownAt({ host, port, others }: ChatOptions): { chat: Chat; over: Promise<void> } | undefined {
+    const places = [{ host, port }, ...others].map((each) => hostPort(each.host, each.port));
+    return this.#chats.values().find(({ chat }) => chat.places.some((place) => places.includes(place)));
   }
 
   /** Runs a chat that has its first seat. */
@@ -186,10 +192,10 @@ export class Holding {
     }
     const view = new GuestView(link, hello);
     const { options, authorities, listen, seen, room } = hello;
-    const before = this.#chats.get(hostPort(options.host, options.port));
+    const before = this.#knownAt(options);
     if (before?.chat.isOver) await before.over; // the last one there has just gone
     if (this.#isClosed) return null;
-    const isNew = !this.#chats.has(hostPort(options.host, options.port));
+    const isNew = !this.#knownAt(options);
     const chat = this.chat(options, authorities);
     const seat = chat.seat(view, options, { seen, room });
     seat.ended.then((code) => link.send({ t: "end", code }), (error: ChatError) => {

@@ -11,6 +11,7 @@ import type { Profile } from "../profile/profile.ts";
 import type { ShownMessages } from "../profile/shown_messages.ts";
 import type { Questions } from "../questions.ts";
 import type { MemberRoom } from "../rooms/member_room.ts";
+import type { Place } from "../../protocol/identity/invite.ts";
 import type { RoomContext } from "../rooms/room_context.ts";
 import type { LineForm } from "../rooms/unsent.ts";
 import type { RoomStream } from "../rooms/room_stream.ts";
@@ -30,7 +31,7 @@ export interface ChatApi {
   /** Who we are. */
   readonly profile: Pick<Profile, "name" | "card">;
   /** Where we are connected to. */
-  readonly target: { readonly host: string; readonly port: number; readonly tls: boolean };
+  readonly target: Place;
   /** What all rooms share. @throws LinkLost before the first connection */
   readonly context: RoomContext;
   /** While there is one. */

@@ -60,14 +60,14 @@ async function letIn(chat: ChatApi, room: MemberRoom, name: string): Promise<voi
 
 /** The command that joins, and how it is reached. */
 function linkTo(chat: ChatApi, room: MemberRoom, pass: InvitePass | null, name: string): string[] {
-  const { host, port, tls } = chat.target;
+  const { host, port, others, tls } = chat.target;
   const pins = { roomId: room.state.id, inviterId: chat.context.card.id, pass };
   const said = chat.connection?.publicPlace ?? null;
   // Never from TLS to none: who listens on the way would see who talks.
   const told = said && (said.tls || !tls) ? said : null;
   // Nobody else reaches this machine by such a name.
   const isOnlyHere = told === null && isLoopback(host);
-  const place = told ?? { host: isOnlyHere ? "HOST" : host, port, tls };
+  const place = told ?? (isOnlyHere ? { host: "HOST", port, others: [], tls } : { host, port, others, tls });
   const invited = { ...place, room: room.state.name, serverId: chat.context.serverId, pins };
   const reach = isOnlyHere
     ? [`Put the server's name or address in place of HOST; on this machine it is ${host}.`]

@@ -25,9 +25,9 @@ export class Backoff {
     this.#failures.push(this.clock.now());
   }
 
-  /** Milliseconds until the next attempt: 1 s doubling to 5 min, the upper half of it jittered. */
-  nextMs(): number {
-    const full = Math.min(maxMs, firstMs * 2 ** Math.min(this.#attempt++, 20));
+  /** Milliseconds until the next attempt: 1 s doubling to 5 min or to `most`, the upper half of it jittered. */
+  nextMs(most: number = maxMs): number {
+    const full = Math.min(most, firstMs * 2 ** Math.min(this.#attempt++, 20));
     const [a, b] = this.random(2);
     const jittered = full / 2 + (full / 2) * ((a * 256 + b) / 65_536);
     const hourAgo = this.clock.now() - 3_600_000;

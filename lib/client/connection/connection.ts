@@ -43,6 +43,8 @@ import {
 } from "./connection_errors.ts";
 
 const dialDeadlineMs = 10_000;
+/** The same, where there are others to go to. */
+const hurried = { dialMs: 3_000, handshakeMs: 5_000, answerMs: 10_000 } as const;
 const tickMs = 1_000;
 const acceptedDeadlineMs = 120_000;
 
@@ -50,7 +52,10 @@ const acceptedDeadlineMs = 120_000;
 const isLookup: ReadonlySet<string> = new Set(["CARD", "PREKEY", "ROOM_INFO", "BOX", "CHAIN"]);
 
 type Answer = Extract<LinkMessage, { ref: number }>;
-type Pending = { resolve(answer: Answer): void; reject(error: Error): void } | { stream: Bytes };
+type Pending = { resolve(answer: Answer): void; reject(error: Error): void } | {
+  stream: Bytes;
+  sinceMs: number;
+};
 
 /** What a connection hands on, in the order of arrival. */
 export interface Receiver {
@@ -74,6 +79,8 @@ export interface ConnectionConfig extends ClientHandshakeConfig {
   readonly host: string;
   /** TCP port. */
   readonly port: number;
+  /** There are other addresses: who does not answer is given up soon. */
+  readonly isHurried?: boolean;
   /** The name on our card, for messages. */
   readonly name: string;
   /** How to reach it. */
@@ -137,7 +144,7 @@ export class Connection {
     const reader = new FrameReader(conn);
     let step = "awaiting M2";
     let isLate = false;
-    const cancel = config.clock.after(handshakeDeadlineMs, () => {
+    const cancel = config.clock.after(config.isHurried ? hurried.handshakeMs : handshakeDeadlineMs, () => {
       isLate = true;
       closeQuietly(conn);
     });
@@ -156,6 +163,7 @@ export class Connection {
       const { established } = done;
       const link = new Link(conn, reader, established, "client", config.clock);
       link.onFrame = config.onFrame ?? null;
+      link.isHurried = config.isHurried ?? false;
       return new Connection(link, established.peer, established.version, config);
     } catch (error) {
       if (error instanceof ChatError && !(error instanceof Malformed) && !(error instanceof KeyRefused)) {
@@ -189,6 +197,7 @@ export class Connection {
     this.link.send({ type: "HELLO", ...hello });
     const tick = () => {
       this.link.tick();
+      this.#giveUpWhenStuck();
       this.#cancelTick = this.config.clock.after(tickMs, tick);
     };
     this.#cancelTick = this.config.clock.after(tickMs, tick);
@@ -205,7 +214,8 @@ export class Connection {
       return end;
     });
     // WELCOME is due at once: the handshake has shown that the server lives.
-    const cancel = this.config.clock.after(handshakeDeadlineMs, () => this.link.drop({ how: "silent" }));
+    const welcomeMs = this.config.isHurried ? hurried.handshakeMs : handshakeDeadlineMs;
+    const cancel = this.config.clock.after(welcomeMs, () => this.link.drop({ how: "silent" }));
     const first = await Promise.race([welcomed, ended]);
     cancel();
     if (first) throw this.#refusal(first, false);
@@ -328,9 +338,18 @@ export class Connection {
   sendInStream(room: Bytes, build: (ref: number) => LinkMessage): number {
     const ref = this.#ref();
     if (this.link.isOver) return ref;
-    this.#pending.set(ref, { stream: room });
+    this.#pending.set(ref, { stream: room, sinceMs: this.config.clock.now() });
     this.link.send(build(ref));
     return ref;
+  }
+
+  /** What was said is not taken: the server may be cut off from those that share its rooms, and another one is not. */
+  #giveUpWhenStuck(): void {
+    if (!this.config.isHurried) return;
+    const since = this.config.clock.now() - hurried.answerMs;
+    for (const pending of this.#pending.values()) {
+      if ("stream" in pending && pending.sinceMs < since) return this.link.drop({ how: "silent" });
+    }
   }
 
   /**
@@ -377,7 +396,7 @@ export class Connection {
 }
 
 async function dialInTime(
-  { host, port, dial, clock = systemClock }: ConnectionConfig,
+  { host, port, dial, isHurried, clock = systemClock }: ConnectionConfig,
   target: string,
 ): Promise<ByteConn> {
   let late = false;
@@ -387,7 +406,7 @@ async function dialInTime(
   });
   let cancel = () => {};
   const deadline = new Promise<never>((_, reject) => {
-    cancel = clock.after(dialDeadlineMs, () => {
+    cancel = clock.after(isHurried ? hurried.dialMs : dialDeadlineMs, () => {
       late = true;
       reject(timedOut(target));
     });

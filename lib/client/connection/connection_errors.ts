@@ -175,6 +175,11 @@ const transientReasons: readonly number[] = [
   closeReasons.tryLater,
 ];
 
+/** None of several addresses has let us in. @param text of all @param last what the last one said */
+export function nowhere(text: string, last: ChatError): ChatError {
+  return new Unreachable(`Nobody can be joined at any of ${text}; the last said: ${last.message}`, last.hint);
+}
+
 /** Whether dialling again can help. */
 export function isTransient(error: ChatError): boolean {
   return error instanceof Refused ? transientReasons.includes(error.reason) : error instanceof Unreachable;

@@ -9,7 +9,7 @@
 import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint } from "../../crypto/identity.ts";
-import { hostPort } from "../../host_port.ts";
+import { type Address, hostPort } from "../../host_port.ts";
 import type { KeyClaims } from "../trust/key_claims.ts";
 import {
   InviteMismatch,
@@ -22,11 +22,9 @@ import {
 import { isLoopback } from "../../loopback.ts";
 
 /** What the person said of the server. */
-export interface ServerTrust {
-  /** Host name or address. */
-  readonly host: string;
-  /** TCP port. */
-  readonly port: number;
+export interface ServerTrust extends Address {
+  /** Where else: several servers that share their rooms have one key. */
+  readonly others: readonly Address[];
   /** A server id that an invite vouches for. */
   readonly expectServer: Bytes | null;
   /** Accept the key of a server that is not known yet. */
@@ -55,14 +53,17 @@ export class ServerGate {
     private readonly person: Gatekeeper,
   ) {}
 
-  get #trust(): ServerTrust {
+  /** What was said, from where one of the addresses stands. */
+  #trustAt(at: Address): ServerTrust {
     const { said } = this;
-    return { ...said, expectServer: this.#accepted ?? said.expectServer, trust: this.claims.word };
+    const others = [said, ...said.others].filter(({ host, port }) => host !== at.host || port !== at.port);
+    const expectServer = this.#accepted ?? said.expectServer;
+    return { ...said, host: at.host, port: at.port, others, expectServer, trust: this.claims.word };
   }
 
-  /** Judges the key that a server shows. @throws what {@link checkServerPin} does */
-  check(id: Bytes): void {
-    checkServerPin(this.known, this.#trust, id);
+  /** Judges the key that a server shows. @param at where @throws what {@link checkServerPin} does */
+  check(id: Bytes, at: Address): void {
+    checkServerPin(this.known, this.#trustAt(at), id);
   }
 
   /** First contact: shows the digits and asks. @throws ServerNotAccepted */
@@ -77,10 +78,10 @@ export class ServerGate {
     this.#accepted = id;
   }
 
-  /** Keeps the key that has proved itself. */
-  keep(id: Bytes, version: number): void {
-    const news = keepServerPin(this.known, this.#trust, id, version);
-    const target = hostPort(this.said.host, this.said.port);
+  /** Keeps the key that has proved itself. @param at where */
+  keep(id: Bytes, version: number, at: Address): void {
+    const news = keepServerPin(this.known, this.#trustAt(at), id, version);
+    const target = hostPort(at.host, at.port);
     if (news === "new" && !this.said.expectServer) {
       this.person.notice(`The key of ${target} is new, and kept: ${fingerprint(id)}`);
     }
@@ -104,7 +105,8 @@ export class ServerGate {
  */
 export function checkServerPin(known: KnownKeys, said: ServerTrust, id: Bytes): void {
   const target = hostPort(said.host, said.port);
-  const pinned = known.server(target);
+  // Whoever is at one of them is at all of them: the first contact pins the key for the list.
+  const pinned = known.server(target) ?? pinOf(known, said.others);
   if (said.expectServer && !equals(said.expectServer, id)) {
     throw new InviteMismatch(target, said.expectServer, id);
   }
@@ -114,6 +116,12 @@ export function checkServerPin(known: KnownKeys, said: ServerTrust, id: Bytes): 
   if (!pinned && !said.expectServer && !said.acceptNew && !isLoopback(said.host)) {
     throw new ServerUnknown(target, id);
   }
+}
+
+/** The key that is pinned for the first of them that has one. */
+function pinOf(known: KnownKeys, addresses: readonly Address[]): Bytes | null {
+  return addresses.map(({ host, port }) => known.server(hostPort(host, port))).find((id) => id !== null) ??
+    null;
 }
 
 /**
@@ -128,8 +136,13 @@ export function keepServerPin(
   version: number,
 ): "known" | "new" | "changed" {
   const target = hostPort(said.host, said.port);
-  const pinned = known.server(target);
+  const own = known.server(target);
+  const pinned = own ?? pinOf(known, said.others);
   const isKnown = pinned !== null && equals(pinned, id);
   known.pinServer(target, id, isKnown ? Math.max(version, known.serverVersion(target)) : version);
+  // What the person has accepted at one of them is so at all.
+  for (const { host, port } of pinned && !isKnown ? said.others : []) {
+    if (known.server(hostPort(host, port))) known.pinServer(hostPort(host, port), id, version);
+  }
   return isKnown ? "known" : pinned ? "changed" : "new";
 }

@@ -3,7 +3,7 @@
 import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
-import { hostPort } from "../../host_port.ts";
+import { type Address, hostPort } from "../../host_port.ts";
 import type { FrameWatcher, LinkEnd } from "../../protocol/channel/link.ts";
 import { closeReasons, type MessageOf, welcomeFlags } from "../../protocol/channel/link_messages.ts";
 import type { Audience } from "../audience.ts";
@@ -20,10 +20,10 @@ const renewalMs = 24 * 3600 * 1000;
 
 /** What a session needs of its chat. */
 export interface SessionParts {
-  /** Host name or address. */
-  readonly host: string;
-  /** TCP port. */
-  readonly port: number;
+  /** Where. */
+  readonly at: Address;
+  /** Whether there are other addresses: then nobody waits long at one. */
+  readonly isList: boolean;
   /** Access token, maybe empty. */
   readonly token: Bytes;
   /** Keys and pins. */
@@ -67,21 +67,21 @@ export interface SessionParts {
  * @throws Unreachable, Refused, ServerUnknown and what else keeps us out for good
  */
 export async function runSession(parts: SessionParts): Promise<boolean> {
-  const { clock, signal, profile, host, port, view } = parts;
+  const { clock, signal, profile, at, view } = parts;
   const connection = await Connection.open({
-    host,
-    port,
+    ...at,
+    isHurried: parts.isList,
     dial: parts.dial,
     clock,
     random: parts.random,
     onFrame: parts.onFrame,
     onBug: parts.onBug,
     token: parts.token,
-    minVersion: profile.known.serverVersion(hostPort(host, port)),
+    minVersion: profile.known.serverVersion(hostPort(at.host, at.port)),
     name: profile.name,
     identity: profile.identity,
     card: profile.card.bytes,
-    checkServer: (card) => parts.gate.check(card.id),
+    checkServer: (card) => parts.gate.check(card.id, at),
     credentials: (welcome) => {
       warnOfClock(parts, welcome);
       return parts.login.credentials(welcome);

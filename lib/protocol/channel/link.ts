@@ -54,6 +54,8 @@ export const pingAfterMs = 30_000;
 /** After receiving nothing for so long a side drops the link. */
 export const silentMs = 90_000;
 /** How long a goodbye may take to leave. */
+/** The same, where the client has another server to go to. */
+const hurriedPingMs = 5_000, hurriedSilentMs = 12_000;
 const goodbyeMs = 2_000;
 /** After so many ticks without a word a link lets go of the memory it can do without. */
 const restAfterTicks = 4;
@@ -226,6 +228,8 @@ export class Link {
     this.send({ type: "PING", any });
     return promise;
   }
+  /** The client has another server to go to: silence is noticed sooner. */
+  isHurried = false;
   #lastProbe = 0;
   #probes = new Map<number, (isAlive: boolean) => void>();
 
@@ -238,7 +242,9 @@ export class Link {
     this.#lastSent = Math.min(this.#lastSent, now);
     this.#lastPing = Math.min(this.#lastPing, now);
     this.#waitingSince = Math.min(this.#waitingSince, now);
-    if (now - this.#lastReceived >= silentMs) return this.#finish({ how: "silent" });
+    if (now - this.#lastReceived >= (this.isHurried ? hurriedSilentMs : silentMs)) {
+      return this.#finish({ how: "silent" });
+    }
     if (this.#waiting.length > 0 && now - this.#waitingSince >= this.queue.maxMs) {
       return this.close(closeReasons.tooSlow);
     }
@@ -247,7 +253,10 @@ export class Link {
     }
     // A client that only listens must still send something now and then.
     const quietSince = Math.min(this.#lastSent, this.#lastReceived);
-    if (this.side === "client" && now - Math.max(quietSince, this.#lastPing) >= pingAfterMs) {
+    if (
+      this.side === "client" &&
+      now - Math.max(quietSince, this.#lastPing) >= (this.isHurried ? hurriedPingMs : pingAfterMs)
+    ) {
       this.#lastPing = now;
       this.send({ type: "PING", any: 0 });
     }

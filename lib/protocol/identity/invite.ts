@@ -1,5 +1,5 @@
 /**
- * Invites (protocol §4.3): `chat://host:port/room#SERVERID[.ROOMID.INVITERID[.PASS]]`, in base64url. They pin the
+ * Invites (protocol §4.3): `chat://host:port[,host:port…]/room#SERVERID[.ROOMID.INVITERID[.PASS]]`, in base64url. They pin the
  * server, and with three ids the room and a member of it, before the first connection; with a pass they let one person
  * in. `chats://` says that the port is wrapped in TLS.
  *
@@ -11,7 +11,7 @@ import { decodeBase64Url, encodeBase64Url } from "@std/encoding/base64url";
 import { type Bytes, concat } from "../../crypto/bytes.ts";
 import { canonicalHost } from "../../canonical_host.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
-import { hostPort } from "../../host_port.ts";
+import { type Address, hostPorts, maxAddresses } from "../../host_port.ts";
 import { Reader, Writer } from "../codec/wire.ts";
 import { isName } from "./name.ts";
 
@@ -34,11 +34,9 @@ export interface InvitePins {
 }
 
 /** What an invite says. */
-export interface Invite {
-  /** Host name or address, without brackets. */
-  readonly host: string;
-  /** TCP port. */
-  readonly port: number;
+export interface Invite extends Address {
+  /** Where else: several servers that share their rooms. */
+  readonly others: readonly Address[];
   /** Whether the port is wrapped in TLS. */
   readonly tls: boolean;
   /** Room name. */
@@ -61,8 +59,9 @@ export class BadInvite extends ChatError {
 }
 
 const start = /chats?:\/\//i;
-const form = /^(chats?):\/\/(\[[^\]/#]+\]|[^:/#[\]]+)(?::(\d{1,5}))?\/([^#/]*)#([A-Za-z0-9_.-]+)$/i;
-const placeForm = /^(chats?):\/\/(\[[^\]/#]+\]|[^:/#[\]\s]+):(\d{1,5})$/;
+const form = /^(chats?):\/\/([^/#]+)\/([^#/]*)#([A-Za-z0-9_.-]+)$/i;
+const placeForm = /^(chats?):\/\/([^/#\s]+)$/;
+const addressForm = /^(\[[^\]]+\]|[^:[\]]+)(?::(\d{1,5}))?$/;
 const defaultPort = 9443;
 /** A line that a mail program has cut (RFC 2045, section 6.7). */
 const quotedPrintable = /=\r?\n/g;
@@ -70,7 +69,7 @@ const quoted = /\n[ \t]*>[> \t]*/g;
 const behind = /[.,;:!?)>\]}'"`’”»]+$/u;
 
 /** Where a server is reached. */
-export type Place = Pick<Invite, "host" | "port" | "tls">;
+export type Place = Pick<Invite, "host" | "port" | "others" | "tls">;
 
 /** Writes an invite. */
 export function formatInvite({ room, serverId, pins, ...place }: Invite): string {
@@ -80,16 +79,34 @@ export function formatInvite({ room, serverId, pins, ...place }: Invite): string
 }
 
 /** How an invite begins. */
-export function formatPlace({ host, port, tls }: Place): string {
-  return `${tls ? "chats" : "chat"}://${hostPort(host, port)}`;
+export function formatPlace({ host, port, others, tls }: Place): string {
+  return `${tls ? "chats" : "chat"}://${hostPorts([{ host, port }, ...others])}`;
 }
 
 /** The reverse; null for anything else. */
 export function parsePlace(text: string): Place | null {
-  const [, scheme, name, digits] = placeForm.exec(text) ?? [];
-  const host = name === undefined ? null : canonicalHost(name);
-  const port = Number(digits);
-  return host !== null && port >= 1 && port <= 65_535 ? { host, port, tls: scheme === "chats" } : null;
+  const [, scheme, list] = placeForm.exec(text) ?? [];
+  const addresses = list === undefined ? null : parseAddresses(list, null);
+  if (!addresses) return null;
+  const [first, ...others] = addresses;
+  return { ...first, others, tls: scheme === "chats" };
+}
+
+/**
+ * Addresses with commas between.
+ *
+ * @param port of those that name none; null: all must
+ * @returns null when one of them is none, or there are too many
+ */
+export function parseAddresses(text: string, port: number | null): readonly Address[] | null {
+  const all = text.split(",").map((each): Address | null => {
+    const [, name, digits] = addressForm.exec(each.trim()) ?? [];
+    const host = name === undefined ? null : canonicalHost(name);
+    const own = digits === undefined ? port : Number(digits);
+    return host !== null && own !== null && own >= 1 && own <= 65_535 ? { host, port: own } : null;
+  });
+  const some = all.filter((each) => each !== null);
+  return some.length === all.length && all.length <= maxAddresses ? some : null;
 }
 
 /** Whether there is something that looks like an invite in a text. */
@@ -117,19 +134,19 @@ export function parseInvite(text: string): Invite {
 function parseExact(text: string): Invite | null {
   const match = form.exec(text);
   if (!match) return null;
-  const [pass, ...more] = match[5].split(".").slice(3).map(decodePass);
-  const ids = match[5].split(".").slice(0, 3).map(decodeId);
-  const host = canonicalHost(match[2]);
-  const port = Number(match[3] ?? defaultPort);
+  const [pass, ...more] = match[4].split(".").slice(3).map(decodePass);
+  const ids = match[4].split(".").slice(0, 3).map(decodeId);
+  const addresses = parseAddresses(match[2], defaultPort);
   const isWhole = (ids.length === 1 || ids.length === 3) && !ids.includes(null) && pass !== null &&
     more.length === 0;
-  if (!isWhole || host === null || !isName(match[4]) || port < 1 || port > 65_535) return null;
+  if (!isWhole || addresses === null || !isName(match[3])) return null;
+  const [first, ...others] = addresses;
   const [serverId, roomId, inviterId] = ids;
   return {
-    host,
-    port,
+    ...first,
+    others,
     tls: match[1].toLowerCase() === "chats",
-    room: match[4],
+    room: match[3],
     serverId: serverId!,
     pins: ids.length === 3 ? { roomId: roomId!, inviterId: inviterId!, pass: pass ?? null } : null,
   };
