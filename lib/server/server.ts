@@ -30,9 +30,14 @@ import type { Journal } from "./store/journal.ts";
 import { LocalJournal } from "./store/local_journal.ts";
 import type { BlobBytes } from "./blobs/blob_bytes.ts";
 import type { Store } from "./store/store.ts";
+import type { OtherLink, Others, OthersHost, OwnLink } from "./others.ts";
+import type { Peer } from "./rooms/peer.ts";
+import { KeyFileLog } from "./rooms/key_file_log.ts";
 
 const drainMs = 4_000;
 const tickMs = 1_000;
+/** How long a link has to show that it is alive. */
+const aliveMs = 3_000;
 
 /** What a server is made of. */
 export interface ServerParts {
@@ -44,6 +49,8 @@ export interface ServerParts {
   readonly store: Store;
   /** What orders its changes; its own by default. */
   readonly journal?: Journal;
+  /** Servers that share its rooms; none by default. */
+  readonly others?: Others;
   /** Rates and counts. */
   readonly limits: Limits;
   /** Time. */
@@ -77,7 +84,7 @@ export interface ServerParts {
 }
 
 /** A running server. */
-export class ChatServer {
+export class ChatServer implements OthersHost {
   /** Rooms and peers, for the console. */
   readonly rooms: Rooms;
   /** When it was started, milliseconds since 1970. */
@@ -112,7 +119,8 @@ export class ChatServer {
       events,
     });
     parts.answering?.begin(this.rooms);
-    this.signIn = parts.accounts ? new SignIn(parts.accounts, clock, events) : null;
+    this.rooms.others.begin(this);
+    this.signIn = parts.accounts ? new SignIn(parts.accounts, clock, events, parts.others) : null;
     const connectionLimiter = this.#connectionLimiter = new ConnectionLimiter(limits, clock, parts.proxies);
     const rsa = this.#rsa = new RsaQueue(limits.rsaAtOnce, limits.rsaQueued);
     this.#context = {
@@ -142,6 +150,29 @@ export class ChatServer {
       this.#cancelTick = clock.after(tickMs, tick);
     };
     this.#cancelTick = clock.after(tickMs, tick);
+  }
+
+  // ---- for the others that share its rooms
+
+  *ownLinks(): Iterable<OwnLink> {
+    for (const peer of this.rooms.peers.values()) yield ownLinkOf(peer);
+  }
+  ownLink(key: string): OwnLink | undefined {
+    const peer = this.rooms.peers.get(key);
+    return peer && ownLinkOf(peer);
+  }
+  get messages(): number {
+    return this.tally.messages;
+  }
+  changedElsewhere(id: Bytes, before: OtherLink | undefined, now: OtherLink | undefined): void {
+    this.rooms.changedElsewhere(id, before, now);
+  }
+  putOut(by: "identity" | "account", what: string): void {
+    if (by === "account") this.signIn?.putOut(what);
+    else this.rooms.peers.get(what)?.link.close(closeReasons.putOut);
+  }
+  async answers(key: string): Promise<boolean> {
+    return await this.rooms.peers.get(key)?.link.answers(aliveMs) ?? false;
   }
 
   /** Takes people in from now on. @param listener where connections come from; already listening */
@@ -241,6 +272,11 @@ export class ChatServer {
   #sessionsOfLinks(): Promise<unknown>[] {
     return this.#links.size === 0 ? [] : [waitUntilEmpty(this.#links, this.parts.clock)];
   }
+}
+
+function ownLinkOf({ card: { id }, address, subscriptions }: Peer): OwnLink {
+  const rooms = [...subscriptions].filter(([, { room }]) => room instanceof KeyFileLog).map(([key]) => key);
+  return { id, address, rooms };
 }
 
 async function waitUntilEmpty(links: Set<Link>, clock: Clock): Promise<void> {

@@ -34,6 +34,7 @@ export async function serverOn(
         nats: { servers: [nats.address], tls: null, isUnsafe: false },
         openView: () => world.openStore(),
         server: identity.id,
+        name: options.place ?? "a server",
         settings: settingsOf(limits, options.retention ?? defaultRetention),
         clock: options.clock ?? systemClock,
         random: systemRandom,

@@ -30,6 +30,7 @@ import { Status } from "../../lib/server/operator/status.ts";
 import { type ByteConn, closeQuietly } from "../../lib/protocol/channel/conn.ts";
 import { MemoryStore } from "../../lib/server/store/memory.ts";
 import { SqliteStore } from "../../lib/server/store/sqlite.ts";
+import type { Others } from "../../lib/server/others.ts";
 import type { Journal } from "../../lib/server/store/journal.ts";
 import type { Store } from "../../lib/server/store/store.ts";
 import { exists, makePrivateDir, writeAtomically } from "../../lib/storage/private_file.ts";
@@ -62,7 +63,10 @@ export interface ServerOptions {
   /** Told of what happens, beside the log. */
   events?: ServerEvents;
   /** What orders its changes, if not its own journal, and the view that belongs to it. */
-  cluster?: (world: World, defer: (act: () => void) => void) => Promise<{ view: Store; journal: Journal }>;
+  cluster?: (
+    world: World,
+    defer: (act: () => void) => void,
+  ) => Promise<{ view: Store; journal: Journal; others: Others }>;
 }
 
 export type JoinOptions = ChatOptions & EntryOptions;
@@ -142,6 +146,7 @@ export class World {
       card: card.bytes,
       store,
       journal: shared?.journal,
+      others: shared?.others,
       limits: { ...defaultLimits, ...options.limits },
       clock: options.clock ?? systemClock,
       random: systemRandom,

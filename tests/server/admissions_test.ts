@@ -13,7 +13,8 @@ import { test } from "../fakes/test.ts";
 
 const id = (n: number) => new Uint8Array(32).fill(n);
 
-function door(waiting: number) {
+/** @param elsewhere the first byte of the id of somebody who is linked to another server */
+function door(waiting: number, elsewhere = 0) {
   const clock = new FakeClock();
   const asked: { who: string; ids: string[] }[] = [];
   const peer = (who: string, n: number) => ({
@@ -22,7 +23,10 @@ function door(waiting: number) {
       message.type === "ADMIT" &&
       asked.push({ who, ids: message.ids.map((each) => encodeHex(each).slice(0, 2)) }),
   });
-  const peers = [peer("ira", 1), peer("sam", 2)] as unknown as Peer[];
+  const members = [peer("ira", 1), peer("sam", 2)].map((each) => ({
+    id: each.card.id,
+    peer: each.card.id[0] === elsewhere ? null : each as unknown as Peer,
+  }));
   const joins = () =>
     Array.from({ length: waiting }, (_, n) => ({ id: id(n + 10), time: Math.floor(clock.now() / 1000) }));
   const store = { leaves: () => [], joins };
@@ -32,7 +36,7 @@ function door(waiting: number) {
     isDirect: false,
     isFull: false,
     addableBy: (_: Uint8Array, newcomers: Uint8Array<ArrayBuffer>[]) => newcomers,
-    activePeers: () => peers,
+    activeMembers: () => members,
   };
   return { clock, asked, room, admissions: new Admissions(room, { store, clock } as unknown as RoomHost) };
 }
@@ -60,6 +64,20 @@ test("who asks again and again does not keep the second member from being asked"
   }
   admissions.stop();
   assertEquals(who, ["ira", "ira", "ira", "sam", "sam", "sam"]);
+});
+test("who is linked to another server is asked there: here it is waited for as long as for anybody", () => {
+  const [here, there] = [door(1, 1), door(1, 2)];
+  for (const { admissions, clock } of [here, there]) {
+    admissions.newRound();
+    for (let s = 0; s < 4; s++) {
+      clock.advance(1000);
+      admissions.goOn();
+    }
+    clock.advance(500);
+    admissions.stop();
+  }
+  assertEquals(new Set(there.asked.map(({ who }) => who)), new Set(["ira"]));
+  assertEquals(new Set(here.asked.map(({ who }) => who)), new Set(["sam"]));
 });
 test("a new round begins with the first member again", () => {
   const { clock, asked, admissions } = door(1);

@@ -59,6 +59,7 @@ const records: { readonly [Kind in LogRecord["kind"]]: fc.Arbitrary<Record<strin
   note: fc.record({ key: text, value: some }),
   begin: fc.record({ server: id, runId: file, settings }),
   settings: fc.record({ settings }),
+  link: fc.record({ id, link: file }),
 };
 const record = fc.oneof(
   ...Object.entries(records).map(([kind, fields]) => fields.map((each) => ({ kind, ...each }) as LogRecord)),
@@ -88,5 +89,5 @@ test("numbers of kinds are those that logs were written with", () => {
     const [sample] = fc.sample(records[kind as LogRecord["kind"]], { numRuns: 1, seed: 1 });
     return encodeRecord({ kind, ...sample } as LogRecord)[0];
   });
-  assertEquals(numbers, Array.from({ length: 22 }, (_, i) => i + 1));
+  assertEquals(numbers, Array.from({ length: 23 }, (_, i) => i + 1));
 });

@@ -175,6 +175,7 @@ for (const outcome of ["accepted", "refused"] as const) {
       card,
       address: "192.0.2.1",
       isFree: () => true,
+      isElsewhere: () => Promise.resolve(false),
       bind: () => Promise.resolve(true),
       enter: () => ended.resolve(),
     });

@@ -20,6 +20,7 @@ import { ChatServer } from "../../server/server.ts";
 import { Status } from "../../server/operator/status.ts";
 import { tellAll } from "../../server/events.ts";
 import { encodeHex } from "../../hex.ts";
+import { hostPort } from "../../host_port.ts";
 import { version } from "../../version.ts";
 import { Answering } from "../../server/rooms/answering.ts";
 import { defaultFilesSeconds, defaultRetention, type Retention } from "../../server/rooms/retention.ts";
@@ -112,6 +113,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       nats,
       openView: () => new SqliteStore(join(dir, "rooms.db"), process.random),
       server: identity.id,
+      name: hostPort(place.host === "HOST" ? host : place.host, place.port),
       settings: settingsOf(limits, retention),
       clock: process.clock,
       random: process.random,
@@ -135,6 +137,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       card,
       store,
       journal: cluster?.journal,
+      others: cluster?.others,
       limits,
       clock: process.clock,
       random: process.random,

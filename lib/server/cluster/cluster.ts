@@ -13,6 +13,7 @@ import type { SqliteStore } from "../store/sqlite.ts";
 import { joinLog } from "./join_log.ts";
 import { dialNats, faultsOf, type NatsOptions, nodesOf } from "./nats_connection.ts";
 import { NatsLog } from "./nats_log.ts";
+import { Presence } from "./presence.ts";
 import { appliedOf, SharedJournal } from "./shared_journal.ts";
 import { LogAway } from "./shared_log.ts";
 
@@ -28,6 +29,8 @@ export interface ClusterParts {
   openView(): SqliteStore;
   /** The id of the server's key. */
   readonly server: Bytes;
+  /** This server's name for people: where it can be reached. */
+  readonly name: string;
   /** With which a new log begins. */
   readonly settings: Settings;
   /** Time. */
@@ -51,6 +54,8 @@ export class Cluster {
     readonly view: SqliteStore,
     /** What orders all changes. */
     readonly journal: SharedJournal,
+    /** Who is where. */
+    readonly others: Presence,
     private readonly log: NatsLog,
   ) {}
 
@@ -75,17 +80,27 @@ export class Cluster {
         view.close();
         throw error;
       }
-      const { stop } = parts;
-      const journal = new SharedJournal({
+      const run = random(16);
+      const journal: SharedJournal = new SharedJournal({
         log,
         store: view,
         clock,
-        proposer: random(16),
+        proposer: run,
         events,
         defer,
-        stop: (error) => stop(error),
+        stop: (error) => parts.stop(error),
+        closing: () => others.close(),
       });
-      return new Cluster(view, journal, log);
+      const others = new Presence({
+        connection,
+        run,
+        name: parts.name,
+        clock,
+        standing: () => journal.standing,
+        heard: (by, standing) => journal.hear(by, standing),
+        fault: parts.fault,
+      });
+      return new Cluster(view, journal, others, log);
     } catch (error) {
       await connection.close();
       throw error;

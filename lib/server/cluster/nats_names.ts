@@ -9,4 +9,10 @@ export const subjects = {
   log: "chat.log.0",
   /** What is stored there, as it comes. */
   live: "chat.live.0",
+  /** Who is linked where; a server's own run follows. */
+  here: "chat.here",
+  /** What operators ask of all servers. */
+  command: "chat.ctl",
+  /** What is asked of one server; its run follows. */
+  ask: "chat.ask",
 } as const;

@@ -83,10 +83,13 @@ export interface SharedJournalParts {
   readonly defer: (act: () => void) => void;
   /** The log says what this version does not understand: the server must not go on. */
   stop(error: Error): void;
+  /** The log is about to be let go of. */
+  closing?(): Promise<void>;
 }
 
 /** Orders by the log. */
 export class SharedJournal implements Journal, LogReader {
+  readonly isShared = true;
   #follower: Follower | null = null;
   /** Records that were applied, in all. */
   #records = 0;
@@ -348,6 +351,7 @@ export class SharedJournal implements Journal, LogReader {
     if (!this.#isClosed) this.#flush();
     this.#isClosed = true;
     this.#cancelWatch();
+    await this.parts.closing?.();
     await this.parts.log.close();
     const open = [...this.#flying.values()].flatMap(({ proposals }) => proposals);
     this.#flying.clear();

@@ -206,7 +206,7 @@ async function serve(
   ends: Ends,
   context: SessionContext,
 ): Promise<void> {
-  const { rooms, connectionLimiter } = context;
+  const { rooms, connectionLimiter, handshake } = context;
   const { peer: card } = established;
   context.links.add(link);
   const refusal = refusalOf(established, ends.address, context);
@@ -218,13 +218,22 @@ async function serve(
     context.links.delete(link);
     return;
   }
-  const peer = new Peer(card, link, ends.remote, ends.address, rooms.rates, established.session);
+  const peer = new Peer(
+    card,
+    link,
+    ends.remote,
+    ends.address,
+    rooms.rates,
+    established.session,
+    handshake.random(16),
+  );
   let isIn = false;
   const attempt: LoginAttempt = {
     link,
     card,
     address: ends.address,
     isFree: () => isNameFree(card, rooms),
+    isElsewhere: () => rooms.others.answers(peer.key),
     bind: async () => await isCaughtUp(peer, hello, context) && await bindName(peer, ends, context),
     enter(isNew) {
       isIn = true;
@@ -250,6 +259,7 @@ async function serve(
   } finally {
     context.links.delete(link);
     login?.left();
+    rooms.forgetLink(peer);
     if (isIn) goodbye(peer, rooms);
   }
 }
@@ -274,8 +284,9 @@ async function isCaughtUp(
 }
 
 /** Stores the card and its name before the peer is let in. @returns false, with the link closed, if that fails */
-async function bindName({ card, link }: Peer, ends: Ends, context: SessionContext): Promise<boolean> {
+async function bindName(peer: Peer, ends: Ends, context: SessionContext): Promise<boolean> {
   const { rooms, signIn } = context;
+  const { card, link } = peer;
   const { name, id } = card;
   const isNew = rooms.store.card(id) === null;
   const refuse = (why: string, reason: number) => {
@@ -296,6 +307,7 @@ async function bindName({ card, link }: Peer, ends: Ends, context: SessionContex
   }
   // The operator may have banned this name while it was being stored.
   if (rooms.bans.has(name, ends.address)) return refuse("banned", closeReasons.putOut);
+  isKept &&= link.isOver || await rooms.claimLink(peer);
   if (!isKept) link.close(closeReasons.tryLater); // the disk refuses it
   return isKept && !link.isOver;
 }
@@ -303,6 +315,7 @@ async function bindName({ card, link }: Peer, ends: Ends, context: SessionContex
 /** Lets a peer in whose name is kept. */
 function letIn(peer: Peer, hello: MessageOf<"HELLO">, ends: Ends, context: SessionContext): void {
   const { rooms, signIn } = context;
+  if (!rooms.isNewestLink(peer)) return peer.link.close(closeReasons.replaced); // she has come in elsewhere meanwhile
   rooms.peers.get(peer.key)?.link.close(closeReasons.replaced);
   if (!signIn) peer.send(welcomeOf(context));
   if (rooms.putOffAsSlow.delete(peer.key)) peer.send({ type: "NOTICE", text: slowNotice });
@@ -387,6 +400,7 @@ function enter(peer: Peer, hello: MessageOf<"HELLO">, rooms: Rooms): void {
   const { store } = rooms;
   peer.work.spend(handshakeUs + costOf(hello));
   rooms.peers.set(peer.key, peer);
+  rooms.others.changed(peer.key);
   const begun = new Set<string>();
   if (equals(hello.runId, store.runId)) {
     for (const listed of hello.rooms) {
@@ -426,6 +440,7 @@ function absentRoom({ room, kind, pos }: Listed, stored: StoredRoom | null) {
 function goodbye(peer: Peer, rooms: Rooms): void {
   const wasCurrent = rooms.peers.get(peer.key) === peer;
   if (wasCurrent) rooms.peers.delete(peer.key);
+  rooms.others.changed(peer.key);
   for (const subscription of [...peer.subscriptions.values()]) subscription.room.unsubscribe(subscription);
   rooms.onLeft(peer);
   const { card: { name, id }, session, link } = peer;
@@ -433,7 +448,7 @@ function goodbye(peer: Peer, rooms: Rooms): void {
   const isSlow = link.end?.how === "closed" && link.end.reason === closeReasons.tooSlow;
   if (isSlow && rooms.putOffAsSlow.size < maxSlow) rooms.putOffAsSlow.add(peer.key);
   rooms.events.tell({ type: "left", name, id, session, end: link.end!, received, sent });
-  if (!wasCurrent) return;
+  if (!wasCurrent || rooms.others.linkOf(peer.key)) return;
   for (const id of rooms.store.roomsOf(peer.card.id)) {
     rooms.get(id)?.broadcast({ type: "PRESENCE", room: id, what: 0, ids: [peer.card.id] }, peer, peer);
   }

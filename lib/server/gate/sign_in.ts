@@ -14,6 +14,7 @@ import { skeleton } from "../../protocol/identity/name.ts";
 import type { Accounts, Verdict } from "../accounts/accounts.ts";
 import { AccountsUnavailable } from "../accounts/store.ts";
 import type { ServerEvents } from "../events.ts";
+import { alone, type Others } from "../others.ts";
 import type { Peer } from "../rooms/peer.ts";
 
 const signInMs = 60_000;
@@ -29,6 +30,8 @@ export interface LoginAttempt {
   readonly address: string;
   /** Whether the name is nobody else's here. */
   isFree(): boolean;
+  /** Whether this identity is linked to another server that shares the rooms, and alive there. */
+  isElsewhere(): Promise<boolean>;
   /** Keeps whose the name is. @returns false when that is not possible: the link is closed */
   bind(): Promise<boolean>;
   /** It is in, and has been told. @param isNew it has just registered */
@@ -54,6 +57,7 @@ export class SignIn {
     readonly accounts: Accounts,
     private readonly clock: Clock,
     private readonly events: ServerEvents,
+    private readonly others: Others = alone,
   ) {}
 
   /** Waits for LOGIN or REGISTER. */
@@ -145,7 +149,8 @@ export class SignIn {
     }
   }
 
-  async #claim(account: string, { link, address }: LoginAttempt): Promise<boolean> {
+  async #claim(account: string, { link, address, isElsewhere }: LoginAttempt): Promise<boolean> {
+    if (await isElsewhere()) return false;
     const first = this.#links.get(account);
     if (first && first.link !== link && await first.link.answers(aliveMs)) {
       if (first.isIn) {
@@ -183,6 +188,12 @@ export class SignIn {
       for (const secret of secrets) secret.fill(0);
     });
     return true;
+  }
+
+  /** The same, also at servers that share the rooms. @returns whether there was one here */
+  putOutEverywhere(account: string): boolean {
+    this.others.putOut("account", account);
+    return this.putOut(account);
   }
 
   /** Ends an account's link: it is not welcome any more. @returns whether there was one */

@@ -50,6 +50,14 @@ function parseBan(rest: string, nowMs: number): StoredBan | string {
   };
 }
 
+/** Who is banned and linked to other servers that share the rooms. */
+function namesElsewhere({ rooms }: ChatServer): string[] {
+  return [...rooms.others.links()].flatMap(({ id, address, server }) => {
+    const name = rooms.cards(id)?.name ?? "";
+    return rooms.bans.has(name, addressKey(splitHostPort(address)!.host)) ? [`${name} at ${server}`] : [];
+  });
+}
+
 /** BAN [WHO [--for TIME] [REASON]]. */
 export async function ban({ server, now }: BanContext, rest: string): Promise<string[]> {
   const { bans, peers } = server.rooms;
@@ -80,8 +88,9 @@ export async function ban({ server, now }: BanContext, rest: string): Promise<st
   const out = [...peers.values()].filter((peer) =>
     bans.has(peer.card.name, addressKey(splitHostPort(peer.address)!.host))
   );
-  for (const peer of out) peer.link.close(closeReasons.putOut);
-  const names = out.length > 0 ? `; put out: ${out.map((peer) => peer.card.name).join(", ")}` : "";
+  for (const peer of out) peer.link.close(closeReasons.putOut); // the others do so once the ban comes to them
+  const all = [...out.map((peer) => peer.card.name), ...namesElsewhere(server)];
+  const names = all.length > 0 ? `; put out: ${all.join(", ")}` : "";
   const until = made.until === null ? "" : ` until ${timestamp(made.until * 1000)}`;
   const lines = [`[+] ${made.shown} is banned${until}${names}`];
   return await stored

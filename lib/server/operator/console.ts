@@ -8,6 +8,7 @@
 
 import { encodeHex } from "../../hex.ts";
 import { isWhole, weightOf } from "../blobs/blob_index.ts";
+import type { OtherLink } from "../others.ts";
 import type { StoredBlob } from "../store/store.ts";
 import { didYouMean } from "../../nearest.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
@@ -237,11 +238,22 @@ function help({ answering }: ConsoleContext): string[] {
 }
 
 function who({ server }: ConsoleContext): string[] {
-  const peers = [...server.rooms.peers.values()];
-  if (peers.length === 0) return ["Nobody is connected."];
-  return peers.map((peer) =>
-    `${peer.card.name.padEnd(24)} ${peer.address.padEnd(24)} ${peer.key.slice(0, 8)}`
-  );
+  const { peers, others } = server.rooms;
+  const there = linkedElsewhere(server);
+  if (peers.size + there.length === 0) return ["Nobody is connected."];
+  const line = (name: string, address: string, key: string) =>
+    `${name.padEnd(24)} ${address.padEnd(24)} ${key.slice(0, 8)}`;
+  const own = others.isAlone ? "" : "  here";
+  return [
+    ...[...peers.values()].map((peer) => `${line(peer.card.name, peer.address, peer.key)}${own}`),
+    ...there.map(({ name, link }) => `${line(name, link.address, encodeHex(link.id))}  at ${link.server}`),
+  ];
+}
+
+/** Who is linked to servers that share the rooms, and not here. */
+function linkedElsewhere({ rooms }: ConsoleContext["server"]): { name: string; link: OtherLink }[] {
+  return [...rooms.others.links()].filter(({ id }) => !rooms.peers.has(encodeHex(id)))
+    .map((link) => ({ name: rooms.cards(link.id)?.name ?? "?", link }));
 }
 
 function rooms({ server }: ConsoleContext): string[] {
@@ -282,16 +294,23 @@ function invite(context: ConsoleContext, rest: string): string[] {
 
 function notice({ server }: ConsoleContext, text: string): string[] {
   if (text === "") return ["error: There is no text to show", "hint: NOTICE TEXT"];
-  if (server.linked === 0) return ["error: Nobody is connected", "hint: WHO shows who is"];
+  const all = server.linked + linkedElsewhere(server).length;
+  if (all === 0) return ["error: Nobody is connected", "hint: WHO shows who is"];
   server.notice(text.slice(0, 2000));
-  return [`[+] Shown to ${server.linked === 1 ? "1 person" : `${server.linked} people`}`];
+  server.rooms.others.notice(text.slice(0, 2000));
+  return [`[+] Shown to ${all === 1 ? "1 person" : `${all} people`}`];
 }
 
 function kick({ server }: ConsoleContext, name: string): string[] {
   const peer = server.rooms.peerNamed(name);
-  if (!peer) return [`error: "${printable(name)}" is not connected`, "hint: WHO shows who is"];
-  peer.link.close(closeReasons.putOut);
-  return [`[+] ${peer.card.name} was put out; BAN ${peer.card.name} keeps out for good`];
+  if (peer) {
+    peer.link.close(closeReasons.putOut);
+    return [`[+] ${peer.card.name} was put out; BAN ${peer.card.name} keeps out for good`];
+  }
+  const there = linkedElsewhere(server).find((each) => skeleton(each.name) === skeleton(name));
+  if (!there) return [`error: "${printable(name)}" is not connected`, "hint: WHO shows who is"];
+  server.rooms.others.putOut("identity", encodeHex(there.link.id));
+  return [`[+] ${there.name} is put out at ${there.link.server}; BAN ${there.name} keeps out for good`];
 }
 
 async function unban({ server }: ConsoleContext, rest: string): Promise<string[]> {
@@ -345,6 +364,9 @@ function stats({ server, now }: ConsoleContext): string[] {
   const upSeconds = Math.floor((now() - server.startedMs) / 1000);
   return [
     `connected   ${server.linked}`,
+    ...server.rooms.others.servers().map(({ name, linked, messages }) =>
+      `at ${name}   ${linked} connected, ${messages} messages`
+    ),
     `rooms       ${all.length}`,
     `entries     ${all.reduce((sum, room) => sum + room.last, 0)}`,
     `messages    ${tally.messages}, ${mib(tally.messageBytes)} sealed`,

@@ -2,9 +2,12 @@
  * Admissions (protocol §7.1): newcomers who wait, leaves that wait, and which member is asked to commit.
  *
  * One member at a time is asked; the next after three seconds; a new round after each commit, the arrival
- * of a member, or thirty seconds, and never more than two a second: whoever asks again and again asks once.
+ * of a member, or thirty seconds, and never more than two a second: whoever asks again and again asks once. Servers that
+ * share a room go through its members in the same order, and each asks those who are linked to it: who is asked twice
+ * all the same loses a race, and nothing else.
  */
 
+import { encodeHex } from "../../hex.ts";
 import { equals } from "@std/bytes/equals";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { Peer } from "./peer.ts";
@@ -21,6 +24,14 @@ const joinLifeSeconds = 7 * 86_400;
 const maxJoins = maxMembers;
 const maxAdmitted = 32;
 
+/** A member who is there. */
+export interface ActiveMember {
+  /** 32 bytes. */
+  readonly id: Bytes;
+  /** The link; null: another server has it, and asks her when it is her turn. */
+  readonly peer: Peer | null;
+}
+
 /** What admissions need of their room. */
 export interface AdmittingRoom {
   /** Room id. */
@@ -33,15 +44,16 @@ export interface AdmittingRoom {
   readonly isFull: boolean;
   /** Who of the newcomers a member may add. */
   addableBy(id: Uint8Array, newcomers: Bytes[]): Bytes[];
-  /** Members with live streams, in order of the roster. */
-  activePeers(): Peer[];
+  /** Members who can be asked to commit, in order of the roster. */
+  activeMembers(): ActiveMember[];
 }
 
 /** The waiting list of one room. */
 export class Admissions {
-  #asked = new Set<Peer>();
+  /** Ids in hex. */
+  #asked = new Set<string>();
   /** Who was asked last, and may still answer. */
-  #askedNow: Peer | null = null;
+  #askedNow: ActiveMember | null = null;
   #cancel: () => void = () => {};
   #roundMs = -Infinity;
   /** The round that is to begin asks all again. */
@@ -98,9 +110,9 @@ export class Admissions {
     this.#ask();
   }
 
-  #tell(peer: Peer, ids: Bytes[]): void {
+  #tell({ id, peer }: ActiveMember, ids: Bytes[]): void {
     this.#roundMs = this.host.clock.now();
-    peer.send({ type: "ADMIT", room: this.room.id, ids: this.room.addableBy(peer.card.id, ids) });
+    peer?.send({ type: "ADMIT", room: this.room.id, ids: this.room.addableBy(id, ids) });
   }
 
   #ask(): void {
@@ -111,19 +123,19 @@ export class Admissions {
     const leaves = this.host.store.leaves(this.room.id);
     if (ids.length === 0 && leaves.length === 0) return;
     this.#roundMs = this.host.clock.now();
-    const isLeaving = (peer: Peer) => leaves.some((leave) => equals(leave.id, peer.card.id));
-    const active = this.room.activePeers();
+    const isLeaving = (member: ActiveMember) => leaves.some((leave) => equals(leave.id, member.id));
+    const active = this.room.activeMembers();
     // Members who are leaving are asked last: they may be the only ones here.
     // Only an admin can let in to a closed room, or who was put out.
     const able = leaves.length > 0
       ? active
-      : active.filter((p) => this.room.addableBy(p.card.id, ids).length > 0);
-    const candidates = [...able.filter((p) => !isLeaving(p)), ...able.filter(isLeaving)];
-    const peer = candidates.find((candidate) => !this.#asked.has(candidate));
-    if (peer) {
-      this.#asked.add(peer);
-      this.#askedNow = peer;
-      this.#tell(peer, ids);
+      : active.filter(({ id }) => this.room.addableBy(id, ids).length > 0);
+    const candidates = [...able.filter((each) => !isLeaving(each)), ...able.filter(isLeaving)];
+    const next = candidates.find(({ id }) => !this.#asked.has(encodeHex(id)));
+    if (next) {
+      this.#asked.add(encodeHex(next.id));
+      this.#askedNow = next;
+      this.#tell(next, ids);
       this.#cancel = this.host.clock.after(nextMemberMs, () => this.#ask());
     } else if (candidates.length > 0) {
       this.#cancel = this.host.clock.after(nextRoundMs, () => this.newRound());

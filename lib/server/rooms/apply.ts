@@ -65,6 +65,10 @@ export interface AppliedState {
   readonly retention: Retention;
   /** Files. */
   readonly blobs: { readonly index: BlobIndex };
+  /** Whoever is banned by now is put out. */
+  putOutBanned(): void;
+  /** An identity has another link now, at whatever server. */
+  linked(id: Bytes, link: Bytes): void;
   /** From now on it is applied by these. */
   settle(settings: Settings): void;
   /** Its limits. */
@@ -120,7 +124,7 @@ export function applyRecord(
     case "join": {
       const room = state.get(record.room);
       if (!room || room.isRetired) return refused("DENIED");
-      room.admissions.applyJoin(record.id, timeMs);
+      room.applyJoin(record.id, timeMs);
       return done;
     }
     case "unjoin":
@@ -165,6 +169,7 @@ export function applyRecord(
       return done;
     case "ban":
       state.bans.applyBan(record.ban);
+      state.putOutBanned();
       return done;
     case "unban":
       state.bans.applyUnban(record.ban);
@@ -194,6 +199,9 @@ export function applyRecord(
       return done;
     case "settings":
       state.settle(record.settings);
+      return done;
+    case "link":
+      state.linked(record.id, record.link);
       return done;
   }
 }

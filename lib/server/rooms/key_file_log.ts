@@ -96,12 +96,14 @@ export class KeyFileLog extends RoomLog {
     const there = this.host.store.entries(this.id, next, 1)[0]?.pos ?? this.flushed + 1;
     const first = there === next ? next : Math.min(there, this.flushed) + 1;
     this.open(peer, [{ first, until: null }]).pump();
+    this.host.others.changed(peer.key);
     this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [peer.card.id] }, peer, peer);
   }
 
   override unsubscribe(subscription: Subscription): void {
     super.unsubscribe(subscription);
     const { peer } = subscription;
+    this.host.others.changed(encodeHex(peer.card.id));
     this.broadcast({ type: "PRESENCE", room: this.id, what: 0, ids: [peer.card.id] }, peer, peer);
   }
 
@@ -123,7 +125,11 @@ export class KeyFileLog extends RoomLog {
 
   /** Who else has joined by now; who holds the key, nobody can say. */
   caughtUp({ peer }: Subscription): void {
-    const joined = [...this.subscriptions].map((subscription) => subscription.peer.card.id);
+    const elsewhere = [...this.host.others.links()].filter(({ rooms }) => rooms.includes(this.key));
+    const joined = [
+      ...[...this.subscriptions].map((subscription) => subscription.peer.card.id),
+      ...elsewhere.map(({ id }) => id),
+    ];
     for (let i = 0; i < joined.length; i += maxListed) {
       peer.send({ type: "PRESENCE", room: this.id, what: 1, ids: joined.slice(i, i + maxListed) });
     }

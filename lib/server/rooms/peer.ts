@@ -48,6 +48,8 @@ export class Peer implements StreamPeer {
     rates: UserRates,
     /** The link's name in logs. */
     readonly session: string,
+    /** 16 bytes that tell this link of hers apart, where several servers share their rooms. */
+    readonly claim: Bytes,
   ) {
     this.key = encodeHex(card.id);
     this.rates = rates.of(this.key);
@@ -62,6 +64,8 @@ export class Peer implements StreamPeer {
     };
   }
 
+  /** Whether its claim has been proposed. */
+  isClaimed = false;
   /** Chunks of files that it has brought, and that are not written yet. */
   chunksComing = 0;
   /** Chunks of files that it wants. */

@@ -226,7 +226,7 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
   const info = () =>
     !room.isOpen || room.isBanned(peer.card.id)
       ? joinInfo.closed
-      : room.activePeers().length > 0
+      : room.activeMembers().length > 0
       ? joinInfo.asked
       : joinInfo.nobody;
   if (room.admissions.isWaiting(peer.card.id)) {
@@ -236,9 +236,7 @@ function onJoin(rooms: Rooms, peer: Peer, message: MessageOf<"JOIN">): void {
   if (peer.addressRates?.joins.take() === false) {
     return refuse(rooms, peer, ref, limited(rooms, peer, "join-burst"));
   }
-  proposeDone(rooms, peer, ref, { kind: "join", room: id, id: peer.card.id }, info, () => {
-    room.admissions.goOn();
-  });
+  proposeDone(rooms, peer, ref, { kind: "join", room: id, id: peer.card.id }, info);
 }
 
 /** What stands against one more member who asks for it. */
@@ -296,11 +294,7 @@ function onLeave(rooms: Rooms, peer: Peer, message: MessageOf<"LEAVE">): void {
     equals(known.id, leave.id) && known.epoch === leave.epoch && equals(known.signature, leave.signature)
   );
   if (isKnown) return answer(rooms, peer, { type: "DONE", ref, info: 0 });
-  proposeDone(rooms, peer, ref, { kind: "leave", room: id, leave }, () => 0, () => {
-    if (room.isGone) return;
-    room.broadcast({ type: "LEAVING", room: id, ...leave }, peer, peer);
-    room.admissions.newRound();
-  });
+  proposeDone(rooms, peer, ref, { kind: "leave", room: id, leave });
 }
 
 function onBoxPut(rooms: Rooms, peer: Peer, { ref, box }: MessageOf<"BOX_PUT">): void {
@@ -421,7 +415,9 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
     return refuseInStream(rooms, peer, ref, room, isIn ? "DENIED" : "NO_ROOM");
   }
   const outcome = room.judge(message, peer.key);
-  if (outcome) {
+  // What she has said just before may be on its way through the log that several servers share.
+  const isOnItsWay = rooms.isShared && outcome?.type === "refused" && outcome.code === "ORDER";
+  if (outcome && !isOnItsWay) {
     peer.work.spend(costOfSearch(Math.max(0, room.last - message.view.pos)));
     return answerJudged(rooms, peer, ref, room, outcome);
   }
@@ -429,7 +425,7 @@ function onSend(rooms: Rooms, peer: Peer, { ref, message: bytes }: MessageOf<"SE
     return refuseInStream(rooms, peer, ref, room, limited(rooms, peer, "sends-per-second"));
   }
   const kind = isKeyFile ? "key-file message" : "message";
-  const judged = { message, room, last: room.last, head: headOf(room) };
+  const judged = isOnItsWay ? undefined : { message, room, last: room.last, head: headOf(room) };
   rooms.proposeFor({ kind, bytes }, { own: { peer, ref }, judged }, (outcome) => {
     if (outcome.type !== "stored" || outcome.isRepeated) return answerJudged(rooms, peer, ref, room, outcome);
     const { pos } = outcome;

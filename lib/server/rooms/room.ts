@@ -20,7 +20,7 @@ import { encodeName } from "../../protocol/identity/name.ts";
 import { parsePrekey } from "../../protocol/identity/prekey.ts";
 import type { ErrorCode, Outcome } from "../store/journal.ts";
 import type { Stay, StoredLeave, StoredRoom } from "../store/store.ts";
-import { Admissions } from "./admissions.ts";
+import { type ActiveMember, Admissions } from "./admissions.ts";
 import { type CommitClaim, CommitTurns } from "./commit_turns.ts";
 import { messageBefore } from "./message_before.ts";
 import type { Peer } from "./peer.ts";
@@ -39,6 +39,10 @@ export class ServerRoom extends RoomLog {
   /** Who waits to be let in, and who is asked to do it. */
   readonly admissions: Admissions;
   #numbers = new Map<string, number>();
+  /** Somebody waits, or wants to go: members are asked once it is on disk. */
+  #isDoorNews = false;
+  /** Wishes to go that are on their way to the disk. */
+  #leavesToTell: StoredLeave[] = [];
   /** Ids in hex of those who waited when it ended. */
   #doorToTell: string[] = [];
 
@@ -53,6 +57,8 @@ export class ServerRoom extends RoomLog {
     super.reload(row);
     this.#head = null;
     this.#numbers.clear();
+    this.#leavesToTell = [];
+    this.#isDoorNews = false;
     this.#turns = null; // turns that came to nothing are not used up
     if (!this.isRetired) this.#doorToTell = []; // its end was undone
   }
@@ -263,7 +269,30 @@ export class ServerRoom extends RoomLog {
   applyLeave(leave: StoredLeave): Outcome {
     if (!this.mayLeave(leave)) return { type: "refused", code: "DENIED" };
     this.host.store.putLeave(this.id, leave);
+    this.#leavesToTell.push(leave);
+    this.#isDoorNews = true;
+    this.host.showsWithFlush(this);
     return { type: "done" };
+  }
+
+  /** Keeps a wish to be let in. Called by the journal's follower only. */
+  applyJoin(id: Bytes, timeMs: number): void {
+    this.admissions.applyJoin(id, timeMs);
+    this.#isDoorNews = true;
+    this.host.showsWithFlush(this);
+  }
+
+  override showFlushed(): void {
+    super.showFlushed();
+    if (!this.#isDoorNews || this.isGone) return;
+    this.#isDoorNews = false;
+    const leaves = this.#leavesToTell.splice(0);
+    for (const leave of leaves) {
+      const peer = this.host.peers.get(encodeHex(leave.id));
+      this.broadcast({ type: "LEAVING", room: this.id, ...leave }, peer, peer);
+    }
+    if (leaves.length > 0) this.admissions.newRound();
+    else this.admissions.goOn();
   }
 
   /** Whether a request to go is in its time. */
@@ -282,8 +311,9 @@ export class ServerRoom extends RoomLog {
     for (const member of commit.roster) {
       if (member.since !== commit.epoch) continue;
       const peer = this.host.peers.get(encodeHex(member.id));
-      if (!peer) continue;
+      if (!this.#isLinked(member)) continue;
       this.broadcast({ type: "PRESENCE", room: this.id, what: 1, ids: [member.id] }, peer);
+      if (!peer) continue;
       const stretch = { first: pos, until: null };
       const known = peer.subscriptions.get(this.key);
       const subscription = known ?? this.open(peer, []);
@@ -328,7 +358,7 @@ export class ServerRoom extends RoomLog {
 
   caughtUp(subscription: Subscription): void {
     const { peer } = subscription;
-    const linked = this.head.roster.filter((m) => this.host.peers.has(encodeHex(m.id))).map((m) => m.id);
+    const linked = this.head.roster.filter((member) => this.#isLinked(member)).map(({ id }) => id);
     for (let i = 0; i < linked.length; i += 255) {
       peer.send({ type: "PRESENCE", room: this.id, what: 1, ids: linked.slice(i, i + 255) });
     }
@@ -339,11 +369,27 @@ export class ServerRoom extends RoomLog {
   }
 
   /** Members with live streams, in order of the roster: who can be asked to commit. */
-  activePeers(): Peer[] {
-    return this.head.roster.flatMap((member) => {
-      const peer = this.host.peers.get(encodeHex(member.id));
-      return peer?.subscriptions.get(this.key)?.live ? [peer] : [];
+  activeMembers(): ActiveMember[] {
+    const { peers, others } = this.host;
+    return this.head.roster.flatMap(({ id }): ActiveMember[] => {
+      const peer = peers.get(encodeHex(id));
+      if (peer) return peer.subscriptions.get(this.key)?.live ? [{ id, peer }] : [];
+      return others.linkOf(encodeHex(id)) ? [{ id, peer: null }] : [];
     });
+  }
+
+  #isLinked({ id }: { readonly id: Bytes }): boolean {
+    const { peers, others } = this.host;
+    return peers.has(encodeHex(id)) || others.linkOf(encodeHex(id)) !== undefined;
+  }
+
+  /** Whether a member other than this one is linked to another server. */
+  #isHeardElsewhere(peer: Subscription["peer"]): boolean {
+    const { others } = this.host;
+    return !others.isAlone &&
+      this.head.roster.some(({ id }) =>
+        !equals(id, peer.card.id) && others.linkOf(encodeHex(id)) !== undefined
+      );
   }
 
   infoOf(peer: Subscription["peer"], { first, until }: Stretch): RoomInfo {
@@ -361,7 +407,8 @@ export class ServerRoom extends RoomLog {
     const stays = this.host.store.stays(this.id, peer.card.id);
     const end = last ?? (member ? this.flushed : stays.at(-1)?.until ?? 0);
     // Who is linked and in the roster has a stream.
-    const others = this.subscriptions.values().some((each) => each.peer !== peer && each.isForGood);
+    const others = this.subscriptions.values().some((each) => each.peer !== peer && each.isForGood) ||
+      this.#isHeardElsewhere(peer);
     return {
       room: this.id,
       kind: this.kind,

@@ -19,6 +19,7 @@ import {
 } from "../../protocol/group/history.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Limits } from "../limits.ts";
+import type { Others } from "../others.ts";
 import type { LogRecord, Outcome } from "../store/journal.ts";
 import {
   entryOverheadBytes,
@@ -49,6 +50,8 @@ export interface RoomHost {
   readonly events: ServerEvents;
   /** Everybody who is linked, by id in hex. */
   readonly peers: ReadonlyMap<string, Peer>;
+  /** Servers that share its rooms. */
+  readonly others: Others;
   /** The sender's address as members see it. */
   addressOf(id: Bytes): string;
   /** Signs where a room's history stands. @returns 64 bytes */

@@ -8,7 +8,7 @@ import { encodeHex } from "../../hex.ts";
 import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
-import { roomKinds } from "../../protocol/channel/link_messages.ts";
+import { closeReasons, roomKinds } from "../../protocol/channel/link_messages.ts";
 import { TransitSealer } from "../../protocol/channel/transit.ts";
 import type { SigningKey } from "../../crypto/ed25519.ts";
 import type { HistoryView } from "../../protocol/group/history.ts";
@@ -33,6 +33,7 @@ import { type BlobBytes, BlobsFailed } from "../blobs/blob_bytes.ts";
 import { BlobIndex } from "../blobs/blob_index.ts";
 import { Blobs } from "../blobs/blobs.ts";
 import { decodeSettings, encodeSettings, type Settings, settingsOf } from "../settings.ts";
+import { alone, type OtherLink, type Others } from "../others.ts";
 import { WorkBudget } from "../work_budget.ts";
 import type { RoomHost, RoomLog } from "./room_log.ts";
 import type { StreamPeer } from "./subscription.ts";
@@ -73,6 +74,8 @@ export interface RoomsParts {
   readonly retention?: Retention;
   /** Where chunks of files are kept; without it there are no files. */
   readonly blobBytes?: BlobBytes | null;
+  /** Servers that share its rooms; none by default. */
+  readonly others?: Others;
   /** Addresses, as limits count them, of proxies: behind one are many people. */
   readonly proxies?: ReadonlySet<string>;
 }
@@ -90,6 +93,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   /** Where others reach it, as an invite begins; empty when nobody has said. */
   readonly place: string;
   readonly peers = new Map<string, Peer>();
+  readonly others: Others;
   /** How fast each user may talk, by id in hex: reconnecting does not fill a bucket. */
   readonly rates: UserRates;
   readonly bans: Bans;
@@ -117,6 +121,10 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   #expiring = new Set<RoomLog>();
   #transitKeys = 0;
   #mixed: Bytes = new Uint8Array(32);
+  /** Links of each identity that are here or on their way in, and the claim of the newest one anywhere; by id in hex. */
+  #links = new Map<string, { count: number; newest: Bytes }>();
+  /** Ids in hex of those who have come in elsewhere, or again. */
+  #replacedLinks = new Set<string>();
   #cancelExpire: () => void;
   #isStopped = false;
   #isSweeping = false;
@@ -132,6 +140,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
       events: this.events,
       showAddresses: this.showAddresses = false,
       place: this.place = "",
+      others: this.others = alone,
     } = parts);
     this.limits = { ...parts.limits };
     this.retention = { filesSeconds: defaultFilesSeconds, ...parts.retention ?? defaultRetention };
@@ -366,6 +375,68 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     if (noted && !equals(noted, own)) await this.propose({ kind: "settings", settings: this.ownSettings });
   }
 
+  // ---- links at several servers
+
+  /**
+   * An identity comes in: whatever link she has, here or elsewhere, is over. One server needs no record for it.
+   *
+   * @returns whether it can be recorded now
+   */
+  async claimLink(peer: Peer): Promise<boolean> {
+    if (this.others.isAlone) return true;
+    const links = this.#links.get(peer.key) ?? { count: 0, newest: peer.claim };
+    this.#links.set(peer.key, { count: links.count + 1, newest: peer.claim });
+    peer.isClaimed = true;
+    return (await this.propose({ kind: "link", id: peer.card.id, link: peer.claim })).type === "done";
+  }
+  /** Whether no newer link of the same identity has been recorded. */
+  isNewestLink(peer: Peer): boolean {
+    const links = this.#links.get(peer.key);
+    return links === undefined || equals(links.newest, peer.claim);
+  }
+  linked(id: Bytes, link: Bytes): void {
+    const key = encodeHex(id);
+    const links = this.#links.get(key);
+    if (!links) return; // nobody of that id is here, or on her way in
+    links.newest = link;
+    this.#replacedLinks.add(key);
+  }
+  #endReplacedLinks(): void {
+    for (const key of this.#replacedLinks) {
+      const peer = this.peers.get(key);
+      if (peer && !this.isNewestLink(peer)) peer.link.close(closeReasons.replaced);
+    }
+    this.#replacedLinks.clear();
+  }
+  /** A link is over that was, or wanted to be, in. */
+  forgetLink(peer: Peer): void {
+    const links = peer.isClaimed ? this.#links.get(peer.key) : undefined;
+    if (links && --links.count === 0) this.#links.delete(peer.key);
+  }
+
+  putOutBanned(): void {
+    for (const { card: { name }, from, link } of this.peers.values()) {
+      if (this.bans.has(name, from)) link.close(closeReasons.putOut);
+    }
+  }
+
+  /** Somebody's link at another server has come, gone, or joined or left key-file rooms. */
+  changedElsewhere(id: Bytes, before: OtherLink | undefined, now: OtherLink | undefined): void {
+    const key = encodeHex(id);
+    const tell = (room: RoomLog | undefined, what: 0 | 1) =>
+      room?.broadcast({ type: "PRESENCE", room: room.id, what, ids: [id] }, this.peers.get(key));
+    const isHere = this.peers.has(key);
+    if (!isHere && (before === undefined) !== (now === undefined)) {
+      for (const room of this.store.roomsOf(id)) tell(this.get(room), now ? 1 : 0);
+    }
+    for (const room of now?.rooms ?? []) {
+      if (!before?.rooms.includes(room)) tell(this.#keyFileRooms.get(room), 1);
+    }
+    for (const room of before?.rooms ?? []) {
+      if (!now?.rooms.includes(room)) tell(this.#keyFileRooms.get(room), 0);
+    }
+  }
+
   appended(history: Bytes): void {
     for (let i = 0; i < history.length; i++) this.#mixed[i] ^= history[i];
   }
@@ -385,6 +456,10 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     return this.parts.journal.isFailing;
   }
 
+  /** Whether changes come about a while after they were proposed, among those of other servers. */
+  get isShared(): boolean {
+    return this.parts.journal.isShared;
+  }
   /** Whether changes wait because the log that orders them cannot be reached. */
   get isLogAway(): boolean {
     return this.parts.journal.isAway;
@@ -408,6 +483,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     const rooms = [...this.#showing];
     this.#showing.clear();
     for (const room of rooms) this.#guard(() => room.showFlushed());
+    if (this.#replacedLinks.size > 0) this.#guard(() => this.#endReplacedLinks());
     this.blobs.flushed();
   }
 
@@ -471,7 +547,9 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   }
 
   addressOf(id: Bytes): string {
-    return this.showAddresses ? this.peers.get(encodeHex(id))?.address ?? "" : "";
+    if (!this.showAddresses) return "";
+    const key = encodeHex(id);
+    return (this.peers.get(key) ?? this.others.linkOf(key))?.address ?? "";
   }
   newTransitKey(room: Bytes): TransitSealer {
     return new TransitSealer(room, ++this.#transitKeys, this.parts.random(32));

@@ -68,6 +68,8 @@ export type LogRecord =
     readonly runId: Bytes;
     readonly settings: Settings;
   }
+  /** An identity comes in, to one of several servers: whatever link she has had is over. @param link 16 bytes that tell it apart */
+  | { readonly kind: "link"; readonly id: Bytes; readonly link: Bytes }
   /** From here on records are applied by these. */
   | { readonly kind: "settings"; readonly settings: Settings };
 
@@ -116,6 +118,8 @@ export interface Journal {
   barrier(): Promise<boolean>;
   /** Whether the last attempt to keep something failed. */
   readonly isFailing: boolean;
+  /** Whether changes come about a while after they were proposed, among those of other servers. */
+  readonly isShared: boolean;
   /** Whether changes wait because the log that orders them cannot be reached. */
   readonly isAway: boolean;
   /** Waits until all is applied that anybody has been shown before this call. @returns false: that cannot be known now */

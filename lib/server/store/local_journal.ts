@@ -42,6 +42,7 @@ export class LocalJournal implements Journal {
   get isFailing(): boolean {
     return this.#isFailing;
   }
+  readonly isShared = false;
   readonly isAway = false;
   caughtUp(): Promise<boolean> {
     return Promise.resolve(true);

@@ -48,6 +48,7 @@ const kinds = {
   note: 20,
   begin: 21,
   settings: 22,
+  link: 23,
 } as const satisfies Record<LogRecord["kind"], number>;
 const names = new Map<number, LogRecord["kind"]>(
   Object.entries(kinds).map(([name, number]) => [number, name as LogRecord["kind"]]),
@@ -108,6 +109,8 @@ export function encodeRecord(record: LogRecord): Bytes {
       return w.vec16(utf8(record.key)).vec32(record.value).done();
     case "begin":
       return w.raw(record.server).raw(record.runId).vec32(encodeSettings(record.settings)).done();
+    case "link":
+      return w.raw(record.id).raw(record.link).done();
     case "settings":
       return w.vec32(encodeSettings(record.settings)).done();
   }
@@ -173,6 +176,8 @@ function fieldsOf(kind: LogRecord["kind"], r: Reader): LogRecord {
       return { kind, key: decodeUtf8(r.vec16()), value: r.vec32() };
     case "begin":
       return { kind, server: r.take(32), runId: r.take(16), settings: decodeSettings(r.vec32()) };
+    case "link":
+      return { kind, id: r.take(32), link: r.take(16) };
     case "settings":
       return { kind, settings: decodeSettings(r.vec32()) };
   }

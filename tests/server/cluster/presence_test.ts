@@ -1,0 +1,117 @@
+/** Who is where, and what operators and sign-ins ask of other servers: three servers on a real NATS. */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { exitCodes } from "../../../lib/errors.ts";
+import { Console } from "../../../lib/server/operator/console.ts";
+import { type ClusterServer, serverOn } from "../../fakes/cluster.ts";
+import { hasNats, Nats } from "../../fakes/nats.ts";
+import { test } from "../../fakes/test.ts";
+import { until } from "../../fakes/until.ts";
+import type { World } from "../../fakes/world.ts";
+
+function clusterTest(
+  name: string,
+  act: (nats: Nats, servers: ClusterServer[], worlds: World[]) => Promise<void>,
+): void {
+  test({ name, ignore: !hasNats, sanitizeOps: false, sanitizeResources: false }, async () => {
+    const nats = await Nats.start();
+    const servers: ClusterServer[] = [];
+    try {
+      for (const place of ["chat://a:1", "chat://b:1", "chat://c:1"]) {
+        servers.push(await serverOn(nats, { place }));
+      }
+      await act(nats, servers, servers.map(({ world }) => world));
+      assertEquals(servers.flatMap(({ stopped }) => stopped), []);
+    } finally {
+      for (const { world } of servers) await world.close();
+      await nats.close();
+    }
+  });
+}
+
+const consoleOf = ({ server }: World) =>
+  new Console({ server, invite: (room) => `invite ${room}`, now: () => Date.now() });
+const says = async (world: World, line: string) => {
+  const { lines, later } = consoleOf(world).enter(line);
+  return [...lines, ...await later ?? []].join("\n");
+};
+const seesElsewhere = (world: World, count: number) =>
+  until("presence", () => [...world.server.rooms.others.links()].length === count);
+
+clusterTest(
+  "a newcomer at one server is let in at once by a member at another; who comes and goes is told everywhere",
+  async (_, __, [a, b]) => {
+    const ira = await a.enter("ira");
+    await seesElsewhere(b, 1);
+    const dana = await b.enter("dana");
+    await ira.view.until((event) => event.type === "added" && event.who === "dana");
+    assertEquals(dana.view.notices.filter((text) => text.includes("by yourself")), []);
+    dana.view.type("/who");
+    await until("listed", () => dana.view.answers.length > 0);
+    assertEquals(dana.view.answers.join("\n").match(/away/g), null);
+    ira.chat.quit();
+    await ira.done;
+    await until(
+      "gone",
+      () => dana.view.events.some((event) => event.type === "presence" && event.who === "ira" && !event.here),
+    );
+  },
+);
+
+clusterTest("WHO, STATS, NOTICE, KICK and BAN reach all servers", async (_, __, [a, b, c]) => {
+  const ira = await a.enter("ira");
+  const dana = await b.enter("dana");
+  await seesElsewhere(c, 2);
+  const who = await says(c, "WHO");
+  for (const part of ["ira", "at chat://a:1", "dana"]) assertStringIncludes(who, part);
+  assertStringIncludes(await says(a, "STATS"), "1 connected");
+  assertStringIncludes(await says(c, "NOTICE tea at four"), "Shown to 2 people");
+  await Promise.all(
+    [ira, dana].map(({ view }) =>
+      until("told", () => view.notices.some((text) => text.includes("tea at four")))
+    ),
+  );
+  assertStringIncludes(await says(c, "KICK ira"), "put out at");
+  const error = await ira.done as Error & { exitCode: number };
+  assertEquals(error.exitCode, exitCodes.login);
+  assertStringIncludes(await says(c, "KICK nobody"), "not connected");
+  assertStringIncludes(await says(c, "BAN dana"), "put out: dana at");
+  assertEquals((await dana.done as Error & { exitCode: number }).exitCode, exitCodes.login);
+  const again = await b.join("dana");
+  assertEquals((await again.done as Error & { exitCode: number }).exitCode, exitCodes.login);
+});
+
+clusterTest(
+  "whoever comes in elsewhere ends the link before, and is not let in twice",
+  async (_, __, [a, b]) => {
+    const first = await a.enter("ira");
+    await seesElsewhere(b, 1);
+    // The same identity from another machine: its profile holds the same keys.
+    const second = await b.enter("ira");
+    const error = await first.done as Error & { exitCode: number };
+    assertStringIncludes(error.message, "has connected from elsewhere");
+    await until("one link", () => a.server.linked === 0 && b.server.linked === 1);
+    second.view.type("still here");
+    await second.view.hears("ira: still here");
+  },
+);
+
+clusterTest(
+  "a server that ends says so; one that is gone without a word is forgotten, with its people",
+  async (_, servers, [a, b, c]) => {
+    const dana = await b.enter("dana");
+    const ira = await a.enter("ira");
+    await dana.view.until((event) => event.type === "added" && event.who === "ira");
+    await seesElsewhere(b, 1);
+    assertEquals(servers[2].cluster.others.servers().length, 2);
+    await c.server.stop();
+    await until("c said goodbye", () => servers[0].cluster.others.servers().length === 1);
+    const gone = a.server.stop();
+    await until(
+      "she is gone",
+      () => dana.view.events.some((event) => event.type === "presence" && event.who === "ira" && !event.here),
+    );
+    await gone;
+    ira.chat.quit();
+  },
+);
