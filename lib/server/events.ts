@@ -50,6 +50,10 @@ export type ServerEvent =
   | { type: "log away" }
   /** It can be reached again. */
   | { type: "log back" }
+  /** A snapshot of what several servers share was taken. */
+  | { type: "snapshot"; seq: number; bytes: number }
+  /** It could not be: the log keeps what it has. */
+  | { type: "snapshot failed"; error: Error }
   /** The accounts cannot be used: new logins are told to try again, linked users stay. */
   | { type: "accounts failed"; error: ChatError }
   /** They can be used again. */

@@ -18,21 +18,22 @@ export interface ClusterServer {
   readonly stopped: Error[];
 }
 
-/** Starts one more. @param identity whose key it has */
+/** Starts one more. @param of a world whose server has been stopped: its directory, port and people stay */
 export async function serverOn(
   nats: Nats,
-  options: ServerOptions & { identity?: string } = {},
+  options: ServerOptions = {},
+  of?: World,
 ): Promise<ClusterServer> {
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const stopped: Error[] = [];
   let cluster: Cluster;
   const { identity } = await person(options.identity ?? "server");
-  const world = await World.open({
+  const all: ServerOptions = {
     ...options,
     cluster: async (world, defer) => {
       cluster = await Cluster.open({
         nats: { servers: [nats.address], tls: null, isUnsafe: false },
-        openView: () => world.openStore(),
+        path: world.storePath,
         server: identity.id,
         name: options.place ?? "a server",
         settings: settingsOf(limits, options.retention ?? defaultRetention),
@@ -45,7 +46,9 @@ export async function serverOn(
       });
       return cluster;
     },
-  });
+  };
+  if (of) await of.startServer(all);
+  const world = of ?? await World.open(all);
   return {
     world,
     get cluster() {

@@ -11,6 +11,8 @@ import {
 /** What all servers share. */
 export class MemoryLog {
   readonly entries: LogEntry[] = [];
+  /** The first that was not purged. */
+  first = 1;
   #ids = new Set<string>();
   timeMs = 1_800_000_000_000;
   /** It takes what comes, or does, and does not say so, or cannot be reached. */
@@ -49,12 +51,16 @@ export class MemoryLogEnd implements SharedLog {
   async read(seq: number): Promise<LogEntry | null> {
     await Promise.resolve();
     if (this.isAway) throw new LogAway("away");
-    return this.log.entries[seq - 1] ?? null;
+    return seq < this.log.first ? null : this.log.entries[seq - 1] ?? null;
   }
   async range() {
     await Promise.resolve();
     if (this.isAway) throw new LogAway("away");
-    return { first: 1, last: this.log.entries.length };
+    return { first: this.log.first, last: this.log.entries.length, bytes: 0 };
+  }
+  async purge(upTo: number) {
+    await Promise.resolve();
+    this.log.first = upTo + 1;
   }
   redials = 0;
   redial(): void {

@@ -97,6 +97,11 @@ export class World {
   #options: ServerOptions = {};
   #stores = 0;
 
+  /** Somebody of another world comes here, with her profile there. */
+  async elsewhereWith(from: World, name: string): Promise<Client> {
+    return await from.enter(name, { port: this.port });
+  }
+
   /** Another machine, whose people join the same server; close it before. */
   elsewhere(): World {
     const other = new World();

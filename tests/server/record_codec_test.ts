@@ -57,7 +57,7 @@ const records: { readonly [Kind in LogRecord["kind"]]: fc.Arbitrary<Record<strin
   "blob at": fc.record({ id: file, next: u32 }),
   "blob drop": fc.record({ id: file }),
   note: fc.record({ key: text, value: some }),
-  begin: fc.record({ server: id, runId: file, settings }),
+  begin: fc.record({ server: id, runId: file, settings, hasBase: fc.boolean() }),
   settings: fc.record({ settings }),
   link: fc.record({ id, link: file }),
 };

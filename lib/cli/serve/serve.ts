@@ -111,7 +111,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     const early = nats ? null : listen(host, port, tls, process);
     const cluster = nats && await openCluster({
       nats,
-      openView: () => new SqliteStore(join(dir, "rooms.db"), process.random),
+      path: join(dir, "rooms.db"),
       server: identity.id,
       name: hostPort(place.host === "HOST" ? host : place.host, place.port),
       settings: settingsOf(limits, retention),

@@ -9,13 +9,15 @@ import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Settings } from "../settings.ts";
-import type { SqliteStore } from "../store/sqlite.ts";
+import { SqliteStore } from "../store/sqlite.ts";
 import { joinLog } from "./join_log.ts";
 import { dialNats, faultsOf, type NatsOptions, nodesOf } from "./nats_connection.ts";
 import { NatsLog } from "./nats_log.ts";
 import { Presence } from "./presence.ts";
 import { appliedOf, SharedJournal } from "./shared_journal.ts";
 import { LogAway } from "./shared_log.ts";
+import { SnapshotKeeper } from "./snapshot_keeper.ts";
+import { Snapshots } from "./snapshots.ts";
 
 /** As many nodes as keep each entry, if there are so many. */
 const replicas = 3;
@@ -25,8 +27,8 @@ const againMs = 500;
 export interface ClusterParts {
   /** Where NATS is. */
   readonly nats: NatsOptions;
-  /** Opens this server's view. @throws StoreFailed */
-  openView(): SqliteStore;
+  /** The file of this server's view. */
+  readonly path: string;
   /** The id of the server's key. */
   readonly server: Bytes;
   /** This server's name for people: where it can be reached. */
@@ -56,6 +58,8 @@ export class Cluster {
     readonly journal: SharedJournal,
     /** Who is where. */
     readonly others: Presence,
+    /** Takes snapshots. */
+    readonly keeper: SnapshotKeeper,
     private readonly log: NatsLog,
   ) {}
 
@@ -73,13 +77,14 @@ export class Cluster {
         clock,
         fault: parts.fault,
       });
-      const view = parts.openView();
-      try {
-        await whileAway(clock, () => joinLog({ log, store: view, server, settings, random }));
-      } catch (error) {
-        view.close();
-        throw error;
-      }
+      const snapshots = await Snapshots.open(connection, replicasOf(connection));
+      const { path } = parts;
+      const open = () => new SqliteStore(path, random, true);
+      const view = await whileAway(
+        clock,
+        () => joinLog({ log, path, open, snapshots, server, settings, random }),
+      );
+      const keeper = new SnapshotKeeper({ log, snapshots, path, clock, random, events });
       const run = random(16);
       const journal: SharedJournal = new SharedJournal({
         log,
@@ -89,7 +94,10 @@ export class Cluster {
         events,
         defer,
         stop: (error) => parts.stop(error),
-        closing: () => others.close(),
+        closing: () => {
+          keeper.close();
+          return others.close();
+        },
       });
       const others = new Presence({
         connection,
@@ -100,11 +108,16 @@ export class Cluster {
         heard: (by, standing) => journal.hear(by, standing),
         fault: parts.fault,
       });
-      return new Cluster(view, journal, others, log);
+      return new Cluster(view, journal, others, keeper, log);
     } catch (error) {
       await connection.close();
       throw error;
     }
+  }
+
+  /** Which entries the log has. @throws LogAway */
+  range(): Promise<{ readonly first: number; readonly last: number }> {
+    return this.log.range();
   }
 
   /** How many entries this server has not applied yet. */

@@ -1,21 +1,27 @@
 /**
  * JoinLog: what a server makes sure of before it follows a shared log: that it has the key of those who share it, that
- * its view is of this log, and that it is not further than the log itself. A log that nobody has begun is begun.
+ * its view is of this log, and that it is not further than the log itself. A log that nobody has begun is begun, with the
+ * rooms that this server had alone; who has no view, or an old one, begins with a snapshot.
  */
 
 import { equals } from "@std/bytes/equals";
+import { dirname } from "@std/path";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { fingerprint } from "../../crypto/identity.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
+import { encodeHex } from "../../hex.ts";
+import { syncDirectory } from "../../storage/private_file.ts";
 import { beginNote } from "../rooms/apply.ts";
 import type { Settings } from "../settings.ts";
 import { decodeRecord, encodeRecord } from "../store/record_codec.ts";
 import type { LogRecord } from "../store/journal.ts";
-import type { Store } from "../store/store.ts";
+import type { SqliteStore } from "../store/sqlite.ts";
+import { copyView } from "./copy_view.ts";
 import { decodeGathered, encodeGathered } from "./log_entry.ts";
 import { appliedOf } from "./shared_journal.ts";
-import type { SharedLog } from "./shared_log.ts";
+import { LogAway, type SharedLog } from "./shared_log.ts";
+import type { Snapshot, Snapshots } from "./snapshots.ts";
 import { beginning } from "./standing.ts";
 
 /** Whoever begins at the same time begins the same log. */
@@ -24,15 +30,16 @@ const beginId = "begin";
 /** The view and the log do not belong together. */
 export class LogRefused extends ChatError {}
 
-/** A view, as far as this file needs it. */
-export type JoiningStore = Pick<Store, "note" | "rooms" | "runId"> & { adoptRun(runId: Bytes): void };
-
 /** What is joined, and as whom. */
 export interface Joining {
   /** The log. */
   readonly log: SharedLog;
-  /** This server's view. */
-  readonly store: JoiningStore;
+  /** The file of this server's view, there or not. */
+  readonly path: string;
+  /** Opens it, and makes it if it is not there. @throws StoreFailed */
+  open(): SqliteStore;
+  /** What others have kept of it. */
+  readonly snapshots: Pick<Snapshots, "all" | "base" | "putBase" | "fetch">;
   /** The id of this server's key. */
   readonly server: Bytes;
   /** Those with which a new log begins. */
@@ -42,38 +49,122 @@ export interface Joining {
 }
 
 /**
- * Joins. The view has the log's run id after it.
+ * Joins.
  *
- * @throws LogRefused, LogAway, StoreFailed, UnknownRecord
+ * @returns this server's view, from which it follows the log
+ * @throws LogRefused, LogAway, StoreFailed, UnknownRecord, and what fetching a snapshot does
  */
-export async function joinLog({ log, store, server, settings, random }: Joining): Promise<void> {
-  const begun = store.note(beginNote);
-  const range = await log.range();
-  if (begun) {
-    checkKey(begun.slice(0, 32), server);
-    return checkView(appliedOf(store)!.seq, range);
+export async function joinLog(joining: Joining): Promise<SqliteStore> {
+  const view = joining.open();
+  try {
+    return await (view.note(beginNote) ? goOn(joining, view) : begin(joining, view));
+  } catch (error) {
+    if (!view.isClosed) view.close();
+    throw error;
   }
-  if (store.rooms().length > 0) {
+}
+
+/** With a view that has followed the log before. */
+async function goOn(joining: Joining, view: SqliteStore): Promise<SqliteStore> {
+  const { log, server, snapshots } = joining;
+  const { first, last } = await log.range();
+  checkKey(view.note(beginNote)!.slice(0, 32), server);
+  const { seq } = appliedOf(view)!;
+  if (seq > last) {
+    throw new LogRefused(
+      `This server has seen ${seq} entries of the log, and it has only ${last}: it is an old copy, or another log`,
+      "if NATS was put back from a copy, read about that in the page about servers first; nobody may serve from it as it is",
+    );
+  }
+  if (seq + 1 >= first) return view;
+  const [newest] = await snapshots.all();
+  if (!newest || newest.seq + 1 < first) throw nothingToGoOnFrom(first);
+  return checked(joining, await replaced(joining, view, newest));
+}
+
+/** With a view that has followed no log yet. */
+async function begin(joining: Joining, view: SqliteStore): Promise<SqliteStore> {
+  const { log, server, settings, random, snapshots } = joining;
+  const hasBase = view.rooms().length > 0;
+  const before = await log.range();
+  if (before.last === 0) {
+    const runId = hasBase ? view.runId : random(16);
+    if (hasBase) await putBase(joining, runId);
+    const record: LogRecord = { kind: "begin", server, runId, settings, hasBase };
+    const entry = { proposer: random(16), n: 0, standing: beginning, records: [encodeRecord(record)] };
+    await log.append(beginId, encodeGathered(entry));
+  }
+  const { first } = await log.range();
+  const begun = first === 1 ? await beginningOf(log) : null;
+  if (begun) checkKey(begun.server, server);
+  if (hasBase) {
+    if (begun?.hasBase && equals(begun.runId, view.runId)) return view;
     throw new LogRefused(
       "The data directory has rooms that are not of this cluster",
       "give another one with --data, or move rooms.db out of it: a server of a cluster makes its own from the log",
     );
   }
-  if (range.last === 0) {
-    const record: LogRecord = { kind: "begin", server, runId: random(16), settings };
-    const entry = { proposer: random(16), n: 0, standing: beginning, records: [encodeRecord(record)] };
-    await log.append(beginId, encodeGathered(entry));
+  const [newest] = await snapshots.all();
+  if (newest && newest.seq + 1 >= first) return checked(joining, await replaced(joining, view, newest));
+  if (!begun) throw nothingToGoOnFrom(first);
+  if (begun.hasBase) {
+    const base = await snapshots.base(encodeHex(begun.runId));
+    if (!base) throw nothingToGoOnFrom(first);
+    return await replaced(joining, view, base);
   }
-  const first = await log.read(1);
-  const record = first && decodeRecord(decodeGathered(first.data).records[0]);
-  if (record?.kind !== "begin") {
-    throw new LogRefused(
-      "The log does not begin with its beginning",
-      "wait until all nodes of NATS are there, and try again; a stream CHAT of another program must go elsewhere",
-    );
+  view.adoptRun(begun.runId);
+  return view;
+}
+
+async function beginningOf(log: SharedLog): Promise<LogRecord & { kind: "begin" }> {
+  const entry = await log.read(1);
+  if (!entry) throw new LogAway("the first entry is not at this node yet");
+  const record = decodeRecord(decodeGathered(entry.data).records[0]);
+  if (record.kind === "begin") return record;
+  throw new LogRefused(
+    "The log does not begin with its beginning",
+    "a stream CHAT of another program must go elsewhere: give the servers an account of their own in NATS",
+  );
+}
+
+/** What this server had alone goes on with all others. */
+async function putBase({ path, snapshots }: Joining, runId: Bytes): Promise<void> {
+  const copy = `${path}.base`;
+  await Deno.remove(copy).catch(() => {});
+  try {
+    await copyView(path, copy, beginNote);
+    await snapshots.putBase(copy, encodeHex(runId));
+  } finally {
+    await Deno.remove(copy).catch(() => {});
   }
-  checkKey(record.server, server);
-  store.adoptRun(record.runId);
+}
+
+/** Puts a snapshot in place of a view; the one before stays beside it until the next time. */
+async function replaced(
+  { path, open, snapshots }: Joining,
+  view: SqliteStore,
+  snapshot: Snapshot,
+): Promise<SqliteStore> {
+  const fresh = `${path}.new`;
+  await snapshots.fetch(snapshot, fresh);
+  view.close();
+  await Deno.rename(path, `${path}.old`);
+  for (const rest of ["-wal", "-shm"]) await Deno.remove(path + rest).catch(() => {});
+  await Deno.rename(fresh, path);
+  syncDirectory(dirname(path));
+  return open();
+}
+
+function checked({ server }: Joining, view: SqliteStore): SqliteStore {
+  checkKey(view.note(beginNote)!.slice(0, 32), server);
+  return view;
+}
+
+function nothingToGoOnFrom(first: number): LogRefused {
+  return new LogRefused(
+    `The log begins at entry ${first}, and there is no snapshot to go on from`,
+    "put back the bucket CHAT_SNAP of NATS from a copy, or begin with the rooms.db of another server",
+  );
 }
 
 function checkKey(theirs: Bytes, own: Bytes): void {
@@ -85,19 +176,4 @@ function checkKey(theirs: Bytes, own: Bytes): void {
     "bring server_private_key.pem of one of them into this data directory, as a file; or give the right --data",
     exitCodes.trust,
   );
-}
-
-function checkView(applied: number, { first, last }: { first: number; last: number }): void {
-  if (applied > last) {
-    throw new LogRefused(
-      `This server has seen ${applied} entries of the log, and it has only ${last}: it is an old copy, or another log`,
-      "if NATS was put back from a copy, read about that in the page about servers first; nobody may serve from it as it is",
-    );
-  }
-  if (applied + 1 < first) {
-    throw new LogRefused(
-      `The log begins at entry ${first}, and this server's view ends at ${applied}`,
-      "move rooms.db out of the data directory: it is made anew from a snapshot",
-    );
-  }
 }

@@ -104,10 +104,18 @@ export class NatsLog implements SharedLog {
     }
   }
 
-  async range(): Promise<{ first: number; last: number }> {
+  async range(): Promise<{ first: number; last: number; bytes: number }> {
     try {
       const { state } = await this.manager.streams.info(stream);
-      return { first: state.first_seq, last: state.last_seq };
+      return { first: state.first_seq, last: state.last_seq, bytes: state.bytes };
+    } catch (error) {
+      throw new LogAway((error as Error).message);
+    }
+  }
+
+  async purge(upTo: number): Promise<void> {
+    try {
+      await this.manager.streams.purge(stream, { seq: upTo + 1 });
     } catch (error) {
       throw new LogAway((error as Error).message);
     }

@@ -1,7 +1,7 @@
 /** NatsNames: streams and subjects of ours in NATS. A user of it needs rights to these, and to nothing else. */
 
 /** Streams and buckets. */
-export const streams = { log: "CHAT" } as const;
+export const streams = { log: "CHAT", snapshots: "CHAT_SNAP" } as const;
 
 /** Subjects. */
 export const subjects = {

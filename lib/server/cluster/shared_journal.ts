@@ -28,7 +28,8 @@ const againMs = 500;
 const rereadMs = 1_000;
 /** An entry that has not come back for so long: the log is away, and is dialled anew. */
 const overdueMs = 6_000;
-const appliedNote = "log";
+/** Under which a view notes how far it has come. */
+export const logNote = "log";
 
 /** How far a view has come. */
 export interface Applied extends Standing {
@@ -38,7 +39,7 @@ export interface Applied extends Standing {
 
 /** What a view's store says of it; null: it has applied nothing of any log. */
 export function appliedOf(store: Pick<Store, "note">): Applied | null {
-  const note = store.note(appliedNote);
+  const note = store.note(logNote);
   if (!note) return null;
   const r = new Reader(note);
   return { seq: r.u64(), records: r.u64(), digest: r.take(digestBytes) };
@@ -258,7 +259,7 @@ export class SharedJournal implements Journal, LogReader {
       outcomes = all.length === 0 ? [] : this.#follower!.apply(this.#records + 1, timeMs, all);
       standing = nextStanding(this.#standing, seq, outcomes, this.#follower!.mixed());
       const count = this.#records + all.length;
-      store.putNote(appliedNote, new Writer(32).u64(seq).u64(count).raw(standing.digest).done());
+      store.putNote(logNote, new Writer(32).u64(seq).u64(count).raw(standing.digest).done());
       this.#records = count;
     } catch (error) {
       if (error instanceof StoreFailed) return this.#undo(error);

@@ -34,8 +34,10 @@ export interface SharedLog {
   follow(seq: number, reader: LogReader): void;
   /** One entry; null when it is not there: never was, or was purged. @throws LogAway */
   read(seq: number): Promise<LogEntry | null>;
-  /** The first and the last entry that are there; a log that is empty ends before it begins. @throws LogAway */
-  range(): Promise<{ readonly first: number; readonly last: number }>;
+  /** The first and the last entry that are there, and what all weigh; an empty log ends before it begins. @throws LogAway */
+  range(): Promise<{ readonly first: number; readonly last: number; readonly bytes: number }>;
+  /** Takes entries away, up to and with this one: a snapshot has them. @throws LogAway */
+  purge(upTo: number): Promise<void>;
   /** Nothing that was appended comes back: the way to it is made anew. */
   redial(): void;
   /** Whether it can be reached. */

@@ -141,6 +141,10 @@ function describe(event: ServerEvent): [LogLevel, string, Fields] {
       return ["error", "log-away", {}];
     case "log back":
       return ["warn", "log-back", {}];
+    case "snapshot":
+      return ["info", "snapshot", { seq: event.seq, bytes: event.bytes }];
+    case "snapshot failed":
+      return ["warn", "snapshot-failed", { message: sanitizeLine(event.error.message) }];
     case "operator":
       return ["info", "operator", { word: event.word }];
     case "bug":

@@ -54,6 +54,10 @@ export class Status implements ServerEvents {
         );
       case "log back":
         return this.print("[+] The log can be reached again");
+      case "snapshot failed":
+        return this.print(
+          `[!] No snapshot could be taken, so the log keeps all it has: ${sanitizeLine(event.error.message)}`,
+        );
       case "accounts failed":
         this.#trouble(event.error);
         return this.print("[!] Whoever wants in is told to try again; whoever is in stays");

@@ -196,6 +196,8 @@ export function applyRecord(
       if (store.note(beginNote)) return refused("CONFLICT");
       store.putNote(beginNote, concat(record.server, record.runId));
       state.settle(record.settings);
+      // The chunks of files that one of them had alone are on its disk, where the others cannot read them.
+      for (const { id } of [...state.blobs.index.all()]) state.blobs.index.applyDrop(id);
       return done;
     case "settings":
       state.settle(record.settings);

@@ -67,6 +67,8 @@ export type LogRecord =
     readonly server: Bytes;
     readonly runId: Bytes;
     readonly settings: Settings;
+    /** Whether it goes on from what one of them had alone. */
+    readonly hasBase: boolean;
   }
   /** An identity comes in, to one of several servers: whatever link she has had is over. @param link 16 bytes that tell it apart */
   | { readonly kind: "link"; readonly id: Bytes; readonly link: Bytes }

@@ -108,7 +108,9 @@ export function encodeRecord(record: LogRecord): Bytes {
     case "note":
       return w.vec16(utf8(record.key)).vec32(record.value).done();
     case "begin":
-      return w.raw(record.server).raw(record.runId).vec32(encodeSettings(record.settings)).done();
+      return w.raw(record.server).raw(record.runId).vec32(encodeSettings(record.settings)).u8(
+        record.hasBase ? 1 : 0,
+      ).done();
     case "link":
       return w.raw(record.id).raw(record.link).done();
     case "settings":
@@ -175,7 +177,13 @@ function fieldsOf(kind: LogRecord["kind"], r: Reader): LogRecord {
     case "note":
       return { kind, key: decodeUtf8(r.vec16()), value: r.vec32() };
     case "begin":
-      return { kind, server: r.take(32), runId: r.take(16), settings: decodeSettings(r.vec32()) };
+      return {
+        kind,
+        server: r.take(32),
+        runId: r.take(16),
+        settings: decodeSettings(r.vec32()),
+        hasBase: flag(r),
+      };
     case "link":
       return { kind, id: r.take(32), link: r.take(16) };
     case "settings":

@@ -140,6 +140,8 @@ type Row = Record<string, unknown>;
 export class SqliteStore implements Store {
   readonly memoryOnly = false;
   runId: Bytes;
+  /** Nothing more is read or written. */
+  isClosed = false;
   #db: DatabaseSync;
   #statements = new Map<string, StatementSync>();
   #open = false;
@@ -154,15 +156,17 @@ export class SqliteStore implements Store {
   /**
    * Opens or makes the file, readable by its owner only.
    *
+   * @param isCopied it is copied while it is open: nothing else keeps a second server away from it then
    * @throws StoreFailed when it cannot be opened, or another process has it
    */
-  constructor(private readonly path: string, random: RandomSource) {
+  constructor(private readonly path: string, random: RandomSource, isCopied = false) {
     try {
       createPrivateFile(path);
       this.#db = new DatabaseSync(path);
       // EXCLUSIVE: one server per directory, and no shared-memory file.
       this.#db.exec(
-        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 8000;",
+        (isCopied ? "" : "PRAGMA locking_mode = EXCLUSIVE; ") +
+          "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 8000;",
       );
       this.#migrate();
       const known = this.#get("SELECT value FROM about WHERE key = 'run'");
@@ -703,6 +707,7 @@ export class SqliteStore implements Store {
   close() {
     for (const known of this.#known.values()) if (known.unwritten > 0) this.#changed.add(known);
     this.flush();
+    this.isClosed = true;
     this.#db.close();
   }
 }
