@@ -305,9 +305,9 @@ worldTest(
 /** Gives the first chunks only, until it is opened. */
 class HeldDisk extends DiskBlobs {
   readonly open = Promise.withResolvers<void>();
-  override async read(name: string, at: number, length: number) {
-    if (at > 20 * chunkBytes) await this.open.promise;
-    return await super.read(name, at, length);
+  override async read(name: string, index: number, length: number) {
+    if (index > 20) await this.open.promise;
+    return await super.read(name, index, length);
   }
 }
 const heldDiskDir = await Deno.makeTempDir({ prefix: "chat-test-" });

@@ -66,7 +66,7 @@ export interface ServerOptions {
   cluster?: (
     world: World,
     defer: (act: () => void) => void,
-  ) => Promise<{ view: Store; journal: Journal; others: Others }>;
+  ) => Promise<{ view: Store; journal: Journal; others: Others; blobs: BlobBytes }>;
 }
 
 export type JoinOptions = ChatOptions & EntryOptions;
@@ -165,7 +165,7 @@ export class World {
       place: options.place,
       retention: options.retention,
       blobBytes: options.blobBytes ??
-        (options.store?.memoryOnly || shared ? null : new DiskBlobs(join(this.dir, "blobs"))),
+        (options.store?.memoryOnly ? null : shared?.blobs ?? new DiskBlobs(join(this.dir, "blobs"))),
       answering: options.answering,
       accounts: options.accounts,
       defer,

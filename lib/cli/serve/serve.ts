@@ -152,7 +152,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       accounts,
       defer,
       // The runtime looks at its sockets every 61st turn while there is always something to do at once.
-      blobBytes: store.memoryOnly || cluster ? null : new DiskBlobs(join(dir, "blobs")),
+      blobBytes: store.memoryOnly ? null : cluster?.blobs ?? new DiskBlobs(join(dir, "blobs")),
       deferPastIo: (act) => void setTimeout(act, 1),
     });
     const invite = (room: string) => {

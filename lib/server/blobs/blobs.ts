@@ -6,11 +6,12 @@
 import { encodeHex } from "../../hex.ts";
 import type { Clock } from "../../clock.ts";
 import { type Bytes, release } from "../../crypto/bytes.ts";
-import { chunkBytes, chunkOverheadBytes, plainBytes } from "../../protocol/file/file_chunk.ts";
+import { chunkOverheadBytes, plainBytes } from "../../protocol/file/file_chunk.ts";
 import type { LogRecord, Outcome } from "../store/journal.ts";
 import type { StoredBlob } from "../store/store.ts";
 import type { WorkBudget } from "../work_budget.ts";
 import type { BlobBytes } from "./blob_bytes.ts";
+import type { Limits } from "../limits.ts";
 import type { BlobIndex } from "./blob_index.ts";
 
 /** So many chunks may be on their way into one file, or wanted over one link. */
@@ -22,12 +23,12 @@ const fullBytes = 128 * 1024;
 /** What a chunk costs the server beside its frame, in microseconds of work: disk, hash, and its way through memory. */
 const chunkUs = 200;
 
-const wholeChunkBytes = chunkBytes + chunkOverheadBytes;
-
 /** What is needed of the server. */
 export interface BlobsParts {
   /** What there is. */
   readonly index: BlobIndex;
+  /** Bytes of one file, and of all; 0: none. */
+  readonly limits: Pick<Limits, "fileBytes" | "filesBytes">;
   /** Chunks; null: this server takes no files. */
   readonly bytes: BlobBytes | null;
   /** What all files may take of the server's time. */
@@ -36,6 +37,8 @@ export interface BlobsParts {
   readonly clock: Clock;
   /** Changes what is kept. */
   propose(record: LogRecord): Promise<Outcome>;
+  /** Waits until all is applied that others have been shown. @returns false: that cannot be known now */
+  caughtUp(): Promise<boolean>;
   /** A fault that is nobody's answer. */
   fault(error: unknown): void;
   /** A file is no more, and that is on the disk. */
@@ -133,7 +136,8 @@ export class Blobs {
 
   /** Whether this server takes files at all. */
   get isOn(): boolean {
-    return this.parts.bytes !== null;
+    const { fileBytes, filesBytes } = this.parts.limits;
+    return this.parts.bytes !== null && fileBytes > 0 && filesBytes > 0;
   }
 
   /** Files that are coming now. */
@@ -145,10 +149,10 @@ export class Blobs {
   async sweep(): Promise<void> {
     const { bytes } = this.parts;
     if (!bytes) return;
-    const known = new Set([...this.index.all()].map(({ id }) => encodeHex(id)));
-    for (const name of await bytes.names()) {
-      if (!known.has(name) && !this.index.get(Uint8Array.fromHex(name))) await bytes.remove(name);
-    }
+    const names = await bytes.names();
+    // Those of a file that has begun at another server are there before this one may have heard of it.
+    if (!await this.parts.caughtUp()) return;
+    for (const name of names) if (!this.index.get(Uint8Array.fromHex(name))) await bytes.remove(name);
   }
 
   /** Files that have been kept long enough, or were not finished in time, are given up. @param now seconds */
@@ -190,7 +194,7 @@ export class Blobs {
     const { bytes, propose, work } = this.parts;
     try {
       if (!this.index.get(blob.id)) throw new Superseded();
-      await bytes!.write(key, index * wholeChunkBytes, chunk);
+      await bytes!.write(key, index, chunk);
       release(chunk);
       work.spend(chunkUs);
       upload.written = index + 1;
@@ -216,7 +220,7 @@ export class Blobs {
     if (!blob || blob.next !== blob.chunks || index >= blob.chunks) return null;
     this.parts.work.spend(chunkUs);
     const length = plainBytes(index, blob.chunks, blob.lastBytes) + chunkOverheadBytes;
-    return await this.parts.bytes!.read(encodeHex(file), index * wholeChunkBytes, length);
+    return await this.parts.bytes!.read(encodeHex(file), index, length);
   }
 
   /** Waits until files have used no more of the server's time than they may. */
@@ -235,12 +239,19 @@ export class Blobs {
   flushed(): void {
     const dropped = this.#dropped;
     this.#dropped = [];
+    if (dropped.length === 0) return;
     for (const id of dropped) {
-      const key = encodeHex(id);
-      this.#uploads.delete(key);
+      this.#uploads.delete(encodeHex(id));
       this.parts.removed(id);
-      this.parts.bytes?.remove(key).catch((error) => this.parts.fault(error));
     }
+    this.#remove(dropped).catch((error) => this.parts.fault(error));
+  }
+
+  async #remove(dropped: readonly Bytes[]): Promise<void> {
+    const { bytes, caughtUp } = this.parts;
+    // Who applies an old log must not take away what has come anew since; the sweep takes what stays so.
+    if (!bytes || !await caughtUp()) return;
+    for (const id of dropped) if (!this.index.get(id)) await bytes.remove(encodeHex(id));
   }
 
   /** What was applied last is not on the disk, and is undone: files come back, and others were never begun. */

@@ -3,7 +3,7 @@
 import { dirname, join } from "@std/path";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { makePrivateDir, syncDirectory } from "../../storage/private_file.ts";
-import { type BlobBytes, BlobsFailed } from "./blob_bytes.ts";
+import { type BlobBytes, BlobsFailed, wholeChunkBytes } from "./blob_bytes.ts";
 
 /** Files that are open at a time. */
 const maxOpen = 32;
@@ -26,9 +26,9 @@ export class DiskBlobs implements BlobBytes {
   /** @param dir made at the first blob */
   constructor(private readonly dir: string) {}
 
-  async write(name: string, at: number, bytes: Uint8Array): Promise<void> {
+  async write(name: string, index: number, bytes: Uint8Array): Promise<void> {
     await this.#using(name, true, async (file) => {
-      await file.seek(at, Deno.SeekMode.Start);
+      await file.seek(index * wholeChunkBytes, Deno.SeekMode.Start);
       for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
     });
   }
@@ -43,10 +43,10 @@ export class DiskBlobs implements BlobBytes {
     });
   }
 
-  async read(name: string, at: number, length: number): Promise<Bytes | null> {
+  async read(name: string, index: number, length: number): Promise<Bytes | null> {
     const bytes = new Uint8Array(length);
     return await this.#using(name, false, async (file) => {
-      await file.seek(at, Deno.SeekMode.Start);
+      await file.seek(index * wholeChunkBytes, Deno.SeekMode.Start);
       for (let done = 0; done < length;) {
         const n = await file.read(bytes.subarray(done));
         if (n === null) return null;

@@ -12,6 +12,7 @@ import type { Settings } from "../settings.ts";
 import { SqliteStore } from "../store/sqlite.ts";
 import { joinLog } from "./join_log.ts";
 import { dialNats, faultsOf, type NatsOptions, nodesOf } from "./nats_connection.ts";
+import { NatsBlobs } from "./nats_blobs.ts";
 import { NatsLog } from "./nats_log.ts";
 import { Presence } from "./presence.ts";
 import { appliedOf, SharedJournal } from "./shared_journal.ts";
@@ -60,6 +61,8 @@ export class Cluster {
     readonly others: Presence,
     /** Takes snapshots. */
     readonly keeper: SnapshotKeeper,
+    /** Chunks of files. */
+    readonly blobs: NatsBlobs,
     private readonly log: NatsLog,
   ) {}
 
@@ -78,6 +81,7 @@ export class Cluster {
         fault: parts.fault,
       });
       const snapshots = await Snapshots.open(connection, replicasOf(connection));
+      const blobs = await NatsBlobs.open(connection, replicasOf(connection));
       const { path } = parts;
       const open = () => new SqliteStore(path, random, true);
       const view = await whileAway(
@@ -108,7 +112,7 @@ export class Cluster {
         heard: (by, standing) => journal.hear(by, standing),
         fault: parts.fault,
       });
-      return new Cluster(view, journal, others, keeper, log);
+      return new Cluster(view, journal, others, keeper, blobs, log);
     } catch (error) {
       await connection.close();
       throw error;

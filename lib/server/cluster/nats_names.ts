@@ -1,7 +1,7 @@
 /** NatsNames: streams and subjects of ours in NATS. A user of it needs rights to these, and to nothing else. */
 
 /** Streams and buckets. */
-export const streams = { log: "CHAT", snapshots: "CHAT_SNAP" } as const;
+export const streams = { log: "CHAT", snapshots: "CHAT_SNAP", blobs: "CHAT_BLOBS" } as const;
 
 /** Subjects. */
 export const subjects = {
@@ -9,6 +9,8 @@ export const subjects = {
   log: "chat.log.0",
   /** What is stored there, as it comes. */
   live: "chat.live.0",
+  /** Chunks of files: the file and the chunk's number follow. */
+  blob: "chat.blob",
   /** Who is linked where; a server's own run follows. */
   here: "chat.here",
   /** What operators ask of all servers. */

@@ -154,10 +154,11 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     );
     const index = new BlobIndex(this.store, this.limits, this.retention);
     this.addressFiles = new AddressFiles(this.limits.filesPerAddress);
-    const takesFiles = this.limits.fileBytes > 0 && this.limits.filesBytes > 0;
     this.blobs = new Blobs({
       index,
-      bytes: takesFiles ? parts.blobBytes ?? null : null,
+      limits: this.limits,
+      bytes: parts.blobBytes ?? null,
+      caughtUp: () => parts.journal.caughtUp(),
       work: new WorkBudget(filesBurstMs, this.limits.filesWorkMs, this.clock),
       clock: this.clock,
       propose: (record) => this.propose(record),
