@@ -40,6 +40,8 @@ export type ServerEvent =
   | { type: "left"; name: string; id: Bytes; session: string; end: LinkEnd; received: number; sent: number }
   /** A batch of writes is on disk. */
   | { type: "flushed"; ms: number; writes: number }
+  /** Records of one entry of a shared log have come back, and are on disk. @param ms since the oldest was proposed */
+  | { type: "confirmed"; ms: number }
   /** The disk refused a batch of writes. */
   | { type: "store failed"; error: ChatError }
   /** The disk did not take or give a chunk of a file. */

@@ -318,7 +318,7 @@ worldTest(
     // The disk was lost; the operator has a copy, and says so.
     await Deno.writeFile(world.storePath, old);
     const store = new SqliteStore(world.storePath, systemRandom);
-    store.beginAnew(systemRandom);
+    store.beginAnew(systemRandom(16));
     store.close();
     await world.startServer();
     await until("told", () => later.view.warnings.some((text) => text.includes("has lost its data")));

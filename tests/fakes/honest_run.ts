@@ -110,7 +110,7 @@ class Run {
     for (const tail of ["-wal", "-shm"]) await Deno.remove(storePath + tail).catch(() => {});
     await Deno.copyFile(`${storePath}.old`, storePath);
     const store = new SqliteStore(storePath, systemRandom);
-    store.beginAnew(systemRandom);
+    store.beginAnew(systemRandom(16));
     store.close();
     await this.startServer();
     this.#restores++;

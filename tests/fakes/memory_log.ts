@@ -41,6 +41,9 @@ export class MemoryLogEnd implements SharedLog {
 
   constructor(private readonly log: MemoryLog) {}
 
+  get last(): number {
+    return this.log.entries.length;
+  }
   get isAway(): boolean {
     return this.log.answers === "away";
   }

@@ -60,6 +60,7 @@ const records: { readonly [Kind in LogRecord["kind"]]: fc.Arbitrary<Record<strin
   begin: fc.record({ server: id, runId: file, settings, hasBase: fc.boolean() }),
   settings: fc.record({ settings }),
   link: fc.record({ id, link: file }),
+  anew: fc.record({ runId: file }),
 };
 const record = fc.oneof(
   ...Object.entries(records).map(([kind, fields]) => fields.map((each) => ({ kind, ...each }) as LogRecord)),
@@ -89,5 +90,5 @@ test("numbers of kinds are those that logs were written with", () => {
     const [sample] = fc.sample(records[kind as LogRecord["kind"]], { numRuns: 1, seed: 1 });
     return encodeRecord({ kind, ...sample } as LogRecord)[0];
   });
-  assertEquals(numbers, Array.from({ length: 23 }, (_, i) => i + 1));
+  assertEquals(numbers, Array.from({ length: 24 }, (_, i) => i + 1));
 });

@@ -384,7 +384,7 @@ test(
     store.putBan({ kind: "name", value: "x", shown: "x", until: null, reason: "" });
     store.flush();
     const before = store.runId;
-    store.beginAnew(seededRandom("another run"));
+    store.beginAnew(seededRandom("another run")(16));
     store.close();
     const again = open(dir);
     assertNotEquals(again.runId, before);

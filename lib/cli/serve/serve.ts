@@ -45,6 +45,7 @@ import { limitsOf } from "../limit_options.ts";
 import { openLog, type ServeLog } from "./serve_log.ts";
 import { openMetrics, type ServeMetrics } from "./serve_metrics.ts";
 import { type Parsed, parsePort, UsageError } from "../options.ts";
+import { BegunAnew } from "../../server/cluster/begun_anew.ts";
 import type { Cluster, ClusterParts } from "../../server/cluster/cluster.ts";
 import { settingsOf } from "../../server/settings.ts";
 import { checkCluster, clusterOptions } from "./serve_cluster.ts";
@@ -56,6 +57,18 @@ const consoleAgainMs = 2_000;
 
 /** Runs it until TERMINATE or a signal. @returns the exit code @throws ChatError */
 export async function serve(parsed: Parsed, process: Process): Promise<number> {
+  const start = { isServing: false };
+  for (;;) {
+    try {
+      return await serveOnce(parsed, process, start);
+    } catch (error) {
+      // It came to that in the log while it caught up: nobody was in yet.
+      if (!(error instanceof BegunAnew) || start.isServing) throw error;
+    }
+  }
+}
+
+async function serveOnce(parsed: Parsed, process: Process, start: { isServing: boolean }): Promise<number> {
   const { values, switches } = parsed;
   const host = values.host ?? "127.0.0.1";
   const port = parsePort(values.port);
@@ -90,8 +103,9 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     if (moved !== null) process.err(`[!] ${movedWords(moved)}\n`);
     const identity = await openIdentity(dir, values["passphrase-file"], process);
     const card = openCard(dir, identity, process);
-    if (switches.has("restored")) return beginAnew(dir, process);
-    const accounts = accountsAsked && await accountsFor(accountsAsked, dir, process);
+    if (switches.has("restored") && !nats) return beginAnew(dir, process);
+    const isRestored = switches.has("restored");
+    const accounts = isRestored ? null : accountsAsked && await accountsFor(accountsAsked, dir, process);
     const failure = Promise.withResolvers<never>();
     failure.promise.catch(() => {}); // it is looked at once there is a server
     const isConsole = process.inputIsTerminal && process.outputIsTerminal;
@@ -112,6 +126,7 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
     const cluster = nats && await openCluster({
       nats,
       path: join(dir, "rooms.db"),
+      isRestored,
       server: identity.id,
       name: hostPort(place.host === "HOST" ? host : place.host, place.port),
       settings: settingsOf(limits, retention),
@@ -168,8 +183,14 @@ export async function serve(parsed: Parsed, process: Process): Promise<number> {
       server.rooms.tellFault(error);
       return true;
     });
+    const listens = isRestored ? null : () => listen(host, port, tls, process);
     const listener = early ??
-      await untilCaughtUp(cluster!, server, failure.promise, print, () => listen(host, port, tls, process));
+      await untilCaughtUp(cluster!, server, failure.promise, print, listens).catch((error) => {
+        stopFaults();
+        throw error;
+      });
+    if (!listener) return exitCodes.done; // --restored
+    start.isServing = true;
     server.accept(listener);
     const closeMetrics = metrics ? await serveOrStop(metrics, server) : null;
     log.log?.say("info", "started", { version, host, port, id: encodeHex(identity.id.subarray(0, 4)) });
@@ -233,18 +254,35 @@ async function openCluster(parts: ClusterParts): Promise<Cluster> {
   return await Cluster.open(parts);
 }
 
-/** Applies what the others have, and makes its limits theirs. @returns what listens then @throws what `failure` says */
+/**
+ * Applies what the others have, and makes its limits theirs.
+ *
+ * @param listens begins to listen; null: all begin anew, and this server ends
+ * @returns what listens @throws what `failure` says
+ */
 async function untilCaughtUp<T extends { close(): void }>(
   cluster: Cluster,
   server: ChatServer,
   failure: Promise<never>,
   print: (line: string) => void,
-  listens: () => T,
-): Promise<T> {
+  listens: (() => T) | null,
+): Promise<T | null> {
   try {
     const behind = await cluster.behind();
     if (behind > 1_000) print(`[+] Applying ${behind} entries of the log`);
     await Promise.race([cluster.journal.caughtUp(), failure]);
+    if (!listens) {
+      const before = server.rooms.all().length;
+      await cluster.beginAnew();
+      await server.stop();
+      print(
+        `[+] ${
+          before === 1 ? "1 room is" : `${before} rooms are`
+        } dropped at all servers, and another run begins; ` +
+          "people, accounts and bans stay. Move rooms.db away on the other machines, and start all without --restored",
+      );
+      return null;
+    }
     await Promise.race([server.rooms.shareSettings(), failure]);
     return listens();
   } catch (error) {
@@ -420,7 +458,7 @@ function openCard(dir: string, identity: Identity, process: Process): Bytes {
 function beginAnew(dir: string, process: Process): number {
   const store = new SqliteStore(join(dir, "rooms.db"), process.random);
   const count = store.rooms().length;
-  store.beginAnew(process.random);
+  store.beginAnew(process.random(16));
   store.close();
   process.out(
     `[+] ${

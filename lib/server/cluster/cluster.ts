@@ -10,7 +10,8 @@ import type { RandomSource } from "../../crypto/random.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Settings } from "../settings.ts";
 import { SqliteStore } from "../store/sqlite.ts";
-import { joinLog } from "./join_log.ts";
+import { BegunAnew } from "./begun_anew.ts";
+import { joinLog, setAside } from "./join_log.ts";
 import { dialNats, faultsOf, type NatsOptions, nodesOf } from "./nats_connection.ts";
 import { NatsBlobs } from "./nats_blobs.ts";
 import { NatsLog } from "./nats_log.ts";
@@ -30,6 +31,8 @@ export interface ClusterParts {
   readonly nats: NatsOptions;
   /** The file of this server's view. */
   readonly path: string;
+  /** The log is an old copy: this server's view is made anew from it. */
+  readonly isRestored?: boolean;
   /** The id of the server's key. */
   readonly server: Bytes;
   /** This server's name for people: where it can be reached. */
@@ -64,6 +67,7 @@ export class Cluster {
     /** Chunks of files. */
     readonly blobs: NatsBlobs,
     private readonly log: NatsLog,
+    private readonly parts: Pick<ClusterParts, "random" | "stop">,
   ) {}
 
   /** Connects, checks, and opens the view. @throws NatsUnfit, LogRefused, StoreFailed */
@@ -83,6 +87,7 @@ export class Cluster {
       const snapshots = await Snapshots.open(connection, replicasOf(connection));
       const blobs = await NatsBlobs.open(connection, replicasOf(connection));
       const { path } = parts;
+      if (parts.isRestored) await setAside(path);
       const open = () => new SqliteStore(path, random, true);
       const view = await whileAway(
         clock,
@@ -97,7 +102,7 @@ export class Cluster {
         proposer: run,
         events,
         defer,
-        stop: (error) => parts.stop(error),
+        stop: (error) => cluster.#stopped(error),
         closing: () => {
           keeper.close();
           return others.close();
@@ -112,11 +117,26 @@ export class Cluster {
         heard: (by, standing) => journal.hear(by, standing),
         fault: parts.fault,
       });
-      return new Cluster(view, journal, others, keeper, blobs, log);
+      const cluster: Cluster = new Cluster(view, journal, others, keeper, blobs, log, parts);
+      return cluster;
     } catch (error) {
       await connection.close();
       throw error;
     }
+  }
+
+  /** The log is an old copy: all servers drop their rooms, and another run begins. */
+  async beginAnew(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#begunAnew = resolve;
+    void this.journal.propose({ kind: "anew", runId: this.parts.random(16) });
+    await promise;
+  }
+  #begunAnew: (() => void) | null = null;
+
+  #stopped(error: Error): void {
+    if (error instanceof BegunAnew && this.#begunAnew) this.#begunAnew();
+    else this.parts.stop(error);
   }
 
   /** Which entries the log has. @throws LogAway */

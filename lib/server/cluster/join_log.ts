@@ -148,11 +148,20 @@ async function replaced(
   const fresh = `${path}.new`;
   await snapshots.fetch(snapshot, fresh);
   view.close();
-  await Deno.rename(path, `${path}.old`);
-  for (const rest of ["-wal", "-shm"]) await Deno.remove(path + rest).catch(() => {});
+  await setAside(path);
   await Deno.rename(fresh, path);
   syncDirectory(dirname(path));
   return open();
+}
+
+/** Keeps a view that is not gone on with beside the new one. */
+export async function setAside(path: string): Promise<void> {
+  try {
+    await Deno.rename(path, `${path}.old`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  for (const rest of ["-wal", "-shm"]) await Deno.remove(path + rest).catch(() => {});
 }
 
 function checked({ server }: Joining, view: SqliteStore): SqliteStore {

@@ -76,6 +76,9 @@ export class NatsLog implements SharedLog {
     }
   }
 
+  get last(): number {
+    return this.#last;
+  }
   get isAway(): boolean {
     return this.#isAway;
   }

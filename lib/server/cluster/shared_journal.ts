@@ -12,7 +12,8 @@ import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { Reader, Writer } from "../../protocol/codec/wire.ts";
 import type { ServerEvents } from "../events.ts";
-import type { Follower, Journal, LogRecord, Outcome } from "../store/journal.ts";
+import { BegunAnew } from "./begun_anew.ts";
+import type { Follower, Journal, LogRecord, LogState, Outcome } from "../store/journal.ts";
 import { decodeRecord, encodeRecord } from "../store/record_codec.ts";
 import { type Store, StoreFailed } from "../store/store.ts";
 import { decodeGathered, encodeGathered } from "./log_entry.ts";
@@ -46,6 +47,8 @@ export function appliedOf(store: Pick<Store, "note">): Applied | null {
 }
 
 interface Proposal {
+  /** When it was proposed, by the machine's own count. */
+  readonly sinceMs: number;
   /** Null: nothing but to see it come back. */
   readonly record: LogRecord | null;
   readonly bytes: Bytes;
@@ -145,6 +148,12 @@ export class SharedJournal implements Journal, LogReader {
   get isFailing(): boolean {
     return this.#isFailing;
   }
+  get log(): LogState {
+    const { seq: applied } = this.#standing;
+    let waiting = this.#gathering.length;
+    for (const { proposals } of this.#flying.values()) waiting += proposals.length;
+    return { applied, behind: Math.max(0, this.parts.log.last - applied), waiting };
+  }
   get isAway(): boolean {
     return this.parts.log.isAway || this.#isOverdue;
   }
@@ -182,7 +191,7 @@ export class SharedJournal implements Journal, LogReader {
   propose(record: LogRecord): Promise<Outcome> {
     if (this.#isClosed) return Promise.resolve({ type: "undone" });
     const { promise, resolve } = Promise.withResolvers<Outcome>();
-    this.#gathering.push({ record, bytes: encodeRecord(record), resolve });
+    this.#gathering.push({ record, bytes: encodeRecord(record), resolve, sinceMs: performance.now() });
     this.#sendSoon();
     return promise;
   }
@@ -191,7 +200,7 @@ export class SharedJournal implements Journal, LogReader {
   async caughtUp(): Promise<boolean> {
     if (this.#isClosed) return false;
     const { promise, resolve } = Promise.withResolvers<Outcome>();
-    this.#fly([], [{ record: null, bytes: new Uint8Array(0), resolve }]);
+    this.#fly([], [{ record: null, bytes: new Uint8Array(0), resolve, sinceMs: performance.now() }]);
     return (await promise).type === "done";
   }
 
@@ -248,17 +257,18 @@ export class SharedJournal implements Journal, LogReader {
     let own: Flying | undefined;
     let number = 0;
     let standing: Standing;
+    let records: readonly LogRecord[];
     try {
-      const { proposer: by, n, standing: theirs, records } = decodeGathered(data);
+      const { proposer: by, n, standing: theirs, records: encoded } = decodeGathered(data);
       number = n;
       this.hear(by, theirs);
       if (this.#isClosed) return;
       own = equals(by, proposer) ? this.#flying.get(n) : undefined;
       // Those proposed here are the very objects that were proposed: more is known of them.
-      const all = own ? own.proposals.flatMap(({ record }) => record ?? []) : records.map(decodeRecord);
-      outcomes = all.length === 0 ? [] : this.#follower!.apply(this.#records + 1, timeMs, all);
+      records = own ? own.proposals.flatMap(({ record }) => record ?? []) : encoded.map(decodeRecord);
+      outcomes = records.length === 0 ? [] : this.#follower!.apply(this.#records + 1, timeMs, records);
       standing = nextStanding(this.#standing, seq, outcomes, this.#follower!.mixed());
-      const count = this.#records + all.length;
+      const count = this.#records + records.length;
       store.putNote(logNote, new Writer(32).u64(seq).u64(count).raw(standing.digest).done());
       this.#records = count;
     } catch (error) {
@@ -268,9 +278,20 @@ export class SharedJournal implements Journal, LogReader {
     this.#standing = standing;
     this.#standings.stand(standing);
     if (own) this.#flying.delete(number);
+    if (records.some(({ kind }) => kind === "anew")) return this.#beginAnew();
     this.#waiting.push({ outcomes, n: number, proposals: own?.proposals ?? [] });
     this.#flushSoon();
     this.#send();
+  }
+
+  /** All is dropped, and that is kept; who holds on to what was must begin again. */
+  #beginAnew(): void {
+    try {
+      this.parts.store.flush();
+    } catch (error) {
+      return this.#halt(error as Error);
+    }
+    this.#halt(new BegunAnew());
   }
 
   /** It must not go on: nothing more is applied, flushed or answered. */
@@ -297,6 +318,7 @@ export class SharedJournal implements Journal, LogReader {
 
   #flush(): void {
     if (this.isIdle) return;
+    const { events } = this.parts;
     const began = performance.now();
     try {
       this.parts.store.flush();
@@ -307,9 +329,11 @@ export class SharedJournal implements Journal, LogReader {
     this.#isFailing = false;
     const waiting = this.#waiting.splice(0);
     const writes = waiting.reduce((sum, { outcomes }) => sum + outcomes.length, 0);
-    this.parts.events.tell({ type: "flushed", ms: performance.now() - began, writes });
+    events.tell({ type: "flushed", ms: performance.now() - began, writes });
     this.#follower!.flushed();
     for (const { outcomes, proposals } of waiting) {
+      const [oldest] = proposals;
+      if (oldest) events.tell({ type: "confirmed", ms: performance.now() - oldest.sinceMs });
       for (const [i, { resolve }] of proposals.entries()) resolve(outcomes[i] ?? { type: "done" });
     }
     for (const resolve of this.#barriers.splice(0)) resolve(true);

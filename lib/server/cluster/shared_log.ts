@@ -42,6 +42,8 @@ export interface SharedLog {
   redial(): void;
   /** Whether it can be reached. */
   readonly isAway: boolean;
+  /** The last entry that it is known to have. */
+  readonly last: number;
   /** Lets go of it. */
   close(): Promise<void>;
 }

@@ -141,6 +141,8 @@ function describe(event: ServerEvent): [LogLevel, string, Fields] {
       return ["error", "log-away", {}];
     case "log back":
       return ["warn", "log-back", {}];
+    case "confirmed":
+      return ["debug", "confirmed", { ms: Math.round(event.ms * 10) / 10 }];
     case "snapshot":
       return ["info", "snapshot", { seq: event.seq, bytes: event.bytes }];
     case "snapshot failed":

@@ -10,12 +10,15 @@ import type { ChatServer } from "../server.ts";
 
 const lagEveryMs = 500;
 const lagBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const confirmBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const flushBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
 
 /** The metrics of one server. */
 export class Metrics implements ServerEvents {
   readonly #registry = new Registry();
   readonly #flush: Histogram;
+  /** Of a server that shares a log with others. */
+  #confirmed: Histogram | null = null;
 
   /** Makes them. @param version of the program */
   constructor(version: string) {
@@ -30,6 +33,7 @@ export class Metrics implements ServerEvents {
 
   tell(event: ServerEvent): void {
     if (event.type === "flushed") this.#flush.observe(event.ms / 1000);
+    if (event.type === "confirmed") this.#confirmed?.observe(event.ms / 1000);
   }
 
   /** Reads from a server from now on, and watches the event loop. @returns ends the watching */
@@ -110,7 +114,47 @@ export class Metrics implements ServerEvents {
       () => tally.storeFailures,
     );
     this.#counter("chat_faults_total", "Faults of the program", [], () => tally.bugs);
+    if (rooms.isShared) this.#watchLog(rooms);
     return this.#watchEventLoop(clock);
+  }
+
+  #watchLog(rooms: ChatServer["rooms"]): void {
+    this.#confirmed = new Histogram({
+      name: "chat_log_confirm_seconds",
+      help: "How long it takes until what was proposed has come back from the shared log, and is on disk",
+      buckets: confirmBuckets,
+      registers: [this.#registry],
+    });
+    this.#gauge(
+      "chat_log_away",
+      "Whether the shared log cannot be reached",
+      [],
+      () => Number(rooms.isLogAway),
+    );
+    this.#gauge(
+      "chat_log_applied",
+      "The last entry of it that is applied here",
+      [],
+      () => rooms.log!.applied,
+    );
+    this.#gauge(
+      "chat_log_behind",
+      "Entries that it has and that are not applied here",
+      [],
+      () => rooms.log!.behind,
+    );
+    this.#gauge(
+      "chat_log_waiting",
+      "Changes of this server that have not come back",
+      [],
+      () => rooms.log!.waiting,
+    );
+    this.#gauge(
+      "chat_servers",
+      "Servers that share the log and are there, this one included",
+      [],
+      () => rooms.others.servers().length + 1,
+    );
   }
 
   #watchEventLoop(clock: Clock): () => void {

@@ -202,6 +202,9 @@ export function applyRecord(
     case "settings":
       state.settle(record.settings);
       return done;
+    case "anew":
+      store.beginAnew(record.runId);
+      return done;
     case "link":
       state.linked(record.id, record.link);
       return done;

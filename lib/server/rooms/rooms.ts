@@ -17,7 +17,7 @@ import { type Card, parseCard } from "../../protocol/identity/card.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Limits } from "../limits.ts";
-import type { Follower, Journal, LogRecord, Outcome } from "../store/journal.ts";
+import type { Follower, Journal, LogRecord, LogState, Outcome } from "../store/journal.ts";
 import { type Store, type StoredRoom, StoreFailed } from "../store/store.ts";
 import { UserRates } from "../user_rates.ts";
 import { type AppliedState, applyRecord, type Origin } from "./apply.ts";
@@ -460,6 +460,10 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   /** Whether changes come about a while after they were proposed, among those of other servers. */
   get isShared(): boolean {
     return this.parts.journal.isShared;
+  }
+  /** The log that several servers share; null: it is this one's own. */
+  get log(): LogState | null {
+    return this.parts.journal.log;
   }
   /** Whether changes wait because the log that orders them cannot be reached. */
   get isLogAway(): boolean {

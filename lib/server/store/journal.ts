@@ -72,6 +72,8 @@ export type LogRecord =
   }
   /** An identity comes in, to one of several servers: whatever link she has had is over. @param link 16 bytes that tell it apart */
   | { readonly kind: "link"; readonly id: Bytes; readonly link: Bytes }
+  /** The log is an old copy: all rooms are dropped, and another run begins, at every server that shares it. */
+  | { readonly kind: "anew"; readonly runId: Bytes }
   /** From here on records are applied by these. */
   | { readonly kind: "settings"; readonly settings: Settings };
 
@@ -108,8 +110,20 @@ export interface Follower {
   mixed(): Bytes;
 }
 
+/** How a log that several servers share stands, as this one sees it. */
+export interface LogState {
+  /** The last entry that is applied here. */
+  readonly applied: number;
+  /** Entries that the log is known to have after it. */
+  readonly behind: number;
+  /** Records of this server that have not come back. */
+  readonly waiting: number;
+}
+
 /** See above. */
 export interface Journal {
+  /** The log that several servers share; null: it is this one's own. */
+  readonly log: LogState | null;
   /** Proposes a record. @returns its outcome, once it has been applied and, if it changed anything, is on disk */
   propose(record: LogRecord): Promise<Outcome>;
   /** Hands all records after `from` to a follower, from now on; once. */

@@ -43,6 +43,7 @@ export class LocalJournal implements Journal {
     return this.#isFailing;
   }
   readonly isShared = false;
+  readonly log = null;
   readonly isAway = false;
   caughtUp(): Promise<boolean> {
     return Promise.resolve(true);

@@ -39,7 +39,7 @@ interface MemoryRoom extends Row {
 /** Keeps everything in maps; flush has nothing to do. */
 export class MemoryStore implements Store {
   readonly memoryOnly = true;
-  readonly runId: Bytes;
+  runId: Bytes;
   #cards = new Map<string, Bytes>();
   #names = new Map<string, Bytes>();
   #prekeys = new Map<string, { prekeyId: number; bytes: Bytes }>();
@@ -320,6 +320,13 @@ export class MemoryStore implements Store {
   }
   dropNote(key: string) {
     this.#notes.delete(key);
+  }
+
+  beginAnew(runId: Bytes) {
+    this.runId = runId;
+    for (const kept of [this.#rooms, this.#roomNames, this.#boxes, this.#blobs]) kept.clear();
+    const shared = ["log", "begin", "settings"];
+    for (const key of [...this.#notes.keys()]) if (!shared.includes(key)) this.#notes.delete(key);
   }
 
   bans() {

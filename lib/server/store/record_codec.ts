@@ -49,6 +49,7 @@ const kinds = {
   begin: 21,
   settings: 22,
   link: 23,
+  anew: 24,
 } as const satisfies Record<LogRecord["kind"], number>;
 const names = new Map<number, LogRecord["kind"]>(
   Object.entries(kinds).map(([name, number]) => [number, name as LogRecord["kind"]]),
@@ -113,6 +114,8 @@ export function encodeRecord(record: LogRecord): Bytes {
       ).done();
     case "link":
       return w.raw(record.id).raw(record.link).done();
+    case "anew":
+      return w.raw(record.runId).done();
     case "settings":
       return w.vec32(encodeSettings(record.settings)).done();
   }
@@ -186,6 +189,8 @@ function fieldsOf(kind: LogRecord["kind"], r: Reader): LogRecord {
       };
     case "link":
       return { kind, id: r.take(32), link: r.take(16) };
+    case "anew":
+      return { kind, runId: r.take(16) };
     case "settings":
       return { kind, settings: decodeSettings(r.vec32()) };
   }

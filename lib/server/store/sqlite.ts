@@ -179,13 +179,7 @@ export class SqliteStore implements Store {
     }
   }
 
-  /**
-   * The file is an old copy: what was signed since would be a second history. Rooms go, and another run begins; cards,
-   * names, prekeys and bans stay.
-   *
-   * @throws StoreFailed
-   */
-  beginAnew(random: RandomSource): void {
+  beginAnew(runId: Bytes): void {
     for (
       const table of ["rooms", "entries", "senders", "numbers", "boxes", "stays", "joins", "leaves", "blobs"]
     ) {
@@ -193,10 +187,11 @@ export class SqliteStore implements Store {
     }
     this.#known.clear();
     this.#senders.clear();
-    this.runId = random(16);
-    this.#run("UPDATE about SET value = ? WHERE key = 'run'", this.runId);
-    this.#run("DELETE FROM about WHERE key LIKE 'note %'");
-    this.flush();
+    this.runId = runId;
+    this.#run("UPDATE about SET value = ? WHERE key = 'run'", runId);
+    this.#run(
+      "DELETE FROM about WHERE key LIKE 'note %' AND key NOT IN ('note log', 'note begin', 'note settings')",
+    );
   }
 
   /** It is a view of what several servers share, and has their run id. @throws StoreFailed */

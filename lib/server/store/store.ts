@@ -272,6 +272,12 @@ export interface Store {
   /** Takes it away. */
   dropNote(key: string): void;
 
+  /**
+   * The logs are an old copy: what was signed since would be a second history. Rooms go, with files and what was noted of
+   * them, and another run begins; cards, names, prekeys and bans stay, and what is noted of a shared log.
+   */
+  beginAnew(runId: Bytes): void;
+
   /** Everybody who is banned. */
   bans(): StoredBan[];
   /** Bans, or bans anew. */

@@ -1,6 +1,7 @@
 /** Snapshots of views in a real NATS, the log that is purged behind them, and servers that begin with them. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { BegunAnew } from "../../../lib/server/cluster/begun_anew.ts";
 import { serverOn } from "../../fakes/cluster.ts";
 import { hasNats, Nats } from "../../fakes/nats.ts";
 import { test } from "../../fakes/test.ts";
@@ -82,6 +83,34 @@ natsTest(
       await again.view.hears("dana: and I");
     } finally {
       await world.close();
+      await two.world.close();
+    }
+  },
+);
+
+natsTest(
+  "a log that is an old copy: one server begins anew for all; those that run stop, and people come back to another run",
+  async (nats) => {
+    const [one, two] = [await serverOn(nats), await serverOn(nats)];
+    try {
+      const ira = await one.world.enter("ira");
+      ira.view.type("before");
+      await ira.view.hears("ira: before");
+      const before = one.cluster.view.runId;
+      const third = await serverOn(nats);
+      await third.cluster.beginAnew();
+      await until("the others stop", () => one.stopped.length + two.stopped.length === 2);
+      for (const { stopped } of [one, two]) assert(stopped[0] instanceof BegunAnew);
+      await one.world.server.stop();
+      ira.chat.quit();
+      await ira.done;
+      const again = await serverOn(nats, {}, one.world);
+      assertNotEquals(again.cluster.view.runId, before);
+      assertEquals(again.world.server.rooms.all(), []);
+      assert(again.cluster.view.card(ira.profile.card.id), "people stay");
+      await third.world.close();
+    } finally {
+      await one.world.close();
       await two.world.close();
     }
   },
