@@ -8,32 +8,10 @@ import { exists } from "../../lib/storage/private_file.ts";
 import { sampled, seed, seededNumbers } from "../fakes/sampled.ts";
 import { until } from "../fakes/until.ts";
 import { assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { allHeardOnceAndInOrder, heard } from "./talk.ts";
 import { type ChatProcess, e2e, executable, freePort, type Home } from "./chat_process.ts";
 
 const kills = Number(Deno.env.get("CHAT_KILLS") ?? 5);
-
-interface Heard {
-  readonly type: string;
-  readonly from: string;
-  readonly own: boolean;
-  readonly text: string;
-  readonly pos: number;
-}
-
-const heard = (process: ChatProcess): Heard[] =>
-  process.out.split("\n").filter((line) => line.includes('"type":"message"')).map((line) => JSON.parse(line));
-
-const warnings = (process: ChatProcess): string[] =>
-  process.out.split("\n").filter((line) => line.includes('"type":"warning"')).map((line) =>
-    JSON.parse(line).text
-  )
-    .filter((text) =>
-      !/connection|Nothing answers|shutting down|Cannot connect|handshake|is not a chat server/.test(text)
-    );
-
-/** The last that a client told besides messages: for who reads why this failed. */
-const others = (process: ChatProcess): string =>
-  process.out.split("\n").filter((line) => !/"type":"(message|pending)"/.test(line)).slice(-12).join(" ");
 
 async function joined(home: Home, name: string, port: string): Promise<ChatProcess> {
   const process = home.start("join", "-u", name, "-p", port, "--json");
@@ -72,24 +50,7 @@ e2e(
       server = await serve();
     }
     clearInterval(talk);
-    const all = () => people.map(heard);
-    await until("all is heard", () => all().every((list) => list.length >= said), {
-      timeoutMs: 60_000,
-      instead: () =>
-        `${said} said, heard: ${people.map((each) => `${heard(each).length}, ${others(each)}`).join("; ")}`,
-    });
-    const [first, ...rest] = all();
-    // What one confirms as own, all others heard, at the same place, once.
-    const inOrder = (list: Heard[]) =>
-      list.toSorted((a, b) => a.pos - b.pos).map(({ from, text, pos }) => `${pos} ${from} ${text}`);
-    assertEquals(first.length, said);
-    for (const list of rest) assertEquals(inOrder(list), inOrder(first));
-    assertEquals(new Set(first.map(({ text }) => text)).size, said);
-    for (const list of all()) {
-      const positions = list.filter(({ own }) => !own).map(({ pos }) => pos);
-      assertEquals(positions, positions.toSorted((a, b) => a - b), "heard in the order of the log");
-    }
-    for (const process of people) assertEquals(warnings(process), []);
+    await allHeardOnceAndInOrder(people, said);
     assertGreater(said, kills);
   },
 );

@@ -2,6 +2,7 @@
 
 import talking from "../../client/README.md" with { type: "text" };
 import hosting from "../../server/README.md" with { type: "text" };
+import cluster from "../../server/cluster/README.md" with { type: "text" };
 import programs from "../../ui/json/README.md" with { type: "text" };
 import { type Block, blocksOf, section } from "./markdown.ts";
 
@@ -70,6 +71,18 @@ export const topics: readonly Topic[] = [
     ],
   },
   { name: "limits", about: "What a server takes from anyone", page: hosting, headings: ["Limits"] },
+  {
+    name: "cluster",
+    about: "Several servers that share their rooms",
+    page: cluster,
+    headings: [
+      "Three machines",
+      "When something is away",
+      "Backup, and putting back",
+      "Updates",
+      "What to watch",
+    ],
+  },
   { name: "accounts", about: "Names, passwords and databases", page: hosting, headings: ["Accounts"] },
 ];
 

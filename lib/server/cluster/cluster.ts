@@ -4,7 +4,7 @@
  */
 
 import type { NatsConnection } from "@nats-io/transport-node";
-import { type Clock, sleep } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import type { ServerEvents } from "../events.ts";
@@ -12,18 +12,16 @@ import type { Settings } from "../settings.ts";
 import { SqliteStore } from "../store/sqlite.ts";
 import { BegunAnew } from "./begun_anew.ts";
 import { joinLog, setAside } from "./join_log.ts";
-import { dialNats, faultsOf, type NatsOptions, nodesOf } from "./nats_connection.ts";
+import { dialNats, faultsOf, type NatsOptions, nodesOf, whileElecting } from "./nats_connection.ts";
 import { NatsBlobs } from "./nats_blobs.ts";
 import { NatsLog } from "./nats_log.ts";
 import { Presence } from "./presence.ts";
 import { appliedOf, SharedJournal } from "./shared_journal.ts";
-import { LogAway } from "./shared_log.ts";
 import { SnapshotKeeper } from "./snapshot_keeper.ts";
 import { Snapshots } from "./snapshots.ts";
 
 /** As many nodes as keep each entry, if there are so many. */
-const replicas = 3;
-const againMs = 500;
+const keptOn = 3;
 
 /** What a server's part is made of. */
 export interface ClusterParts {
@@ -74,23 +72,35 @@ export class Cluster {
   static async open(parts: ClusterParts): Promise<Cluster> {
     const { nats, clock, random, server, settings, events, defer } = parts;
     const connection = await dialNats(nats);
+    let opened: { close(): Promise<void> } = connection;
     try {
       const nodes = await nodesOf(connection);
-      const [fault] = faultsOf(connection, nodes, nats.isUnsafe);
-      if (fault) throw fault;
-      const log = await NatsLog.open({
-        connection,
-        replicas: replicasOf(connection),
+      const [unfit] = faultsOf(connection, nodes, nats.isUnsafe);
+      if (unfit) throw unfit;
+      const replicas = replicasOf(connection);
+      const { fault } = parts;
+      const log = await whileElecting(
         clock,
-        fault: parts.fault,
-      });
-      const snapshots = await Snapshots.open(connection, replicasOf(connection));
-      const blobs = await NatsBlobs.open(connection, replicasOf(connection));
+        "keep a log for us",
+        () => NatsLog.open({ connection, replicas, clock, fault }),
+      );
+      opened = log;
+      const snapshots = await whileElecting(
+        clock,
+        "keep snapshots for us",
+        () => Snapshots.open(connection, replicas),
+      );
+      const blobs = await whileElecting(
+        clock,
+        "keep files for us",
+        () => NatsBlobs.open(connection, replicas),
+      );
       const { path } = parts;
       if (parts.isRestored) await setAside(path);
       const open = () => new SqliteStore(path, random, true);
-      const view = await whileAway(
+      const view = await whileElecting(
         clock,
+        "let us join the log",
         () => joinLog({ log, path, open, snapshots, server, settings, random }),
       );
       const keeper = new SnapshotKeeper({ log, snapshots, path, clock, random, events });
@@ -120,7 +130,7 @@ export class Cluster {
       const cluster: Cluster = new Cluster(view, journal, others, keeper, blobs, log, parts);
       return cluster;
     } catch (error) {
-      await connection.close();
+      await opened.close();
       throw error;
     }
   }
@@ -153,17 +163,5 @@ export class Cluster {
 
 /** One node keeps it alone; of several, three do. */
 export function replicasOf({ info }: Pick<NatsConnection, "info">): number {
-  return info?.cluster ? replicas : 1;
-}
-
-/** Tries again while the log cannot be reached: its leader may be being elected. */
-async function whileAway<T>(clock: Clock, act: () => Promise<T>): Promise<T> {
-  for (let tries = 0;; tries++) {
-    try {
-      return await act();
-    } catch (error) {
-      if (!(error instanceof LogAway) || tries >= 60) throw error;
-      await sleep(clock, againMs);
-    }
-  }
+  return info?.cluster ? keptOn : 1;
 }

@@ -7,7 +7,6 @@ import { jetstream, type JetStreamClient, type JetStreamManager, jetstreamManage
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { type BlobBytes, BlobsFailed } from "../blobs/blob_bytes.ts";
-import { NatsUnfit } from "./nats_connection.ts";
 import { streams, subjects } from "./nats_names.ts";
 
 const writeMs = 5_000;
@@ -19,30 +18,23 @@ const stream = streams.blobs;
 export class NatsBlobs implements BlobBytes {
   private constructor(private readonly manager: JetStreamManager, private readonly client: JetStreamClient) {}
 
-  /** Makes the stream if it is not there. @throws NatsUnfit */
+  /** Makes the stream if it is not there. @throws what the library says */
   static async open(connection: NatsConnection, replicas: number): Promise<NatsBlobs> {
-    try {
-      const manager = await jetstreamManager(connection);
-      const known = await manager.streams.info(stream).catch(() => null);
-      if (!known) {
-        await manager.streams.add({
-          name: stream,
-          subjects: [`${subjects.blob}.*.*`],
-          storage: "file",
-          num_replicas: replicas,
-          max_msgs_per_subject: 1, // a chunk that comes again takes its place
-          allow_direct: true,
-        });
-      } else if (known.config.num_replicas < replicas) {
-        await manager.streams.update(stream, { ...known.config, num_replicas: replicas });
-      }
-      return new NatsBlobs(manager, jetstream(connection));
-    } catch (error) {
-      throw new NatsUnfit(
-        `NATS keeps no files for us: ${(error as Error).message}`,
-        "this account needs the rights that the page about servers lists",
-      );
+    const manager = await jetstreamManager(connection);
+    const known = await manager.streams.info(stream).catch(() => null);
+    if (!known) {
+      await manager.streams.add({
+        name: stream,
+        subjects: [`${subjects.blob}.*.*`],
+        storage: "file",
+        num_replicas: replicas,
+        max_msgs_per_subject: 1, // a chunk that comes again takes its place
+        allow_direct: true,
+      });
+    } else if (known.config.num_replicas < replicas) {
+      await manager.streams.update(stream, { ...known.config, num_replicas: replicas });
     }
+    return new NatsBlobs(manager, jetstream(connection));
   }
 
   async write(name: string, index: number, bytes: Uint8Array): Promise<void> {

@@ -3,8 +3,11 @@
  * What is not fit is refused at the start, with what mends it.
  */
 
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { connect, type NatsConnection, type TlsOptions } from "@nats-io/transport-node";
+import { checkServerIdentity } from "node:tls";
+import { type Clock, sleep } from "../../clock.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
+import { splitHostPort } from "../../host_port.ts";
 
 /** Where NATS is, and how to talk to it. */
 export interface NatsOptions {
@@ -30,6 +33,7 @@ export interface NatsNode {
 export class NatsUnfit extends ChatError {}
 
 const connectMs = 5_000;
+const electionTries = 60, electionMs = 500;
 /** JetStream as of 2.12 gives many entries at once, and has the fixes of 2.11's leaders. */
 const oldest = [2, 12];
 /** Needs a system account that lets ours ask; asked of all nodes. */
@@ -50,7 +54,8 @@ export async function dialNats({ servers, tls }: NatsOptions): Promise<NatsConne
       // A node that is stopped, and neither answers nor goes, is noticed within 6 seconds.
       pingInterval: 2_000,
       maxPingOut: 2,
-      ...tls ? { tls } : {},
+      ignoreClusterUpdates: true, // those that were named, by the names that were given
+      ...tls ? { tls: { ...tls, checkServerIdentity: isOneOf(servers) } as TlsOptions } : {},
     });
   } catch (error) {
     const why = (error as Error).message || (error as Error).name;
@@ -76,6 +81,18 @@ export async function dialNats({ servers, tls }: NatsOptions): Promise<NatsConne
   }
 }
 
+/**
+ * Holds a node's certificate against the hosts that were named: whichever of them it is, they are one cluster. The
+ * library itself tells the runtime no name for a node that is given by its address.
+ */
+function isOneOf(servers: readonly string[]): typeof checkServerIdentity {
+  const hosts = servers.map((server) => splitHostPort(server)!.host);
+  return (_, certificate) => {
+    const errors = hosts.map((host) => checkServerIdentity(host, certificate));
+    return errors.includes(undefined) ? undefined : errors[0];
+  };
+}
+
 /** All nodes; null when they may not be asked. */
 export async function nodesOf(connection: NatsConnection): Promise<NatsNode[] | null> {
   const nodes: NatsNode[] = [];
@@ -95,6 +112,29 @@ export async function nodesOf(connection: NatsConnection): Promise<NatsNode[] | 
     return null; // nobody answers, or it is not allowed
   }
   return nodes.length > 0 ? nodes.toSorted((a, b) => a.name < b.name ? -1 : 1) : null;
+}
+
+/**
+ * Does something that needs leaders, which the nodes may be electing.
+ *
+ * @param what NATS does for us
+ * @throws NatsUnfit when it has not come about after a while, and at once what is a ChatError
+ */
+export async function whileElecting<T>(clock: Clock, what: string, act: () => Promise<T>): Promise<T> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await act();
+    } catch (error) {
+      if (error instanceof ChatError) throw error;
+      if (tries === electionTries) {
+        throw new NatsUnfit(
+          `NATS does not ${what}: ${(error as Error).message}`,
+          "it needs JetStream and the rights that the page about servers lists, and more than half of its nodes",
+        );
+      }
+      await sleep(clock, electionMs);
+    }
+  }
 }
 
 /** `/varz` of NATS, as far as it is read. */

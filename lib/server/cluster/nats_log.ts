@@ -5,9 +5,8 @@
 
 import { jetstream, type JetStreamClient, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { type Clock, sleep } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
-import { NatsUnfit } from "./nats_connection.ts";
 import { streams, subjects } from "./nats_names.ts";
 import { LogAway, type LogEntry, type LogReader, type SharedLog } from "./shared_log.ts";
 
@@ -20,7 +19,6 @@ const askMs = 1_000;
 const repeatNs = 600 * 1_000_000_000;
 const batch = 256;
 const againMs = 50;
-const openTries = 20, openAgainMs = 500;
 
 /** What a log in NATS is made of. */
 export interface NatsLogParts {
@@ -55,25 +53,12 @@ export class NatsLog implements SharedLog {
     this.#ask();
   }
 
-  /** Makes the stream if it is not there. @throws NatsUnfit */
+  /** Makes the stream if it is not there. @throws what the library says */
   static async open(parts: NatsLogParts): Promise<NatsLog> {
-    const { connection, replicas, clock } = parts;
-    for (let tries = 1;; tries++) {
-      try {
-        const manager = await jetstreamManager(connection);
-        await makeStream(manager, replicas);
-        return new NatsLog(manager, jetstream(connection), parts);
-      } catch (error) {
-        if (tries < openTries) { // the nodes may be electing their leaders
-          await sleep(clock, openAgainMs);
-          continue;
-        }
-        throw new NatsUnfit(
-          `NATS does not keep a log for us: ${(error as Error).message}`,
-          "it needs JetStream for this account, and as many nodes as are to keep each entry",
-        );
-      }
-    }
+    const { connection, replicas } = parts;
+    const manager = await jetstreamManager(connection);
+    await makeStream(manager, replicas);
+    return new NatsLog(manager, jetstream(connection), parts);
   }
 
   get last(): number {

@@ -7,7 +7,6 @@ import { StorageType } from "@nats-io/jetstream";
 import { type ObjectInfo, type ObjectStore, Objm } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { createPrivateFile } from "../../storage/private_file.ts";
-import { NatsUnfit } from "./nats_connection.ts";
 import { streams } from "./nats_names.ts";
 
 const putMs = 20_000;
@@ -27,17 +26,10 @@ export interface Snapshot {
 export class Snapshots {
   private constructor(private readonly bucket: ObjectStore) {}
 
-  /** Opens it, and makes it if it is not there. @throws NatsUnfit */
+  /** Opens it, and makes it if it is not there. @throws what the library says */
   static async open(connection: NatsConnection, replicas: number): Promise<Snapshots> {
-    try {
-      const options = { replicas, storage: StorageType.File };
-      return new Snapshots(await new Objm(connection).create(streams.snapshots, options));
-    } catch (error) {
-      throw new NatsUnfit(
-        `NATS keeps no snapshots for us: ${(error as Error).message}`,
-        "this account needs the rights that the page about servers lists",
-      );
-    }
+    const options = { replicas, storage: StorageType.File };
+    return new Snapshots(await new Objm(connection).create(streams.snapshots, options));
   }
 
   /** All of them, the newest first. */

@@ -1,0 +1,124 @@
+/** Three servers on three nodes of NATS, as processes that can be killed, paused and started again. */
+
+import { join } from "@std/path";
+import { planNodes, startNode } from "../../scripts/cluster/nats_nodes.ts";
+import { until } from "../fakes/until.ts";
+import { type ChatProcess, freePort, type Home } from "./chat_process.ts";
+
+/** One of the six. */
+export interface Member {
+  readonly name: string;
+  readonly kind: "nats" | "chat";
+  /** Its process; null while it is not running. */
+  process: { kill(signal: Deno.Signal): void; ended: Promise<unknown> } | null;
+  start(): Promise<void>;
+}
+
+/** All six. */
+export class TestCluster {
+  readonly ports = [freePort(), freePort(), freePort()];
+  readonly nats: Member[];
+  readonly servers: Member[];
+  /** The newest process of each server. */
+  readonly processes: ChatProcess[] = [];
+  readonly #nodes;
+
+  private constructor(private readonly home: Home, private readonly options: readonly string[]) {
+    this.#nodes = planNodes(3, join(home.dir, "nats"));
+    this.nats = this.#nodes.map((node) => {
+      const member: Member = {
+        name: node.name,
+        kind: "nats",
+        process: null,
+        start: async () => {
+          const child = await startNode(node, this.#nodes);
+          member.process = { kill: (signal) => child.kill(signal), ended: child.status };
+        },
+      };
+      return member;
+    });
+    this.servers = this.ports.map((_, i) => {
+      const member: Member = {
+        name: `chat${i + 1}`,
+        kind: "chat",
+        process: null,
+        start: async () => {
+          const process = this.processes[i] = this.home.start("serve", ...this.argsOf(i));
+          member.process = { kill: (signal) => process.kill(signal), ended: process.code };
+          await process.shows("Invite", "out", 40_000);
+        },
+      };
+      return member;
+    });
+  }
+
+  /** Starts all. @param options of each server */
+  static async start(home: Home, ...options: string[]): Promise<TestCluster> {
+    const cluster = new TestCluster(home, options);
+    for (const node of cluster.nats) await node.start();
+    const [first, ...others] = [0, 1, 2].map((i) => cluster.dataOf(i));
+    await home.run(["keygen", "--server", "--no-passphrase", "--out", first]);
+    for (const dir of others) {
+      await Deno.mkdir(dir, { mode: 0o700 });
+      const key = join(dir, "server_private_key.pem");
+      await Deno.copyFile(join(first, "server_private_key.pem"), key);
+    }
+    await Promise.all(cluster.servers.map((server) => server.start()));
+    return cluster;
+  }
+
+  dataOf(i: number): string {
+    return join(this.home.dir, `server${i + 1}`);
+  }
+  get natsAddresses(): string {
+    return this.#nodes.map(({ port }) => `127.0.0.1:${port}`).join(",");
+  }
+  argsOf(i: number): string[] {
+    return [
+      "-p",
+      String(this.ports[i]),
+      "--data",
+      this.dataOf(i),
+      "--cluster",
+      this.natsAddresses,
+      ...this.options,
+    ];
+  }
+
+  /** All addresses, that of one server first. */
+  addressesFrom(i: number): string {
+    return [...this.ports.slice(i), ...this.ports.slice(0, i)].map((port) => `127.0.0.1:${port}`).join(",");
+  }
+
+  /** Somebody who begins at one of them. */
+  async joined(name: string, i: number, ...more: string[]): Promise<ChatProcess> {
+    const process = this.home.start("join", "-u", name, "-s", this.addressesFrom(i), "--json", ...more);
+    await process.shows('"type":"entered"', "out", 40_000);
+    return process;
+  }
+
+  async kill(member: Member): Promise<void> {
+    member.process!.kill("SIGKILL");
+    await member.process!.ended;
+    member.process = null;
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.nats, ...this.servers].filter(({ process }) => process);
+    for (const { process } of all) {
+      process!.kill("SIGKILL");
+      await process!.ended;
+    }
+  }
+}
+
+/** Waits until somebody hears something new. */
+export async function hearsMore(people: readonly ChatProcess[], timeoutMs = 60_000): Promise<void> {
+  const before = people.map(({ out }) => out.split('"type":"message"').length);
+  const instead = () => people.map(({ out, err }) => out.split("\n").slice(-6).join(" ") + err).join("; ");
+  await until(
+    "all hear more",
+    () => people.every(({ out }, i) => out.split('"type":"message"').length > before[i] + 5),
+    { timeoutMs, instead },
+  );
+}

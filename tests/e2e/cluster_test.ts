@@ -1,0 +1,110 @@
+/**
+ * Several servers, on the executable: three of them on three nodes of NATS, killed and paused under load. CHAT_KILLS says
+ * how often; `deno task long` does it a hundred times.
+ */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { hasNats } from "../fakes/nats.ts";
+import { sampled, seed, seededNumbers } from "../fakes/sampled.ts";
+import { e2e } from "./chat_process.ts";
+import { hearsMore, type Member, TestCluster } from "./cluster.ts";
+import { allHeardOnceAndInOrder, talkOf } from "./talk.ts";
+
+const faults = Number(Deno.env.get("CHAT_KILLS") ?? 6);
+const pauseMs = 4_000;
+const rates = ["--sends-per-second", "1000", "--send-burst", "1000"];
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+e2e(
+  `servers and nodes are killed and paused ${faults} times under load: nothing confirmed is lost, doubled or moved, nobody is warned (${sampled})`,
+  async (home) => {
+    const cluster = await TestCluster.start(home, ...rates);
+    try {
+      const people = [
+        await cluster.joined("ira", 0),
+        await cluster.joined("sahnawaz", 1),
+        await cluster.joined("dana", 2),
+      ];
+      const end = talkOf(people, 40);
+      await hearsMore(people);
+      const random = seededNumbers(seed);
+      const any = <T>(all: readonly T[]) => all[Math.floor(random() * all.length)];
+      const acts: Record<string, () => Promise<void>> = {
+        "kill a server": () => revive([any(cluster.servers)]),
+        "kill a node": () => revive([any(cluster.nats)]),
+        "kill a server and a node": () => revive([any(cluster.servers), any(cluster.nats)]),
+        "pause a server": () => held(any(cluster.servers)),
+        "pause a node": () => held(any(cluster.nats)),
+        "kill all nodes": () => revive(cluster.nats),
+      };
+      async function revive(some: readonly Member[]): Promise<void> {
+        for (const each of some) await cluster.kill(each);
+        await pause(500 + random() * 1_000);
+        for (const each of some.toReversed()) await each.start(); // nodes first
+      }
+      async function held({ process }: Member): Promise<void> {
+        process!.kill("SIGSTOP");
+        await pause(pauseMs);
+        process!.kill("SIGCONT");
+      }
+      const names = Object.keys(acts);
+      for (let i = 0; i < faults; i++) {
+        await acts[faults > names.length ? any(names) : names[i]]();
+        await hearsMore(people);
+      }
+      await allHeardOnceAndInOrder(people, end(), 120_000);
+    } finally {
+      await cluster.close();
+    }
+  },
+  !hasNats,
+);
+
+e2e("what is wrong with a cluster is told before anything is served, with what mends it", async (home) => {
+  const cluster = await TestCluster.start(home);
+  try {
+    const check = await home.run(["serve", "--cluster-check", cluster.natsAddresses]);
+    assertEquals(check.code, 0);
+    for (
+      const part of [
+        "nats1: version 2.",
+        "writes before it confirms",
+        "each on 3 nodes",
+        "Servers can share this NATS",
+      ]
+    ) {
+      assertStringIncludes(check.out, part);
+    }
+    const other = await home.run([
+      "serve",
+      "-p",
+      "1",
+      "--data",
+      `${home.dir}/other`,
+      "--cluster",
+      cluster.natsAddresses,
+    ]);
+    assertEquals(other.code, 4);
+    assertStringIncludes(other.err, "have another key");
+    await cluster.kill(cluster.servers[2]);
+    const gone = await home.run(["serve", "--data", cluster.dataOf(2), "--cluster", "127.0.0.1:1"]);
+    assertEquals(gone.code, 3);
+    assertStringIncludes(gone.err, "NATS cannot be reached");
+    for (
+      const [args, words] of [
+        [["--ephemeral"], "--ephemeral and --cluster contradict"],
+        [["--accounts", "sqlite:"], "one server's own"],
+        [["--cluster-tls-cert", "x"], "belong together"],
+      ] as const
+    ) {
+      const { code, err } = await home.run(["serve", "--cluster", cluster.natsAddresses, ...args]);
+      assertEquals(code, 2);
+      assertStringIncludes(err, words);
+    }
+    const secret = await home.run(["serve", "--cluster", "nats://me:secret@127.0.0.1:4222"]);
+    assertEquals([secret.code, secret.err.includes("secret")], [2, false]);
+  } finally {
+    await cluster.close();
+  }
+}, !hasNats);
