@@ -112,13 +112,21 @@ export class TestCluster {
   }
 }
 
-/** Waits until somebody hears something new. */
-export async function hearsMore(people: readonly ChatProcess[], timeoutMs = 60_000): Promise<void> {
-  const before = people.map(({ out }) => out.split('"type":"message"').length);
-  const instead = () => people.map(({ out, err }) => out.split("\n").slice(-6).join(" ") + err).join("; ");
-  await until(
-    "all hear more",
-    () => people.every(({ out }, i) => out.split('"type":"message"').length > before[i] + 5),
-    { timeoutMs, instead },
-  );
+const count = ({ out }: ChatProcess) => out.split('"type":"message"').length;
+
+/** Waits until all hear some more. */
+export async function hearsMore(people: readonly ChatProcess[]): Promise<void> {
+  const before = people.map(count);
+  await until("all hear more", () => people.every((each, i) => count(each) > before[i] + 5), {
+    timeoutMs: 60_000,
+    instead: () => people.map(({ out, err }) => out.split("\n").slice(-6).join(" ") + err).join("; "),
+  });
+}
+
+/** Waits until somebody does. */
+export async function oneHearsMore(people: readonly ChatProcess[]): Promise<void> {
+  const before = people.map(count);
+  await until("somebody hears more", () => people.some((each, i) => count(each) > before[i] + 5), {
+    timeoutMs: 60_000,
+  });
 }

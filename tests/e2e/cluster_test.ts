@@ -7,14 +7,11 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { hasNats } from "../fakes/nats.ts";
 import { sampled, seed, seededNumbers } from "../fakes/sampled.ts";
 import { e2e } from "./chat_process.ts";
-import { hearsMore, type Member, TestCluster } from "./cluster.ts";
+import { hearsMore, type Member, oneHearsMore, TestCluster } from "./cluster.ts";
 import { allHeardOnceAndInOrder, talkOf } from "./talk.ts";
 
 const faults = Number(Deno.env.get("CHAT_KILLS") ?? 6);
-const pauseMs = 4_000;
 const rates = ["--sends-per-second", "1000", "--send-burst", "1000"];
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 e2e(
   `servers and nodes are killed and paused ${faults} times under load: nothing confirmed is lost, doubled or moved, nobody is warned (${sampled})`,
@@ -30,24 +27,25 @@ e2e(
       await hearsMore(people);
       const random = seededNumbers(seed);
       const any = <T>(all: readonly T[]) => all[Math.floor(random() * all.length)];
+      /** Kills them, and starts them again once somebody has heard more without them. */
+      const revive = async (some: readonly Member[], goesOn = true) => {
+        for (const each of some) await cluster.kill(each);
+        if (goesOn) await oneHearsMore(people);
+        for (const each of some.toReversed()) await each.start(); // nodes first
+      };
+      const held = async ({ process }: Member) => {
+        process!.kill("SIGSTOP");
+        await oneHearsMore(people);
+        process!.kill("SIGCONT");
+      };
       const acts: Record<string, () => Promise<void>> = {
         "kill a server": () => revive([any(cluster.servers)]),
         "kill a node": () => revive([any(cluster.nats)]),
         "kill a server and a node": () => revive([any(cluster.servers), any(cluster.nats)]),
         "pause a server": () => held(any(cluster.servers)),
         "pause a node": () => held(any(cluster.nats)),
-        "kill all nodes": () => revive(cluster.nats),
+        "kill all nodes": () => revive(cluster.nats, false),
       };
-      async function revive(some: readonly Member[]): Promise<void> {
-        for (const each of some) await cluster.kill(each);
-        await pause(500 + random() * 1_000);
-        for (const each of some.toReversed()) await each.start(); // nodes first
-      }
-      async function held({ process }: Member): Promise<void> {
-        process!.kill("SIGSTOP");
-        await pause(pauseMs);
-        process!.kill("SIGCONT");
-      }
       const names = Object.keys(acts);
       for (let i = 0; i < faults; i++) {
         await acts[faults > names.length ? any(names) : names[i]]();
