@@ -13,6 +13,8 @@ export interface OwnLink {
   readonly address: string;
   /** Key-file rooms that it has joined, by id in hex. */
   readonly rooms: readonly string[];
+  /** 16 bytes that tell it apart from others of the same identity. */
+  readonly claim: Bytes;
 }
 
 /** A link of another server. */
@@ -61,6 +63,8 @@ export interface Others {
   changed(key: string): void;
   /** Where somebody is linked beside here; undefined: nowhere. @param key id in hex */
   linkOf(key: string): OtherLink | undefined;
+  /** Whether that very link of hers is at another server. */
+  hasLink(key: string, claim: Bytes): boolean;
   /** All links of the others. */
   links(): Iterable<OtherLink>;
   /** The others. */
@@ -79,6 +83,7 @@ export const alone: Others = {
   begin() {},
   changed() {},
   linkOf: () => undefined,
+  hasLink: () => false,
   links: () => [],
   servers: () => [],
   putOut() {},

@@ -274,9 +274,9 @@ export class ChatServer implements OthersHost {
   }
 }
 
-function ownLinkOf({ card: { id }, address, subscriptions }: Peer): OwnLink {
+function ownLinkOf({ card: { id }, address, claim, subscriptions }: Peer): OwnLink {
   const rooms = [...subscriptions].filter(([, { room }]) => room instanceof KeyFileLog).map(([key]) => key);
-  return { id, address, rooms };
+  return { id, address, claim, rooms };
 }
 
 async function waitUntilEmpty(links: Set<Link>, clock: Clock): Promise<void> {

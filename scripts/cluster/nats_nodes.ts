@@ -6,6 +6,8 @@ const binary = new URL("../../.nats/nats-server", import.meta.url).pathname;
 export interface NatsNode {
   /** Its name in the cluster. */
   readonly name: string;
+  /** The address on which it listens. */
+  readonly host: string;
   /** For clients. */
   readonly port: number;
   /** For the other nodes. */
@@ -27,24 +29,29 @@ export function planNodes(count: number, dir: string): NatsNode[] {
   const ports = freePorts(count * 2);
   return Array.from({ length: count }, (_, i) => ({
     name: `nats${i + 1}`,
+    host: "127.0.0.1",
     port: ports[2 * i],
     routePort: ports[2 * i + 1],
     dir: `${dir}/nats${i + 1}`,
   }));
 }
 
-/** Starts one of them. */
-export async function startNode(node: NatsNode, all: readonly NatsNode[]): Promise<Deno.ChildProcess> {
+/** Starts one of them. @param within a command that runs it, as in `ip netns exec NAME` */
+export async function startNode(
+  node: NatsNode,
+  all: readonly NatsNode[],
+  within: readonly string[] = [],
+): Promise<Deno.ChildProcess> {
   await Deno.mkdir(node.dir, { recursive: true });
-  const routes = all.map(({ routePort }) => `"nats://127.0.0.1:${routePort}"`).join(", ");
+  const routes = all.map(({ host, routePort }) => `"nats://${host}:${routePort}"`).join(", ");
   await Deno.writeTextFile(
     `${node.dir}/nats.conf`,
     `
-    host: 127.0.0.1
+    host: ${node.host}
     port: ${node.port}
     server_name: ${node.name}
     jetstream { store_dir: "${node.dir}/data", sync_interval: always }
-    cluster { name: chat, host: 127.0.0.1, port: ${node.routePort}, routes: [ ${routes} ] }
+    cluster { name: chat, host: ${node.host}, port: ${node.routePort}, routes: [ ${routes} ] }
     accounts {
       SYS { exports: [ { service: "$SYS.REQ.SERVER.PING.VARZ", response_type: stream, accounts: [CHAT] } ] }
       CHAT {
@@ -57,8 +64,9 @@ export async function startNode(node: NatsNode, all: readonly NatsNode[]): Promi
     no_auth_user: chat
     `,
   );
-  return new Deno.Command(binary, {
-    args: ["-c", `${node.dir}/nats.conf`, "-l", `${node.dir}/log`],
+  const [command, ...args] = [...within, binary, "-c", `${node.dir}/nats.conf`, "-l", `${node.dir}/log`];
+  return new Deno.Command(command, {
+    args,
     stdin: "null",
     stdout: "null",
     stderr: "null",

@@ -18,7 +18,11 @@ export class Home {
     return { HOME: this.dir, PATH, TERM: "xterm", XDG_CACHE_HOME: cacheDir() };
   }
   start(...args: string[]): ChatProcess {
-    const process = new ChatProcess(args, this.env);
+    return this.startWithin([], ...args);
+  }
+  /** @param within a command that runs it, as in `ip netns exec NAME` */
+  startWithin(within: readonly string[], ...args: string[]): ChatProcess {
+    const process = new ChatProcess(args, this.env, within);
     this.running.push(process);
     return process;
   }
@@ -62,9 +66,10 @@ export class ChatProcess {
   #child: Deno.ChildProcess;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
 
-  constructor(args: string[], env: Record<string, string>) {
-    this.#child = new Deno.Command(executable, {
-      args,
+  constructor(args: string[], env: Record<string, string>, within: readonly string[] = []) {
+    const [command, ...rest] = [...within, executable, ...args];
+    this.#child = new Deno.Command(command, {
+      args: rest,
       env,
       clearEnv: true,
       stdin: "piped",
@@ -117,10 +122,16 @@ export function freePort(): number {
 }
 
 /** A test with a home of its own. */
-export function e2e(name: string, act: (home: Home) => Promise<void>, ignore = false): void {
+export function e2e(
+  name: string,
+  act: (home: Home) => Promise<void>,
+  ignore = false,
+  boundMs?: number,
+): void {
   test({
     name,
     ignore,
+    ...boundMs === undefined ? {} : { boundMs },
     async fn() {
       const home = new Home();
       try {

@@ -3,6 +3,7 @@
 import { join } from "@std/path";
 import { planNodes, startNode } from "../../scripts/cluster/nats_nodes.ts";
 import { until } from "../fakes/until.ts";
+import type { TestNetwork } from "./network.ts";
 import { type ChatProcess, freePort, type Home } from "./chat_process.ts";
 
 /** One of the six. */
@@ -23,15 +24,21 @@ export class TestCluster {
   readonly processes: ChatProcess[] = [];
   readonly #nodes;
 
-  private constructor(private readonly home: Home, private readonly options: readonly string[]) {
-    this.#nodes = planNodes(3, join(home.dir, "nats"));
-    this.nats = this.#nodes.map((node) => {
+  private constructor(
+    private readonly home: Home,
+    private readonly options: readonly string[],
+    private readonly network: TestNetwork | null,
+  ) {
+    this.#nodes = planNodes(3, join(home.dir, "nats")).map((node, i) =>
+      network ? { ...node, host: network.inside(i) } : node
+    );
+    this.nats = this.#nodes.map((node, i) => {
       const member: Member = {
         name: node.name,
         kind: "nats",
         process: null,
         start: async () => {
-          const child = await startNode(node, this.#nodes);
+          const child = await startNode(node, this.#nodes, network?.at(i));
           member.process = { kill: (signal) => child.kill(signal), ended: child.status };
         },
       };
@@ -43,7 +50,11 @@ export class TestCluster {
         kind: "chat",
         process: null,
         start: async () => {
-          const process = this.processes[i] = this.home.start("serve", ...this.argsOf(i));
+          const process = this.processes[i] = this.home.startWithin(
+            network?.at(i) ?? [],
+            "serve",
+            ...this.argsOf(i),
+          );
           member.process = { kill: (signal) => process.kill(signal), ended: process.code };
           await process.shows("Invite", "out", 40_000);
         },
@@ -52,9 +63,13 @@ export class TestCluster {
     });
   }
 
-  /** Starts all. @param options of each server */
-  static async start(home: Home, ...options: string[]): Promise<TestCluster> {
-    const cluster = new TestCluster(home, options);
+  /** Starts all. @param options of each server @param network on which each pair has a host; this machine by default */
+  static async start(
+    home: Home,
+    options: readonly string[] = [],
+    network: TestNetwork | null = null,
+  ): Promise<TestCluster> {
+    const cluster = new TestCluster(home, options, network);
     for (const node of cluster.nats) await node.start();
     const [first, ...others] = [0, 1, 2].map((i) => cluster.dataOf(i));
     await home.run(["keygen", "--server", "--no-passphrase", "--out", first]);
@@ -71,28 +86,24 @@ export class TestCluster {
     return join(this.home.dir, `server${i + 1}`);
   }
   get natsAddresses(): string {
-    return this.#nodes.map(({ port }) => `127.0.0.1:${port}`).join(",");
+    return this.#nodes.map(({ host, port }) => `${host}:${port}`).join(",");
   }
   argsOf(i: number): string[] {
-    return [
-      "-p",
-      String(this.ports[i]),
-      "--data",
-      this.dataOf(i),
-      "--cluster",
-      this.natsAddresses,
-      ...this.options,
-    ];
+    const host = this.network ? ["--host", "0.0.0.0"] : [];
+    const own = ["-p", String(this.ports[i]), "--data", this.dataOf(i)];
+    return [...host, ...own, "--cluster", this.natsAddresses, ...this.options];
   }
 
   /** All addresses, that of one server first. */
   addressesFrom(i: number): string {
-    return [...this.ports.slice(i), ...this.ports.slice(0, i)].map((port) => `127.0.0.1:${port}`).join(",");
+    const all = this.ports.map((port, n) => `${this.network?.outside(n) ?? "127.0.0.1"}:${port}`);
+    return [...all.slice(i), ...all.slice(0, i)].join(",");
   }
 
   /** Somebody who begins at one of them. */
   async joined(name: string, i: number, ...more: string[]): Promise<ChatProcess> {
-    const process = this.home.start("join", "-u", name, "-s", this.addressesFrom(i), "--json", ...more);
+    const args = ["join", "-u", name, "-s", this.addressesFrom(i), "--accept-new", "--json", ...more];
+    const process = this.home.startWithin(this.network?.people ?? [], ...args);
     await process.shows('"type":"entered"', "out", 40_000);
     return process;
   }
@@ -118,7 +129,7 @@ const count = ({ out }: ChatProcess) => out.split('"type":"message"').length;
 export async function hearsMore(people: readonly ChatProcess[]): Promise<void> {
   const before = people.map(count);
   await until("all hear more", () => people.every((each, i) => count(each) > before[i] + 5), {
-    timeoutMs: 60_000,
+    timeoutMs: 45_000,
     instead: () => people.map(({ out, err }) => out.split("\n").slice(-6).join(" ") + err).join("; "),
   });
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
+import { equals } from "@std/bytes/equals";
 import { decodeHex } from "@std/encoding/hex";
 import { type Clock, sleep } from "../../clock.ts";
 import { encodeHex } from "../../hex.ts";
@@ -25,7 +26,8 @@ interface Here {
   /** Its name for people. */
   readonly name: string;
   readonly kind: "here" | "changed" | "bye";
-  readonly links: readonly (readonly [id: string, address: string, rooms: readonly string[]])[];
+  readonly links:
+    readonly (readonly [id: string, claim: string, address: string, rooms: readonly string[]])[];
   /** With `changed`: no longer linked there. */
   readonly gone: readonly string[];
   readonly linked: number;
@@ -155,7 +157,7 @@ export class Presence implements Others {
     const here: Here = {
       name,
       kind,
-      links: links.map(({ id, address, rooms }) => [encodeHex(id), address, rooms]),
+      links: links.map(({ id, claim, address, rooms }) => [encodeHex(id), encodeHex(claim), address, rooms]),
       gone,
       linked,
       messages: this.#host!.messages,
@@ -177,10 +179,18 @@ export class Presence implements Others {
     this.#known.set(run, known);
     known.seenMs = seenMs;
     known.server = { name, linked, messages, applied: seq };
-    for (const [key, address, rooms] of links) {
+    for (const [key, claim, address, rooms] of links) {
       this.#change(
         key,
-        () => known.links.set(key, { id: decodeHex(key), address, rooms, server: name, seenMs }),
+        () =>
+          known.links.set(key, {
+            id: decodeHex(key),
+            claim: decodeHex(claim),
+            address,
+            rooms,
+            server: name,
+            seenMs,
+          }),
       );
     }
     for (const key of gone) this.#change(key, () => known.links.delete(key));
@@ -220,6 +230,12 @@ export class Presence implements Others {
       if (link && (!newest || link.seenMs > newest.seenMs)) newest = link;
     }
     return newest;
+  }
+  hasLink(key: string, claim: Bytes): boolean {
+    return this.#known.values().some(({ links }) => {
+      const link = links.get(key);
+      return link !== undefined && equals(link.claim, claim);
+    });
   }
   *links(): Iterable<OtherLink> {
     for (const { links } of this.#known.values()) yield* links.values();

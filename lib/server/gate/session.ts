@@ -315,7 +315,6 @@ async function bindName(peer: Peer, ends: Ends, context: SessionContext): Promis
 /** Lets a peer in whose name is kept. */
 function letIn(peer: Peer, hello: MessageOf<"HELLO">, ends: Ends, context: SessionContext): void {
   const { rooms, signIn } = context;
-  if (!rooms.isNewestLink(peer)) return peer.link.close(closeReasons.replaced); // she has come in elsewhere meanwhile
   rooms.peers.get(peer.key)?.link.close(closeReasons.replaced);
   if (!signIn) peer.send(welcomeOf(context));
   if (rooms.putOffAsSlow.delete(peer.key)) peer.send({ type: "NOTICE", text: slowNotice });

@@ -379,7 +379,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   // ---- links at several servers
 
   /**
-   * An identity comes in: whatever link she has, here or elsewhere, is over. One server needs no record for it.
+   * An identity comes in: whatever link she has elsewhere is over once this one is in. One server needs no record for it.
    *
    * @returns whether it can be recorded now
    */
@@ -390,11 +390,6 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     peer.isClaimed = true;
     return (await this.propose({ kind: "link", id: peer.card.id, link: peer.claim })).type === "done";
   }
-  /** Whether no newer link of the same identity has been recorded. */
-  isNewestLink(peer: Peer): boolean {
-    const links = this.#links.get(peer.key);
-    return links === undefined || equals(links.newest, peer.claim);
-  }
   linked(id: Bytes, link: Bytes): void {
     const key = encodeHex(id);
     const links = this.#links.get(key);
@@ -403,11 +398,17 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     this.#replacedLinks.add(key);
   }
   #endReplacedLinks(): void {
-    for (const key of this.#replacedLinks) {
-      const peer = this.peers.get(key);
-      if (peer && !this.isNewestLink(peer)) peer.link.close(closeReasons.replaced);
-    }
+    for (const key of this.#replacedLinks) this.#endIfReplaced(key);
     this.#replacedLinks.clear();
+  }
+  /**
+   * Ends a link once the one that was recorded after it is seen to be in elsewhere: a record alone may be of a link that
+   * was over before it came to the log.
+   */
+  #endIfReplaced(key: string): void {
+    const [peer, links] = [this.peers.get(key), this.#links.get(key)];
+    if (!peer || !links || equals(links.newest, peer.claim)) return;
+    if (this.others.hasLink(key, links.newest)) peer.link.close(closeReasons.replaced);
   }
   /** A link is over that was, or wanted to be, in. */
   forgetLink(peer: Peer): void {
@@ -436,6 +437,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     for (const room of before?.rooms ?? []) {
       if (!now?.rooms.includes(room)) tell(this.#keyFileRooms.get(room), 0);
     }
+    this.#endIfReplaced(key);
   }
 
   appended(history: Bytes): void {

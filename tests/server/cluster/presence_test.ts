@@ -97,6 +97,19 @@ clusterTest(
 );
 
 clusterTest(
+  "a link that was over before it came to the log ends nobody's who is in",
+  async (_, servers, [a]) => {
+    const ira = await a.enter("ira");
+    const { id } = ira.profile.card;
+    await servers[1].cluster.journal.propose({ kind: "link", id, link: new Uint8Array(16).fill(7) });
+    await servers[0].cluster.journal.caughtUp();
+    ira.view.type("still here");
+    await ira.view.hears("ira: still here");
+    assertEquals(a.server.linked, 1);
+  },
+);
+
+clusterTest(
   "a server that ends says so; one that is gone without a word is forgotten, with its people",
   async (_, servers, [a, b, c]) => {
     const dana = await b.enter("dana");
