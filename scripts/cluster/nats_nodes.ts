@@ -1,6 +1,7 @@
 /** NatsNodes: NATS nodes of a trial on this machine, in one cluster, which write to the disk before they confirm. */
 
-const binary = new URL("../../.nats/nats-server", import.meta.url).pathname;
+/** What `task setup` fetches. */
+export const natsBinary: string = new URL("../../.nats/nats-server", import.meta.url).pathname;
 
 /** Where a node listens, and where it keeps its data. */
 export interface NatsNode {
@@ -64,7 +65,7 @@ export async function startNode(
     no_auth_user: chat
     `,
   );
-  const [command, ...args] = [...within, binary, "-c", `${node.dir}/nats.conf`, "-l", `${node.dir}/log`];
+  const [command, ...args] = [...within, natsBinary, "-c", `${node.dir}/nats.conf`, "-l", `${node.dir}/log`];
   return new Deno.Command(command, {
     args,
     stdin: "null",
