@@ -4,11 +4,18 @@ import { assertEquals } from "@std/assert";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { defaultLimits } from "../../lib/server/limits.ts";
 import { HostileMember } from "../fakes/hostile_member.ts";
-import { type Client, headIn, type World, worldTest } from "../fakes/world.ts";
+import { sharedWorldTest } from "../fakes/cluster.ts";
+import { type Client, headIn, type ServerOptions, type World, worldTest } from "../fakes/world.ts";
 import { until } from "../fakes/until.ts";
 import { unsigned } from "../fakes/site.ts";
 
 const options = { limits: { ...defaultLimits, commitEveryMs: 1 } };
+
+/** On one server, and with everybody at another one of three that share their rooms. */
+function memberTest(name: string, act: (world: World) => Promise<void>, of: ServerOptions = {}): void {
+  worldTest(name, act, of);
+  sharedWorldTest(`at three servers: ${name}`, act, of);
+}
 
 async function three(world: World): Promise<{ ira: Client; sam: Client; mallory: HostileMember }> {
   const ira = await world.enter("ira");
@@ -27,7 +34,7 @@ async function stillTalk(ira: Client, sam: Client): Promise<void> {
 }
 
 for (const box of ["other secret", "garbage", "none"] as const) {
-  worldTest(
+  memberTest(
     `property 18: a commit whose boxes are ${box} locks out for one epoch; one refresh mends it, no loop`,
     async (world) => {
       const { ira, sam, mallory } = await three(world);
@@ -50,7 +57,7 @@ for (const box of ["other secret", "garbage", "none"] as const) {
   );
 }
 
-worldTest(
+memberTest(
   "a member who lies about what it saw is named, once, and nothing stops: no alarm without the server's own signature",
   async (world) => {
     const { ira, sam, mallory } = await three(world);
@@ -73,7 +80,7 @@ worldTest(
   options,
 );
 
-worldTest("a message with a good signature and a wrong key is told, and moves nothing", async (world) => {
+memberTest("a message with a good signature and a wrong key is told, and moves nothing", async (world) => {
   const { ira, sam, mallory } = await three(world);
   mallory.send(mallory.message("unreadable", {}, (key) => key.map((byte) => byte ^ 1)));
   for (const { view } of [ira, sam]) {
@@ -113,7 +120,7 @@ const refused: [string, (m: HostileMember, sam: Client) => Promise<unknown> | vo
   ["commits for a wrong place", (m) => m.commit({ prev: systemRandom(32) })],
 ];
 for (const [what, act] of refused) {
-  worldTest(
+  memberTest(
     `a member who ${what} is refused by the server, and the others see nothing of it`,
     async (world) => {
       const { ira, sam, mallory } = await three(world);
@@ -130,7 +137,7 @@ for (const [what, act] of refused) {
   );
 }
 
-worldTest("a flood by one member is refused, and the others talk on", async (world) => {
+memberTest("a flood by one member is refused, and the others talk on", async (world) => {
   const { ira, sam, mallory } = await three(world);
   for (let i = 0; i < 200; i++) mallory.send(mallory.message(`flood ${i}`));
   await stillTalk(ira, sam);
@@ -139,7 +146,7 @@ worldTest("a flood by one member is refused, and the others talk on", async (wor
 });
 
 for (const lifts of [true, false]) {
-  worldTest(
+  memberTest(
     `whom an admin put out no plain member lets in again, ${
       lifts ? "and lifts the ban" : "the ban left as it is"
     }`,

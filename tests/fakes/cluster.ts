@@ -6,8 +6,9 @@ import { systemRandom } from "../../lib/crypto/random.ts";
 import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { defaultRetention } from "../../lib/server/rooms/retention.ts";
 import { settingsOf } from "../../lib/server/settings.ts";
-import type { Nats } from "./nats.ts";
+import { hasNats, Nats } from "./nats.ts";
 import { person } from "./people.ts";
+import { test } from "./test.ts";
 import { type ServerOptions, World } from "./world.ts";
 
 export interface ClusterServer {
@@ -16,6 +17,31 @@ export interface ClusterServer {
   readonly cluster: Cluster;
   /** Why it must not go on. */
   readonly stopped: Error[];
+}
+
+/** A test in a world whose people are at three servers, by turns: with the first server's for the world's own. */
+export function sharedWorldTest(
+  name: string,
+  act: (world: World) => Promise<void>,
+  options: ServerOptions = {},
+): void {
+  const given = { name, ignore: !hasNats, sanitizeOps: false, sanitizeResources: false };
+  test(given, async () => {
+    const nats = await Nats.start();
+    const servers: ClusterServer[] = [];
+    try {
+      servers.push(...await Promise.all([1, 2, 3].map(() => serverOn(nats, options))));
+      const [{ world }] = servers;
+      world.spread = servers.map((each) => each.world.port);
+      await act(world);
+      const [stopped] = servers.flatMap((each) => each.stopped);
+      if (stopped) throw stopped;
+    } finally {
+      await servers[0]?.world.leaveAll();
+      for (const { world } of servers) await world.close();
+      await nats.close();
+    }
+  });
 }
 
 /** Starts one more. @param of a world whose server has been stopped: its directory, port and people stay */

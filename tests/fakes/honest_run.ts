@@ -14,7 +14,9 @@ import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { JumpingClock } from "./jumping_clock.ts";
 import { SqliteStore } from "../../lib/server/store/sqlite.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
-import { type Client, headIn, memoryStore, World } from "./world.ts";
+import { type ClusterServer, serverOn } from "./cluster.ts";
+import { hasNats, Nats } from "./nats.ts";
+import { type Client, headIn, memoryStore, type ServerOptions, World } from "./world.ts";
 import { until } from "./until.ts";
 
 const limits = {
@@ -48,7 +50,9 @@ export type Keeping =
   /** Nothing: each of its runs begins anew. */
   | "memory"
   /** An operator puts old copies back, as the book says. */
-  | "restored";
+  | "restored"
+  /** Everything, at three servers on one log: people go to another one at each cut. */
+  | "shared";
 
 /** Runs one. @returns what was done, for whoever wants to see it again @throws when anybody was warned */
 export async function honestRun(
@@ -59,10 +63,47 @@ export async function honestRun(
 ): Promise<string[]> {
   const clock = new JumpingClock();
   const options = { limits: { ...limits, ...over }, dir, clock };
+  if (keeping === "shared") return await sharedRun(random, clock, options, steps);
   const world = await World.open(keeping === "memory" ? { ...options, store: memoryStore() } : options);
   const startAnew = () =>
     world.startServer(keeping === "memory" ? { ...options, store: memoryStore() } : options);
-  const run = new Run(world, clock, random, startAnew, keeping);
+  try {
+    return await whole(new Run(world, [{ world, start: startAnew }], clock, random, keeping), steps);
+  } finally {
+    await world.close();
+  }
+}
+
+/** The same at three servers. */
+async function sharedRun(
+  random: RandomSource,
+  clock: JumpingClock,
+  options: ServerOptions,
+  steps: number,
+): Promise<string[]> {
+  const nats = await Nats.start(true, dir);
+  const servers: ClusterServer[] = [];
+  try {
+    servers.push(...await Promise.all([1, 2, 3].map(() => serverOn(nats, options))));
+    const [{ world }] = servers;
+    world.spread = servers.map((each) => each.world.port);
+    const all = servers.map((each, i) => ({
+      world: each.world,
+      start: async () => void (servers[i] = await serverOn(nats, options, each.world)),
+    }));
+    const done = await whole(new Run(world, all, clock, random, "shared"), steps);
+    const [stopped] = servers.flatMap((each) => each.stopped);
+    if (stopped) throw stopped;
+    return done;
+  } finally {
+    await servers[0]?.world.leaveAll();
+    for (const { world } of servers) await world.close();
+    await nats.close();
+  }
+}
+
+/** @returns what was done @throws with what everybody has seen */
+async function whole(run: Run, steps: number): Promise<string[]> {
   try {
     await run.begin();
     for (let i = 0; i < steps; i++) await run.step(i);
@@ -73,9 +114,13 @@ export async function honestRun(
       `${name}: ${JSON.stringify([view.said, view.warnings, view.notices, view.promptText])}`
     );
     throw new Error(`${error}\nafter: ${run.done.join(", ")}\n${views.join("\n")}`);
-  } finally {
-    await world.close();
   }
+}
+
+/** A server, and how it is started again. */
+interface RunServer {
+  readonly world: World;
+  start(): Promise<void>;
 }
 
 class Run {
@@ -84,12 +129,17 @@ class Run {
   #away = new Set<string>();
 
   constructor(
+    /** Of the people. */
     private readonly world: World,
+    private readonly servers: readonly RunServer[],
     private readonly clock: JumpingClock,
     private readonly random: RandomSource,
-    private readonly startServer: () => Promise<void>,
     private readonly keeping: Keeping,
   ) {}
+
+  startServer(): Promise<void> {
+    return this.servers[0].start();
+  }
 
   async begin(): Promise<void> {
     for (const name of names.slice(0, 2)) this.here.set(name, await this.world.enter(name));
@@ -167,12 +217,16 @@ class Run {
         client.chat.quit();
         await client.done;
         return await this.#comeBack(name);
-      case "server":
-        await this.world.server.stop();
-        return await this.startServer();
-      case "server crash":
-        await this.world.crashServer();
-        return await this.startServer();
+      case "server": {
+        const server = this.servers[i % this.servers.length];
+        await server.world.server.stop();
+        return await server.start();
+      }
+      case "server crash": {
+        const server = this.servers[i % this.servers.length];
+        await server.world.crashServer();
+        return await server.start();
+      }
       case "restore":
         return await this.#restore();
       case "copy":
@@ -183,7 +237,9 @@ class Run {
         return await this.#leave(name);
       case "rekey":
         // At a server that begins anew she may be in no room, and be told so.
-        if (this.keeping === "durable" || headIn(client)) client.view.type("/rekey");
+        if (this.keeping === "durable" || this.keeping === "shared" || headIn(client)) {
+          client.view.type("/rekey");
+        }
         return;
     }
   }
@@ -251,7 +307,9 @@ class Run {
   async end(): Promise<void> {
     const all = [...this.here.values()];
     for (const client of all) await this.#settled(client);
-    if (this.keeping !== "durable") await this.#until("all in one room", () => this.#isOneRoom(all));
+    if (this.keeping === "memory" || this.keeping === "restored") {
+      await this.#until("all in one room", () => this.#isOneRoom(all));
+    }
     for (const [name, { view }] of this.here) view.type(`end of ${name}`);
     for (const name of this.here.keys()) {
       await this.#until(
@@ -296,6 +354,7 @@ export function honestRunsTest(
   sample = 60,
 ): void {
   test({
+    ignore: keeping === "shared" && !hasNats,
     name:
       `property 16: honest runs with cuts, restarts and crashes at random points never warn: ${of} (${sampled})`,
     sanitizeOps: false,

@@ -24,8 +24,9 @@ export class Nats {
 
   private constructor(private readonly dir: string) {}
 
-  static async start(isSynced = true): Promise<Nats> {
-    const nats = new Nats(await Deno.makeTempDir({ prefix: "chat-nats-" }));
+  /** @param dir where its files are made */
+  static async start(isSynced = true, dir?: string): Promise<Nats> {
+    const nats = new Nats(await Deno.makeTempDir({ prefix: "chat-nats-", dir }));
     const config = `
       host: 127.0.0.1
       port: ${nats.port}

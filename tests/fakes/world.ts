@@ -88,6 +88,9 @@ export class World {
   clientClock: Clock | null = null;
   /** How clients reach a host: tests of names that are not loopback lead them here all the same. */
   dial: Dial = dialTcp;
+  /** Ports of all servers that share the rooms; people begin at one after the other. */
+  spread: readonly number[] = [];
+  #spreadOver = 0;
   readonly log: string[] = [];
   readonly dir: string;
   /** Whose recorded keys somebody has; by default those of that name. */
@@ -209,13 +212,21 @@ export class World {
     }, { clock, random: systemRandom });
   }
 
+  /** Where somebody begins, and where else she may go. */
+  #addresses(): { port: number; others: JoinOptions["others"] } {
+    const { spread } = this;
+    if (spread.length === 0) return { port: this.port, others: [] };
+    const at = this.#spreadOver++ % spread.length;
+    const [port, ...others] = [...spread.slice(at), ...spread.slice(0, at)];
+    return { port, others: others.map((each) => ({ host: "127.0.0.1", port: each })) };
+  }
+
   /** What a command line would say. */
   options(over: Partial<JoinOptions> = {}, interactive = true): JoinOptions {
     return {
       host: "127.0.0.1",
-      port: this.port,
+      ...this.#addresses(),
       tls: false,
-      others: [],
       room: "lobby",
       to: null,
       token: new Uint8Array(0),
