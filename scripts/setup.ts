@@ -1,6 +1,6 @@
 /**
- * Installs what the tests drive and the machine lacks (openssl, socat, tmux, other shells, ssh-keygen, pgrep, groff,
- * MariaDB, Chromium, NATS and Python's cryptography) from Debian's packages where this is such a machine. Elsewhere it
+ * Installs what the tests drive and the machine lacks (openssl, socat, tmux, other shells, ssh-keygen, pgrep, groff, ip,
+ * strace, MariaDB, Chromium, NATS and Python's cryptography) from Debian's packages where this is such a machine. Elsewhere it
  * says what is missing, and the tests that need it show as ignored; with CI=true that is an error.
  */
 
@@ -13,6 +13,8 @@ const needed: readonly { check: string; pkg: string }[] = [
   { check: "command -v zsh", pkg: "zsh" },
   { check: "command -v fish", pkg: "fish" },
   { check: "command -v groff", pkg: "groff" },
+  { check: "test -x /usr/sbin/ip || command -v ip", pkg: "iproute2" },
+  { check: "command -v strace", pkg: "strace" },
   {
     check: "{ command -v mariadbd || test -x /usr/sbin/mariadbd; } && command -v mariadb-dump",
     pkg: "mariadb-server",

@@ -48,8 +48,8 @@ export type ServerEvent =
   | { type: "files failed"; error: ChatError }
   /** The rooms fill a greater part of what they may on disk than was told before. */
   | { type: "disk filling"; percent: number }
-  /** The log that several servers share cannot be reached: what is said waits, and nobody comes in. */
-  | { type: "log away" }
+  /** The log that several servers share cannot be reached: what is said waits, and nobody comes in. @param why in NATS's words */
+  | { type: "log away"; why: string }
   /** It can be reached again. */
   | { type: "log back" }
   /** A snapshot of what several servers share was taken. */

@@ -41,7 +41,7 @@ export class LimitNotices {
   /** The disk has refused what was asked. @returns what to say; null when it has just been said */
   diskRefused(): string | null {
     return this.#once("disk")
-      ? "The server's disk refuses what is written; what you said is tried again."
+      ? "The server cannot keep anything at the moment; what you said is tried again."
       : null;
   }
 

@@ -27,11 +27,19 @@ export class Nats {
   /** @param dir where its files are made */
   static async start(isSynced = true, dir?: string): Promise<Nats> {
     const nats = new Nats(await Deno.makeTempDir({ prefix: "chat-nats-", dir }));
+    await nats.configure(isSynced);
+    await nats.begin();
+    return nats;
+  }
+
+  /** Says how it is run from its next beginning on. @param more of its jetstream part */
+  async configure(isSynced = true, more = ""): Promise<void> {
+    const { port, dir } = this;
     const config = `
       host: 127.0.0.1
-      port: ${nats.port}
+      port: ${port}
       server_name: one
-      jetstream { store_dir: "${nats.dir}/js", sync_interval: ${isSynced ? "always" : "2m"} }
+      jetstream { store_dir: "${dir}/js", sync_interval: ${isSynced ? "always" : "2m"}${more} }
       accounts {
         SYS { exports: [ { service: "$SYS.REQ.SERVER.PING.VARZ", response_type: stream, accounts: [CHAT] } ] }
         CHAT {
@@ -43,9 +51,12 @@ export class Nats {
       system_account: SYS
       no_auth_user: chat
     `;
-    await Deno.writeTextFile(`${nats.dir}/nats.conf`, config);
-    await nats.begin();
-    return nats;
+    await Deno.writeTextFile(`${dir}/nats.conf`, config);
+  }
+
+  /** Its process. */
+  get pid(): number {
+    return this.#child!.pid;
   }
 
   get address(): string {

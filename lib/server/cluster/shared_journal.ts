@@ -23,6 +23,8 @@ import { beginning, digestBytes, nextStanding, type Standing, Standings } from "
 /** Most records of one entry, and their bytes. */
 const maxRecords = 64;
 const maxBytes = 512 * 1024;
+/** What waits until it is on its way. */
+const maxGatheringBytes = 32 * 1024 * 1024;
 /** Entries of ours on their way. */
 const maxFlying = 4;
 const againMs = 500;
@@ -98,6 +100,7 @@ export class SharedJournal implements Journal, LogReader {
   /** Records that were applied, in all. */
   #records = 0;
   #gathering: Proposal[] = [];
+  #gatheringBytes = 0;
   /** Entries of ours that have not come back, by their number. */
   #flying = new Map<number, Flying>();
   #standing: Standing = beginning;
@@ -112,6 +115,8 @@ export class SharedJournal implements Journal, LogReader {
   #isFailing = false;
   #wasOverdue = false;
   #wasAway = false;
+  /** What the log has said last when it did not take an entry. */
+  #trouble = "";
   /** When the last entry was taken. */
   #tookMs = 0;
   #isClosed = false;
@@ -129,7 +134,9 @@ export class SharedJournal implements Journal, LogReader {
       if (isOverdue && !this.#wasOverdue) log.redial();
       this.#wasOverdue = isOverdue;
       const { isAway } = this;
-      if (isAway !== this.#wasAway) this.parts.events.tell({ type: isAway ? "log away" : "log back" });
+      const { events } = this.parts;
+      if (isAway && !this.#wasAway) events.tell({ type: "log away", why: this.#trouble });
+      if (!isAway && this.#wasAway) events.tell({ type: "log back" });
       this.#wasAway = isAway;
       this.#watch();
     });
@@ -189,9 +196,14 @@ export class SharedJournal implements Journal, LogReader {
   // ---- proposing
 
   propose(record: LogRecord): Promise<Outcome> {
-    if (this.#isClosed) return Promise.resolve({ type: "undone" });
+    // While the log is away only so much waits for it here: whoever said more says it again.
+    if (this.#isClosed || this.#gatheringBytes > maxGatheringBytes) {
+      return Promise.resolve({ type: "undone" });
+    }
     const { promise, resolve } = Promise.withResolvers<Outcome>();
-    this.#gathering.push({ record, bytes: encodeRecord(record), resolve, sinceMs: performance.now() });
+    const bytes = encodeRecord(record);
+    this.#gathering.push({ record, bytes, resolve, sinceMs: performance.now() });
+    this.#gatheringBytes += bytes.length;
     this.#sendSoon();
     return promise;
   }
@@ -222,6 +234,7 @@ export class SharedJournal implements Journal, LogReader {
         count++;
       }
       const proposals = this.#gathering.splice(0, count);
+      this.#gatheringBytes -= bytes;
       this.#fly(proposals.map((each) => each.bytes), proposals);
     }
   }
@@ -242,6 +255,7 @@ export class SharedJournal implements Journal, LogReader {
         return await this.parts.log.append(id, data);
       } catch (error) {
         if (!(error instanceof LogAway)) return this.#halt(error as Error);
+        this.#trouble = error.message;
         await new Promise<void>((resolve) => void this.parts.clock.after(againMs, resolve));
       }
     }

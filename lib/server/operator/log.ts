@@ -138,7 +138,7 @@ function describe(event: ServerEvent): [LogLevel, string, Fields] {
     case "accounts back":
       return ["warn", "accounts-back", {}];
     case "log away":
-      return ["error", "log-away", {}];
+      return ["error", "log-away", { why: sanitizeLine(event.why) }];
     case "log back":
       return ["warn", "log-back", {}];
     case "confirmed":

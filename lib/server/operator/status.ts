@@ -49,9 +49,10 @@ export class Status implements ServerEvents {
           `[!] The rooms take ${event.percent} % of what they may on disk: --store-bytes raises it`,
         );
       case "log away":
-        return this.print(
+        this.print(
           "[!] The log in NATS cannot be reached: who is in can read, what is said waits, nobody comes in",
         );
+        return event.why === "" ? undefined : this.print(`[!] NATS says: ${sanitizeLine(event.why)}`);
       case "log back":
         return this.print("[+] The log can be reached again");
       case "snapshot failed":
