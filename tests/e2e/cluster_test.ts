@@ -6,7 +6,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { hasNats } from "../fakes/nats.ts";
 import { sampled, seed, seededNumbers } from "../fakes/sampled.ts";
-import { e2e } from "./chat_process.ts";
+import { e2e, freePort } from "./chat_process.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { encodeGathered } from "../../lib/server/cluster/log_entry.ts";
+import { dialNats, whileElecting } from "../../lib/server/cluster/nats_connection.ts";
+import { NatsLog } from "../../lib/server/cluster/nats_log.ts";
+import { beginning } from "../../lib/server/cluster/standing.ts";
+import { until } from "../fakes/until.ts";
 import { hearsMore, type Member, oneHearsMore, TestCluster } from "./cluster.ts";
 import { allHeardOnceAndInOrder, talkOf } from "./talk.ts";
 
@@ -107,3 +113,55 @@ e2e("what is wrong with a cluster is told before anything is served, with what m
     await cluster.close();
   }
 }, !hasNats);
+
+e2e(
+  "metrics and /healthz tell of the log; a record of a newer version ends a server with words, and it goes on from there when it is updated",
+  async (home) => {
+    const metrics = `127.0.0.1:${freePort()}`;
+    const cluster = await TestCluster.start(home);
+    try {
+      await cluster.kill(cluster.servers[0]);
+      const server = home.start("serve", ...cluster.argsOf(0), "--metrics", metrics);
+      await server.shows("Metrics on");
+      const health = async () => {
+        const response = await fetch(`http://${metrics}/healthz`);
+        return `${response.status} ${(await response.text()).trim()}`;
+      };
+      assertEquals(await health(), "200 ok");
+      await until("the others are there", async () => {
+        const text = await (await fetch(`http://${metrics}/metrics`)).text();
+        return /^chat_servers 3$/m.test(text) && /^chat_log_behind 0$/m.test(text) &&
+          /^chat_log_confirm_seconds_count [1-9]/m.test(text);
+      });
+      for (const node of cluster.nats) await cluster.kill(node);
+      await until("unwell", async () => await health() === "503 the log cannot be reached");
+      assertStringIncludes(await (await fetch(`http://${metrics}/metrics`)).text(), "chat_log_away 1");
+      await server.shows("The log in NATS cannot be reached");
+      for (const node of cluster.nats) await node.start();
+      await until("well again", async () => await health() === "200 ok", { timeoutMs: 30_000 });
+      await server.shows("The log can be reached again");
+      const servers = cluster.natsAddresses.split(",");
+      const connection = await dialNats({ servers, tls: null, isUnsafe: false });
+      const parts = { connection, replicas: 3, clock: systemClock, fault: () => {} };
+      const log = await whileElecting(systemClock, "keep a log", () => NatsLog.open(parts));
+      const newer = {
+        proposer: new Uint8Array(16),
+        n: 1,
+        standing: beginning,
+        records: [Uint8Array.of(200, 1, 2)],
+      };
+      await log.append("newer", encodeGathered(newer));
+      await log.close();
+      assertEquals(await server.code, 1);
+      assertStringIncludes(server.err, "a kind (200) that this version does not know");
+      assertStringIncludes(server.err, "run the same version here");
+      const again = await home.run(["serve", ...cluster.argsOf(0)]);
+      assertEquals(again.code, 1); // it does not serve before it knows
+      assertStringIncludes(again.err, "a kind (200)");
+      assertEquals(again.out.includes("Invite"), false);
+    } finally {
+      await cluster.close();
+    }
+  },
+  !hasNats,
+);

@@ -270,7 +270,7 @@ async function untilCaughtUp<T extends { close(): void }>(
   try {
     const behind = await cluster.behind();
     if (behind > 1_000) print(`[+] Applying ${behind} entries of the log`);
-    await Promise.race([cluster.journal.caughtUp(), failure]);
+    if (!await Promise.race([cluster.journal.caughtUp(), failure])) await failure;
     if (!listens) {
       const before = server.rooms.all().length;
       await cluster.beginAnew();

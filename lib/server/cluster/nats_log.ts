@@ -15,6 +15,8 @@ const { log: subject, live } = subjects;
 const appendMs = 5_000;
 /** How often the log is asked how far it has come: what was republished may not have been heard. */
 const askMs = 1_000;
+/** Without an answer for so long it counts as away. */
+const silentMs = 6_000;
 /** The log knows an entry that comes again for so long. */
 const repeatNs = 600 * 1_000_000_000;
 const batch = 256;
@@ -41,6 +43,8 @@ export class NatsLog implements SharedLog {
   #isReading = false;
   #isClosed = false;
   #isAway = false;
+  /** When the log has answered last. */
+  #heardMs: number;
   #cancelAsk: () => void = () => {};
 
   private constructor(
@@ -48,6 +52,7 @@ export class NatsLog implements SharedLog {
     private readonly client: JetStreamClient,
     private readonly parts: NatsLogParts,
   ) {
+    this.#heardMs = parts.clock.now();
     void this.#watch();
     void this.#hear();
     this.#ask();
@@ -65,7 +70,7 @@ export class NatsLog implements SharedLog {
     return this.#last;
   }
   get isAway(): boolean {
-    return this.#isAway;
+    return this.#isAway || this.parts.clock.now() - this.#heardMs > silentMs;
   }
 
   async append(id: string, data: Bytes): Promise<void> {
@@ -137,7 +142,10 @@ export class NatsLog implements SharedLog {
 
   #ask(): void {
     this.#cancelAsk = this.parts.clock.after(askMs, () => {
-      this.manager.streams.info(stream).then(({ state }) => this.#isThere(state.last_seq), () => {})
+      this.manager.streams.info(stream).then(({ state }) => {
+        this.#heardMs = this.parts.clock.now();
+        this.#isThere(state.last_seq);
+      }, () => {})
         .finally(() => this.#isClosed || this.#ask());
     });
   }
