@@ -4,6 +4,8 @@
  *
  *   --only KIND,…   of fan-out, small-rooms, handshakes, storm, login, room-storm, files, catch-up, entry, paste, seal,
  *                   idle, start, logs, floods (default: all)
+ *                   and not unless named: cluster (three servers on three nodes of NATS, beside one), cluster-faults
+ *   --times N       for cluster-faults: kills of servers (default: 50), and a fifth of it of leading nodes
  *   --rooms N,…     for small-rooms: of 5, and of 2 (default: 1,100,1000)
  *   --against FILE  fan-out and small-rooms in turns with another executable, paste and catch-up with it as the client
  *   --logs N,…      for logs: stored messages (default: 1000,10000,100000,1000000)
@@ -25,6 +27,8 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { drawBars, panelsOf } from "./bars.ts";
 import { measureBigLogs } from "./big_logs.ts";
+import { measureClusterFaults } from "./cluster_faults.ts";
+import { ClusterProcess } from "./cluster_process.ts";
 import { measureFloods } from "./floods.ts";
 import { asTable, medians } from "./rows.ts";
 import { comparePeers } from "./peers.ts";
@@ -49,6 +53,7 @@ const options = parseArgs(Deno.args, {
     "logs",
     "megabytes",
     "files-work-ms",
+    "times",
   ],
   boolean: ["peers", "sources", "draw"],
 });
@@ -146,6 +151,20 @@ const generatorPermissions = [
   `--allow-run=cat,dist/chat,dist/receivers${text("against") ? `,${text("against")}` : ""}`,
 ];
 
+/** Rooms of five whose people are at three servers, in turns with one server; then 3,000 people who are linked. */
+async function measureCluster(executable: string, seconds: number): Promise<void> {
+  for (const rooms of (text("rooms") ?? "1,1000").split(",").map(Number)) {
+    const cluster = await ClusterProcess.start(executable);
+    const { ports, pids } = cluster;
+    const three = { label: "three", port: ports[0], ports, pid: pids[0], pids };
+    try {
+      await measure("small-rooms", { rooms, members: 5, seconds, against: three }, { ...own, label: "one" });
+    } finally {
+      await cluster.stop();
+    }
+  }
+}
+
 async function all(): Promise<void> {
   const sizes = (text("members") ?? "10,100,250,500,1000").split(",").map(Number);
   const seconds = Number(text("seconds") ?? 2);
@@ -166,6 +185,10 @@ async function all(): Promise<void> {
           });
         }
       }
+    }
+    if (kinds.includes("cluster") && executable) await measureCluster(executable, seconds);
+    if (kinds.includes("cluster-faults") && executable) {
+      rows.push(...await measureClusterFaults(executable, Number(text("times") ?? 50)));
     }
     if (kinds.includes("handshakes")) await measure("handshakes", { kind: "shake", people: 400, atOnce: 8 });
     if (kinds.includes("storm")) await measure("handshakes", { kind: "storm", people: 500, atOnce: null });

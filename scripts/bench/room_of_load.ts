@@ -73,12 +73,12 @@ export class RoomOfLoad {
 
   /**
    * @param people who shall be in it
-   * @param port of the server, or of what passes connections on to it
+   * @param ports of the server, or of what passes connections on to it; of several they are used by turns
    * @param keepsSecrets whether the members' traffic secrets are wanted: costs an RSA decryption each
    */
   constructor(
     private readonly people: readonly Person[],
-    private readonly port: number,
+    private readonly ports: number | readonly number[],
     private readonly keepsSecrets = false,
   ) {
     this.#kind = people.length > maxMembers ? roomKinds.keyFile : roomKinds.ordinary;
@@ -97,10 +97,11 @@ export class RoomOfLoad {
     let next = 0;
     const worker = async () => {
       while (next < this.people.length) {
+        const port = typeof this.ports === "number" ? this.ports : this.ports[next % this.ports.length];
         const person = this.people[next++];
         let secret: Bytes | null = null;
         const onSecret = this.keepsSecrets ? (known: Bytes) => secret = known : undefined;
-        this.members.push(await this.#enter(person, await shakeHands(person, this.port, onSecret), secret));
+        this.members.push(await this.#enter(person, await shakeHands(person, port, onSecret), secret));
       }
     };
     await Promise.all(Array.from({ length: atOnce }, worker));

@@ -27,6 +27,9 @@ export const columns: Record<string, string> = {
   logs:
     "peer messages rooms start_ms welcome_ms tidy_worst_ms tidy_p99_ms talk_worst_ms talk_p99_ms disk/entry",
   entry: "peer n ms cli_cpu_ms srv_cpu_ms",
+  again: "peer kills p50_ms p90_ms max_ms",
+  leader: "peer losses p50_ms p99_ms stall_p50_ms stall_max_ms",
+  linked: "peer n rss_MB/server cpu%_of_all_six",
   idle: "peer n rss0_kB rss_kB kB/member cpu%",
   start: "what ms",
   flood: "what join_ms slowest_ms rss_MB",

@@ -28,6 +28,8 @@ export interface ServerChoice {
   readonly executable: string | null;
   /** Its folder, which stays; by default one of its own. */
   readonly dir?: string;
+  /** Its port; by default one that is free. */
+  readonly port?: number;
   /** More flags. */
   readonly flags?: readonly string[];
   /** Whether the limits are lifted; they are by default. */
@@ -49,10 +51,10 @@ export class ServerProcess {
 
   /** Starts one on a folder of its own and waits until it accepts. @throws when it does not come up */
   static async start(
-    { executable, dir: given, flags = [], lift = true, runtimeFlags = [] }: ServerChoice,
+    { executable, dir: given, port: asked, flags = [], lift = true, runtimeFlags = [] }: ServerChoice,
   ): Promise<ServerProcess> {
     const dir = given ?? await Deno.makeTempDir({ prefix: "chat-bench-" });
-    const port = freePort();
+    const port = asked ?? freePort();
     const limits = Object.entries(lift ? lifted : {}).map(([flag, value]) => `--${flag}=${value}`);
     const serve = ["serve", "--data", dir, "-p", String(port), ...limits, ...flags];
     const began = performance.now();
@@ -92,6 +94,12 @@ export class ServerProcess {
   /** Resident memory. */
   get rssKb(): number {
     return rssKb(this.pid);
+  }
+
+  /** Ends it as `kill -9` does. */
+  async kill(): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.child.status;
   }
 
   /** Ends it in good order and forgets its folder. */

@@ -5,7 +5,7 @@
 
 import type { LinkMessage } from "../../lib/protocol/channel/link_messages.ts";
 import { makePeople } from "./member.ts";
-import { cpuMs } from "./process_usage.ts";
+import { cpuMs, rssKb } from "./process_usage.ts";
 import { median } from "./rows.ts";
 import { openProsodyRooms } from "./prosody.ts";
 import { type Member, RoomOfLoad } from "./room_of_load.ts";
@@ -16,8 +16,12 @@ export interface MeasuredServer {
   readonly label: string;
   /** On 127.0.0.1. */
   readonly port: number;
+  /** Of several servers that share their rooms: people are at them by turns. */
+  readonly ports?: readonly number[];
   /** Its process. */
   readonly pid: number;
+  /** All processes whose CPU counts, when there are more. */
+  readonly pids?: readonly number[];
   /** Of Prosody: what its clients trust. */
   readonly certificate?: string;
 }
@@ -49,6 +53,7 @@ export interface SmallRoomsRun extends MeasuredServer {
 }
 
 const warmUpSeconds = 0.5;
+const idleSeconds = 5;
 /** Seconds that one server is measured until it is the other's turn. */
 const turnSeconds = 0.5;
 
@@ -59,8 +64,9 @@ export async function runSmallRooms(run: SmallRoomsRun, print: (row: string) => 
   for (const server of against ? [run, against] : [run]) {
     const opened = server.certificate
       ? await openProsodyRooms({ ...server, certificate: server.certificate }, rooms, members)
-      : await openRooms(rooms, members, server.port);
+      : await openRooms(rooms, members, server.ports ?? [server.port]);
     loads.push({ server, traffic: new Traffic(opened) });
+    if (server.pids) print(await linked(server, rooms * members));
   }
   for (const window of run.windows ?? [1, 64]) {
     for (const { traffic } of loads) await traffic.run(window, warmUpSeconds);
@@ -81,6 +87,15 @@ export async function runSmallRooms(run: SmallRoomsRun, print: (row: string) => 
   }
 }
 
+/** `linked label n rss_MB/server cpu%`: of servers that share their rooms, the first three processes. */
+async function linked({ label, pids = [] }: MeasuredServer, people: number): Promise<string> {
+  const used = () => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
+  const before = used();
+  await new Promise((resolve) => setTimeout(resolve, idleSeconds * 1000));
+  const rss = median(pids.slice(0, 3).map(rssKb)) / 1024;
+  return `linked ${label} ${people} ${rss.toFixed(0)} ${((used() - before) / idleSeconds / 10).toFixed(1)}`;
+}
+
 interface Load {
   readonly server: MeasuredServer;
   readonly traffic: Traffic;
@@ -94,11 +109,15 @@ interface Result {
   readonly ownMs: number;
 }
 
-async function openRooms(count: number, members: number, port: number): Promise<TalkingRoom[]> {
+async function openRooms(
+  count: number,
+  members: number,
+  ports: readonly number[],
+): Promise<TalkingRoom[]> {
   const people = await makePeople(count * members, "s");
   const rooms: TalkingRoom[] = [];
   for (let i = 0; i < count; i++) {
-    const room = new RoomOfLoad(people.slice(i * members, (i + 1) * members), port);
+    const room = new RoomOfLoad(people.slice(i * members, (i + 1) * members), ports);
     await room.login(members);
     await room.join();
     room.keepAlive();
@@ -124,9 +143,10 @@ function talking(room: RoomOfLoad): TalkingRoom {
 }
 
 async function measured({ server, traffic }: Load, window: number, seconds: number): Promise<Result> {
-  const [cpu, own] = [cpuMs(server.pid), cpuMs(Deno.pid)];
+  const used = () => (server.pids ?? [server.pid]).reduce((sum, pid) => sum + cpuMs(pid), 0);
+  const [cpu, own] = [used(), cpuMs(Deno.pid)];
   const { latencies, tookSeconds } = await traffic.run(window, seconds);
-  return { latencies, tookSeconds, serverMs: cpuMs(server.pid) - cpu, ownMs: cpuMs(Deno.pid) - own };
+  return { latencies, tookSeconds, serverMs: used() - cpu, ownMs: cpuMs(Deno.pid) - own };
 }
 
 /** Server CPU in microseconds. */
