@@ -158,7 +158,10 @@ async function measureCluster(executable: string, seconds: number): Promise<void
     const { ports, pids } = cluster;
     const three = { label: "three", port: ports[0], ports, pid: pids[0], pids };
     try {
-      await measure("small-rooms", { rooms, members: 5, seconds, against: three }, { ...own, label: "one" });
+      await measure("small-rooms", { rooms, members: 5, seconds, windows: [1, 64, 512], against: three }, {
+        ...own,
+        label: "one",
+      });
     } finally {
       await cluster.stop();
     }

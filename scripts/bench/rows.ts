@@ -20,6 +20,7 @@ export const columns: Record<string, string> = {
   "catchup-members": "peer n msgs/s cpu_us/msg",
   small1: "peer rooms msgs/s p50_us p99_us cpu_us/msg srv_cpu% gen_cpu%",
   small64: "peer rooms msgs/s p50_us p99_us cpu_us/msg srv_cpu% gen_cpu%",
+  small512: "peer rooms msgs/s p50_us p99_us cpu_us/msg srv_cpu% gen_cpu%",
   pair1: "peer rooms msgs/s p50_us p99_us cpu_us/msg srv_cpu% gen_cpu%",
   pair64: "peer rooms msgs/s p50_us p99_us cpu_us/msg srv_cpu% gen_cpu%",
   ratio: "of rooms cpu_here/against",

@@ -54,6 +54,7 @@ export async function dialNats({ servers, tls }: NatsOptions): Promise<NatsConne
       // A node that is stopped, and neither answers nor goes, is noticed within 6 seconds.
       pingInterval: 2_000,
       maxPingOut: 2,
+      noAsyncTraces: true, // they would be taken with each request
       ignoreClusterUpdates: true, // those that were named, by the names that were given
       ...tls ? { tls: { ...tls, checkServerIdentity: isOneOf(servers) } as TlsOptions } : {},
     });

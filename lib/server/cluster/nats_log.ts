@@ -21,6 +21,8 @@ const silentMs = 6_000;
 const repeatNs = 600 * 1_000_000_000;
 const batch = 256;
 const againMs = 50;
+/** What is confirmed and does not come by itself within so long is read. */
+const lateMs = 50;
 
 /** What a log in NATS is made of. */
 export interface NatsLogParts {
@@ -76,7 +78,9 @@ export class NatsLog implements SharedLog {
   async append(id: string, data: Bytes): Promise<void> {
     try {
       const { seq } = await this.client.publish(subject, data, { msgID: id, timeout: appendMs });
-      this.#isThere(seq);
+      this.#last = Math.max(this.#last, seq);
+      // It is on its way here as well: what was republished comes with it, or a moment after.
+      if (this.#next <= seq) this.parts.clock.after(lateMs, () => this.#isThere(seq));
     } catch (error) {
       throw new LogAway((error as Error).message);
     }

@@ -142,14 +142,16 @@ export class ServerRoom extends RoomLog {
    */
   judge(message: Message, senderKey: string = encodeHex(message.sender)): Outcome | null {
     const place = checkPlace(message, this.head);
-    const isNext = message.n === this.#next(senderKey, message.sender);
+    const next = this.#next(senderKey, message.sender);
+    const isNext = message.n === next;
     const isViewPossible = checkMessageView(message.view, this.head, this.last + 1) === null;
     // The common case: `n` is the sender's next number, so nothing can be stored under it yet.
     if (place === null && isNext && isViewPossible && !this.isRetired) return null;
     const refused = (code: ErrorCode): Outcome => ({ type: "refused", code });
     if (!this.hasMember(message.sender)) return refused("NO_ROOM");
     if (this.isRetired) return refused("DENIED");
-    const before = messageBefore(this.host.store, message);
+    // What is beyond her next number in this epoch cannot be stored yet.
+    const before = place === null && message.n > next ? null : messageBefore(this.host.store, message);
     if (before) return before;
     if (place === "past epoch") return refused("STALE");
     return refused(place === null && isViewPossible ? "ORDER" : "DENIED");

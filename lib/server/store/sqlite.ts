@@ -156,17 +156,20 @@ export class SqliteStore implements Store {
   /**
    * Opens or makes the file, readable by its owner only.
    *
-   * @param isCopied it is copied while it is open: nothing else keeps a second server away from it then
+   * @param isView it can be made anew from a log that several servers share: it is copied while it is open, and what a
+   * power cut takes from its end comes again
    * @throws StoreFailed when it cannot be opened, or another process has it
    */
-  constructor(private readonly path: string, random: RandomSource, isCopied = false) {
+  constructor(private readonly path: string, random: RandomSource, isView = false) {
     try {
       createPrivateFile(path);
       this.#db = new DatabaseSync(path);
       // EXCLUSIVE: one server per directory, and no shared-memory file.
       this.#db.exec(
-        (isCopied ? "" : "PRAGMA locking_mode = EXCLUSIVE; ") +
-          "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 8000;",
+        (isView
+          ? "PRAGMA synchronous = NORMAL; "
+          : "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; ") +
+          "PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 0; PRAGMA wal_autocheckpoint = 8000;",
       );
       this.#migrate();
       const known = this.#get("SELECT value FROM about WHERE key = 'run'");
