@@ -52,6 +52,8 @@ export type ServerEvent =
   | { type: "log away"; why: string }
   /** It can be reached again. */
   | { type: "log back" }
+  /** Another server was started with other limits than those that all share, and they are everybody's now. @param changes in words */
+  | { type: "settings changed"; changes: readonly string[] }
   /** A snapshot of what several servers share was taken. */
   | { type: "snapshot"; seq: number; bytes: number }
   /** It could not be: the log keeps what it has. */

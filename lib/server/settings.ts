@@ -48,6 +48,16 @@ export function settingsOf(limits: Limits, retention: Retention): Settings {
   };
 }
 
+/** What differs, in words: `members 256 -> 200`. */
+export function settingsChanged(before: Settings, now: Settings): string[] {
+  const say = (name: string, old: number, fresh: number) =>
+    old === fresh ? [] : [`${name} ${old} -> ${fresh}`];
+  return [
+    ...sharedLimits.flatMap((name) => say(name, before.limits[name], now.limits[name])),
+    ...times.flatMap((name) => say(name, before.retention[name], now.retention[name])),
+  ];
+}
+
 /** As UTF-8 JSON with the names in their order: the same settings are the same bytes. */
 export function encodeSettings({ limits, retention }: Settings): Bytes {
   const all = [

@@ -20,11 +20,11 @@ const style = `<style>
   }
 </style>`;
 
-/** The whole picture. @param title what was measured, and how */
-export function drawBars(title: string, panels: readonly BarPanel[]): string {
+/** The whole picture. @param title what was measured, and how @param other what the second bar of each pair is */
+export function drawBars(title: string, panels: readonly BarPanel[], other = "before"): string {
   let y = 40;
   const drawn = panels.map((panel) => {
-    const text = drawPanel(panel, y);
+    const text = drawPanel(panel, y, other);
     y += heightOf(panel);
     return text;
   });
@@ -41,7 +41,7 @@ function heightOf({ pairs }: BarPanel): number {
   return head + pairs.reduce((sum, { before }) => sum + (before === undefined ? 1 : 2) * barHeight + gap, 0);
 }
 
-function drawPanel({ name, pairs }: BarPanel, top: number): string {
+function drawPanel({ name, pairs }: BarPanel, top: number, other: string): string {
   const most = Math.max(...pairs.flatMap(({ now, before = 0 }) => [now, before]));
   const parts = [`<text x="16" y="${top + 16}">${name}</text>`];
   let y = top + head - 4;
@@ -53,7 +53,7 @@ function drawPanel({ name, pairs }: BarPanel, top: number): string {
       parts.push(
         `<rect class="${kind}" x="${left}" y="${y}" width="${length.toFixed(1)}" height="${barHeight - 2}"/>`,
         `<text class="quiet" x="${(left + length + 5).toFixed(1)}" y="${y + barHeight - 3}">${shown(value)}${
-          kind === "before" ? " before" : ""
+          kind === "before" ? ` ${other}` : ""
         }</text>`,
       );
       y += barHeight;
@@ -102,5 +102,53 @@ export function panelsOf(rows: readonly string[][]): BarPanel[] {
       ["100,000", "logs", "100000", 5],
       ["1,000,000", "logs", "1000000", 5],
     ]),
+  ].filter(({ pairs }) => pairs.length > 0);
+}
+
+/** The same of three servers beside one. @param rows medians: kind, label, rooms, … */
+export function clusterPanels(rows: readonly string[][]): BarPanel[] {
+  const value = (kind: string, label: string, n: string, column: number) => {
+    const row = rows.find(([first, second, third]) => first === kind && second === label && third === n);
+    return row && Number(row[column]);
+  };
+  const loads = [["one at a time", "small1"], ["64 on their way", "small64"], [
+    "512 on their way",
+    "small512",
+  ]];
+  const panel = (name: string, column: number): BarPanel => ({
+    name,
+    pairs: ["1", "1000"].flatMap((rooms) =>
+      loads.flatMap(([of, kind]) => {
+        const now = value(kind, "three", rooms, column);
+        const where = rooms === "1" ? "one room" : "1,000 rooms";
+        return now === undefined
+          ? []
+          : [{ of: `${where}, ${of}`, now, before: value(kind, "one", rooms, column) }];
+      })
+    ),
+  });
+  const again = rows.find(([kind]) => kind === "again");
+  const leader = rows.find(([kind]) => kind === "leader");
+  return [
+    panel("Messages a second, people at three servers (more is better)", 3),
+    panel("CPU for a message, of all servers and nodes, µs", 6),
+    panel("Until all have it, half of them within, µs", 4),
+    {
+      name: "Seconds until people talk again",
+      pairs: [
+        ...again
+          ? [{ of: "server killed, half within", now: Number(again[3]) / 1000 }, {
+            of: "at most",
+            now: Number(again[5]) / 1000,
+          }]
+          : [],
+        ...leader
+          ? [{ of: "leading node killed, half within", now: Number(leader[5]) / 1000 }, {
+            of: "at most",
+            now: Number(leader[6]) / 1000,
+          }]
+          : [],
+      ],
+    },
   ].filter(({ pairs }) => pairs.length > 0);
 }

@@ -19,18 +19,20 @@
  *                   their harness is (default: ../shared/peers); only fan-out, N = 500 unless --members; with
  *                   --only small-rooms: Prosody with its archive in SQLite (prosody and lua-dbi-sqlite3 of Debian); with
  *                   --only files: magic-wormhole (magic-wormhole and python3-magic-wormhole-mailbox-server)
- *   --draw          write scripts/bench/performance.svg of what was measured; with --peers, scripts/bench/sizes.svg
+ *   --draw          write scripts/bench/performance.svg of what was measured; with --peers, scripts/bench/sizes.svg; with
+ *                   cluster, scripts/bench/cluster.svg
+ *   --rows FILE,…   take what earlier runs have printed as measured
  *   --profile MODE  one run of lat, thr or few at N = 500, or of small1 or small64 in 100 rooms of five, with the
  *                   server's profile
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { drawBars, panelsOf } from "./bars.ts";
+import { clusterPanels, drawBars, panelsOf } from "./bars.ts";
 import { measureBigLogs } from "./big_logs.ts";
 import { measureClusterFaults } from "./cluster_faults.ts";
 import { ClusterProcess } from "./cluster_process.ts";
 import { measureFloods } from "./floods.ts";
-import { asTable, medians } from "./rows.ts";
+import { asTable, columns, medians } from "./rows.ts";
 import { comparePeers } from "./peers.ts";
 import { Prosody } from "./prosody.ts";
 import { profileServer } from "./profile.ts";
@@ -54,6 +56,7 @@ const options = parseArgs(Deno.args, {
     "megabytes",
     "files-work-ms",
     "times",
+    "rows",
   ],
   boolean: ["peers", "sources", "draw"],
 });
@@ -78,7 +81,11 @@ const kinds = text("only")?.split(",") ??
     "logs",
     "floods",
   ].filter((kind) => !options.peers || kind === "fan-out");
-const rows: string[] = [];
+const rows: string[] = (text("rows") ?? "").split(",").filter((path) => path !== "").flatMap((path) =>
+  Deno.readTextFileSync(path).split("\n").filter((line) =>
+    (line.split(" ")[0] in columns) && !line.includes("  ")
+  )
+);
 
 const own = { executable, label: "chat" };
 let receivers: Promise<string | null> | null = null;
@@ -242,7 +249,13 @@ async function all(): Promise<void> {
     if (kinds.includes("start")) rows.push(...await startUpTimes());
   }
   console.log(asTable(medians(rows)));
-  if (options.draw) {
+  if (options.draw && kinds.some((kind) => kind.startsWith("cluster"))) {
+    const title = "Three servers on three nodes of NATS beside one server, all on the same two shared cores";
+    await Deno.writeTextFile(
+      "scripts/bench/cluster.svg",
+      drawBars(title, clusterPanels(medians(rows)), "one server"),
+    );
+  } else if (options.draw) {
     const title =
       "Medians of one run, two shared cores; this version, and the one that it is measured against";
     await Deno.writeTextFile("scripts/bench/performance.svg", drawBars(title, panelsOf(medians(rows))));

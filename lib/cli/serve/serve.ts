@@ -205,6 +205,7 @@ async function serveOnce(parsed: Parsed, process: Process, start: { isServing: b
     if (accountsAsked) print(`[+] ${registrationWords(accountsAsked.registration)}`);
     if (isLoopback(host)) print('[+] Only this machine can join; "--host 0.0.0.0" lets others in');
     if (answering) print("[+] Rooms of your key file are read by this server, and their members are told so");
+    for (const caution of cluster?.cautions ?? []) print(`[!] ${caution}`);
     if (switches.has("ephemeral")) print("[+] Nothing is kept: rooms end with this server");
     if (metrics) {
       print(`[+] Metrics on http://${metrics.address}/metrics, liveness on /healthz`);

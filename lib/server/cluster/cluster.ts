@@ -8,6 +8,8 @@ import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import type { ServerEvents } from "../events.ts";
+import { splitHostPort } from "../../host_port.ts";
+import { isLoopback } from "../../loopback.ts";
 import type { Settings } from "../settings.ts";
 import { SqliteStore } from "../store/sqlite.ts";
 import { BegunAnew } from "./begun_anew.ts";
@@ -65,7 +67,9 @@ export class Cluster {
     /** Chunks of files. */
     readonly blobs: NatsBlobs,
     private readonly log: NatsLog,
-    private readonly parts: Pick<ClusterParts, "random" | "stop">,
+    private readonly parts: Pick<ClusterParts, "random" | "stop" | "nats">,
+    /** What its operator should know of NATS, in words. */
+    readonly cautions: readonly string[],
   ) {}
 
   /** Connects, checks, and opens the view. @throws NatsUnfit, LogRefused, StoreFailed */
@@ -127,7 +131,16 @@ export class Cluster {
         heard: (by, standing) => journal.hear(by, standing),
         fault: parts.fault,
       });
-      const cluster: Cluster = new Cluster(view, journal, others, keeper, blobs, log, parts);
+      const cluster: Cluster = new Cluster(
+        view,
+        journal,
+        others,
+        keeper,
+        blobs,
+        log,
+        parts,
+        cautionsOf(nats, replicas),
+      );
       return cluster;
     } catch (error) {
       await opened.close();
@@ -159,6 +172,15 @@ export class Cluster {
     const { last } = await this.log.range();
     return last - (appliedOf(this.view)?.seq ?? 0);
   }
+}
+
+function cautionsOf({ isUnsafe, tls, servers }: NatsOptions, replicas: number): string[] {
+  const isHere = servers.every((server) => isLoopback(splitHostPort(server)!.host));
+  return [
+    ...replicas === 1 ? ["NATS is one node: while it is away, nobody can say anything"] : [],
+    ...isUnsafe ? ["NATS may lose what it has confirmed: this is for trials"] : [],
+    ...tls || isHere ? [] : ["Without TLS to NATS: whoever is on the way can pose as a server"],
+  ];
 }
 
 /** One node keeps it alone; of several, three do. */

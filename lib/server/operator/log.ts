@@ -143,6 +143,8 @@ function describe(event: ServerEvent): [LogLevel, string, Fields] {
       return ["warn", "log-back", {}];
     case "confirmed":
       return ["debug", "confirmed", { ms: Math.round(event.ms * 10) / 10 }];
+    case "settings changed":
+      return ["warn", "settings-changed", { changes: event.changes.join(", ") }];
     case "snapshot":
       return ["info", "snapshot", { seq: event.seq, bytes: event.bytes }];
     case "snapshot failed":

@@ -48,6 +48,10 @@ export class Status implements ServerEvents {
         return this.print(
           `[!] The rooms take ${event.percent} % of what they may on disk: --store-bytes raises it`,
         );
+      case "settings changed":
+        return this.print(
+          `[!] A server was started with other limits, and all have them now: ${event.changes.join(", ")}`,
+        );
       case "log away":
         this.print(
           "[!] The log in NATS cannot be reached: who is in can read, what is said waits, nobody comes in",

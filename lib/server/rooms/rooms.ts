@@ -32,7 +32,7 @@ import { AddressFiles } from "../blobs/address_files.ts";
 import { type BlobBytes, BlobsFailed } from "../blobs/blob_bytes.ts";
 import { BlobIndex } from "../blobs/blob_index.ts";
 import { Blobs } from "../blobs/blobs.ts";
-import { decodeSettings, encodeSettings, type Settings, settingsOf } from "../settings.ts";
+import { decodeSettings, encodeSettings, type Settings, settingsChanged, settingsOf } from "../settings.ts";
 import { alone, type OtherLink, type Others } from "../others.ts";
 import { WorkBudget } from "../work_budget.ts";
 import type { RoomHost, RoomLog } from "./room_log.ts";
@@ -354,6 +354,9 @@ export class Rooms implements RoomHost, AppliedState, Follower {
 
   /** Called by the journal's follower only. */
   settle(settings: Settings): void {
+    const noted = this.store.note(settingsNote);
+    const changes = noted ? settingsChanged(decodeSettings(noted), settings) : [];
+    if (changes.length > 0) this.events.tell({ type: "settings changed", changes });
     this.store.putNote(settingsNote, encodeSettings(settings));
     this.#readSettings();
   }

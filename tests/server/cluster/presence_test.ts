@@ -4,6 +4,10 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { exitCodes } from "../../../lib/errors.ts";
 import { Console } from "../../../lib/server/operator/console.ts";
 import { type ClusterServer, serverOn } from "../../fakes/cluster.ts";
+import { encodeHex } from "../../../lib/hex.ts";
+import { dialNats } from "../../../lib/server/cluster/nats_connection.ts";
+import { JumpingClock } from "../../fakes/jumping_clock.ts";
+import { person } from "../../fakes/people.ts";
 import { hasNats, Nats } from "../../fakes/nats.ts";
 import { test } from "../../fakes/test.ts";
 import { until } from "../../fakes/until.ts";
@@ -109,22 +113,60 @@ clusterTest(
   },
 );
 
-clusterTest(
-  "a server that ends says so; one that is gone without a word is forgotten, with its people",
-  async (_, servers, [a, b, c]) => {
-    const dana = await b.enter("dana");
-    const ira = await a.enter("ira");
-    await dana.view.until((event) => event.type === "added" && event.who === "ira");
-    await seesElsewhere(b, 1);
-    assertEquals(servers[2].cluster.others.servers().length, 2);
-    await c.server.stop();
-    await until("c said goodbye", () => servers[0].cluster.others.servers().length === 1);
-    const gone = a.server.stop();
-    await until(
-      "she is gone",
-      () => dana.view.events.some((event) => event.type === "presence" && event.who === "ira" && !event.here),
-    );
-    await gone;
-    ira.chat.quit();
-  },
-);
+clusterTest("a server that ends says so, and its people are away at once", async (_, servers, [a, b, c]) => {
+  const dana = await b.enter("dana");
+  const ira = await a.enter("ira");
+  await dana.view.until((event) => event.type === "added" && event.who === "ira");
+  await seesElsewhere(b, 1);
+  assertEquals(servers[0].cluster.others.servers().length, 2);
+  await c.server.stop();
+  await until("c said goodbye", () => servers[0].cluster.others.servers().length === 1);
+  const gone = a.server.stop();
+  const isGone = () =>
+    dana.view.events.some((event) => event.type === "presence" && event.who === "ira" && !event.here);
+  await until("she is gone", isGone);
+  await gone;
+  ira.chat.quit();
+});
+
+test({
+  name: "a server that is gone without a word is forgotten after fifteen seconds, with its people",
+  ignore: !hasNats,
+  sanitizeOps: false,
+  sanitizeResources: false,
+}, async () => {
+  const nats = await Nats.start();
+  const clock = new JumpingClock();
+  const { world, cluster } = await serverOn(nats, { clock });
+  const connection = await dialNats({ servers: [nats.address], tls: null, isUnsafe: false });
+  try {
+    const dana = await world.enter("dana");
+    const ira = await person("ira");
+    const run = "ab".repeat(16);
+    const links = [[encodeHex(ira.card.id), "cd".repeat(16), "192.0.2.1:1", []]];
+    const here = {
+      name: "x:1",
+      kind: "here",
+      links,
+      gone: [],
+      linked: 1,
+      messages: 0,
+      seq: 0,
+      digest: "00".repeat(16),
+    };
+    connection.publish(`chat.here.${run}`, JSON.stringify(here));
+    await until("heard of", () => cluster.others.servers().length === 1);
+    assertEquals([...cluster.others.links()].map(({ server }) => server), ["x:1"]);
+    await until("forgotten", () => {
+      clock.jump(1_000);
+      return cluster.others.servers().length === 0;
+    });
+    assertEquals([...cluster.others.links()], []);
+    dana.view.type("nobody else is here");
+    await dana.view.hears("dana: nobody else is here");
+  } finally {
+    await connection.close();
+    await world.close();
+    await nats.close();
+  }
+});
