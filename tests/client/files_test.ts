@@ -634,7 +634,7 @@ worldTest("a server whose disk is full costs time, and is told of; nothing is lo
   const path = await made(world, "a.bin", random(10 * chunkBytes));
   ira.view.type(`/send ${path}`);
   await assertSame(path, await getsIt(dana, "a.bin"));
-  assertStringIncludes(ira.view.notices.join("\n"), "disk refuses what is written");
+  assertStringIncludes(ira.view.notices.join("\n"), "cannot keep anything at the moment");
   assertStringIncludes(world.log.join("\n"), "No space left on device");
   await Deno.remove(fullDiskDir, { recursive: true });
 }, { blobBytes: fullDisk });
