@@ -2,4 +2,4 @@
 
 import { honestRunsTest } from "../fakes/honest_run.ts";
 
-honestRunsTest("three servers, hopping", {}, "shared", 8);
+honestRunsTest("three servers, hopping", {}, "shared", 6);

@@ -6,15 +6,20 @@ import { defaultLimits } from "../../lib/server/limits.ts";
 import { HostileMember } from "../fakes/hostile_member.ts";
 import { sharedWorldTest } from "../fakes/cluster.ts";
 import { type Client, headIn, type ServerOptions, type World, worldTest } from "../fakes/world.ts";
+import { sampled, some } from "../fakes/sampled.ts";
 import { until } from "../fakes/until.ts";
 import { unsigned } from "../fakes/site.ts";
 
 const options = { limits: { ...defaultLimits, commitEveryMs: 1 } };
 
+/** Of the tests below, those that run at three servers as well. */
+const atThree = new Set(some(5, 16));
+let count = 0;
+
 /** On one server, and with everybody at another one of three that share their rooms. */
 function memberTest(name: string, act: (world: World) => Promise<void>, of: ServerOptions = {}): void {
   worldTest(name, act, of);
-  sharedWorldTest(`at three servers: ${name}`, act, of);
+  if (atThree.has(++count)) sharedWorldTest(`at three servers: ${name} (${sampled})`, act, of);
 }
 
 async function three(world: World): Promise<{ ira: Client; sam: Client; mallory: HostileMember }> {
