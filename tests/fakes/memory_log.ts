@@ -18,6 +18,11 @@ export class MemoryLog {
   /** It takes what comes, or does, and does not say so, or cannot be reached. */
   answers: "yes" | "silent" | "away" = "yes";
 
+  /** It does not know any more what it has taken. */
+  forget(): void {
+    this.#ids.clear();
+  }
+
   /** One server's end of it. */
   open(): MemoryLogEnd {
     return new MemoryLogEnd(this);

@@ -28,6 +28,7 @@ const maxGatheringBytes = 32 * 1024 * 1024;
 /** Entries of ours on their way. */
 const maxFlying = 4;
 const againMs = 500;
+const knownMs = 300_000;
 const rereadMs = 1_000;
 /** An entry that has not come back for so long: the log is away, and is dialled anew. */
 const overdueMs = 6_000;
@@ -245,20 +246,33 @@ export class SharedJournal implements Journal, LogReader {
     const flying: Flying = { proposals, sinceMs: clock.now(), isThere: false };
     this.#flying.set(n, flying);
     const entry = encodeGathered({ proposer, n, standing: this.#standing, records });
-    void this.#append(`${encodeHex(proposer)} ${n}`, entry).then(() => flying.isThere = true);
+    void this.#append(n, entry).then(() => flying.isThere = true);
   }
 
   /** Until the log has taken it: it is there once, however often it is tried. */
-  async #append(id: string, data: Bytes): Promise<void> {
+  async #append(n: number, data: Bytes): Promise<void> {
+    const { log, clock, proposer } = this.parts;
+    const sinceMs = clock.now();
     while (!this.#isClosed) {
       try {
-        return await this.parts.log.append(id, data);
+        // The log knows an entry that comes again for ten minutes: after that it is looked for before.
+        if (clock.now() - sinceMs > knownMs && await this.#hasCome(n)) return;
+        return await log.append(`${encodeHex(proposer)} ${n}`, data);
       } catch (error) {
         if (!(error instanceof LogAway)) return this.#halt(error as Error);
         this.#trouble = error.message;
-        await new Promise<void>((resolve) => void this.parts.clock.after(againMs, resolve));
+        await new Promise<void>((resolve) => void clock.after(againMs, resolve));
       }
     }
+  }
+
+  /** Whether an entry of ours has come back, once all is applied that the log has. @throws LogAway */
+  async #hasCome(n: number): Promise<boolean> {
+    const { last } = await this.parts.log.range();
+    while (this.#standing.seq < last && this.#flying.has(n) && !this.#isClosed) {
+      await new Promise<void>((resolve) => void this.parts.clock.after(againMs, resolve));
+    }
+    return !this.#flying.has(n);
   }
 
   // ---- applying

@@ -323,7 +323,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   proposeFor(record: LogRecord, origin: Origin, resolved: (outcome: Outcome) => void): void {
     this.#origins.set(record, origin);
     this.propose(record).then((outcome) => {
-      this.#origins.delete(record); // a journal that takes nothing has not applied it
+      this.#origins.delete(record);
       this.#guard(() => resolved(outcome));
     });
   }
@@ -345,11 +345,8 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   }
 
   apply(_seq: number, timeMs: number, records: readonly LogRecord[]): Outcome[] {
-    return records.map((record) => {
-      const origin = this.#origins.get(record);
-      this.#origins.delete(record);
-      return applyRecord(this, record, timeMs, origin);
-    });
+    // What is known of them is kept until their proposers are told: they may be applied again, after an undone flush.
+    return records.map((record) => applyRecord(this, record, timeMs, this.#origins.get(record)));
   }
 
   /** Called by the journal's follower only. */

@@ -147,6 +147,28 @@ test("a log that is away costs time: what was proposed waits, and is told of", a
   assertEquals([view.journal.isAway, view.told], [false, ["a: done"]]);
 });
 
+test("an entry that was taken without a word, and is tried again when the log knows it no more, is there once", async () => {
+  const log = new MemoryLog();
+  const view = new View(log, "one");
+  log.answers = "silent";
+  view.propose("a");
+  await settle();
+  log.forget(); // ten minutes have passed
+  log.answers = "away";
+  view.clock.advance(600_000);
+  await settle();
+  log.answers = "yes";
+  for (let i = 0; i < 6; i++) {
+    view.clock.advance(1_000);
+    await settle();
+    if (i === 2) view.end.hand();
+  }
+  assertEquals([log.entries.length, view.told], [1, ["a: done"]]);
+  view.propose("b");
+  await settle();
+  assertEquals(log.entries.length, 2);
+});
+
 test("what does not come back for six seconds makes the log count as away, and its way is dialled anew, once", async () => {
   const log = new MemoryLog();
   const view = new View(log, "one");
