@@ -4,9 +4,9 @@
  */
 
 import type { Bytes } from "../crypto/bytes.ts";
-import { Malformed } from "../errors.ts";
-import { type Limits } from "./limits.ts";
-import { defaultFilesSeconds, type Retention } from "./rooms/retention.ts";
+import { ChatError, Malformed } from "../errors.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import { defaultFilesSeconds, defaultRetention, type Retention } from "./rooms/retention.ts";
 
 /** Limits of which apply.ts and what it calls make use. */
 export const sharedLimits = [
@@ -39,6 +39,17 @@ export interface Settings {
   readonly retention: Required<Retention>;
 }
 
+/** A newer server applies by a limit of which this version knows nothing. */
+export class UnknownSetting extends ChatError {
+  /** Exit code 1. */
+  constructor() {
+    super(
+      "The log is applied by a limit that this version does not know",
+      "a newer server writes to it: run the same version here",
+    );
+  }
+}
+
 /** Those of a server. */
 export function settingsOf(limits: Limits, retention: Retention): Settings {
   const shared = Object.fromEntries(sharedLimits.map((name) => [name, limits[name]]));
@@ -67,7 +78,11 @@ export function encodeSettings({ limits, retention }: Settings): Bytes {
   return new TextEncoder().encode(JSON.stringify(Object.fromEntries(all)));
 }
 
-/** Reads them. @throws Malformed, also for a name that this version does not know: it could not apply by it */
+/**
+ * Reads them; what an older server did not say is the default.
+ *
+ * @throws Malformed; UnknownSetting for a name that this version does not know: it could not apply by it
+ */
 export function decodeSettings(bytes: Bytes): Settings {
   let all: Record<string, unknown>;
   try {
@@ -76,9 +91,15 @@ export function decodeSettings(bytes: Bytes): Settings {
     throw new Malformed("settings that are not JSON");
   }
   const names: readonly string[] = [...sharedLimits, ...times];
-  const isWhole = Object.keys(all).length === names.length &&
-    names.every((name) => Number.isSafeInteger(all[name]) && Number(all[name]) >= 0);
-  if (!isWhole) throw new Malformed("settings of other names than this version's");
+  const defaults: Record<string, unknown> = {
+    ...defaultLimits,
+    ...defaultRetention,
+    filesSeconds: defaultFilesSeconds,
+  };
+  if (Object.keys(all).some((name) => !names.includes(name))) throw new UnknownSetting();
+  all = { ...defaults, ...all };
+  const isSound = names.every((name) => Number.isSafeInteger(all[name]) && Number(all[name]) >= 0);
+  if (!isSound) throw new Malformed("settings that are no numbers");
   const pick = (some: readonly string[]) => Object.fromEntries(some.map((name) => [name, all[name]]));
   return { limits: pick(sharedLimits), retention: pick(times) } as unknown as Settings;
 }

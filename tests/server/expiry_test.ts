@@ -73,7 +73,7 @@ function bench(store: Store, retention: { seconds: number; bytes: number }) {
   const run = () =>
     expire(subject, {
       store,
-      clock,
+      now: () => clock.now(),
       retention,
       propose(record) {
         records.push(record);

@@ -164,10 +164,19 @@ export class Blobs {
 
   /** How many chunks of a file are there, once all that came is written. */
   async progress(blob: StoredBlob): Promise<number> {
-    const upload = this.#uploads.get(encodeHex(blob.id));
+    const upload = this.#uploadOf(blob);
     if (!upload) return blob.next;
     await upload.doing.catch(() => {});
     return upload.written;
+  }
+
+  /** What this server knows of a file that is coming; undefined when it has gone on at another one meanwhile. */
+  #uploadOf({ id, next }: StoredBlob): Upload | undefined {
+    const key = encodeHex(id);
+    const upload = this.#uploads.get(key);
+    if (!upload || upload.written >= next) return upload;
+    this.#uploads.delete(key);
+    return undefined;
   }
 
   /**
@@ -178,7 +187,7 @@ export class Blobs {
    */
   take(blob: StoredBlob, index: number, chunk: Uint8Array): Promise<void> | null {
     const key = encodeHex(blob.id);
-    const upload = this.#uploads.get(key) ??
+    const upload = this.#uploadOf(blob) ??
       { taken: blob.next, written: blob.next, doing: Promise.resolve() };
     if (index !== upload.taken || upload.taken - upload.written >= maxChunksOnTheirWay) return null;
     this.#uploads.set(key, upload);

@@ -68,7 +68,15 @@ export async function joinLog(joining: Joining): Promise<SqliteStore> {
 async function goOn(joining: Joining, view: SqliteStore): Promise<SqliteStore> {
   const { log, server, snapshots } = joining;
   const { first, last } = await log.range();
-  checkKey(view.note(beginNote)!.slice(0, 32), server);
+  const known = view.note(beginNote)!;
+  checkKey(known.slice(0, 32), server);
+  const begun = first === 1 && last > 0 ? await beginningOf(log) : null;
+  if (begun && !equals(begun.runId, known.slice(32))) {
+    throw new LogRefused(
+      "The log has been begun again since this server followed it",
+      "move rooms.db out of the data directory: it is made anew from the log",
+    );
+  }
   const { seq } = appliedOf(view)!;
   if (seq > last) {
     throw new LogRefused(
@@ -85,7 +93,7 @@ async function goOn(joining: Joining, view: SqliteStore): Promise<SqliteStore> {
 /** With a view that has followed no log yet. */
 async function begin(joining: Joining, view: SqliteStore): Promise<SqliteStore> {
   const { log, server, settings, random, snapshots } = joining;
-  const hasBase = view.rooms().length > 0;
+  const hasBase = !view.isEmpty;
   const before = await log.range();
   if (before.last === 0) {
     const runId = hasBase ? view.runId : random(16);
@@ -100,7 +108,7 @@ async function begin(joining: Joining, view: SqliteStore): Promise<SqliteStore> 
   if (hasBase) {
     if (begun?.hasBase && equals(begun.runId, view.runId)) return view;
     throw new LogRefused(
-      "The data directory has rooms that are not of this cluster",
+      "The data directory has people or rooms that are not of this cluster",
       "give another one with --data, or move rooms.db out of it: a server of a cluster makes its own from the log",
     );
   }

@@ -50,6 +50,7 @@ export async function dialNats({ servers, tls }: NatsOptions): Promise<NatsConne
       name: "chat",
       timeout: connectMs,
       maxReconnectAttempts: -1,
+      ignoreAuthErrorAbort: true, // its configuration may lack us for a moment
       reconnectTimeWait: 250,
       // A node that is stopped, and neither answers nor goes, is noticed within 6 seconds.
       pingInterval: 2_000,

@@ -7,6 +7,7 @@ import { jetstream, type JetStreamClient, type JetStreamManager, jetstreamManage
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
+import { ChatError } from "../../errors.ts";
 import { streams, subjects } from "./nats_names.ts";
 import { LogAway, type LogEntry, type LogReader, type SharedLog } from "./shared_log.ts";
 
@@ -36,6 +37,23 @@ export interface NatsLogParts {
   fault(error: unknown): void;
 }
 
+/** This server was away for longer than the log is kept. */
+class PurgedBeyond extends ChatError {
+  constructor(next: number, first: number) {
+    super(
+      `This server has not applied entry ${next}, and the log begins at ${first} by now: it was away for too long`,
+      "start it again: it goes on from a snapshot",
+    );
+  }
+}
+
+/** NATS does not want us any more. */
+class NatsEnded extends ChatError {
+  constructor() {
+    super("NATS has ended the connection for good", "see its log; then start this server again");
+  }
+}
+
 /** One server's end of the log. */
 export class NatsLog implements SharedLog {
   #next = 1;
@@ -55,8 +73,11 @@ export class NatsLog implements SharedLog {
     private readonly parts: NatsLogParts,
   ) {
     this.#heardMs = parts.clock.now();
-    void this.#watch();
-    void this.#hear();
+    this.#watch().catch((error) => parts.fault(error));
+    this.#hear().catch((error) => parts.fault(error));
+    void parts.connection.closed().then(() => {
+      if (!this.#isClosed) this.#reader?.lost(new NatsEnded());
+    });
     this.#ask();
   }
 
@@ -148,6 +169,9 @@ export class NatsLog implements SharedLog {
     this.#cancelAsk = this.parts.clock.after(askMs, () => {
       this.manager.streams.info(stream).then(({ state }) => {
         this.#heardMs = this.parts.clock.now();
+        if (this.#reader && this.#next < state.first_seq && !this.#isClosed) {
+          this.#reader.lost(new PurgedBeyond(this.#next, state.first_seq));
+        }
         this.#isThere(state.last_seq);
       }, () => {})
         .finally(() => this.#isClosed || this.#ask());

@@ -18,8 +18,23 @@ const tellMs = 5_000;
 const forgetMs = 15_000;
 /** Longer than a server waits for its client's sign of life. */
 const askMs = 4_000;
-/** Links in one message, so that it stays below what NATS takes. */
-const most = 2_000;
+/** Characters of links in one message, so that it stays far below what NATS takes. */
+const mostCharacters = 300_000;
+
+/** What fits into one message each. */
+function* parts<T>(all: readonly T[]): Iterable<T[]> {
+  let some: T[] = [], size = 0;
+  for (const each of all) {
+    const length = JSON.stringify(each).length;
+    if (some.length > 0 && size + length > mostCharacters) {
+      yield some;
+      [some, size] = [[], 0];
+    }
+    some.push(each);
+    size += length;
+  }
+  if (some.length > 0) yield some;
+}
 
 /** What one server tells. */
 interface Here {
@@ -57,6 +72,10 @@ export interface PresenceParts {
   heard(run: Bytes, standing: Standing): void;
   /** A fault of ours. */
   fault(error: unknown): void;
+}
+
+function toldOf({ id, claim, address, rooms }: OwnLink): Here["links"][number] {
+  return [encodeHex(id), encodeHex(claim), address, rooms];
 }
 
 interface Known {
@@ -138,18 +157,18 @@ export class Presence implements Others {
     this.#changed.clear();
     const links = keys.map((key) => this.#host!.ownLink(key)).filter((link) => link !== undefined);
     const gone = keys.filter((key) => !this.#host!.ownLink(key));
-    for (let i = 0; i < Math.max(links.length, gone.length); i += most) {
-      this.#say("changed", links.slice(i, i + most), gone.slice(i, i + most));
-    }
+    for (const some of parts(links.map(toldOf))) this.#say("changed", some, []);
+    for (const some of parts(gone)) this.#say("changed", [], some);
   }
 
   #tell(): void {
     if (!this.#host) return;
-    const links = [...this.#host.ownLinks()];
-    for (let i = 0; i === 0 || i < links.length; i += most) this.#say("here", links.slice(i, i + most), []);
+    const links = [...this.#host.ownLinks()].map(toldOf);
+    if (links.length === 0) return this.#say("here", [], []);
+    for (const some of parts(links)) this.#say("here", some, []);
   }
 
-  #say(kind: Here["kind"], links: readonly OwnLink[], gone: readonly string[]): void {
+  #say(kind: Here["kind"], links: Here["links"], gone: readonly string[]): void {
     const { name, standing } = this.parts;
     const { seq, digest } = standing();
     let linked = 0;
@@ -157,7 +176,7 @@ export class Presence implements Others {
     const here: Here = {
       name,
       kind,
-      links: links.map(({ id, claim, address, rooms }) => [encodeHex(id), encodeHex(claim), address, rooms]),
+      links,
       gone,
       linked,
       messages: this.#host!.messages,

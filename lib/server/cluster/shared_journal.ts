@@ -114,10 +114,14 @@ export class SharedJournal implements Journal, LogReader {
   #isSendDue = false;
   #isFlushDue = false;
   #isFailing = false;
+  /** What is in memory is not what is on disk, and could not be read again yet: nothing is applied meanwhile. */
+  #isApart = false;
   #wasOverdue = false;
   #wasAway = false;
   /** What the log has said last when it did not take an entry. */
   #trouble = "";
+  /** The log's time of the last entry. */
+  #timeMs = 0;
   /** When the last entry was taken. */
   #tookMs = 0;
   #isClosed = false;
@@ -277,8 +281,13 @@ export class SharedJournal implements Journal, LogReader {
 
   // ---- applying
 
+  lost(error: Error): void {
+    this.#halt(error);
+  }
+
   take({ seq, timeMs, data }: LogEntry): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isApart) return; // it is handed over again
+    this.#timeMs = timeMs;
     const { store, proposer, clock } = this.parts;
     this.#tookMs = clock.now();
     let outcomes: Outcome[];
@@ -326,13 +335,25 @@ export class SharedJournal implements Journal, LogReader {
   #halt(error: Error): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#waiting = [];
     try {
       this.parts.store.undo();
     } catch {
       // A store that cannot even undo ends with the process.
     }
     this.parts.stop(error);
+    this.#letGo();
+  }
+
+  /** Nobody waits any more: what comes of it cannot be known here. */
+  #letGo(): void {
+    const open = [
+      ...this.#waiting.splice(0).flatMap(({ proposals }) => proposals),
+      ...[...this.#flying.values()].flatMap(({ proposals }) => proposals),
+      ...this.#gathering.splice(0),
+    ];
+    this.#flying.clear();
+    for (const { resolve } of open) resolve({ type: "undone" });
+    for (const resolve of this.#barriers.splice(0)) resolve(false);
   }
 
   #flushSoon(): void {
@@ -345,7 +366,7 @@ export class SharedJournal implements Journal, LogReader {
   }
 
   #flush(): void {
-    if (this.isIdle) return;
+    if (this.isIdle || this.#isApart) return;
     const { events } = this.parts;
     const began = performance.now();
     try {
@@ -370,8 +391,12 @@ export class SharedJournal implements Journal, LogReader {
   /** This server's disk refuses: the log stands, and is applied again from where the disk is. */
   #undo(error: StoreFailed): void {
     this.parts.events.tell({ type: "store failed", error });
-    this.#isFailing = true;
-    this.parts.store.undo();
+    this.#isFailing = this.#isApart = true;
+    try {
+      this.parts.store.undo();
+    } catch (torn) {
+      return this.#halt(torn as Error);
+    }
     // What was applied comes again: whoever waits for it goes on waiting.
     for (const { n, proposals } of this.#waiting.splice(0)) {
       if (proposals.length > 0) {
@@ -386,6 +411,7 @@ export class SharedJournal implements Journal, LogReader {
     if (this.#isClosed) return;
     try {
       this.#follower!.undone();
+      this.#isApart = false;
       this.#followOn();
     } catch (error) {
       if (!(error instanceof StoreFailed)) return this.#halt(error as Error);
@@ -406,8 +432,11 @@ export class SharedJournal implements Journal, LogReader {
     this.#cancelWatch();
     await this.parts.closing?.();
     await this.parts.log.close();
-    const open = [...this.#flying.values()].flatMap(({ proposals }) => proposals);
-    this.#flying.clear();
-    for (const { resolve } of [...open, ...this.#gathering.splice(0)]) resolve({ type: "undone" });
+    this.#letGo();
+  }
+
+  /** Not before what the log's own time is: a clock that is ahead must not make everybody forget. */
+  now(): number {
+    return Math.min(this.parts.clock.now(), this.#timeMs);
   }
 }

@@ -19,6 +19,8 @@ export interface LogEntry {
 export interface LogReader {
   /** The next one. */
   take(entry: LogEntry): void;
+  /** Nothing more can be handed over: the next one was purged, or the way to the log has ended for good. */
+  lost(error: Error): void;
 }
 
 /** See above. */

@@ -3,7 +3,7 @@
  * one from before the log begins, goes on from the newest. What is in them is sealed, as the log is.
  */
 
-import { StorageType } from "@nats-io/jetstream";
+import { jetstreamManager, StorageType } from "@nats-io/jetstream";
 import { type ObjectInfo, type ObjectStore, Objm } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { createPrivateFile } from "../../storage/private_file.ts";
@@ -29,7 +29,13 @@ export class Snapshots {
   /** Opens it, and makes it if it is not there. @throws what the library says */
   static async open(connection: NatsConnection, replicas: number): Promise<Snapshots> {
     const options = { replicas, storage: StorageType.File };
-    return new Snapshots(await new Objm(connection).create(streams.snapshots, options));
+    const bucket = await new Objm(connection).create(streams.snapshots, options);
+    const { streamInfo: { config } } = await bucket.status();
+    if (config.num_replicas < replicas) {
+      const manager = await jetstreamManager(connection);
+      await manager.streams.update(config.name, { ...config, num_replicas: replicas });
+    }
+    return new Snapshots(bucket);
   }
 
   /** All of them, the newest first. */

@@ -79,8 +79,8 @@ export interface AppliedState {
 export interface Origin {
   /** Whose request it is. */
   readonly own: Own | null;
-  /** The head that a commit has been checked against: then the rules need not be asked again. */
-  readonly checked?: RoomHead | null;
+  /** What a commit has been checked against: while that is so the rules need not be asked again. */
+  readonly checked?: { readonly head: RoomHead; readonly last: number };
   /** A message that has been judged, with the state of its room: unless that has changed, it is not judged again. */
   readonly judged?: {
     readonly message: Message;
@@ -140,7 +140,7 @@ export function applyRecord(
       if (!state.quota.hasRoomFor("message")) return limited("store-bytes");
       if (
         judged && judged.room.last === judged.last && headOf(judged.room) === judged.head &&
-        !judged.room.isRetired
+        !judged.room.isRetired && isThere(state, judged.room)
       ) {
         return judged.room.applyMessage(judged.message, timeMs, own);
       }
@@ -209,6 +209,11 @@ export function applyRecord(
       state.linked(record.id, record.link);
       return done;
   }
+}
+
+/** Whether a room is still the one of its id: another one may have taken its place. */
+function isThere(state: AppliedState, room: ServerRoom | KeyFileLog): boolean {
+  return (state.get(room.id) ?? state.keyFileRoom(room.id)) === room;
 }
 
 /** A wish to go; the last one who is left takes the room along. */
@@ -363,7 +368,10 @@ function applyCommit(
   const head = before?.head ?? null;
   const isGenesis = commit.epoch === 0;
   // Nothing is known of a room that begins: another one of its name may have come meanwhile.
-  if (!head || origin?.checked !== head) {
+  const { checked } = origin ?? {};
+  const isSame = head !== null && checked?.head === head && checked.last === before!.last &&
+    !before!.isRetired;
+  if (!isSame) {
     const code = judgeCommit(state, commit);
     if (code === "CONFLICT" && head && isLate(state, commit, head)) {
       if (before!.turns.cameLate(before!.claimOf(commit), head.epoch, timeMs)) before!.keepTurns();

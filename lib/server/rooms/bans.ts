@@ -111,6 +111,9 @@ export class Bans {
 
   /** Called by the journal's follower only. */
   applyUnban(ban: StoredBan): void {
+    // One that was only taken away because its time is over may have been put on anew meanwhile.
+    const there = this.#bans.get(keyOf(ban));
+    if (ban.until !== null && there && there.until !== ban.until) return;
     this.store.dropBan(ban.kind, ban.value);
     this.#bans.delete(keyOf(ban));
   }

@@ -5,7 +5,6 @@
  */
 
 import { encodeHex } from "../../hex.ts";
-import { type Clock, seconds } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { LogRecord, Outcome } from "../store/journal.ts";
 import type { Range, Store } from "../store/store.ts";
@@ -34,8 +33,8 @@ export interface ExpiringRoom {
 export interface ExpiryHost {
   /** What it keeps. */
   readonly store: Pick<Store, "lastBefore" | "weights">;
-  /** Time. */
-  readonly clock: Clock;
+  /** The journal's time, milliseconds since 1970. */
+  now(): number;
   /** How long, and how much. */
   readonly retention: Retention;
   /** Proposes a change. */
@@ -53,10 +52,15 @@ export async function expire(room: ExpiringRoom, host: ExpiryHost): Promise<void
 }
 
 async function expireByTime(room: ExpiringRoom, host: ExpiryHost): Promise<void> {
-  const { store, clock, retention } = host;
+  const { store, retention } = host;
   while (!room.isGone) {
     const first = room.firstKept;
-    const old = store.lastBefore(room.id, seconds(clock) - retention.seconds, first - 1, slice);
+    const old = store.lastBefore(
+      room.id,
+      Math.floor(host.now() / 1000) - retention.seconds,
+      first - 1,
+      slice,
+    );
     const last = Math.min(old, room.flushed);
     if (last < first || !await forget(room, host, [{ first, last }], last)) return;
   }

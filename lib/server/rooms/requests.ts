@@ -316,8 +316,12 @@ function onCommit(rooms: Rooms, peer: Peer, { ref, commit: bytes }: MessageOf<"C
   // Of an admin who comes too late the room must know: it waits for her.
   const isLate = refusal === "CONFLICT" && room?.claimOf(commit).isAdmin === true;
   if (refusal && !isLate) return refuseInStream(rooms, peer, ref, room, refusal);
-  const record = { kind: "commit", bytes, boxes: [...boxes.values()] } as const;
-  const origin = { own: { peer, ref }, checked: isLate ? undefined : room?.head ?? null };
+  const named = new Set(commit.roster.map((member) => encodeHex(member.boxHash)));
+  // Of one that is late nothing is kept but that its author came.
+  const wanted = isLate ? [] : [...boxes].filter(([hash]) => named.has(hash)).map(([, box]) => box);
+  const record = { kind: "commit", bytes, boxes: wanted } as const;
+  const checked = isLate || !room ? undefined : { head: room.head, last: room.last };
+  const origin = { own: { peer, ref }, checked };
   rooms.proposeFor(record, origin, (outcome) => {
     if (outcome.type === "stored") return;
     if (isEntry) peer.addressRates?.entries.giveBack();

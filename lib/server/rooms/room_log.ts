@@ -44,6 +44,8 @@ export interface RoomHost {
   readonly clock: Clock;
   /** Its limits. */
   readonly limits: Limits;
+  /** The journal's time, by which things expire: milliseconds since 1970. */
+  now(): number;
   /** How long sealed messages wait. */
   readonly retention: Retention;
   /** What happens. */

@@ -5,7 +5,7 @@
 
 import { equals } from "@std/bytes/equals";
 import { encodeHex } from "../../hex.ts";
-import { type Clock, seconds } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import { closeReasons, roomKinds } from "../../protocol/channel/link_messages.ts";
@@ -176,13 +176,14 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   /** Forgets what has waited long enough in all rooms, a slice in each turn; and again in an hour. */
   async #tidy(): Promise<void> {
     try {
+      await this.caughtUp(); // so that the journal's time is now's
       for (const room of this.#everything()) {
         if (this.#isStopped) return;
         await room.expire();
         await this.#reapWhenDue(room);
         await this.nextTurn();
       }
-      await this.blobs.expire(seconds(this.clock));
+      await this.blobs.expire(Math.floor(this.now() / 1000));
       await this.blobs.sweep();
     } catch (error) {
       this.tellFault(error);
@@ -212,9 +213,18 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   }
 
   async #reapWhenDue(room: RoomLog): Promise<void> {
-    const isOld = room.retiredAt !== null && seconds(this.clock) - room.retiredAt > this.retention.seconds;
-    const isAtRest = !room.isHeard && room.isAtRest(this.clock.now());
+    const now = this.now();
+    const isOld = room.retiredAt !== null && now / 1000 - room.retiredAt > this.retention.seconds;
+    const isAtRest = !this.#isHeard(room) && room.isAtRest(now);
     if (isOld || isAtRest) await this.propose({ kind: "reap", room: room.id });
+  }
+
+  now(): number {
+    return this.parts.journal.now();
+  }
+
+  #isHeard(room: RoomLog): boolean {
+    return room.isHeard || [...this.others.links()].some(({ rooms }) => rooms.includes(room.key));
   }
 
   // ---- the registry
@@ -496,6 +506,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
 
   undone(): void {
     this.#mixed.fill(0);
+    this.#cards.clear();
     this.#readSettings();
     for (const room of this.#showing) if (room.isGone) this.#cutGone(room);
     const kept = new Map(this.store.rooms().map((room) => [`${room.kind} ${encodeHex(room.id)}`, room]));
@@ -578,7 +589,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     this.#isStopped = true;
     this.#cancelExpire();
     for (const room of this.#rooms.values()) room.admissions.stop();
-    await this.blobs.close();
-    await this.parts.journal.close();
+    // First: a file that is being written waits for what it has proposed.
+    await this.parts.journal.close().finally(() => this.blobs.close());
   }
 }

@@ -122,6 +122,8 @@ export interface LogState {
 
 /** See above. */
 export interface Journal {
+  /** The time by which things expire, milliseconds since 1970. */
+  now(): number;
   /** The log that several servers share; null: it is this one's own. */
   readonly log: LogState | null;
   /** Proposes a record. @returns its outcome, once it has been applied and, if it changed anything, is on disk */

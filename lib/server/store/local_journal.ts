@@ -43,6 +43,9 @@ export class LocalJournal implements Journal {
     return this.#isFailing;
   }
   readonly isShared = false;
+  now(): number {
+    return this.clock.now();
+  }
   readonly log = null;
   readonly isAway = false;
   caughtUp(): Promise<boolean> {

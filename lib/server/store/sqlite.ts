@@ -197,6 +197,12 @@ export class SqliteStore implements Store {
     );
   }
 
+  /** Whether nobody and nothing was ever kept in it. */
+  get isEmpty(): boolean {
+    return ["cards", "names", "prekeys", "bans", "rooms", "blobs"]
+      .every((table) => this.#get(`SELECT 1 FROM ${table} LIMIT 1`) === undefined);
+  }
+
   /** It is a view of what several servers share, and has their run id. @throws StoreFailed */
   adoptRun(runId: Bytes): void {
     this.runId = runId;

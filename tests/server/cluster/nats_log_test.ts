@@ -23,7 +23,7 @@ const numberOf = ({ data }: LogEntry) => data[0] * 256 + data[1];
 /** A reader that keeps what it is handed. */
 function reader(log: NatsLog, from = 0) {
   const entries: LogEntry[] = [];
-  log.follow(from, { take: (entry) => void entries.push(entry) });
+  log.follow(from, { take: (entry) => void entries.push(entry), lost: (error) => faults.push(error) });
   return entries;
 }
 
