@@ -9,7 +9,7 @@
 
 import { sleep } from "../clock.ts";
 import type { Bytes } from "../crypto/bytes.ts";
-import { ChatError, inWords } from "../errors.ts";
+import { ChatError, inWords, unlessRefused } from "../errors.ts";
 import { type Address, hostPort, hostPorts } from "../host_port.ts";
 import { closeReasons, type LinkMessage, type MessageOf } from "../protocol/channel/link_messages.ts";
 import { skeleton } from "../protocol/identity/name.ts";
@@ -381,7 +381,10 @@ export class Chat implements Receiver {
     const at = this.#addresses.current;
     const isSame = this.#wasAt === at;
     this.#addresses.worked();
-    if (this.#addresses.isList) this.#lastAddress.keep(this.#addresses.text, hostPort(at.host, at.port));
+    // Not being able to keep it costs a try at the next start, and no chat.
+    if (this.#addresses.isList) {
+      unlessRefused(() => this.#lastAddress.keep(this.#addresses.text, hostPort(at.host, at.port)));
+    }
     this.#wasAt = at;
     if (!this.#wasEntered) this.#seats.progress("Initial set up had been completed!");
     else {this.#seats.notice(

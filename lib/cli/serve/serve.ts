@@ -234,7 +234,7 @@ async function serveOnce(parsed: Parsed, process: Process, start: { isServing: b
     });
     renewal?.close();
     operator?.prompt.close();
-    await server.stop();
+    await server.stop().finally(() => cluster?.putAside());
     stopFaults();
     closeMetrics?.();
     const sayLast = (line: string) => takesOutput ? process.err(`${line}\n`) : process.log(`${line}\n`);
@@ -274,7 +274,7 @@ async function untilCaughtUp<T extends { close(): void }>(
     if (!await Promise.race([cluster.journal.caughtUp(), failure])) await failure;
     if (!listens) {
       const before = server.rooms.all().length;
-      await cluster.beginAnew();
+      await Promise.race([cluster.beginAnew(), failure]);
       await server.stop();
       print(
         `[+] ${
@@ -287,7 +287,7 @@ async function untilCaughtUp<T extends { close(): void }>(
     await Promise.race([server.rooms.shareSettings(), failure]);
     return listens();
   } catch (error) {
-    await server.stop();
+    await server.stop().finally(() => cluster.putAside());
     throw error;
   }
 }

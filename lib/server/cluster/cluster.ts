@@ -19,6 +19,7 @@ import { NatsBlobs } from "./nats_blobs.ts";
 import { NatsLog } from "./nats_log.ts";
 import { Presence } from "./presence.ts";
 import { appliedOf, SharedJournal } from "./shared_journal.ts";
+import { StateDiffers } from "./standing.ts";
 import { SnapshotKeeper } from "./snapshot_keeper.ts";
 import { Snapshots } from "./snapshots.ts";
 
@@ -67,7 +68,7 @@ export class Cluster {
     /** Chunks of files. */
     readonly blobs: NatsBlobs,
     private readonly log: NatsLog,
-    private readonly parts: Pick<ClusterParts, "random" | "stop" | "nats">,
+    private readonly parts: Pick<ClusterParts, "random" | "stop" | "path">,
     /** What its operator should know of NATS, in words. */
     readonly cautions: readonly string[],
   ) {}
@@ -157,7 +158,14 @@ export class Cluster {
   }
   #begunAnew: (() => void) | null = null;
 
+  /** After the view is closed: one that has gone another way than the others' is not gone on with. */
+  async putAside(): Promise<void> {
+    if (this.#differs) await setAside(this.parts.path, "differs");
+  }
+  #differs = false;
+
   #stopped(error: Error): void {
+    this.#differs ||= error instanceof StateDiffers;
     if (error instanceof BegunAnew && this.#begunAnew) this.#begunAnew();
     else this.parts.stop(error);
   }

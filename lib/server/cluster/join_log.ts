@@ -163,9 +163,9 @@ async function replaced(
 }
 
 /** Keeps a view that is not gone on with beside the new one. */
-export async function setAside(path: string): Promise<void> {
+export async function setAside(path: string, as = "old"): Promise<void> {
   try {
-    await Deno.rename(path, `${path}.old`);
+    await Deno.rename(path, `${path}.${as}`);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }

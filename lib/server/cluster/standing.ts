@@ -52,7 +52,7 @@ export class StateDiffers extends ChatError {
   constructor(seq: number) {
     super(
       `This server has come to another state than the others (at entry ${seq} of the log): it must not go on`,
-      "move rooms.db out of its data directory and start it again: it is made anew from the log; keep the old one, and report it",
+      "start it again: its view is put aside as rooms.db.differs, and made anew from the log; please report it",
     );
   }
 }
