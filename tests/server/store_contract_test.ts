@@ -384,7 +384,15 @@ test(
     store.putBan({ kind: "name", value: "x", shown: "x", until: null, reason: "" });
     store.flush();
     const before = store.runId;
+    // Not on disk yet.
+    store.append(room, { ...entry(2), kind: 1, n: -1, epoch: 7 });
+    store.append(room, { ...entry(3), kind: 2, n: 5, epoch: 7, sender: entry(1).sender });
     store.beginAnew(seededRandom("another run")(16));
+    store.createRoom({ id: bytes(40), kind: 1, name: "New", maker: ira }, "new");
+    store.append(bytes(40), { ...entry(1), kind: 1, n: -1, sender: bytes(41) });
+    store.flush();
+    assertEquals(store.nextNumber(bytes(40), bytes(41), 7), 0);
+    store.dropRoom(bytes(40));
     store.close();
     const again = open(dir);
     assertNotEquals(again.runId, before);

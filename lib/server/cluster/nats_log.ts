@@ -20,7 +20,7 @@ const askMs = 1_000;
 const silentMs = 6_000;
 /** The log knows an entry that comes again for so long. */
 const repeatNs = 600 * 1_000_000_000;
-const batch = 256;
+const batch = 256, batchBytes = 8 * 1024 * 1024;
 const againMs = 50;
 /** What is confirmed and does not come by itself within so long is read. */
 const lateMs = 50;
@@ -210,7 +210,11 @@ export class NatsLog implements SharedLog {
     const entries: LogEntry[] = [];
     try {
       for await (
-        const { seq: at, time, data } of await this.manager.direct.getBatch(stream, { seq, batch })
+        const { seq: at, time, data } of await this.manager.direct.getBatch(stream, {
+          seq,
+          batch,
+          max_bytes: batchBytes,
+        })
       ) {
         entries.push({ seq: at, timeMs: time.getTime(), data: copy(data) });
       }

@@ -391,6 +391,7 @@ export class SharedJournal implements Journal, LogReader {
   /** This server's disk refuses: the log stands, and is applied again from where the disk is. */
   #undo(error: StoreFailed): void {
     this.parts.events.tell({ type: "store failed", error });
+    const wasFailing = this.#isFailing;
     this.#isFailing = this.#isApart = true;
     try {
       this.parts.store.undo();
@@ -404,7 +405,9 @@ export class SharedJournal implements Journal, LogReader {
       }
     }
     for (const resolve of this.#barriers.splice(0)) resolve(false);
-    this.#reread();
+    // A disk that stays full is tried once a second.
+    if (wasFailing) this.parts.clock.after(rereadMs, () => this.#reread());
+    else this.#reread();
   }
 
   #reread(): void {

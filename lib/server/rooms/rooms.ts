@@ -551,7 +551,10 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   /** A disk that cannot be read is the operator's matter; all else is a bug of ours. */
   tellFault(error: unknown): void {
     if (error instanceof StoreFailed) return this.events.tell({ type: "store failed", error });
-    if (error instanceof BlobsFailed) return this.events.tell({ type: "files failed", error });
+    if (error instanceof BlobsFailed) {
+      if (!this.#isStopped) this.events.tell({ type: "files failed", error }); // else the way to them is closed
+      return;
+    }
     this.events.tell({ type: "bug", error: error instanceof Error ? error : new Error(String(error)) });
   }
 

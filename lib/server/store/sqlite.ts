@@ -188,6 +188,7 @@ export class SqliteStore implements Store {
     ) {
       this.#run(`DELETE FROM ${table}`);
     }
+    this.#changed.clear(); // what was said in them is not written any more
     this.#known.clear();
     this.#senders.clear();
     this.runId = runId;

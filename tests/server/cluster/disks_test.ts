@@ -6,12 +6,23 @@ import { serverOn } from "../../fakes/cluster.ts";
 import { hasNats, Nats } from "../../fakes/nats.ts";
 import { test } from "../../fakes/test.ts";
 import { run } from "../../fakes/tools.ts";
+import { sampled, some } from "../../fakes/sampled.ts";
 import { until } from "../../fakes/until.ts";
 
 const hasStrace = await run("strace", ["-o", "/dev/null", "true"]).then(({ ok }) => ok, () => false);
 
+/** Each of them waits for what takes its time. */
+const chosen = new Set(some(2, 3));
+let count = 0;
+
 function diskTest(name: string, act: (nats: Nats) => Promise<void>, ignore = false): void {
-  test({ name, ignore: !hasNats || ignore, sanitizeOps: false, sanitizeResources: false }, async () => {
+  if (!chosen.has(++count)) return;
+  test({
+    name: `${name} (${sampled})`,
+    ignore: !hasNats || ignore,
+    sanitizeOps: false,
+    sanitizeResources: false,
+  }, async () => {
     const nats = await Nats.start();
     try {
       await act(nats);

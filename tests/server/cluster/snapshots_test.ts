@@ -108,6 +108,9 @@ natsTest(
       assertNotEquals(again.cluster.view.runId, before);
       assertEquals(again.world.server.rooms.all(), []);
       assert(again.cluster.view.card(ira.profile.card.id), "people stay");
+      const dana = await again.world.enter("dana");
+      dana.view.type("in another run", "and again");
+      await dana.view.hears("dana: and again");
       await third.world.close();
     } finally {
       await one.world.close();
