@@ -13,7 +13,7 @@ import { unsigned } from "../fakes/site.ts";
 const options = { limits: { ...defaultLimits, commitEveryMs: 1 } };
 
 /** Of the tests below, those that run at three servers as well. */
-const atThree = new Set(some(5, 16));
+const atThree = new Set(some(3, 16));
 let count = 0;
 
 /** On one server, and with everybody at another one of three that share their rooms. */

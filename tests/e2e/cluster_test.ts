@@ -16,7 +16,7 @@ import { until } from "../fakes/until.ts";
 import { hearsMore, type Member, oneHearsMore, TestCluster } from "./cluster.ts";
 import { allHeardOnceAndInOrder, talkOf } from "./talk.ts";
 
-const faults = Number(Deno.env.get("CHAT_KILLS") ?? 4);
+const faults = Number(Deno.env.get("CHAT_KILLS") ?? 3);
 const rates = ["--sends-per-second", "1000", "--send-burst", "1000"];
 
 e2e(

@@ -22,7 +22,7 @@ const warnings = (process: ChatProcess): string[] =>
   process.out.split("\n").filter((line) => line.includes('"type":"warning"'))
     .map((line) => JSON.parse(line).text)
     .filter((text) =>
-      !/connection|Nothing answers|shutting down|Cannot connect|handshake|is not a chat server|gone silent|did not answer|cannot keep anything/
+      !/connection|Nothing answers|shutting down|Cannot connect|handshake|is not a chat server|gone silent|did not answer|does not answer|Nobody can be joined|cannot keep anything/
         .test(text)
     );
 
