@@ -41,6 +41,8 @@ export interface OthersHost {
   ownLinks(): Iterable<OwnLink>;
   /** One of them, by id in hex. */
   ownLink(key: string): OwnLink | undefined;
+  /** How many are linked. */
+  readonly linked: number;
   /** Messages that it has stored and shown. */
   readonly messages: number;
   /** Somebody is linked elsewhere, or has joined or left key-file rooms there. @param before undefined: was not there */

@@ -96,8 +96,9 @@ function nodeOf(text: string): string {
 /** `--cluster-check`: says what is there, and what is missing. @returns the exit code @throws NatsUnfit */
 export async function checkCluster(options: NatsOptions, process: Process): Promise<number> {
   const { checkNats } = await import("../../server/cluster/check_nats.ts");
-  const { lines, faults } = await checkNats(options);
+  const { lines, cautions, faults } = await checkNats(options);
   for (const line of lines) process.out(`[+] ${line}\n`);
+  for (const caution of cautions) process.out(`[!] ${caution}\n`);
   for (const { message, hint } of faults) process.out(`[!] ${message}\n[!] hint: ${hint}\n`);
   if (faults.length > 0) {
     const count = faults.length === 1 ? "One thing stands" : `${faults.length} things stand`;

@@ -4,15 +4,17 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { fingerprint } from "../../crypto/identity.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { decodeRecord } from "../store/record_codec.ts";
-import { replicasOf } from "./cluster.ts";
 import { decodeGathered } from "./log_entry.ts";
-import { dialNats, faultsOf, type NatsOptions, NatsUnfit, nodesOf } from "./nats_connection.ts";
+import { dialNats, type NatsOptions, NatsUnfit } from "./nats_connection.ts";
+import { cautionsOf, faultsOf, nodesOf, replicasOf } from "./nats_fitness.ts";
 import { streams, subjects } from "./nats_names.ts";
 
 /** What was found. */
 export interface NatsFindings {
   /** What is there. */
   readonly lines: readonly string[];
+  /** What an operator should know of it, though it does. */
+  readonly cautions: readonly string[];
   /** What stands against it; empty: nothing. */
   readonly faults: readonly NatsUnfit[];
 }
@@ -32,8 +34,7 @@ export async function checkNats(options: NatsOptions): Promise<NatsFindings> {
       );
     }
     const wanted = replicasOf(connection);
-    if (wanted === 1) lines.push("It is one node: when it is away, nobody can say anything");
-    else if (nodes && nodes.length < wanted) {
+    if (nodes && nodes.length < wanted) {
       faults.push(
         new NatsUnfit(
           `Only ${nodes.length} of its nodes answer, and ${wanted} are to keep each entry`,
@@ -41,13 +42,9 @@ export async function checkNats(options: NatsOptions): Promise<NatsFindings> {
         ),
       );
     }
-    lines.push(
-      options.tls
-        ? "TLS, and both sides have shown who they are"
-        : "Without TLS: whoever reaches NATS can pose as a server",
-    );
+    if (options.tls) lines.push("TLS, and both sides have shown who they are");
     faults.push(...await checkStream(connection, lines));
-    return { lines, faults };
+    return { lines, cautions: cautionsOf(options, wanted), faults };
   } finally {
     await connection.close();
   }

@@ -3,18 +3,16 @@
  * the way there. What has to be so before it may serve is made sure of here.
  */
 
-import type { NatsConnection } from "@nats-io/transport-node";
 import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import type { ServerEvents } from "../events.ts";
-import { splitHostPort } from "../../host_port.ts";
-import { isLoopback } from "../../loopback.ts";
 import type { Settings } from "../settings.ts";
 import { SqliteStore } from "../store/sqlite.ts";
 import { BegunAnew } from "./begun_anew.ts";
 import { joinLog, setAside } from "./join_log.ts";
-import { dialNats, faultsOf, type NatsOptions, nodesOf, whileElecting } from "./nats_connection.ts";
+import { dialNats, type NatsOptions, whileElecting } from "./nats_connection.ts";
+import { cautionsOf, faultsOf, nodesOf, replicasOf } from "./nats_fitness.ts";
 import { NatsBlobs } from "./nats_blobs.ts";
 import { NatsLog } from "./nats_log.ts";
 import { Presence } from "./presence.ts";
@@ -22,9 +20,6 @@ import { appliedOf, SharedJournal } from "./shared_journal.ts";
 import { StateDiffers } from "./standing.ts";
 import { SnapshotKeeper } from "./snapshot_keeper.ts";
 import { Snapshots } from "./snapshots.ts";
-
-/** As many nodes as keep each entry, if there are so many. */
-const keptOn = 3;
 
 /** What a server's part is made of. */
 export interface ClusterParts {
@@ -180,18 +175,4 @@ export class Cluster {
     const { last } = await this.log.range();
     return last - (appliedOf(this.view)?.seq ?? 0);
   }
-}
-
-function cautionsOf({ isUnsafe, tls, servers }: NatsOptions, replicas: number): string[] {
-  const isHere = servers.every((server) => isLoopback(splitHostPort(server)!.host));
-  return [
-    ...replicas === 1 ? ["NATS is one node: while it is away, nobody can say anything"] : [],
-    ...isUnsafe ? ["NATS may lose what it has confirmed: this is for trials"] : [],
-    ...tls || isHere ? [] : ["Without TLS to NATS: whoever is on the way can pose as a server"],
-  ];
-}
-
-/** One node keeps it alone; of several, three do. */
-export function replicasOf({ info }: Pick<NatsConnection, "info">): number {
-  return info?.cluster ? keptOn : 1;
 }

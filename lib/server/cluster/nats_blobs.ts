@@ -8,6 +8,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { type BlobBytes, BlobsFailed } from "../blobs/blob_bytes.ts";
 import { streams, subjects } from "./nats_names.ts";
+import { ensureStream } from "./nats_stream.ts";
 
 const writeMs = 5_000;
 /** A node that is away, or a leader that is being elected, costs a few of them. */
@@ -21,19 +22,14 @@ export class NatsBlobs implements BlobBytes {
   /** Makes the stream if it is not there. @throws what the library says */
   static async open(connection: NatsConnection, replicas: number): Promise<NatsBlobs> {
     const manager = await jetstreamManager(connection);
-    const known = await manager.streams.info(stream).catch(() => null);
-    if (!known) {
-      await manager.streams.add({
-        name: stream,
-        subjects: [`${subjects.blob}.*.*`],
-        storage: "file",
-        num_replicas: replicas,
-        max_msgs_per_subject: 1, // a chunk that comes again takes its place
-        allow_direct: true,
-      });
-    } else if (known.config.num_replicas < replicas) {
-      await manager.streams.update(stream, { ...known.config, num_replicas: replicas });
-    }
+    await ensureStream(manager, {
+      name: stream,
+      subjects: [`${subjects.blob}.*.*`],
+      storage: "file",
+      num_replicas: replicas,
+      max_msgs_per_subject: 1, // a chunk that comes again takes its place
+      allow_direct: true,
+    });
     return new NatsBlobs(manager, jetstream(connection));
   }
 

@@ -9,6 +9,7 @@ import type { Clock } from "../../clock.ts";
 import type { Bytes } from "../../crypto/bytes.ts";
 import { ChatError } from "../../errors.ts";
 import { streams, subjects } from "./nats_names.ts";
+import { ensureStream } from "./nats_stream.ts";
 import { LogAway, type LogEntry, type LogReader, type SharedLog } from "./shared_log.ts";
 
 const stream = streams.log;
@@ -85,7 +86,15 @@ export class NatsLog implements SharedLog {
   static async open(parts: NatsLogParts): Promise<NatsLog> {
     const { connection, replicas } = parts;
     const manager = await jetstreamManager(connection);
-    await makeStream(manager, replicas);
+    await ensureStream(manager, {
+      name: stream,
+      subjects: [subject],
+      storage: "file",
+      num_replicas: replicas,
+      allow_direct: true,
+      duplicate_window: repeatNs,
+      republish: { src: subject, dest: live },
+    });
     return new NatsLog(manager, jetstream(connection), parts);
   }
 
@@ -97,14 +106,11 @@ export class NatsLog implements SharedLog {
   }
 
   async append(id: string, data: Bytes): Promise<void> {
-    try {
-      const { seq } = await this.client.publish(subject, data, { msgID: id, timeout: appendMs });
-      this.#last = Math.max(this.#last, seq);
-      // It is on its way here as well: what was republished comes with it, or a moment after.
-      if (this.#next <= seq) this.parts.clock.after(lateMs, () => this.#isThere(seq));
-    } catch (error) {
-      throw new LogAway((error as Error).message);
-    }
+    const options = { msgID: id, timeout: appendMs };
+    const { seq } = await orAway(this.client.publish(subject, data, options));
+    this.#last = Math.max(this.#last, seq);
+    // It is on its way here as well: what was republished comes with it, or a moment after.
+    if (this.#next <= seq) this.parts.clock.after(lateMs, () => this.#isThere(seq));
   }
 
   follow(seq: number, reader: LogReader): void {
@@ -114,29 +120,17 @@ export class NatsLog implements SharedLog {
   }
 
   async read(seq: number): Promise<LogEntry | null> {
-    try {
-      const found = await this.manager.direct.getMessage(stream, { seq });
-      return found && { seq, timeMs: found.time.getTime(), data: copy(found.data) };
-    } catch (error) {
-      throw new LogAway((error as Error).message);
-    }
+    const found = await orAway(this.manager.direct.getMessage(stream, { seq }));
+    return found && { seq, timeMs: found.time.getTime(), data: copy(found.data) };
   }
 
   async range(): Promise<{ first: number; last: number; bytes: number }> {
-    try {
-      const { state } = await this.manager.streams.info(stream);
-      return { first: state.first_seq, last: state.last_seq, bytes: state.bytes };
-    } catch (error) {
-      throw new LogAway((error as Error).message);
-    }
+    const { state } = await orAway(this.manager.streams.info(stream));
+    return { first: state.first_seq, last: state.last_seq, bytes: state.bytes };
   }
 
   async purge(upTo: number): Promise<void> {
-    try {
-      await this.manager.streams.purge(stream, { seq: upTo + 1 });
-    } catch (error) {
-      throw new LogAway((error as Error).message);
-    }
+    await orAway(this.manager.streams.purge(stream, { seq: upTo + 1 }));
   }
 
   redial(): void {
@@ -240,18 +234,11 @@ function copy(data: Uint8Array): Bytes {
   return new Uint8Array(data);
 }
 
-/** Makes the stream, or lets more nodes keep it than before. */
-async function makeStream(manager: JetStreamManager, replicas: number): Promise<void> {
-  const config: Parameters<typeof manager.streams.add>[0] = {
-    name: stream,
-    subjects: [subject],
-    storage: "file",
-    num_replicas: replicas,
-    allow_direct: true,
-    duplicate_window: repeatNs,
-    republish: { src: subject, dest: live },
-  };
-  const known = await manager.streams.info(stream).catch(() => null);
-  if (!known) await manager.streams.add(config);
-  else if (known.config.num_replicas < replicas) await manager.streams.update(stream, config);
+/** @throws LogAway in NATS's words */
+async function orAway<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    throw new LogAway((error as Error).message);
+  }
 }

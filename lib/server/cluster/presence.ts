@@ -109,7 +109,9 @@ export class Presence implements Others {
     });
     this.#each(subjects.command, (message) => this.#do(message.json<Command & { readonly from: string }>()));
     this.#each(`${subjects.ask}.${this.#own}`, (message) => {
-      void host.answers(message.string()).then((isAlive) => message.respond(isAlive ? "yes" : "no"));
+      void host.answers(message.string()).then((isAlive) => {
+        if (!connection.isClosed()) message.respond(isAlive ? "yes" : "no");
+      });
     });
     void connection.flush().then(() => this.#tell(), () => {});
     const again = () => {
@@ -171,18 +173,8 @@ export class Presence implements Others {
   #say(kind: Here["kind"], links: Here["links"], gone: readonly string[]): void {
     const { name, standing } = this.parts;
     const { seq, digest } = standing();
-    let linked = 0;
-    for (const _ of this.#host!.ownLinks()) linked++;
-    const here: Here = {
-      name,
-      kind,
-      links,
-      gone,
-      linked,
-      messages: this.#host!.messages,
-      seq,
-      digest: encodeHex(digest),
-    };
+    const { linked, messages } = this.#host!;
+    const here: Here = { name, kind, links, gone, linked, messages, seq, digest: encodeHex(digest) };
     this.#publish(`${subjects.here}.${this.#own}`, here);
   }
 

@@ -8,6 +8,7 @@ import { type ObjectInfo, type ObjectStore, Objm } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { createPrivateFile } from "../../storage/private_file.ts";
 import { streams } from "./nats_names.ts";
+import { keepOnMore } from "./nats_stream.ts";
 
 const putMs = 20_000;
 const prefix = "view-";
@@ -31,10 +32,7 @@ export class Snapshots {
     const options = { replicas, storage: StorageType.File };
     const bucket = await new Objm(connection).create(streams.snapshots, options);
     const { streamInfo: { config } } = await bucket.status();
-    if (config.num_replicas < replicas) {
-      const manager = await jetstreamManager(connection);
-      await manager.streams.update(config.name, { ...config, num_replicas: replicas });
-    }
+    await keepOnMore(await jetstreamManager(connection), config, replicas);
     return new Snapshots(bucket);
   }
 

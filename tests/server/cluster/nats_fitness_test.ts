@@ -3,7 +3,8 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { exitCodes } from "../../../lib/errors.ts";
 import { checkNats } from "../../../lib/server/cluster/check_nats.ts";
-import { dialNats, faultsOf, type NatsNode, NatsUnfit } from "../../../lib/server/cluster/nats_connection.ts";
+import { dialNats, NatsUnfit } from "../../../lib/server/cluster/nats_connection.ts";
+import { faultsOf, type NatsNode } from "../../../lib/server/cluster/nats_fitness.ts";
 import { serverOn } from "../../fakes/cluster.ts";
 import { hasNats, Nats } from "../../fakes/nats.ts";
 import { test } from "../../fakes/test.ts";
