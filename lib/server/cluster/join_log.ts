@@ -12,11 +12,11 @@ import type { RandomSource } from "../../crypto/random.ts";
 import { ChatError, exitCodes } from "../../errors.ts";
 import { encodeHex } from "../../hex.ts";
 import { syncDirectory } from "../../storage/private_file.ts";
-import { beginNote } from "../rooms/apply.ts";
 import type { Settings } from "../settings.ts";
 import { decodeRecord, encodeRecord } from "../store/record_codec.ts";
 import type { LogRecord } from "../store/journal.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
+import { sharedNotes } from "../store/store.ts";
 import { copyView } from "./copy_view.ts";
 import { decodeGathered, encodeGathered } from "./log_entry.ts";
 import { appliedOf } from "./shared_journal.ts";
@@ -57,7 +57,7 @@ export interface Joining {
 export async function joinLog(joining: Joining): Promise<SqliteStore> {
   const view = joining.open();
   try {
-    return await (view.note(beginNote) ? goOn(joining, view) : begin(joining, view));
+    return await (view.note(sharedNotes.begin) ? goOn(joining, view) : begin(joining, view));
   } catch (error) {
     if (!view.isClosed) view.close();
     throw error;
@@ -68,7 +68,7 @@ export async function joinLog(joining: Joining): Promise<SqliteStore> {
 async function goOn(joining: Joining, view: SqliteStore): Promise<SqliteStore> {
   const { log, server, snapshots } = joining;
   const { first, last } = await log.range();
-  const known = view.note(beginNote)!;
+  const known = view.note(sharedNotes.begin)!;
   checkKey(known.slice(0, 32), server);
   const begun = first === 1 && last > 0 ? await beginningOf(log) : null;
   if (begun && !equals(begun.runId, known.slice(32))) {
@@ -140,7 +140,7 @@ async function putBase({ path, snapshots }: Joining, runId: Bytes): Promise<void
   const copy = `${path}.base`;
   await Deno.remove(copy).catch(() => {});
   try {
-    await copyView(path, copy, beginNote);
+    await copyView(path, copy, sharedNotes.begin);
     await snapshots.putBase(copy, encodeHex(runId));
   } finally {
     await Deno.remove(copy).catch(() => {});
@@ -173,7 +173,7 @@ export async function setAside(path: string, as = "old"): Promise<void> {
 }
 
 function checked({ server }: Joining, view: SqliteStore): SqliteStore {
-  checkKey(view.note(beginNote)!.slice(0, 32), server);
+  checkKey(view.note(sharedNotes.begin)!.slice(0, 32), server);
   return view;
 }
 

@@ -15,7 +15,7 @@ import type { ServerEvents } from "../events.ts";
 import { BegunAnew } from "./begun_anew.ts";
 import type { Follower, Journal, LogRecord, LogState, Outcome } from "../store/journal.ts";
 import { decodeRecord, encodeRecord } from "../store/record_codec.ts";
-import { type Store, StoreFailed } from "../store/store.ts";
+import { sharedNotes, type Store, StoreFailed } from "../store/store.ts";
 import { decodeGathered, encodeGathered } from "./log_entry.ts";
 import { LogAway, type LogEntry, type LogReader, type SharedLog } from "./shared_log.ts";
 import { beginning, digestBytes, nextStanding, type Standing, Standings } from "./standing.ts";
@@ -32,8 +32,6 @@ const knownMs = 300_000;
 const rereadMs = 1_000;
 /** An entry that has not come back for so long: the log is away, and is dialled anew. */
 const overdueMs = 6_000;
-/** Under which a view notes how far it has come. */
-export const logNote = "log";
 
 /** How far a view has come. */
 export interface Applied extends Standing {
@@ -43,7 +41,7 @@ export interface Applied extends Standing {
 
 /** What a view's store says of it; null: it has applied nothing of any log. */
 export function appliedOf(store: Pick<Store, "note">): Applied | null {
-  const note = store.note(logNote);
+  const note = store.note(sharedNotes.log);
   if (!note) return null;
   const r = new Reader(note);
   return { seq: r.u64(), records: r.u64(), digest: r.take(digestBytes) };
@@ -306,7 +304,7 @@ export class SharedJournal implements Journal, LogReader {
       outcomes = records.length === 0 ? [] : this.#follower!.apply(this.#records + 1, timeMs, records);
       standing = nextStanding(this.#standing, seq, outcomes, this.#follower!.mixed());
       const count = this.#records + records.length;
-      store.putNote(logNote, new Writer(32).u64(seq).u64(count).raw(standing.digest).done());
+      store.putNote(sharedNotes.log, new Writer(32).u64(seq).u64(count).raw(standing.digest).done());
       this.#records = count;
     } catch (error) {
       if (error instanceof StoreFailed) return this.#undo(error);

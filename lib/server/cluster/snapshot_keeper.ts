@@ -7,9 +7,10 @@
 import type { Clock } from "../../clock.ts";
 import type { RandomSource } from "../../crypto/random.ts";
 import type { ServerEvents } from "../events.ts";
+import { sharedNotes } from "../store/store.ts";
 import { copyView } from "./copy_view.ts";
 import type { SharedLog } from "./shared_log.ts";
-import { appliedOf, logNote } from "./shared_journal.ts";
+import { appliedOf } from "./shared_journal.ts";
 import type { Snapshots } from "./snapshots.ts";
 
 const lookMs = 600_000;
@@ -61,7 +62,7 @@ export class SnapshotKeeper {
       const freshBytes = bytes * Math.min(1, fresh / Math.max(1, last - first + 1));
       if (fresh >= everyEntries || freshBytes >= everyBytes) await this.take();
     } catch (error) {
-      events.tell({ type: "snapshot failed", error: error as Error });
+      if (!this.#isClosed) events.tell({ type: "snapshot failed", error: error as Error }); // else it was cut short
     }
   }
 
@@ -73,7 +74,7 @@ export class SnapshotKeeper {
     const copy = `${path}.copy`;
     try {
       await Deno.remove(copy).catch(() => {});
-      const note = await copyView(path, copy, logNote);
+      const note = await copyView(path, copy, sharedNotes.log);
       const { seq } = appliedOf({ note: () => note })!;
       const { size } = await snapshots.put(copy, seq);
       const [, before] = await snapshots.all();

@@ -259,7 +259,7 @@ async function serve(
   } finally {
     context.links.delete(link);
     login?.left();
-    rooms.forgetLink(peer);
+    rooms.claims.forget(peer);
     if (isIn) goodbye(peer, rooms);
   }
 }
@@ -307,8 +307,8 @@ async function bindName(peer: Peer, ends: Ends, context: SessionContext): Promis
   }
   // The operator may have banned this name while it was being stored.
   if (rooms.bans.has(name, ends.address)) return refuse("banned", closeReasons.putOut);
-  isKept &&= link.isOver || await rooms.claimLink(peer);
-  if (!isKept) link.close(closeReasons.tryLater); // the disk refuses it
+  isKept &&= link.isOver || await rooms.claims.claim(peer);
+  if (!isKept) link.close(closeReasons.tryLater); // the disk refuses it, or the log cannot be reached
   return isKept && !link.isOver;
 }
 
@@ -352,7 +352,7 @@ function refusalOf(
     return closeReasons.accessToken;
   }
   if (bans.has(card.name, address)) return closeReasons.putOut;
-  if (isLogAway) return closeReasons.tryLater; // nothing could be told apart from what is new elsewhere
+  if (isLogAway) return closeReasons.tryLater; // what is here may be old, and nobody could see that
   // With accounts the login decides whose name it is.
   if (!context.signIn && !isNameFree(card, context.rooms)) return closeReasons.nameTaken;
   // One name per id: the first card stays. Its owner may have lost the file and made another card.

@@ -23,12 +23,13 @@ import { parseCard } from "../../protocol/identity/card.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import { parsePrekey } from "../../protocol/identity/prekey.ts";
 import type { ErrorCode, LogRecord, Outcome } from "../store/journal.ts";
-import type { Store, StoredLeave, StoredRoom } from "../store/store.ts";
+import { sharedNotes, type Store, type StoredLeave, type StoredRoom } from "../store/store.ts";
 import type { LimitReached } from "../limit_reached.ts";
 import type { Settings } from "../settings.ts";
 import type { Limits } from "../limits.ts";
 import type { BlobIndex } from "../blobs/blob_index.ts";
 import type { Bans } from "./bans.ts";
+import type { LinkClaims } from "./link_claims.ts";
 import type { CommitClaim } from "./commit_turns.ts";
 import type { KeyFileLog } from "./key_file_log.ts";
 import { hasJustEntered, isOutOfTime } from "./own_entries.ts";
@@ -67,8 +68,8 @@ export interface AppliedState {
   readonly blobs: { readonly index: BlobIndex };
   /** Whoever is banned by now is put out. */
   putOutBanned(): void;
-  /** An identity has another link now, at whatever server. */
-  linked(id: Bytes, link: Bytes): void;
+  /** Which link of an identity is the one. */
+  readonly claims: Pick<LinkClaims, "apply">;
   /** From now on it is applied by these. */
   settle(settings: Settings): void;
   /** Its limits. */
@@ -91,9 +92,6 @@ export interface Origin {
     readonly head: RoomHead | undefined;
   };
 }
-
-/** What a shared log was begun with: the id of the server's key, and the run id. */
-export const beginNote = "begin";
 
 /** The head of a room with members. */
 export function headOf(room: ServerRoom | KeyFileLog): RoomHead | undefined {
@@ -193,8 +191,8 @@ export function applyRecord(
       store.putNote(record.key, record.value);
       return done;
     case "begin":
-      if (store.note(beginNote)) return refused("CONFLICT");
-      store.putNote(beginNote, concat(record.server, record.runId));
+      if (store.note(sharedNotes.begin)) return refused("CONFLICT");
+      store.putNote(sharedNotes.begin, concat(record.server, record.runId));
       state.settle(record.settings);
       // The chunks of files that one of them had alone are on its disk, where the others cannot read them.
       for (const { id } of [...state.blobs.index.all()]) state.blobs.index.applyDrop(id);
@@ -206,7 +204,7 @@ export function applyRecord(
       store.beginAnew(record.runId);
       return done;
     case "link":
-      state.linked(record.id, record.link);
+      state.claims.apply(record.id, record.link);
       return done;
   }
 }

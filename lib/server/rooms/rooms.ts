@@ -18,7 +18,7 @@ import { skeleton } from "../../protocol/identity/name.ts";
 import type { ServerEvents } from "../events.ts";
 import type { Limits } from "../limits.ts";
 import type { Follower, Journal, LogRecord, LogState, Outcome } from "../store/journal.ts";
-import { type Store, type StoredRoom, StoreFailed } from "../store/store.ts";
+import { sharedNotes, type Store, type StoredRoom, StoreFailed } from "../store/store.ts";
 import { UserRates } from "../user_rates.ts";
 import { type AppliedState, applyRecord, type Origin } from "./apply.ts";
 import { Bans } from "./bans.ts";
@@ -35,6 +35,7 @@ import { Blobs } from "../blobs/blobs.ts";
 import { decodeSettings, encodeSettings, type Settings, settingsChanged, settingsOf } from "../settings.ts";
 import { alone, type OtherLink, type Others } from "../others.ts";
 import { WorkBudget } from "../work_budget.ts";
+import { LinkClaims } from "./link_claims.ts";
 import type { RoomHost, RoomLog } from "./room_log.ts";
 import type { StreamPeer } from "./subscription.ts";
 
@@ -42,7 +43,6 @@ const maxCards = 4096;
 /** What files may take of the server's time at once. */
 const filesBurstMs = 200;
 const expireEveryMs = 3_600_000;
-const settingsNote = "settings";
 
 /** What the rooms of a server are made of. */
 export interface RoomsParts {
@@ -105,6 +105,8 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   readonly addressFiles: AddressFiles;
   /** Ids whose last link was closed as too slow: they are told why when they are back. */
   readonly putOffAsSlow = new Set<string>();
+  /** Which link of an identity is the one. */
+  readonly claims: LinkClaims = new LinkClaims(this);
   /** Called for each new key-file room. */
   onKeyFileRoom: (room: KeyFileLog) => void = () => {};
   /** Called when a link has ended. */
@@ -121,10 +123,6 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   #expiring = new Set<RoomLog>();
   #transitKeys = 0;
   #mixed: Bytes = new Uint8Array(32);
-  /** Links of each identity that are here or on their way in, and the claim of the newest one anywhere; by id in hex. */
-  #links = new Map<string, { count: number; newest: Bytes }>();
-  /** Ids in hex of those who have come in elsewhere, or again. */
-  #replacedLinks = new Set<string>();
   #cancelExpire: () => void;
   #isStopped = false;
   #isSweeping = false;
@@ -359,17 +357,26 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     return records.map((record) => applyRecord(this, record, timeMs, this.#origins.get(record)));
   }
 
+  appended(history: Bytes): void {
+    for (let i = 0; i < history.length; i++) this.#mixed[i] ^= history[i];
+  }
+  mixed(): Bytes {
+    const mixed = this.#mixed;
+    this.#mixed = new Uint8Array(32);
+    return mixed;
+  }
+
   /** Called by the journal's follower only. */
   settle(settings: Settings): void {
-    const noted = this.store.note(settingsNote);
+    const noted = this.store.note(sharedNotes.settings);
     const changes = noted ? settingsChanged(decodeSettings(noted), settings) : [];
     if (changes.length > 0) this.events.tell({ type: "settings changed", changes });
-    this.store.putNote(settingsNote, encodeSettings(settings));
+    this.store.putNote(sharedNotes.settings, encodeSettings(settings));
     this.#readSettings();
   }
   /** Those of a shared log stand in the store, and hold in place of this server's own. */
   #readSettings(): void {
-    const noted = this.store.note(settingsNote);
+    const noted = this.store.note(sharedNotes.settings);
     const { limits, retention } = noted ? decodeSettings(noted) : this.ownSettings;
     Object.assign(this.limits, limits);
     Object.assign(this.retention, retention);
@@ -382,49 +389,11 @@ export class Rooms implements RoomHost, AppliedState, Follower {
   /** Makes them those of all who share the log. */
   async shareSettings(): Promise<void> {
     const own = encodeSettings(this.ownSettings);
-    const noted = this.store.note(settingsNote);
+    const noted = this.store.note(sharedNotes.settings);
     if (noted && !equals(noted, own)) await this.propose({ kind: "settings", settings: this.ownSettings });
   }
 
-  // ---- links at several servers
-
-  /**
-   * An identity comes in: whatever link she has elsewhere is over once this one is in. One server needs no record for it.
-   *
-   * @returns whether it can be recorded now
-   */
-  async claimLink(peer: Peer): Promise<boolean> {
-    if (this.others.isAlone) return true;
-    const links = this.#links.get(peer.key) ?? { count: 0, newest: peer.claim };
-    this.#links.set(peer.key, { count: links.count + 1, newest: peer.claim });
-    peer.isClaimed = true;
-    return (await this.propose({ kind: "link", id: peer.card.id, link: peer.claim })).type === "done";
-  }
-  linked(id: Bytes, link: Bytes): void {
-    const key = encodeHex(id);
-    const links = this.#links.get(key);
-    if (!links) return; // nobody of that id is here, or on her way in
-    links.newest = link;
-    this.#replacedLinks.add(key);
-  }
-  #endReplacedLinks(): void {
-    for (const key of this.#replacedLinks) this.#endIfReplaced(key);
-    this.#replacedLinks.clear();
-  }
-  /**
-   * Ends a link once the one that was recorded after it is seen to be in elsewhere: a record alone may be of a link that
-   * was over before it came to the log.
-   */
-  #endIfReplaced(key: string): void {
-    const [peer, links] = [this.peers.get(key), this.#links.get(key)];
-    if (!peer || !links || equals(links.newest, peer.claim)) return;
-    if (this.others.hasLink(key, links.newest)) peer.link.close(closeReasons.replaced);
-  }
-  /** A link is over that was, or wanted to be, in. */
-  forgetLink(peer: Peer): void {
-    const links = peer.isClaimed ? this.#links.get(peer.key) : undefined;
-    if (links && --links.count === 0) this.#links.delete(peer.key);
-  }
+  // ---- people at several servers
 
   putOutBanned(): void {
     for (const { card: { name }, from, link } of this.peers.values()) {
@@ -447,16 +416,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     for (const room of before?.rooms ?? []) {
       if (!now?.rooms.includes(room)) tell(this.#keyFileRooms.get(room), 0);
     }
-    this.#endIfReplaced(key);
-  }
-
-  appended(history: Bytes): void {
-    for (let i = 0; i < history.length; i++) this.#mixed[i] ^= history[i];
-  }
-  mixed(): Bytes {
-    const mixed = this.#mixed;
-    this.#mixed = new Uint8Array(32);
-    return mixed;
+    this.claims.endIfReplaced(key);
   }
 
   /** Waits until all that is applied is on disk. @returns false: it was undone */
@@ -500,7 +460,7 @@ export class Rooms implements RoomHost, AppliedState, Follower {
     const rooms = [...this.#showing];
     this.#showing.clear();
     for (const room of rooms) this.#guard(() => room.showFlushed());
-    if (this.#replacedLinks.size > 0) this.#guard(() => this.#endReplacedLinks());
+    this.#guard(() => this.claims.flushed());
     this.blobs.flushed();
   }
 

@@ -10,6 +10,7 @@ import {
   type NewEntry,
   type NewRoom,
   type Range,
+  sharedNotes,
   StateTorn,
   type Stay,
   type Store,
@@ -325,7 +326,7 @@ export class MemoryStore implements Store {
   beginAnew(runId: Bytes) {
     this.runId = runId;
     for (const kept of [this.#rooms, this.#roomNames, this.#boxes, this.#blobs]) kept.clear();
-    const shared = ["log", "begin", "settings"];
+    const shared: readonly string[] = Object.values(sharedNotes);
     for (const key of [...this.#notes.keys()]) if (!shared.includes(key)) this.#notes.delete(key);
   }
 

@@ -17,6 +17,7 @@ import {
   type NewEntry,
   type NewRoom,
   type Range,
+  sharedNotes,
   StateTorn,
   type Stay,
   type Store,
@@ -193,9 +194,9 @@ export class SqliteStore implements Store {
     this.#senders.clear();
     this.runId = runId;
     this.#run("UPDATE about SET value = ? WHERE key = 'run'", runId);
-    this.#run(
-      "DELETE FROM about WHERE key LIKE 'note %' AND key NOT IN ('note log', 'note begin', 'note settings')",
-    );
+    const kept = Object.values(sharedNotes).map((note) => `note ${note}`);
+    const places = kept.map(() => "?").join(", ");
+    this.#run(`DELETE FROM about WHERE key LIKE 'note %' AND key NOT IN (${places})`, ...kept);
   }
 
   /** Whether nobody and nothing was ever kept in it. */

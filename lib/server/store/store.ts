@@ -148,6 +148,16 @@ export interface StoredLeave {
   readonly signature: Bytes;
 }
 
+/** Notes of a log that several servers share: they stay when rooms are dropped. */
+export const sharedNotes = {
+  /** How far it is applied. */
+  log: "log",
+  /** With what it was begun: the id of the servers' key, and the run id. */
+  begin: "begin",
+  /** By which settings it is applied. */
+  settings: "settings",
+} as const;
+
 /** A server's memory; all calls are synchronous, as SQLite's are. */
 export interface Store {
   /** 16 bytes that change when the logs are lost (protocol §8.6). */

@@ -11,11 +11,11 @@ import { appliedOf } from "../../../lib/server/cluster/shared_journal.ts";
 import type { Snapshot } from "../../../lib/server/cluster/snapshots.ts";
 import { beginning } from "../../../lib/server/cluster/standing.ts";
 import { defaultLimits } from "../../../lib/server/limits.ts";
-import { beginNote } from "../../../lib/server/rooms/apply.ts";
 import { defaultRetention } from "../../../lib/server/rooms/retention.ts";
 import { settingsOf } from "../../../lib/server/settings.ts";
 import { encodeRecord } from "../../../lib/server/store/record_codec.ts";
 import { SqliteStore } from "../../../lib/server/store/sqlite.ts";
+import { sharedNotes } from "../../../lib/server/store/store.ts";
 import { MemoryLog } from "../../fakes/memory_log.ts";
 import { seededRandom } from "../../fakes/seeded_random.ts";
 import { test } from "../../fakes/test.ts";
@@ -101,7 +101,7 @@ function makeRoom(store: SqliteStore): void {
 
 /** What applying the log notes. */
 function noted(store: SqliteStore, seq: number, server = 1): void {
-  store.putNote(beginNote, Uint8Array.of(...id(server), ...store.runId));
+  store.putNote(sharedNotes.begin, Uint8Array.of(...id(server), ...store.runId));
   store.putNote("log", new Writer(32).u64(seq).u64(seq).raw(beginning.digest).done());
   store.flush();
 }
