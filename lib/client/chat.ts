@@ -386,10 +386,8 @@ export class Chat implements Receiver {
       unlessRefused(() => this.#lastAddress.keep(this.#addresses.text, hostPort(at.host, at.port)));
     }
     this.#wasAt = at;
-    if (!this.#wasEntered) this.#seats.progress("Initial set up had been completed!");
-    else {this.#seats.notice(
-        isSame ? "Connected again." : `Connected again, at ${hostPort(at.host, at.port)}.`,
-      );}
+    if (!this.#wasEntered) return this.#seats.progress("Initial set up had been completed!");
+    this.#seats.notice(isSame ? "Connected again." : `Connected again, at ${hostPort(at.host, at.port)}.`);
   }
 
   async #settleIn(connection: Connection): Promise<void> {

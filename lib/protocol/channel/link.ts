@@ -53,9 +53,9 @@ const mostPings = 16;
 export const pingAfterMs = 30_000;
 /** After receiving nothing for so long a side drops the link. */
 export const silentMs = 90_000;
-/** How long a goodbye may take to leave. */
-/** The same, where the client has another server to go to. */
+/** The same two, where the client has another server to go to. */
 const hurriedPingMs = 5_000, hurriedSilentMs = 12_000;
+/** How long a goodbye may take to leave. */
 const goodbyeMs = 2_000;
 /** After so many ticks without a word a link lets go of the memory it can do without. */
 const restAfterTicks = 4;
@@ -105,6 +105,8 @@ export class Link {
 
   /** Told of each message that is sent, and of each record or frame that is received: types and sizes, no content. */
   onFrame: FrameWatcher | null = null;
+  /** The client has another server to go to: silence is noticed sooner. */
+  isHurried = false;
 
   /** Called when everything waiting has been written: the place to hand over more of a backlog. */
   onDrain: () => void = () => {};
@@ -228,8 +230,6 @@ export class Link {
     this.send({ type: "PING", any });
     return promise;
   }
-  /** The client has another server to go to: silence is noticed sooner. */
-  isHurried = false;
   #lastProbe = 0;
   #probes = new Map<number, (isAlive: boolean) => void>();
 

@@ -7,12 +7,13 @@
 
 import type { Clock } from "../../clock.ts";
 import { Malformed } from "../../errors.ts";
+import { encodeHex } from "../../hex.ts";
 import type { Card } from "../../protocol/identity/card.ts";
 import type { Link } from "../../protocol/channel/link.ts";
 import { closeReasons, type LinkMessage, type MessageOf } from "../../protocol/channel/link_messages.ts";
 import { skeleton } from "../../protocol/identity/name.ts";
 import type { Accounts, Verdict } from "../accounts/accounts.ts";
-import { AccountsUnavailable } from "../accounts/store.ts";
+import { type Account, AccountsUnavailable } from "../accounts/store.ts";
 import type { ServerEvents } from "../events.ts";
 import { alone, type Others } from "../others.ts";
 import type { Peer } from "../rooms/peer.ts";
@@ -190,10 +191,11 @@ export class SignIn {
     return true;
   }
 
-  /** The same, also at servers that share the rooms. @returns whether there was one here */
-  putOutEverywhere(account: string): boolean {
-    this.others.putOut("account", account);
-    return this.putOut(account);
+  /** The same, also at servers that share the rooms. @returns whether there was one at any */
+  putOutEverywhere({ skeleton, binding: { identity } }: Pick<Account, "skeleton" | "binding">): boolean {
+    const isElsewhere = identity !== null && this.others.linkOf(encodeHex(identity)) !== undefined;
+    this.others.putOut("account", skeleton);
+    return this.putOut(skeleton) || isElsewhere;
   }
 
   /** Ends an account's link: it is not welcome any more. @returns whether there was one */

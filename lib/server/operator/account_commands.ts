@@ -57,7 +57,7 @@ export const listAccounts: AccountCommand = async ({ accounts }) => {
 /** RELEASE: unbinds a lost key. */
 export const releaseAccount: AccountCommand = (signIn, name, by) =>
   withAccount(name, () => signIn.accounts.release(name, by), (account) => {
-    const isOut = signIn.putOutEverywhere(account.skeleton);
+    const isOut = signIn.putOutEverywhere(account);
     return [
       `[+] ${account.name} is released${
         isOut ? ", and put out" : ""
@@ -70,7 +70,7 @@ export const releaseAccount: AccountCommand = (signIn, name, by) =>
 /** DISABLE: lets nobody in any more. */
 export const disableAccount: AccountCommand = (signIn, name, by) =>
   withAccount(name, () => signIn.accounts.setDisabled(name, true, by), (account) => {
-    const isOut = signIn.putOutEverywhere(account.skeleton);
+    const isOut = signIn.putOutEverywhere(account);
     return [`[+] ${account.name} is disabled${isOut ? ", and put out" : ""}`];
   });
 

@@ -100,8 +100,9 @@ test({
     const dana = await b.enter("dana", registers("another long password"));
     await ira.view.until((event) => event.type === "added" && event.who === "dana");
     // Her account is closed at one server, and she is at the other.
+    await until("known elsewhere", () => [...a.server.rooms.others.links()].length === 1);
     const console = new Console({ server: a.server, invite: () => "", now: () => 0 });
-    await console.enter("DISABLE dana").later;
+    assertEquals(await console.enter("DISABLE dana").later, ["[+] dana is disabled, and put out"]);
     assertEquals(await codeOf(dana), exitCodes.login);
     // Whose link is dead makes room: it says nothing any more.
     const deaf = a.server.answers;
