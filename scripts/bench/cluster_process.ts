@@ -3,7 +3,9 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { type NatsNode, planNodes, startNode } from "../cluster/nats_nodes.ts";
-import { freePort, ServerProcess } from "./server_process.ts";
+import { shareKey } from "../cluster/server_keys.ts";
+import { freePort } from "../free_port.ts";
+import { ServerProcess } from "./server_process.ts";
 
 /** All six. */
 export class ClusterProcess {
@@ -20,15 +22,12 @@ export class ClusterProcess {
   /** Starts them on a folder of their own. */
   static async start(executable: string): Promise<ClusterProcess> {
     const dir = await Deno.makeTempDir({ prefix: "chat-bench-" });
-    const cluster = new ClusterProcess(executable, dir, planNodes(3, dir));
+    const cluster = new ClusterProcess(executable, dir, planNodes(3, dir, freePort));
     for (let i = 0; i < 3; i++) await cluster.startNats(i);
     const [first, ...others] = [0, 1, 2].map((i) => `${dir}/chat${i}`);
     const args = ["keygen", "--server", "--no-passphrase", "--out", first];
     await new Deno.Command(executable, { args, stdin: "null", stdout: "null", stderr: "null" }).output();
-    for (const other of others) {
-      await Deno.mkdir(other, { mode: 0o700 });
-      await Deno.copyFile(`${first}/server_private_key.pem`, `${other}/server_private_key.pem`);
-    }
+    await shareKey(first, others);
     for (let i = 0; i < 3; i++) await cluster.startServer(i);
     return cluster;
   }

@@ -37,7 +37,8 @@ import { comparePeers } from "./peers.ts";
 import { Prosody } from "./prosody.ts";
 import { profileServer } from "./profile.ts";
 import { buildReceivers } from "./receivers.ts";
-import { freePort, ServerProcess } from "./server_process.ts";
+import { freePort } from "../free_port.ts";
+import { ServerProcess } from "./server_process.ts";
 import { drawSizes } from "./size_curves.ts";
 import { startUpTimes } from "./start_up.ts";
 import { measureWormhole } from "./wormhole.ts";
@@ -158,7 +159,7 @@ const generatorPermissions = [
   `--allow-run=cat,dist/chat,dist/receivers${text("against") ? `,${text("against")}` : ""}`,
 ];
 
-/** Rooms of five whose people are at three servers, in turns with one server; then 3,000 people who are linked. */
+/** Rooms of five whose people are at three servers, in turns with one server; and what those who are only linked cost. */
 async function measureCluster(executable: string, seconds: number): Promise<void> {
   for (const rooms of (text("rooms") ?? "1,1000").split(",").map(Number)) {
     const cluster = await ClusterProcess.start(executable);

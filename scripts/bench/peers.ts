@@ -4,7 +4,7 @@
  */
 
 import { asTable, median, medians } from "./rows.ts";
-import { freePort } from "./server_process.ts";
+import { freePort } from "../free_port.ts";
 
 const servers = ["inspircd", "ngircd", "nats", "mosquitto"];
 const bare = "bare-deno";

@@ -2,6 +2,7 @@
 
 import { cpuMs, rssKb } from "./process_usage.ts";
 import { permissions, runtimeFlags as ownFlags } from "../permissions.ts";
+import { freePort } from "../free_port.ts";
 
 /** What a benchmark lifts, as all members come from one address and talk faster than people. */
 const lifted = {
@@ -111,11 +112,3 @@ export class ServerProcess {
 }
 
 const streams = { stdin: "null", stdout: "null", stderr: "inherit" } as const;
-
-/** A port of 127.0.0.1 that nobody listens on. */
-export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
-}

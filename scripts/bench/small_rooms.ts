@@ -88,12 +88,19 @@ export async function runSmallRooms(run: SmallRoomsRun, print: (row: string) => 
 }
 
 /** `linked label n rss_MB/server cpu%`: of servers that share their rooms, the first three processes. */
-async function linked({ label, pids = [] }: MeasuredServer, people: number): Promise<string> {
-  const used = () => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
-  const before = used();
+async function linked(server: MeasuredServer, people: number): Promise<string> {
+  const { label, pids = [] } = server;
+  const before = usedMs(server);
   await new Promise((resolve) => setTimeout(resolve, idleSeconds * 1000));
   const rss = median(pids.slice(0, 3).map(rssKb)) / 1024;
-  return `linked ${label} ${people} ${rss.toFixed(0)} ${((used() - before) / idleSeconds / 10).toFixed(1)}`;
+  return `linked ${label} ${people} ${rss.toFixed(0)} ${
+    ((usedMs(server) - before) / idleSeconds / 10).toFixed(1)
+  }`;
+}
+
+/** CPU of all its processes. */
+function usedMs({ pid, pids = [pid] }: MeasuredServer): number {
+  return pids.reduce((sum, each) => sum + cpuMs(each), 0);
 }
 
 interface Load {
@@ -143,10 +150,9 @@ function talking(room: RoomOfLoad): TalkingRoom {
 }
 
 async function measured({ server, traffic }: Load, window: number, seconds: number): Promise<Result> {
-  const used = () => (server.pids ?? [server.pid]).reduce((sum, pid) => sum + cpuMs(pid), 0);
-  const [cpu, own] = [used(), cpuMs(Deno.pid)];
+  const [cpu, own] = [usedMs(server), cpuMs(Deno.pid)];
   const { latencies, tookSeconds } = await traffic.run(window, seconds);
-  return { latencies, tookSeconds, serverMs: used() - cpu, ownMs: cpuMs(Deno.pid) - own };
+  return { latencies, tookSeconds, serverMs: usedMs(server) - cpu, ownMs: cpuMs(Deno.pid) - own };
 }
 
 /** Server CPU in microseconds. */

@@ -4,7 +4,7 @@
  */
 
 import { fillFile } from "./files.ts";
-import { freePort } from "./server_process.ts";
+import { freePort } from "../free_port.ts";
 
 const code = "7-bench-file";
 

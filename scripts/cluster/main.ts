@@ -4,12 +4,14 @@
  */
 
 import { LineSplitter } from "../../lib/ui/line_splitter.ts";
-import { freePorts, planNodes, startNode } from "./nats_nodes.ts";
+import { freePort } from "../free_port.ts";
+import { planNodes, startNode } from "./nats_nodes.ts";
+import { shareKey } from "./server_keys.ts";
 
 const chat = new URL("../../dist/chat", import.meta.url).pathname;
 const dir = await Deno.makeTempDir({ prefix: "chat-cluster-" });
-const nodes = planNodes(3, dir);
-const ports = freePorts(3);
+const nodes = planNodes(3, dir, freePort);
+const ports = [freePort(), freePort(), freePort()];
 const nats = nodes.map(({ port }) => `127.0.0.1:${port}`).join(",");
 const running = new Map<string, Deno.ChildProcess>();
 let isOver = false;
@@ -84,12 +86,7 @@ Deno.addSignalListener("SIGINT", () => void end());
 Deno.addSignalListener("SIGTERM", () => void end());
 console.log(`Everything is below ${dir}, and goes with Ctrl+C.`);
 await run("keygen", "--server", "--no-passphrase", "--out", `${dir}/chat1`);
-for (const i of [2, 3]) {
-  await Deno.mkdir(`${dir}/chat${i}`, { mode: 0o700 });
-  const key = `${dir}/chat${i}/server_private_key.pem`;
-  await Deno.copyFile(`${dir}/chat1/server_private_key.pem`, key);
-  await Deno.chmod(key, 0o600);
-}
+await shareKey(`${dir}/chat1`, [`${dir}/chat2`, `${dir}/chat3`]);
 for (const { name } of nodes) await start(name);
 for (const { port } of nodes) await reach(port);
 for (const i of [1, 2, 3]) await start(`chat${i}`);

@@ -2,17 +2,10 @@
 
 import { test } from "../fakes/test.ts";
 import { assertEquals, assertMatch } from "@std/assert";
-import { listenOnOwnPort } from "../fakes/ports.ts";
+import { freePort } from "../fakes/ports.ts";
 import { until } from "../fakes/until.ts";
 
 const program = new URL("../fakes/fault_by_signal.ts", import.meta.url).pathname;
-
-function freePort(): number {
-  const listener = listenOnOwnPort();
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
-}
 
 class Started {
   out = "";

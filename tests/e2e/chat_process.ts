@@ -2,8 +2,9 @@
 
 import { test } from "../fakes/test.ts";
 import { dirname, fromFileUrl } from "@std/path";
-import { listenOnOwnPort } from "../fakes/ports.ts";
 import { until } from "../fakes/until.ts";
+
+export { freePort } from "../fakes/ports.ts";
 
 export const executable = fromFileUrl(
   new URL(Deno.build.os === "windows" ? "../../dist/chat.exe" : "../../dist/chat", import.meta.url),
@@ -111,14 +112,6 @@ export class ChatProcess {
     const instead = () => `\nstdout: ${this.out}\nstderr: ${this.err}`;
     await until(`printed "${text}"`, () => this[where].includes(text), { timeoutMs, instead });
   }
-}
-
-/** A port that nobody uses now. */
-export function freePort(): number {
-  const listener = listenOnOwnPort();
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
 }
 
 /** A test with a home of its own. */

@@ -2,6 +2,7 @@
 
 import { join } from "@std/path";
 import { planNodes, startNode } from "../../scripts/cluster/nats_nodes.ts";
+import { shareKey } from "../../scripts/cluster/server_keys.ts";
 import { until } from "../fakes/until.ts";
 import type { TestNetwork } from "./network.ts";
 import { type ChatProcess, freePort, type Home } from "./chat_process.ts";
@@ -29,7 +30,7 @@ export class TestCluster {
     private readonly options: readonly string[],
     private readonly network: TestNetwork | null,
   ) {
-    this.#nodes = planNodes(3, join(home.dir, "nats")).map((node, i) =>
+    this.#nodes = planNodes(3, join(home.dir, "nats"), freePort).map((node, i) =>
       network ? { ...node, host: network.inside(i) } : node
     );
     this.nats = this.#nodes.map((node, i) => {
@@ -73,11 +74,7 @@ export class TestCluster {
     for (const node of cluster.nats) await node.start();
     const [first, ...others] = [0, 1, 2].map((i) => cluster.dataOf(i));
     await home.run(["keygen", "--server", "--no-passphrase", "--out", first]);
-    for (const dir of others) {
-      await Deno.mkdir(dir, { mode: 0o700 });
-      const key = join(dir, "server_private_key.pem");
-      await Deno.copyFile(join(first, "server_private_key.pem"), key);
-    }
+    await shareKey(first, others);
     await Promise.all(cluster.servers.map((server) => server.start()));
     return cluster;
   }

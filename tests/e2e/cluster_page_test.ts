@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { natsBinary } from "../../scripts/cluster/nats_nodes.ts";
+import { shareKey } from "../../scripts/cluster/server_keys.ts";
 import { hasNats } from "../fakes/nats.ts";
 import { hasTool, run } from "../fakes/tools.ts";
 import { until } from "../fakes/until.ts";
@@ -79,10 +80,7 @@ e2e(
       const servers = [];
       for (const [i, { chat }] of ports.entries()) {
         const data = join(home.dir, `server${i + 1}`);
-        if (i > 0) {
-          await Deno.mkdir(data, { mode: 0o700 });
-          await Deno.copyFile(join(first, "server_private_key.pem"), join(data, "server_private_key.pem"));
-        }
+        if (i > 0) await shareKey(first, [data]);
         const own = serve.map((arg) => arg.replace("chat1.", `chat${i + 1}.`));
         const server = home.start(...own, "-p", String(chat), "--data", data);
         await server.shows("Invite", "out", 40_000);

@@ -6,9 +6,8 @@ import { systemRandom } from "../../lib/crypto/random.ts";
 import { defaultLimits, type Limits } from "../../lib/server/limits.ts";
 import { defaultRetention } from "../../lib/server/rooms/retention.ts";
 import { settingsOf } from "../../lib/server/settings.ts";
-import { hasNats, Nats } from "./nats.ts";
+import { type Nats, natsTest } from "./nats.ts";
 import { person } from "./people.ts";
-import { test } from "./test.ts";
 import { type ServerOptions, World } from "./world.ts";
 
 export interface ClusterServer {
@@ -19,29 +18,45 @@ export interface ClusterServer {
   readonly stopped: Error[];
 }
 
+/** Several of them, and what they share. */
+export interface TestServers {
+  readonly nats: Nats;
+  readonly servers: readonly ClusterServer[];
+  /** Theirs, in the same order. */
+  readonly worlds: readonly World[];
+}
+
+/** A test with several servers, of which none may have to stop by itself. @param each what each is started with */
+export function clusterTest(
+  name: string,
+  act: (servers: TestServers) => Promise<void>,
+  each: readonly ServerOptions[] = [{}, {}],
+): void {
+  natsTest(name, async (nats) => {
+    const servers: ClusterServer[] = [];
+    try {
+      servers.push(...await Promise.all(each.map((options) => serverOn(nats, options))));
+      await act({ nats, servers, worlds: servers.map(({ world }) => world) });
+      const [stopped] = servers.flatMap((each) => each.stopped);
+      if (stopped) throw stopped;
+    } finally {
+      for (const { world } of servers) await world.leaveAll();
+      for (const { world } of servers) await world.close();
+    }
+  });
+}
+
 /** A test in a world whose people are at three servers, by turns: with the first server's for the world's own. */
 export function sharedWorldTest(
   name: string,
   act: (world: World) => Promise<void>,
   options: ServerOptions = {},
 ): void {
-  const given = { name, ignore: !hasNats, sanitizeOps: false, sanitizeResources: false };
-  test(given, async () => {
-    const nats = await Nats.start();
-    const servers: ClusterServer[] = [];
-    try {
-      servers.push(...await Promise.all([1, 2, 3].map(() => serverOn(nats, options))));
-      const [{ world }] = servers;
-      world.spread = servers.map((each) => each.world.port);
-      await act(world);
-      const [stopped] = servers.flatMap((each) => each.stopped);
-      if (stopped) throw stopped;
-    } finally {
-      await servers[0]?.world.leaveAll();
-      for (const { world } of servers) await world.close();
-      await nats.close();
-    }
-  });
+  clusterTest(name, async ({ worlds }) => {
+    const [world] = worlds;
+    world.spread = worlds.map(({ port }) => port);
+    await act(world);
+  }, [options, options, options]);
 }
 
 /** Starts one more. @param of a world whose server has been stopped: its directory, port and people stay */

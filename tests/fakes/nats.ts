@@ -1,25 +1,35 @@
 /** Real NATS servers of a test's own; `task setup` fetches what runs them. */
 
-import { listenOnOwnPort } from "./ports.ts";
+import { natsConfig } from "../../scripts/cluster/nats_config.ts";
+import { natsBinary } from "../../scripts/cluster/nats_nodes.ts";
+import { freePort } from "./ports.ts";
+import { test } from "./test.ts";
 import { until } from "./until.ts";
 
-const binary = new URL("../../.nats/nats-server", import.meta.url).pathname;
 export const hasNats = (() => {
   try {
-    return Deno.statSync(binary).isFile;
+    return Deno.statSync(natsBinary).isFile;
   } catch {
     return false;
   }
 })();
 
-function ownPort(): number {
-  using listener = listenOnOwnPort();
-  return (listener.addr as Deno.NetAddr).port;
+/** A test with one node of its own. */
+export function natsTest(name: string, act: (nats: Nats) => Promise<void>, ignore = false): void {
+  // The library's timers and sockets end a moment after it says so.
+  test({ name, ignore: ignore || !hasNats, sanitizeOps: false, sanitizeResources: false }, async () => {
+    const nats = await Nats.start();
+    try {
+      await act(nats);
+    } finally {
+      await nats.close();
+    }
+  });
 }
 
 /** One node, which keeps what it confirms. */
 export class Nats {
-  readonly port = ownPort();
+  readonly port = freePort();
   #child: Deno.ChildProcess | null = null;
 
   private constructor(private readonly dir: string) {}
@@ -35,22 +45,11 @@ export class Nats {
   /** Says how it is run from its next beginning on. @param more of its jetstream part */
   async configure(isSynced = true, more = ""): Promise<void> {
     const { port, dir } = this;
-    const config = `
+    const config = natsConfig(`
       host: 127.0.0.1
       port: ${port}
       server_name: one
-      jetstream { store_dir: "${dir}/js", sync_interval: ${isSynced ? "always" : "2m"}${more} }
-      accounts {
-        SYS { exports: [ { service: "$SYS.REQ.SERVER.PING.VARZ", response_type: stream, accounts: [CHAT] } ] }
-        CHAT {
-          jetstream: enabled
-          users: [ { user: chat, password: chat } ]
-          imports: [ { service: { account: SYS, subject: "$SYS.REQ.SERVER.PING.VARZ" } } ]
-        }
-      }
-      system_account: SYS
-      no_auth_user: chat
-    `;
+      jetstream { store_dir: "${dir}/js", sync_interval: ${isSynced ? "always" : "2m"}${more} }`);
     await Deno.writeTextFile(`${dir}/nats.conf`, config);
   }
 
@@ -64,7 +63,7 @@ export class Nats {
   }
 
   async begin(): Promise<void> {
-    this.#child = new Deno.Command(binary, {
+    this.#child = new Deno.Command(natsBinary, {
       args: ["-c", `${this.dir}/nats.conf`],
       stdout: "null",
       stderr: "null",

@@ -36,3 +36,9 @@ export function listenOnOwnPort(): Deno.TcpListener {
     }
   }
 }
+
+/** Such a port, on which nobody listens now. */
+export function freePort(): number {
+  using listener = listenOnOwnPort();
+  return (listener.addr as Deno.NetAddr).port;
+}

@@ -7,6 +7,7 @@ import type { MemberRoom } from "../../lib/client/rooms/member_room.ts";
 import { concat } from "../../lib/crypto/bytes.ts";
 import { systemRandom } from "../../lib/crypto/random.ts";
 import { person } from "../fakes/people.ts";
+import { freePort } from "../fakes/ports.ts";
 import { hasTool, run } from "../fakes/tools.ts";
 import { until } from "../fakes/until.ts";
 import { World, worldTest } from "../fakes/world.ts";
@@ -198,13 +199,6 @@ test({
     }
   },
 });
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
-}
 
 function readAll(dir: string): Uint8Array {
   const parts = [...Deno.readDirSync(dir)].filter((e) => e.isFile).map((e) =>

@@ -3,8 +3,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { ServerEvent } from "../../../lib/server/events.ts";
 import { serverOn } from "../../fakes/cluster.ts";
-import { hasNats, Nats } from "../../fakes/nats.ts";
-import { test } from "../../fakes/test.ts";
+import { type Nats, natsTest } from "../../fakes/nats.ts";
 import { run } from "../../fakes/tools.ts";
 import { sampled, some } from "../../fakes/sampled.ts";
 import { until } from "../../fakes/until.ts";
@@ -16,20 +15,7 @@ const chosen = new Set(some(2, 3));
 let count = 0;
 
 function diskTest(name: string, act: (nats: Nats) => Promise<void>, ignore = false): void {
-  if (!chosen.has(++count)) return;
-  test({
-    name: `${name} (${sampled})`,
-    ignore: !hasNats || ignore,
-    sanitizeOps: false,
-    sanitizeResources: false,
-  }, async () => {
-    const nats = await Nats.start();
-    try {
-      await act(nats);
-    } finally {
-      await nats.close();
-    }
-  });
+  if (chosen.has(++count)) natsTest(`${name} (${sampled})`, act, ignore);
 }
 
 diskTest(

@@ -5,7 +5,7 @@ import { systemClock } from "../../../lib/clock.ts";
 import { dialNats, NatsUnfit } from "../../../lib/server/cluster/nats_connection.ts";
 import { NatsLog } from "../../../lib/server/cluster/nats_log.ts";
 import { LogAway, type LogEntry } from "../../../lib/server/cluster/shared_log.ts";
-import { hasNats, Nats } from "../../fakes/nats.ts";
+import { type Nats, natsTest } from "../../fakes/nats.ts";
 import { test } from "../../fakes/test.ts";
 import { until } from "../../fakes/until.ts";
 
@@ -27,22 +27,14 @@ function reader(log: NatsLog, from = 0) {
   return entries;
 }
 
-function natsTest(name: string, act: (nats: Nats) => Promise<void>): void {
-  test(
-    { name: `NATS: ${name}`, ignore: !hasNats, sanitizeOps: false, sanitizeResources: false },
-    async () => {
-      const nats = await Nats.start();
-      try {
-        await act(nats);
-      } finally {
-        await nats.close();
-      }
-      assertEquals(faults, []);
-    },
-  );
+function logTest(name: string, act: (nats: Nats) => Promise<void>): void {
+  natsTest(`NATS: ${name}`, async (nats) => {
+    await act(nats);
+    assertEquals(faults, []);
+  });
 }
 
-natsTest(
+logTest(
   "all readers are handed all entries, in one order and at the same times, from where they ask",
   async (nats) => {
     const [one, two] = [await open(nats), await open(nats)];
@@ -65,7 +57,7 @@ natsTest(
   },
 );
 
-natsTest("an entry that is appended twice is there once", async (nats) => {
+logTest("an entry that is appended twice is there once", async (nats) => {
   const log = await open(nats);
   const entries = reader(log);
   await Promise.all([
@@ -79,7 +71,7 @@ natsTest("an entry that is appended twice is there once", async (nats) => {
   await log.close();
 });
 
-natsTest(
+logTest(
   "a node that is killed loses nothing that was confirmed, and readers go on when it is back",
   async (nats) => {
     const log = await open(nats);

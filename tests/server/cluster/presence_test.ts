@@ -3,35 +3,16 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { exitCodes } from "../../../lib/errors.ts";
 import { Console } from "../../../lib/server/operator/console.ts";
-import { type ClusterServer, serverOn } from "../../fakes/cluster.ts";
+import { clusterTest, serverOn } from "../../fakes/cluster.ts";
 import { encodeHex } from "../../../lib/hex.ts";
 import { dialNats } from "../../../lib/server/cluster/nats_connection.ts";
 import { JumpingClock } from "../../fakes/jumping_clock.ts";
 import { person } from "../../fakes/people.ts";
-import { hasNats, Nats } from "../../fakes/nats.ts";
-import { test } from "../../fakes/test.ts";
+import { natsTest } from "../../fakes/nats.ts";
 import { until } from "../../fakes/until.ts";
 import type { World } from "../../fakes/world.ts";
 
-function clusterTest(
-  name: string,
-  act: (nats: Nats, servers: ClusterServer[], worlds: World[]) => Promise<void>,
-): void {
-  test({ name, ignore: !hasNats, sanitizeOps: false, sanitizeResources: false }, async () => {
-    const nats = await Nats.start();
-    const servers: ClusterServer[] = [];
-    try {
-      for (const place of ["chat://a:1", "chat://b:1", "chat://c:1"]) {
-        servers.push(await serverOn(nats, { place }));
-      }
-      await act(nats, servers, servers.map(({ world }) => world));
-      assertEquals(servers.flatMap(({ stopped }) => stopped), []);
-    } finally {
-      for (const { world } of servers) await world.close();
-      await nats.close();
-    }
-  });
-}
+const places = ["chat://a:1", "chat://b:1", "chat://c:1"].map((place) => ({ place }));
 
 const consoleOf = ({ server }: World) =>
   new Console({ server, invite: (room) => `invite ${room}`, now: () => Date.now() });
@@ -44,7 +25,7 @@ const seesElsewhere = (world: World, count: number) =>
 
 clusterTest(
   "a newcomer at one server is let in at once by a member at another; who comes and goes is told everywhere",
-  async (_, __, [a, b]) => {
+  async ({ worlds: [a, b] }) => {
     const ira = await a.enter("ira");
     await seesElsewhere(b, 1);
     const dana = await b.enter("dana");
@@ -60,9 +41,10 @@ clusterTest(
       () => dana.view.events.some((event) => event.type === "presence" && event.who === "ira" && !event.here),
     );
   },
+  places,
 );
 
-clusterTest("WHO, STATS, NOTICE, KICK and BAN reach all servers", async (_, __, [a, b, c]) => {
+clusterTest("WHO, STATS, NOTICE, KICK and BAN reach all servers", async ({ worlds: [a, b, c] }) => {
   const ira = await a.enter("ira");
   const dana = await b.enter("dana");
   await seesElsewhere(c, 2);
@@ -83,11 +65,11 @@ clusterTest("WHO, STATS, NOTICE, KICK and BAN reach all servers", async (_, __, 
   assertEquals((await dana.done as Error & { exitCode: number }).exitCode, exitCodes.login);
   const again = await b.join("dana");
   assertEquals((await again.done as Error & { exitCode: number }).exitCode, exitCodes.login);
-});
+}, places);
 
 clusterTest(
   "whoever comes in elsewhere ends the link before, and is not let in twice",
-  async (_, __, [a, b]) => {
+  async ({ worlds: [a, b] }) => {
     const first = await a.enter("ira");
     await seesElsewhere(b, 1);
     // The same identity from another machine: its profile holds the same keys.
@@ -98,11 +80,12 @@ clusterTest(
     second.view.type("still here");
     await second.view.hears("ira: still here");
   },
+  places,
 );
 
 clusterTest(
   "a link that was over before it came to the log ends nobody's who is in",
-  async (_, servers, [a]) => {
+  async ({ servers, worlds: [a] }) => {
     const ira = await a.enter("ira");
     const { id } = ira.profile.card;
     await servers[1].cluster.journal.propose({ kind: "link", id, link: new Uint8Array(16).fill(7) });
@@ -111,62 +94,63 @@ clusterTest(
     await ira.view.hears("ira: still here");
     assertEquals(a.server.linked, 1);
   },
+  places,
 );
 
-clusterTest("a server that ends says so, and its people are away at once", async (_, servers, [a, b, c]) => {
-  const dana = await b.enter("dana");
-  const ira = await a.enter("ira");
-  await dana.view.until((event) => event.type === "added" && event.who === "ira");
-  await seesElsewhere(b, 1);
-  assertEquals(servers[0].cluster.others.servers().length, 2);
-  await c.server.stop();
-  await until("c said goodbye", () => servers[0].cluster.others.servers().length === 1);
-  const gone = a.server.stop();
-  const isGone = () =>
-    dana.view.events.some((event) => event.type === "presence" && event.who === "ira" && !event.here);
-  await until("she is gone", isGone);
-  await gone;
-  ira.chat.quit();
-});
+clusterTest(
+  "a server that ends says so, and its people are away at once",
+  async ({ servers, worlds: [a, b, c] }) => {
+    const dana = await b.enter("dana");
+    const ira = await a.enter("ira");
+    await dana.view.until((event) => event.type === "added" && event.who === "ira");
+    await seesElsewhere(b, 1);
+    assertEquals(servers[0].cluster.others.servers().length, 2);
+    await c.server.stop();
+    await until("c said goodbye", () => servers[0].cluster.others.servers().length === 1);
+    const gone = a.server.stop();
+    const isGone = () =>
+      dana.view.events.some((event) => event.type === "presence" && event.who === "ira" && !event.here);
+    await until("she is gone", isGone);
+    await gone;
+    ira.chat.quit();
+  },
+  places,
+);
 
-test({
-  name: "a server that is gone without a word is forgotten after fifteen seconds, with its people",
-  ignore: !hasNats,
-  sanitizeOps: false,
-  sanitizeResources: false,
-}, async () => {
-  const nats = await Nats.start();
-  const clock = new JumpingClock();
-  const { world, cluster } = await serverOn(nats, { clock });
-  const connection = await dialNats({ servers: [nats.address], tls: null, isUnsafe: false });
-  try {
-    const dana = await world.enter("dana");
-    const ira = await person("ira");
-    const run = "ab".repeat(16);
-    const links = [[encodeHex(ira.card.id), "cd".repeat(16), "192.0.2.1:1", []]];
-    const here = {
-      name: "x:1",
-      kind: "here",
-      links,
-      gone: [],
-      linked: 1,
-      messages: 0,
-      seq: 0,
-      digest: "00".repeat(16),
-    };
-    connection.publish(`chat.here.${run}`, JSON.stringify(here));
-    await until("heard of", () => cluster.others.servers().length === 1);
-    assertEquals([...cluster.others.links()].map(({ server }) => server), ["x:1"]);
-    await until("forgotten", () => {
-      clock.jump(1_000);
-      return cluster.others.servers().length === 0;
-    });
-    assertEquals([...cluster.others.links()], []);
-    dana.view.type("nobody else is here");
-    await dana.view.hears("dana: nobody else is here");
-  } finally {
-    await connection.close();
-    await world.close();
-    await nats.close();
-  }
-});
+natsTest(
+  "a server that is gone without a word is forgotten after fifteen seconds, with its people",
+  async (nats) => {
+    const clock = new JumpingClock();
+    const { world, cluster } = await serverOn(nats, { clock });
+    const connection = await dialNats({ servers: [nats.address], tls: null, isUnsafe: false });
+    try {
+      const dana = await world.enter("dana");
+      const ira = await person("ira");
+      const run = "ab".repeat(16);
+      const links = [[encodeHex(ira.card.id), "cd".repeat(16), "192.0.2.1:1", []]];
+      const here = {
+        name: "x:1",
+        kind: "here",
+        links,
+        gone: [],
+        linked: 1,
+        messages: 0,
+        seq: 0,
+        digest: "00".repeat(16),
+      };
+      connection.publish(`chat.here.${run}`, JSON.stringify(here));
+      await until("heard of", () => cluster.others.servers().length === 1);
+      assertEquals([...cluster.others.links()].map(({ server }) => server), ["x:1"]);
+      await until("forgotten", () => {
+        clock.jump(1_000);
+        return cluster.others.servers().length === 0;
+      });
+      assertEquals([...cluster.others.links()], []);
+      dana.view.type("nobody else is here");
+      await dana.view.hears("dana: nobody else is here");
+    } finally {
+      await connection.close();
+      await world.close();
+    }
+  },
+);

@@ -3,21 +3,9 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { BegunAnew } from "../../../lib/server/cluster/begun_anew.ts";
 import { serverOn } from "../../fakes/cluster.ts";
-import { hasNats, Nats } from "../../fakes/nats.ts";
-import { test } from "../../fakes/test.ts";
+import { natsTest } from "../../fakes/nats.ts";
 import { until } from "../../fakes/until.ts";
 import { World } from "../../fakes/world.ts";
-
-function natsTest(name: string, act: (nats: Nats) => Promise<void>): void {
-  test({ name, ignore: !hasNats, sanitizeOps: false, sanitizeResources: false }, async () => {
-    const nats = await Nats.start();
-    try {
-      await act(nats);
-    } finally {
-      await nats.close();
-    }
-  });
-}
 
 natsTest(
   "what a snapshot has is purged from the log; a server that comes then has all of it, and people go on there",

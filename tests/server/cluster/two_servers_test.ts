@@ -1,21 +1,12 @@
 /** Two servers on one log in NATS, each with a view of its own: people at either are in one room. */
 
 import { assertEquals } from "@std/assert";
-import { serverOn } from "../../fakes/cluster.ts";
-import { hasNats, Nats } from "../../fakes/nats.ts";
-import { test } from "../../fakes/test.ts";
+import { clusterTest } from "../../fakes/cluster.ts";
 import { until } from "../../fakes/until.ts";
 
-test({
-  name: "people at two servers make one room, let each other in, and hear each other once and in order",
-  ignore: !hasNats,
-  sanitizeOps: false,
-  sanitizeResources: false,
-}, async () => {
-  const nats = await Nats.start();
-  const servers = [await serverOn(nats), await serverOn(nats)];
-  const [one, two] = servers.map(({ world }) => world);
-  try {
+clusterTest(
+  "people at two servers make one room, let each other in, and hear each other once and in order",
+  async ({ worlds: [one, two] }) => {
     const ira = await one.enter("ira");
     const dana = await two.enter("dana");
     await ira.view.until((e) => e.type === "added" && e.who === "dana");
@@ -30,11 +21,6 @@ test({
     await dana.view.until((e) => e.type === "added" && e.who === "sahnawaz");
     sam.view.type("and I");
     await dana.view.hears("sahnawaz: and I");
-    assertEquals(servers.flatMap(({ stopped }) => stopped), []);
     assertEquals([ira.view.warnings, dana.view.warnings, sam.view.warnings], [[], [], []]);
-  } finally {
-    await one.close();
-    await two.close();
-    await nats.close();
-  }
-});
+  },
+);
