@@ -8,10 +8,13 @@ import { hasNats } from "../fakes/nats.ts";
 import { sampled, seed, seededNumbers, some } from "../fakes/sampled.ts";
 import { e2e, freePort } from "./chat_process.ts";
 import { systemClock } from "../../lib/clock.ts";
+import { systemRandom } from "../../lib/crypto/random.ts";
 import { encodeGathered } from "../../lib/server/cluster/log_entry.ts";
 import { dialNats, whileElecting } from "../../lib/server/cluster/nats_connection.ts";
 import { NatsLog } from "../../lib/server/cluster/nats_log.ts";
 import { beginning } from "../../lib/server/cluster/standing.ts";
+import { SqliteStore } from "../../lib/server/store/sqlite.ts";
+import { sharedNotes } from "../../lib/server/store/store.ts";
 import { until } from "../fakes/until.ts";
 import { hearsMore, type Member, oneHearsMore, TestCluster } from "./cluster.ts";
 import { allHeardOnceAndInOrder, talkOf } from "./talk.ts";
@@ -214,6 +217,25 @@ sampledTest(
     }
   },
   !hasNats,
+);
+
+e2e(
+  "a server whose rooms are shared does not start alone by mistake; with --restored it is one server again",
+  async (home) => {
+    const data = `${home.dir}/server`;
+    await home.run(["keygen", "--server", "--no-passphrase", "--out", data]);
+    const view = new SqliteStore(`${data}/rooms.db`, systemRandom);
+    view.putNote(sharedNotes.begin, new Uint8Array(48));
+    view.close();
+    const alone = ["serve", "-p", String(freePort()), "--data", data];
+    const refused = await home.run(alone);
+    assertEquals(refused.code, 1);
+    for (const words of ["shared with other servers", "--cluster", "--restored"]) {
+      assertStringIncludes(refused.err, words);
+    }
+    assertEquals((await home.run([...alone, "--restored"])).code, 0);
+    await home.start(...alone).shows("Invite");
+  },
 );
 
 async function copyFolder(from: string, to: string): Promise<void> {

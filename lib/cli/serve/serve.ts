@@ -27,7 +27,7 @@ import { defaultFilesSeconds, defaultRetention, type Retention } from "../../ser
 import { DiskBlobs } from "../../server/blobs/disk_blobs.ts";
 import { MemoryStore } from "../../server/store/memory.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
-import { StateTorn, type Store } from "../../server/store/store.ts";
+import { sharedNotes, StateTorn, type Store } from "../../server/store/store.ts";
 import { serverDir } from "../../storage/home.ts";
 import { movedWords, moveVersionOne } from "../../storage/version_one.ts";
 import { hasKeys, openKeys, readPrivateKey, writeKeys } from "../../storage/key_files.ts";
@@ -460,6 +460,7 @@ function beginAnew(dir: string, process: Process): number {
   const store = new SqliteStore(join(dir, "rooms.db"), process.random);
   const count = store.rooms().length;
   store.beginAnew(process.random(16));
+  for (const note of Object.values(sharedNotes)) store.dropNote(note); // from here on they are nobody else's
   store.close();
   process.out(
     `[+] ${
@@ -469,11 +470,20 @@ function beginAnew(dir: string, process: Process): number {
   return exitCodes.done;
 }
 
+/** What is in a directory, if this server has it alone. @throws ChatError, StoreFailed */
+function openOwnStore(dir: string, process: Process): SqliteStore {
+  const store = new SqliteStore(join(dir, "rooms.db"), process.random);
+  if (!store.note(sharedNotes.begin)) return store;
+  store.close();
+  throw new ChatError(
+    "The rooms here are shared with other servers: alone, this one would begin a second history of them",
+    "add --cluster and its nodes; to go on alone, stop the others, and run it once with --restored, which drops the rooms",
+  );
+}
+
 function openStore(dir: string, ephemeral: boolean, process: Process, listener: { close(): void }): Store {
   try {
-    return ephemeral
-      ? new MemoryStore(process.random)
-      : new SqliteStore(join(dir, "rooms.db"), process.random);
+    return ephemeral ? new MemoryStore(process.random) : openOwnStore(dir, process);
   } catch (error) {
     listener.close();
     throw error;
